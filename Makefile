@@ -1,0 +1,232 @@
+# Spotify Lake: every task a person or CI runs. `make` alone lists them.
+# Needs GNU make, git and Python 3.13; everything else is installed below .venv and .tools.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+# An activated environment must not reach into the ones made here.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+export SAM_CLI_TELEMETRY := 0
+
+PYTHON ?= python3.13
+PYTEST_ARGS ?=
+# Each environment is up to date when its stamp is newer than its lock file.
+UV := .tools/uv/.installed
+DEV := .venv/.installed
+SAM := .tools/sam/.installed
+EMULATOR := .tools/emulator/.installed
+CHECKOV := .tools/checkov/.installed
+
+RUN := .venv/bin
+UV_CLI := .tools/uv/bin/uv
+SAM_CLI := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/uv/bin:$$PATH" .tools/sam/bin/sam
+
+# make sets MAKE_TERMOUT when it writes to a terminal.
+ifdef MAKE_TERMOUT
+CYAN := \033[36m
+BOLD := \033[1m
+PLAIN := \033[0m
+endif
+
+# $(call say,what,details): one line per step
+say = printf '$(CYAN)%-12s$(PLAIN) %s\n' "$(1)" "$(2)"
+
+# Lint steps run two at a time and all of them, where make can keep their output apart.
+parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,$(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target))
+
+##@ The lake on this laptop
+
+.PHONY: demo up down query logs
+
+demo: $(DEV) $(SAM) $(EMULATOR) ## Deploy the whole stack here, fill it with 30 days of playlists and query it
+	@$(RUN)/python -m local demo
+
+up: $(DEV) $(SAM) $(EMULATOR) ## Start the emulator and deploy the stack, without data
+	@$(RUN)/python -m local up
+
+down: $(DEV) ## Stop everything that demo or up started
+	@$(RUN)/python -m local down
+
+query: $(DEV) ## Ask the lake: make query SQL="select count(*) from songs"
+	@[ -n "$$LAKE_SQL" ] || { echo 'Say what to ask: make query SQL="select count(*) from songs"'; exit 2; }
+	@$(RUN)/python -m local query "$$LAKE_SQL"
+
+logs: $(DEV) ## Show what the functions logged
+	@$(RUN)/python -m local logs
+
+# The query reaches the shell through the environment, so that its quotes and dollars survive.
+export LAKE_SQL = $(value SQL)
+
+##@ The lake on AWS
+
+.PHONY: build validate deploy
+
+build: $(DEV) $(SAM) ## Build functions and layers for Lambda
+	@$(call say,build,sam build)
+	@$(SAM_CLI) build
+
+validate: $(SAM) ## Check the template as SAM reads it
+	@$(SAM_CLI) validate --lint --region us-east-1
+
+deploy: build ## Deploy to the AWS account you are signed in to, asking for each parameter
+	@$(SAM_CLI) deploy --guided
+
+##@ Checks
+
+.PHONY: test lint unit integration e2e format
+.PHONY: lint-ruff lint-types lint-imports lint-template lint-sam lint-checkov lint-schema lint-locks
+
+test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Everything below, stopping at the first stage that fails
+	@started=$$SECONDS; \
+	for stage in lint unit integration e2e; do \
+	    begun=$$SECONDS; \
+	    $(MAKE) $$stage || { printf '\n%s failed after %s s\n' "make $$stage" $$((SECONDS - begun)); exit 1; }; \
+	    summary="$${summary:-}$$(printf '  %-12s passed in %3d s' $$stage $$((SECONDS - begun)))"$$'\n'; \
+	done; \
+	printf '\n%s  %-12s passed in %3d s\n' "$$summary" 'all' $$((SECONDS - started))
+
+lint: $(DEV) $(SAM) $(CHECKOV) ## Style, types, imports, template, security, schema and lock files
+	@$(MAKE) -k $(parallel) lint-types lint-checkov lint-template lint-sam lint-imports lint-ruff lint-schema lint-locks
+
+unit: $(DEV) ## Fast tests without any network
+	@$(call say,unit,pytest tests/unit)
+	@$(RUN)/pytest tests/unit $(PYTEST_ARGS)
+
+integration: $(DEV) ## Tests against moto and servers on this machine
+	@$(call say,integration,pytest tests/integration)
+	@$(RUN)/pytest tests/integration $(PYTEST_ARGS)
+
+e2e: $(DEV) $(SAM) $(EMULATOR) ## Tests against the stack, deployed to the emulator
+	@$(call say,e2e,pytest tests/e2e)
+	@$(RUN)/pytest tests/e2e $(PYTEST_ARGS)
+
+format: $(DEV) ## Format the code and fix what ruff can fix
+	@$(RUN)/ruff check --fix-only --quiet .
+	@$(RUN)/ruff format .
+
+lint-ruff: $(DEV)
+	@$(call say,ruff,style and formatting)
+	@$(RUN)/ruff check --quiet --output-format concise .
+	@$(RUN)/ruff format --check --quiet . || { echo 'These files are not formatted (make format does it):'; $(RUN)/ruff format --check . ; }
+
+lint-types: $(DEV)
+	@$(call say,mypy,types)
+	@$(RUN)/mypy --no-error-summary
+
+lint-imports: $(DEV)
+	@$(call say,imports,layers of the code)
+	@log=$$($(RUN)/lint-imports --no-cache --no-logo 2>&1) || { echo "$$log"; exit 1; }
+
+lint-template: $(DEV)
+	@$(call say,cfn-lint,template.yaml)
+	@$(RUN)/cfn-lint template.yaml
+
+lint-sam: $(SAM)
+	@$(call say,sam,sam validate --lint)
+	@log=$$($(SAM_CLI) validate --lint --region us-east-1 2>&1) || { echo "$$log"; exit 1; }
+
+lint-checkov: $(CHECKOV)
+	@$(call say,checkov,security of template.yaml)
+	@log=$$(.tools/checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
+	    { echo "$$log"; exit 1; }
+
+lint-schema: $(DEV)
+	@$(call say,schema,generated files match schema.py)
+	@$(RUN)/python -m tools.schema --check
+
+LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt functions/*/requirements.txt)
+
+lint-locks:
+	@$(call say,locks,no addresses or local paths in lock files)
+	@! grep -nE '://|--(extra-)?index-url|--find-links|--trusted-host| @ ' $(LOCKS) || \
+	    { echo 'Lock files name packages, versions and hashes only: run make lock.'; exit 1; }
+
+##@ Upkeep
+
+.PHONY: help tools schema lock clean
+
+help: ## List these tasks
+	@awk 'BEGIN { FS = ":.*## " } \
+	    /^##@ / { printf "\n$(BOLD)%s$(PLAIN)\n", substr($$0, 5) } \
+	    /^[a-z0-9-]+:.*## / { printf "  $(CYAN)%-12s$(PLAIN) %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Install all environments now; other tasks install what they need
+
+schema: $(DEV) ## Write the template's tables and the data dictionary from schema.py
+	@$(RUN)/python -m tools.schema
+
+# Layers first: what they ship decides the versions in .venv. Pins stay unless UPGRADE=1.
+lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
+	@set -e; export PATH="$(CURDIR)/.tools/uv/bin:$$PATH"; \
+	for layer in common pandas; do \
+	    $(call say,lock,layers/$$layer/requirements.txt); \
+	    $(MAKE) --silent -C layers/$$layer lock LOCK_FLAGS="$(if $(UPGRADE),--upgrade)"; \
+	done; \
+	for name in uv dev sam emulator checkov; do \
+	    $(call say,lock,requirements/$$name.txt); \
+	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.13 --generate-hashes \
+	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
+	done
+
+clean: ## Remove environments, build output and caches; stops the laptop stack first
+	@if [ -e .local/state.json ] && ! $(RUN)/python -m local down; then \
+	    echo 'The laptop stack could not be stopped, so nothing was removed: see .local/state.json for its processes.'; exit 1; \
+	fi
+	@rm -rf .local .aws-sam .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find functions layers local tools tests jobs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- Environments ---------------------------------------------------------------------------
+
+# A python3.13 on PATH may be a version manager's stand-in that refuses to run, so each candidate is tried.
+define find_python
+	for candidate in "$(PYTHON)" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3 \
+	        "$$(uv python find --no-python-downloads 3.13 2>/dev/null || true)"; do \
+	    python=$$("$$candidate" -c 'import sys; sys.version_info[:2] == (3, 13) and print(sys.executable)' 2>/dev/null || true); \
+	    if [ -n "$$python" ]; then break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo 'Spotify Lake needs Python 3.13, and none was found. Install it (pyenv install 3.13, uv python install 3.13,' >&2; \
+	    echo 'brew install python@3.13, ...), or name it: make PYTHON=/path/to/python3.13' >&2; \
+	    exit 1; \
+	fi
+endef
+
+# A working, recent uv on PATH is used; otherwise the locked one is installed.
+$(UV): requirements/uv.txt
+	@$(call say,install,uv)
+	@set -e; \
+	rm -rf $(@D); \
+	case "$$(uv --version 2>/dev/null || true)" in \
+	    ''|'uv 0.'[0-9].*) \
+	        $(find_python); \
+	        "$$python" -m venv $(@D); \
+	        $(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $<;; \
+	    *) \
+	        mkdir -p $(@D)/bin; \
+	        ln -s "$$(command -v uv)" $(UV_CLI);; \
+	esac
+	@touch $@
+
+# $(call install,environment): what the lock file says, exactly, in an environment of its own
+define install
+	@$(call say,install,$(1) from $<)
+	@set -e; \
+	$(find_python); \
+	$(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
+	    $(UV_CLI) venv --quiet --clear --no-python-downloads --python "$$python" $(1); \
+	$(UV_CLI) pip sync --quiet --python $(1)/bin/python --require-hashes $<
+endef
+
+# The package of layers/common is found through a .pth file: PYTHONPATH would reach the emulated functions too.
+$(DEV): requirements/dev.txt | $(UV)
+	$(call install,.venv)
+	@echo ../../../../layers/common > .venv/lib/python3.13/site-packages/spotify_lake.pth
+	@touch $@
+
+$(SAM) $(EMULATOR) $(CHECKOV): .tools/%/.installed: requirements/%.txt | $(UV)
+	$(call install,.tools/$*)
+	@touch $@

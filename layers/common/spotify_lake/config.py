@@ -1,0 +1,130 @@
+"""Settings of the functions, read once from the environment into typed structs."""
+
+import re
+from collections.abc import Mapping
+from typing import Final, Literal, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from spotify_lake.errors import SettingsError
+
+OWNED: Final = "owned"
+PLAYLIST_FORMS: Final = (
+    "`owned` for every playlist you own, or a comma-separated list of 22-character playlist ids,"
+    " spotify:playlist:… URIs or open.spotify.com/playlist/… links"
+)
+# Playlist ids are 22 base-62 characters; links may carry a locale (/intl-de/) and a ?si=… tail.
+_PLAYLIST = re.compile(
+    r"(?:spotify:(?:user:[^:,\s]+:)?playlist:"
+    r"|(?:https?://)?open\.spotify\.com/(?:intl-[a-zA-Z-]+/)?(?:user/[^/,\s]+/)?playlist/)?"
+    r"(?P<id>[0-9A-Za-z]{22})/?(?:[?#][^,\s]*)?"
+)
+
+type PlaylistSelection = Literal["owned"] | tuple[str, ...]
+
+
+def parse_playlist_ids(text: str) -> PlaylistSelection:
+    """Read the `PLAYLIST_IDS` setting.
+
+    Parameters
+    ----------
+    text
+        `owned`, or playlist ids, URIs or links separated by commas.
+
+    Returns
+    -------
+    PlaylistSelection
+        The word `owned`, or the 22-character ids in the order given, each once.
+
+    Raises
+    ------
+    SettingsError
+        The text is empty, or a piece of it names no playlist.
+    """
+    pieces = [piece.strip() for piece in text.split(",") if piece.strip()]
+    if not pieces:
+        raise SettingsError("PLAYLIST_IDS", text, "names no playlist", PLAYLIST_FORMS)
+    if pieces == [OWNED]:
+        return "owned"
+    ids: dict[str, None] = {}
+    for piece in pieces:
+        match = _PLAYLIST.fullmatch(piece)
+        if match is None:
+            raise SettingsError("PLAYLIST_IDS", piece, "is no playlist id, URI or link", PLAYLIST_FORMS)
+        ids[match["id"]] = None
+    return tuple(ids)
+
+
+class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the extract function needs to know.
+
+    Attributes
+    ----------
+    raw_bucket
+        Bucket of the raw snapshots.
+    playlists
+        `owned` or the ids to extract.
+    secret_id
+        Name or ARN of the secret with the Spotify credentials.
+    spotify_api_url, spotify_accounts_url
+        Base URLs without path or trailing slash.
+    """
+
+    raw_bucket: str
+    playlists: PlaylistSelection
+    secret_id: str
+    spotify_api_url: str
+    spotify_accounts_url: str
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings from `environ`; raises SettingsError for the first that cannot be used."""
+        return cls(
+            raw_bucket=_required(environ, "RAW_BUCKET", "the name of the raw bucket"),
+            playlists=parse_playlist_ids(_required(environ, "PLAYLIST_IDS", PLAYLIST_FORMS)),
+            secret_id=_required(environ, "SPOTIFY_SECRET_ID", "the name or ARN of a secret"),
+            spotify_api_url=_base_url(environ, "SPOTIFY_API_URL"),
+            spotify_accounts_url=_base_url(environ, "SPOTIFY_ACCOUNTS_URL"),
+        )
+
+
+class TransformSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the transform function needs to know.
+
+    Attributes
+    ----------
+    lake_bucket
+        Bucket of the curated tables.
+    """
+
+    lake_bucket: str
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings from `environ`; raises SettingsError for the first that cannot be used."""
+        return cls(lake_bucket=_required(environ, "LAKE_BUCKET", "the name of the lake bucket"))
+
+
+def _required(environ: Mapping[str, str], name: str, accepted: str) -> str:
+    value = environ.get(name, "").strip()
+    if not value:
+        raise SettingsError(name, value, "is missing or empty", accepted)
+    return value
+
+
+def _base_url(environ: Mapping[str, str], name: str) -> str:
+    accepted = "a base URL such as https://api.spotify.com"
+    value = _required(environ, name, accepted).rstrip("/")
+    try:
+        url = urlsplit(value)
+        usable = (
+            url.scheme in {"http", "https"}
+            and bool(url.hostname)
+            and not (url.path or url.query or url.fragment)
+        )
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(name, value, "is no base URL", accepted)
+    return value

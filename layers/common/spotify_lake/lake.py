@@ -1,0 +1,92 @@
+"""Rows to Parquet objects: their keys, their schema, writing them.
+
+Each snapshot yields exactly one object per table under a key made of the snapshot's identity, so that
+writing it again replaces the same objects with the same bytes.
+"""
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+import awswrangler as wr
+import pandas as pd
+import pyarrow as pa
+
+from spotify_lake.normalize import Tables
+from spotify_lake.raw import compact_time
+from spotify_lake.schema import PARTITION, TABLES, Table, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import boto3
+
+    from spotify_lake.normalize import Row
+
+ARROW_TYPES: Final = {
+    Type.STRING: pa.string(),
+    Type.INT: pa.int32(),
+    Type.BIGINT: pa.int64(),
+    Type.BOOLEAN: pa.bool_(),
+    Type.DATE: pa.date32(),
+    Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+    Type.STRINGS: pa.list_(pa.string()),
+}
+
+
+def key(table: Table, playlist_id: str, scheduled_at: "datetime") -> str:
+    """Return the object key of a snapshot's part of a table."""
+    day = scheduled_at.astimezone(UTC).date()
+    return f"curated/{table.name}/{PARTITION.name}={day}/{playlist_id}-{compact_time(scheduled_at)}.parquet"
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """Return the schema of a table's Parquet files; the partition column is in the key, not in the file."""
+    return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
+
+
+def write(tables: Tables, bucket: str, session: "boto3.Session") -> list[str]:
+    """Write one Parquet object per table, the playlists row last.
+
+    Parameters
+    ----------
+    tables
+        Rows of one snapshot.
+    bucket
+        The lake bucket.
+    session
+        Whose credentials write.
+
+    Returns
+    -------
+    list of str
+        Keys of the objects, in the order written.
+    """
+    keys = []
+    for table in TABLES:
+        object_key = key(table, tables.playlist_id, tables.scheduled_at)
+        _write_object(tables.rows[table.name], table, f"s3://{bucket}/{object_key}", session)
+        keys.append(object_key)
+    return keys
+
+
+def _write_object(rows: "Sequence[Row]", table: Table, path: str, session: "boto3.Session") -> None:
+    schema = arrow_schema(table)
+    values = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    columns = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
+    wr.s3.to_parquet(
+        df=pa.table(columns, schema=schema).to_pandas(types_mapper=pd.ArrowDtype),
+        path=path,
+        dataset=False,
+        index=False,
+        compression="zstd",
+        # awswrangler maps "timestamp" to a time without zone, so these columns keep their Arrow type.
+        dtype={column.name: column.type for column in table.columns if column.type is not Type.TIMESTAMP},
+        pyarrow_additional_kwargs={
+            "schema": schema,
+            "version": "2.6",
+            "coerce_timestamps": None,
+            "flavor": None,
+        },
+        boto3_session=session,
+    )

@@ -1,0 +1,282 @@
+"""The lake's tables as data.
+
+This is the one place where a table or column is described. The writer (`lake`), the Glue tables in
+template.yaml, docs/data-dictionary.md and the tests all follow it; `make schema` regenerates the first two.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Type(StrEnum):
+    """Column types, spelled as Athena and Glue spell them. Timestamps are microseconds in UTC."""
+
+    STRING = "string"
+    INT = "int"
+    BIGINT = "bigint"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    STRINGS = "array<string>"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, type, meaning and an example; `null_when` says when it has no value."""
+
+    name: str
+    type: Type
+    description: str
+    example: str
+    null_when: str | None = None
+
+    @property
+    def nullable(self) -> bool:
+        """Whether the column may hold nulls."""
+        return self.null_when is not None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what a row is, and which columns identify it within one snapshot of a playlist."""
+
+    name: str
+    grain: str
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns in order, without the partition column."""
+        return tuple(column.name for column in self.columns)
+
+
+PARTITION: Final = Column(
+    "snapshot_date", Type.DATE, "UTC date of scheduled_at; the partition of every table.", "2026-11-20"
+)
+KINDS: Final = ("song", "episode", "local", "unavailable")
+
+_OLD_APPS_ONLY = "the app gets Spotify's 2026 development-mode contract"
+_NOT_SENT = "Spotify does not send it"
+
+_SNAPSHOT_COLUMNS = (
+    Column("playlist_id", Type.STRING, "Spotify id of the playlist.", "6rqhFgbbKwnb9MLmUQDhG6"),
+    Column(
+        "scheduled_at", Type.TIMESTAMP, "Time the snapshot was scheduled for (UTC).", "2026-11-20 06:00:00"
+    ),
+)
+
+PLAYLISTS: Final = Table(
+    "playlists",
+    "playlist x snapshot",
+    "Each playlist as it was at each snapshot.",
+    ("playlist_id",),
+    (
+        *_SNAPSHOT_COLUMNS,
+        Column("fetched_at", Type.TIMESTAMP, "Time Spotify was read (UTC).", "2026-11-20 06:00:03.120000"),
+        Column("name", Type.STRING, "Title of the playlist.", "Road Trip", _NOT_SENT),
+        Column("description", Type.STRING, "Text its owner gave it.", "Windows down.", "there is none"),
+        Column("owner_id", Type.STRING, "Spotify id of the owner.", "nadia.k", _NOT_SENT),
+        Column("owner_name", Type.STRING, "Display name of the owner.", "Nadia", "the owner has none"),
+        Column(
+            "snapshot_id",
+            Type.STRING,
+            "Spotify's version of the list; it changes when the list does.",
+            "AAAAAqEcxS92ddZ6R83Q8TWFhYshm18s",
+            "an imported dump lacks it",
+        ),
+        Column("is_public", Type.BOOLEAN, "Shown on the owner's profile.", "true", "Spotify does not say"),
+        Column("is_collaborative", Type.BOOLEAN, "Others may add to it.", "false", _NOT_SENT),
+        Column("followers", Type.BIGINT, "Users who saved the playlist.", "1204", _OLD_APPS_ONLY),
+        Column("entry_count", Type.INT, "Entries in the snapshot, rejected ones included.", "230"),
+        Column(
+            "image_url", Type.STRING, "Cover image, the largest.", "https://i.scdn.co/image/ab67…", "no cover"
+        ),
+        Column(
+            "url", Type.STRING, "Link to the playlist.", "https://open.spotify.com/playlist/6rqh…", _NOT_SENT
+        ),
+        Column(
+            "contract",
+            Type.STRING,
+            "How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one) or `embedded`"
+            " (the page inside the playlist object).",
+            "items",
+        ),
+    ),
+)
+
+PLAYLIST_ENTRIES: Final = Table(
+    "playlist_entries",
+    "position in a snapshot",
+    "What stood at each position of the playlist. A song may stand at several positions.",
+    ("playlist_id", "position"),
+    (
+        *_SNAPSHOT_COLUMNS,
+        Column("position", Type.INT, "Position in the list; the first is 1.", "17"),
+        Column(
+            "kind",
+            Type.STRING,
+            "`song`, `episode` (podcast), `local` (a file of the owner's) or `unavailable` (taken down).",
+            "song",
+        ),
+        Column(
+            "song_id",
+            Type.STRING,
+            "Spotify id of the song; joins to songs when kind is `song`.",
+            "11dFghVXANMlKmJXsNCbNl",
+            "kind is `episode` or `local`, or Spotify sends nothing of an unavailable entry",
+        ),
+        Column(
+            "uri",
+            Type.STRING,
+            "Spotify URI of whatever stands there.",
+            "spotify:track:11dFghVXANMlKmJXsNCbNl",
+            "Spotify sends nothing of an unavailable entry",
+        ),
+        Column(
+            "name",
+            Type.STRING,
+            "Title of the song, episode or file.",
+            "Cut To The Feeling",
+            "kind is `unavailable`",
+        ),
+        Column(
+            "added_at",
+            Type.TIMESTAMP,
+            "When it was added to the list (UTC).",
+            "2026-03-01 18:22:09",
+            "the entry is very old or the list is made by Spotify",
+        ),
+        Column(
+            "added_by_id",
+            Type.STRING,
+            "Spotify id of the user who added it.",
+            "nadia.k",
+            "Spotify does not say",
+        ),
+    ),
+)
+
+SONGS: Final = Table(
+    "songs",
+    "song x snapshot",
+    "Each song of the playlist once, however often it stands in the list.",
+    ("playlist_id", "song_id"),
+    (
+        *_SNAPSHOT_COLUMNS,
+        Column("song_id", Type.STRING, "Spotify id of the song.", "11dFghVXANMlKmJXsNCbNl"),
+        Column("name", Type.STRING, "Title.", "Cut To The Feeling", _NOT_SENT),
+        Column(
+            "album_id", Type.STRING, "Joins to albums.", "0tGPJ0bkWOUmH7MEOR77qc", "the song has no album"
+        ),
+        Column(
+            "artist_ids",
+            Type.STRINGS,
+            "Spotify ids of the artists in the order of credit; each joins to artists.",
+            "[6sFIWsNpZYqfjUpaCgueju]",
+        ),
+        Column("artist_names", Type.STRINGS, "Names, parallel to artist_ids.", "[Carly Rae Jepsen]"),
+        Column("duration_ms", Type.INT, "Length in milliseconds.", "207959", _NOT_SENT),
+        Column("is_explicit", Type.BOOLEAN, "Marked as having explicit lyrics.", "false", _NOT_SENT),
+        Column(
+            "isrc",
+            Type.STRING,
+            "International recording code: the same recording keeps it when Spotify changes the song's id.",
+            "USUM71703861",
+            _NOT_SENT,
+        ),
+        Column("popularity", Type.INT, "Spotify's popularity, 0 to 100.", "63", _OLD_APPS_ONLY),
+        Column("disc_number", Type.INT, "Disc of the album.", "1", _NOT_SENT),
+        Column("track_number", Type.INT, "Track on the disc.", "1", _NOT_SENT),
+        Column("url", Type.STRING, "Link to the song.", "https://open.spotify.com/track/11dF…", _NOT_SENT),
+    ),
+)
+
+ALBUMS: Final = Table(
+    "albums",
+    "album x snapshot",
+    "Each album that has a song in the playlist.",
+    ("playlist_id", "album_id"),
+    (
+        *_SNAPSHOT_COLUMNS,
+        Column("album_id", Type.STRING, "Spotify id of the album.", "0tGPJ0bkWOUmH7MEOR77qc"),
+        Column("name", Type.STRING, "Title.", "Cut To The Feeling", _NOT_SENT),
+        Column("album_type", Type.STRING, "`album`, `single` or `compilation`.", "single", _NOT_SENT),
+        Column(
+            "artist_ids",
+            Type.STRINGS,
+            "Spotify ids of the album's artists; each joins to artists.",
+            "[6sFIWsNpZYqfjUpaCgueju]",
+            "the payload is older than album artists (2014)",
+        ),
+        Column(
+            "release_date",
+            Type.DATE,
+            "Release date; the first day of the month or year where only that is known.",
+            "2017-05-26",
+            "Spotify sends none or one that is no date",
+        ),
+        Column(
+            "release_date_precision",
+            Type.STRING,
+            "`day`, `month` or `year`: how much of release_date is known.",
+            "day",
+            "release_date is null",
+        ),
+        Column("release_year", Type.INT, "Year of release_date.", "2017", "release_date is null"),
+        Column("total_tracks", Type.INT, "Tracks on the album.", "1", _NOT_SENT),
+        Column("label", Type.STRING, "Record label.", "604 Records", _OLD_APPS_ONLY),
+        Column("popularity", Type.INT, "Spotify's popularity, 0 to 100.", "52", _OLD_APPS_ONLY),
+        Column(
+            "image_url", Type.STRING, "Cover image, the largest.", "https://i.scdn.co/image/ab67…", "no cover"
+        ),
+        Column("url", Type.STRING, "Link to the album.", "https://open.spotify.com/album/0tGP…", _NOT_SENT),
+    ),
+)
+
+ARTISTS: Final = Table(
+    "artists",
+    "artist x snapshot",
+    "Each artist credited on a song, or on the album of a song, in the playlist.",
+    ("playlist_id", "artist_id"),
+    (
+        *_SNAPSHOT_COLUMNS,
+        Column("artist_id", Type.STRING, "Spotify id of the artist.", "6sFIWsNpZYqfjUpaCgueju"),
+        Column("name", Type.STRING, "Name.", "Carly Rae Jepsen", _NOT_SENT),
+        Column(
+            "genres", Type.STRINGS, "Genres (deprecated by Spotify).", "[dance pop]", "Spotify sends none"
+        ),
+        Column("followers", Type.BIGINT, "Users who follow the artist.", "2100345", _OLD_APPS_ONLY),
+        Column("popularity", Type.INT, "Spotify's popularity, 0 to 100.", "71", _OLD_APPS_ONLY),
+        Column("url", Type.STRING, "Link to the artist.", "https://open.spotify.com/artist/6sFI…", _NOT_SENT),
+    ),
+)
+
+REJECTS: Final = Table(
+    "rejects",
+    "rejected entry",
+    "Entries that could not become a row, with the reason and what Spotify sent.",
+    ("playlist_id", "position"),
+    (
+        *_SNAPSHOT_COLUMNS,
+        Column("position", Type.INT, "Position in the list; the first is 1.", "17"),
+        Column(
+            "reason",
+            Type.STRING,
+            "`undecodable` (a field has the wrong type), `song_without_id` or `unknown_type`.",
+            "undecodable",
+        ),
+        Column(
+            "detail",
+            Type.STRING,
+            "What exactly was wrong.",
+            "Expected `int`, got `str` - at `$.item.duration_ms`",
+        ),
+        Column("payload", Type.STRING, "The entry as JSON.", '{"item":{"duration_ms":"long"}}'),
+    ),
+)
+
+# The order of writing: the playlists row comes last, so that it stands for a complete snapshot.
+TABLES: Final = (PLAYLIST_ENTRIES, SONGS, ALBUMS, ARTISTS, REJECTS, PLAYLISTS)

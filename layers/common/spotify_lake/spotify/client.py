@@ -1,0 +1,536 @@
+"""The Web API as the lake needs it: whole playlists, whatever the app may do and however Spotify answers.
+
+Every condition that Spotify or the network can cause leaves this module as one of the classes in `errors`.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from itertools import chain
+from typing import Any, Final, Literal, Protocol
+
+import msgspec
+import requests
+import spotipy
+
+from spotify_lake.errors import (
+    LakeError,
+    PlaylistError,
+    PlaylistForbidden,
+    PlaylistNotFound,
+    QuotaExceeded,
+    RateLimited,
+    SpotifyRefused,
+    SpotifyUnavailable,
+)
+from spotify_lake.raw import Contract
+from spotify_lake.spotify.auth import (
+    DEFAULT_RETRY_AFTER_S,
+    REQUEST_TIMEOUT_S,
+    Credentials,
+    failed_response,
+    retry_after_s,
+    sign_in,
+)
+
+RESERVE_S: Final = 10.0  # kept back from the time left, to store what was read and to end in order
+LONGEST_WAIT_S: Final = 60.0  # a longer Retry-After is not sat out: a rate limit's window is 30 s
+MAX_LIMIT_WAITS: Final = 5  # per request
+FAULT_PAUSES_S: Final = (0.5, 1.0, 2.0)  # before each further try of a request that ended in a fault
+MAX_READINGS: Final = 3  # of a playlist that changes while it is read
+DEFAULT_QUOTA_WAIT_S: Final = 24 * 3600.0  # the quota's window, when a 429 does not say
+
+type _Check = Callable[[dict[str, Any]], str | None]  # what is wrong with an answer
+
+_ENTRY_TYPES = ("track", "episode")
+_PAGE_SIZES: dict[str, int] = {"items": 50, "tracks": 100, "listing": 50}
+_QUOTA_REASON = "QUOTA_EXCEEDED"
+# Conditions of the app or of the sign-in that Spotify reports with 403, whatever is asked for.
+_REFUSALS = {
+    re.compile("premium", re.IGNORECASE): (
+        "The owner of the app needs Spotify Premium, which every app in development mode requires: renew the"
+        " subscription, then start the run again."
+    ),
+    re.compile("registered", re.IGNORECASE): (
+        "The user who signed in is not on the app's list: add them under User Management in Spotify's"
+        " developer dashboard."
+    ),
+    re.compile("scope", re.IGNORECASE): (
+        "The sign-in lacks a permission: run `make login` and accept all of them."
+    ),
+}
+_COPY_ADVICE = "Copy its songs into a playlist of your own and track that one."
+
+
+class OutOfTime(LakeError):
+    """The function's time is nearly used up."""
+
+    retryable = True
+
+    def __init__(self, left_s: float) -> None:
+        super().__init__(f"Only {left_s:.0f} s are left of the function's time; the rest needs another run.")
+
+
+class _Refused(Exception):
+    """A 4xx that concerns only what was asked for."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        self.message = message
+        super().__init__(f"{status}: {message}")
+
+
+class _Unauthorized(Exception):
+    """401: the access token is not, or no longer, accepted."""
+
+
+class PageSink(Protocol):
+    """Takes the pages of a playlist one by one."""
+
+    def add_page(self, page: Mapping[str, Any]) -> None:
+        """Take the next page."""
+
+
+@dataclass(frozen=True)
+class ListedPlaylist:
+    """A playlist as `GET /me/playlists` lists it.
+
+    Attributes
+    ----------
+    id, name
+        Of the playlist.
+    snapshot_id
+        Spotify's version of the list.
+    owner_id
+        Of the user who owns it.
+    total
+        Number of entries, if Spotify says.
+    """
+
+    id: str
+    name: str
+    snapshot_id: str | None
+    owner_id: str | None
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Head:
+    """A playlist object.
+
+    Attributes
+    ----------
+    id
+        Of the playlist.
+    snapshot_id
+        Spotify's version of the list.
+    playlist
+        The object as Spotify sent it.
+    """
+
+    id: str
+    snapshot_id: str
+    playlist: Mapping[str, Any]
+
+    @property
+    def embedded(self) -> tuple[int, int] | None:
+        """How many entries the object carries, and how many the playlist has; None if it carries no page."""
+        page = self.playlist.get("items")
+        if page is None:
+            page = self.playlist.get("tracks")
+        if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+            return None
+        total = page.get("total")
+        return (len(page["items"]), total) if isinstance(total, int) else None
+
+    @property
+    def is_spotifys(self) -> bool:
+        """Whether Spotify made the list; its snapshot_id then changes with every request."""
+        return _owner_id(self.playlist) == "spotify"
+
+
+@dataclass(frozen=True)
+class Reading[Sink: PageSink]:
+    """A playlist that was read completely.
+
+    Attributes
+    ----------
+    sink
+        What took the pages.
+    entries
+        Number of entries; Spotify's own count says the same.
+    contract
+        How they were read.
+    """
+
+    sink: Sink
+    entries: int
+    contract: Contract
+
+
+class SpotifyClient:
+    """Reads playlists through spotipy, in whatever way the app is allowed to.
+
+    A request is sent again after a fault, after a short rate limit and, with a new sign-in, after a 401;
+    never when the time left does not suffice. All waiting is done here: neither urllib3 nor spotipy retries.
+
+    Parameters
+    ----------
+    credentials
+        To sign in with, at the first request.
+    api_url, accounts_url
+        Base URLs of the Web API and of the accounts service.
+    time_left
+        Returns the seconds until the function is stopped.
+    sleep
+        Waits for a number of seconds.
+    session
+        To send requests with.
+
+    Attributes
+    ----------
+    requests
+        Number of requests sent so far, those to sign in included.
+    rotated_refresh_token
+        A refresh token that Spotify sent to replace the stored one, if any.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        api_url: str,
+        accounts_url: str,
+        time_left: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
+        session: requests.Session | None = None,
+    ) -> None:
+        self.requests = 0
+        self.rotated_refresh_token: str | None = None
+        self._credentials = credentials
+        self._accounts_url = accounts_url
+        self._time_left = time_left
+        self._sleep = sleep
+        self._session = session or requests.Session()
+        self._signed_in = False
+        self._spotify = spotipy.Spotify(requests_session=self._session)
+        self._spotify.prefix = f"{api_url}/v1/"
+
+    @property
+    def acts_for_user(self) -> bool:
+        """Whether a user signed in; without, only public playlists of known id can be read."""
+        return self._credentials.refresh_token is not None
+
+    def me(self) -> str:
+        """Return the id of the user who signed in."""
+
+        def check(answer: dict[str, Any]) -> str | None:
+            return None if isinstance(answer.get("id"), str) else "it holds no user id"
+
+        user_id: str = self._global_call("your user profile", self._spotify.current_user, check)["id"]
+        return user_id
+
+    def my_playlists(self) -> list[ListedPlaylist]:
+        """List every playlist the user owns or follows, 50 with one request."""
+        found: dict[str, ListedPlaylist] = {}
+        offset, more = 0, True
+        while more:
+            page = self._global_call(
+                f"the list of your playlists from {offset} on",
+                partial(self._spotify.current_user_playlists, limit=_PAGE_SIZES["listing"], offset=offset),
+                _listing_problem,
+            )
+            # Spotify leaves out playlists that it cannot show, or sends null for them, so a page may be
+            # short. Going on by what was sent may list a playlist twice, but leaves none out.
+            listed = (
+                _listed(entry) for entry in page["items"] if isinstance(entry, dict) and entry.get("id")
+            )
+            found.update({playlist.id: playlist for playlist in listed})
+            offset += len(page["items"])
+            more = bool(page["items"]) and offset < page["total"]
+        return list(found.values())
+
+    def playlist(self, playlist_id: str) -> Head:
+        """Get a playlist's own fields, with the first page of its entries if Spotify embeds one.
+
+        Raises
+        ------
+        PlaylistNotFound, PlaylistForbidden, PlaylistError
+            Spotify does not show this playlist.
+        """
+        return Head(playlist_id, *self._head(playlist_id))
+
+    def pages(
+        self, playlist_id: str, endpoint: Literal["items", "tracks"] = "items"
+    ) -> Iterator[dict[str, Any]]:
+        """Read a playlist's entries page by page, at least one page, until Spotify's total is reached."""
+        offset, total, limit = 0, 1, _PAGE_SIZES[endpoint]
+        while offset < total:
+            page = self._call(
+                f"playlist {playlist_id} from entry {offset} on",
+                partial(self._entries, playlist_id, endpoint, limit, offset),
+                partial(_page_problem, offset=offset, limit=limit),
+            )
+            offset, total = offset + len(page["items"]), page["total"]
+            yield page
+
+    def fetch[Sink: PageSink](
+        self, playlist_id: str, begin: Callable[[Head, Contract], Sink]
+    ) -> Reading[Sink]:
+        """Read a whole playlist, as it was at one moment.
+
+        Parameters
+        ----------
+        playlist_id
+            22 characters.
+        begin
+            Makes the sink for the pages; called once for each reading, with the playlist object and the way
+            the entries are read. A sink is dropped when the list turns out to have changed meanwhile.
+
+        Returns
+        -------
+        Reading
+            With the sink that holds every entry. For the contract `embedded` it got no page: the entries are
+            in the playlist object.
+
+        Raises
+        ------
+        PlaylistNotFound, PlaylistForbidden, PlaylistError
+            Spotify does not show this playlist to this app.
+        SpotifyUnavailable
+            Also when the list does not keep still, or Spotify sends more or fewer entries than it counts.
+        """
+        for _ in range(MAX_READINGS):
+            head = self.playlist(playlist_id)
+            contract, pages = self._open(head)
+            sink = begin(head, contract)
+            if contract == "embedded":
+                return Reading(sink, head.embedded[0] if head.embedded else 0, contract)
+            entries = total = 0
+            for page in pages:
+                sink.add_page(page)
+                entries, total = entries + len(page["items"]), page["total"]
+            if head.is_spotifys or head.snapshot_id == self._head(playlist_id, fields="snapshot_id")[0]:
+                if entries != total:
+                    raise SpotifyUnavailable(
+                        f"playlist {playlist_id} has {total} entries, but {entries} came"
+                    )
+                return Reading(sink, entries, contract)
+        raise SpotifyUnavailable(
+            f"playlist {playlist_id} changed each of the {MAX_READINGS} times it was read"
+        )
+
+    def _head(self, playlist_id: str, fields: str | None = None) -> tuple[str, dict[str, Any]]:
+        """Get a playlist object, or some of its fields, and its snapshot_id."""
+
+        def check(answer: dict[str, Any]) -> str | None:
+            return (
+                None
+                if answer.get("snapshot_id") and isinstance(answer["snapshot_id"], str)
+                else "no snapshot_id"
+            )
+
+        request = partial(self._spotify.playlist, playlist_id, fields=fields, additional_types=_ENTRY_TYPES)
+        try:
+            playlist = self._call(f"playlist {playlist_id}", request, check)
+        except _Refused as refusal:
+            if refusal.status == HTTPStatus.NOT_FOUND:
+                raise PlaylistNotFound(playlist_id) from refusal
+            if refusal.status == HTTPStatus.FORBIDDEN:
+                raise PlaylistForbidden(playlist_id, f"{refusal.message}. {_COPY_ADVICE}") from refusal
+            raise PlaylistError(
+                playlist_id,
+                f"Spotify refuses to show playlist {playlist_id} ({refusal}). Check the id, or remove it from"
+                " PlaylistIds.",
+            ) from refusal
+        return playlist["snapshot_id"], playlist
+
+    def _open(self, head: Head) -> tuple[Contract, Iterator[dict[str, Any]]]:
+        """Find out which way of reading the entries is open to this app, by the first page."""
+        try:
+            return "items", _started(self.pages(head.id, "items"))
+        except _Refused as refusal:
+            if head.embedded and head.embedded[0] == head.embedded[1]:
+                return "embedded", iter(())
+            try:
+                return "tracks", _started(self.pages(head.id, "tracks"))
+            except _Refused:
+                why = (
+                    f"this app gets only the first {head.embedded[0]} of its {head.embedded[1]} entries."
+                    " Split it into playlists of at most 100 entries, or register the app anew."
+                    if head.embedded
+                    else f"it is not yours, nor are you one of its collaborators. {_COPY_ADVICE}"
+                )
+                raise PlaylistForbidden(head.id, why) from refusal
+
+    def _entries(self, playlist_id: str, endpoint: str, limit: int, offset: int) -> Any:
+        # spotipy's playlist_tracks asks /items since 2.26, and it has no other way to reach /tracks.
+        return self._spotify._get(  # noqa: SLF001
+            f"playlists/{playlist_id}/{endpoint}",
+            limit=limit,
+            offset=offset,
+            additional_types=",".join(_ENTRY_TYPES),
+        )
+
+    def _global_call(self, what: str, request: Callable[[], Any], check: _Check) -> dict[str, Any]:
+        """Send a request that concerns no playlist: a refusal concerns the whole run."""
+        try:
+            return self._call(what, request, check)
+        except _Refused as refusal:
+            raise SpotifyRefused(
+                refusal.status,
+                f"it does not show {what} ({refusal.message}). Run `make login` to sign in again.",
+            ) from refusal
+
+    def _call(self, what: str, request: Callable[[], Any], check: _Check) -> dict[str, Any]:
+        """Send a request until it is answered, within the limits that the class describes."""
+        pauses = iter(FAULT_PAUSES_S)
+        waits = 0
+        signed_in_again = False
+        while True:
+            try:
+                return self._attempt(what, request, check)
+            except SpotifyUnavailable:
+                if not self._pause(next(pauses, None)):
+                    raise
+            except RateLimited as limit:
+                waits += 1
+                if waits > MAX_LIMIT_WAITS or not self._pause(limit.retry_after_s):
+                    raise
+            except _Unauthorized as error:
+                if signed_in_again:
+                    raise SpotifyRefused(
+                        HTTPStatus.UNAUTHORIZED,
+                        f"it hands out access tokens but does not accept them for {what}. Run `make login` to"
+                        " sign in again.",
+                    ) from error
+                signed_in_again = True
+                self._signed_in = False
+
+    def _pause(self, seconds: float | None) -> bool:
+        """Wait, if there is a wait to do and time for it."""
+        if seconds is None or seconds > LONGEST_WAIT_S or seconds + RESERVE_S > self._time_left():
+            return False
+        self._sleep(seconds)
+        return True
+
+    def _attempt(self, what: str, request: Callable[[], Any], check: _Check) -> dict[str, Any]:
+        """Send a request once, signed in, and turn whatever goes wrong into a condition."""
+        if not self._signed_in:
+            self._sign_in()
+        self._spotify.requests_timeout = self._timeout_s()
+        self.requests += 1
+        try:
+            answer = request()
+        except requests.RequestException as error:
+            raise SpotifyUnavailable(
+                f"the connection failed while reading {what} ({type(error).__name__})"
+            ) from error
+        except (spotipy.SpotifyException, AttributeError) as error:
+            response = failed_response(error)
+            if response is None:
+                raise
+            raise _condition(what, response) from error
+        # spotipy returns None for an answer that is cut short or no JSON.
+        problem = check(answer) if isinstance(answer, dict) else "it is cut short or no JSON object"
+        if problem:
+            raise SpotifyUnavailable(f"the answer for {what} is unusable: {problem}")
+        return dict(answer)
+
+    def _sign_in(self) -> None:
+        timeout_s = self._timeout_s()
+        self.requests += 1
+        token = sign_in(self._credentials, self._accounts_url, session=self._session, timeout_s=timeout_s)
+        if token.rotated_refresh_token:
+            self.rotated_refresh_token = token.rotated_refresh_token
+            self._credentials = msgspec.structs.replace(
+                self._credentials, refresh_token=token.rotated_refresh_token
+            )
+        self._spotify.set_auth(token.value)
+        self._signed_in = True
+
+    def _timeout_s(self) -> float:
+        left_s = self._time_left()
+        if left_s <= RESERVE_S:
+            raise OutOfTime(left_s)
+        return min(REQUEST_TIMEOUT_S, left_s - RESERVE_S)
+
+
+def _condition(what: str, response: requests.Response) -> Exception:
+    """Name the condition that a 4xx or 5xx answer stands for."""
+    status = response.status_code
+    message, reason = _error_body(response)
+    if status == HTTPStatus.UNAUTHORIZED:
+        return _Unauthorized(message)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        if reason == _QUOTA_REASON:
+            return QuotaExceeded(retry_after_s(response) or DEFAULT_QUOTA_WAIT_S)
+        return RateLimited(retry_after_s(response) or DEFAULT_RETRY_AFTER_S)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return SpotifyUnavailable(f"the answer for {what} is {status} ({message})")
+    if status == HTTPStatus.FORBIDDEN:
+        for pattern, advice in _REFUSALS.items():
+            if pattern.search(message):
+                return SpotifyRefused(status, f"{message}. {advice}")
+    return _Refused(status, message)
+
+
+def _error_body(response: requests.Response) -> tuple[str, str | None]:
+    """Read message and reason of an error answer, of whatever shape."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = response.text
+    error = body.get("error", body) if isinstance(body, dict) else body
+    reason = None
+    if isinstance(error, dict):
+        reason = error.get("reason") or (body.get("reason") if isinstance(body, dict) else None)
+        error = error.get("message")
+    text = " ".join(str(error or response.reason or "no reason given").split())
+    return text[:200].rstrip("."), reason if isinstance(reason, str) else None
+
+
+def _listing_problem(page: dict[str, Any]) -> str | None:
+    if not isinstance(page.get("items"), list) or not isinstance(page.get("total"), int):
+        return "it is no page"
+    if not page["items"] and page.get("next"):
+        return "it is empty, but says that more follow"
+    return None
+
+
+def _page_problem(page: dict[str, Any], *, offset: int, limit: int) -> str | None:
+    """Say what is wrong with a page of entries: each must be full, except for the last."""
+    entries, total, served_limit = page.get("items"), page.get("total"), page.get("limit")
+    if not isinstance(entries, list) or not isinstance(total, int):
+        return "it is no page of entries"
+    served_offset = page.get("offset")
+    if isinstance(served_offset, int) and served_offset != offset:
+        return f"it starts at entry {served_offset}"
+    if isinstance(served_limit, int) and 0 < served_limit < limit:
+        limit = served_limit
+    due = max(0, min(limit, total - offset))
+    return f"it holds {len(entries)} of {due} entries" if len(entries) < due else None
+
+
+def _started(pages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Fetch the first page now, so that a refusal shows before anything is written."""
+    return chain([next(pages)], pages)
+
+
+def _listed(entry: Mapping[str, Any]) -> ListedPlaylist:
+    page = entry.get("tracks") if entry.get("items") is None else entry["items"]
+    return ListedPlaylist(
+        id=entry["id"],
+        name=entry.get("name") or "",
+        snapshot_id=entry.get("snapshot_id"),
+        owner_id=_owner_id(entry),
+        total=page.get("total") if isinstance(page, dict) else None,
+    )
+
+
+def _owner_id(playlist: Mapping[str, Any]) -> str | None:
+    owner = playlist.get("owner")
+    return owner.get("id") if isinstance(owner, dict) else None

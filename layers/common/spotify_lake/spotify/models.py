@@ -1,0 +1,180 @@
+"""The parts of Spotify's responses that become table columns, as typed structs.
+
+One decode reads both contracts: the entry's content is called `item` since 2026 and `track` before, and the
+playlist's page `items` or `tracks`. Fields that are not declared here are skipped by the decoder without
+being built.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+# The tables store these as 32-bit and 64-bit integers.
+Int = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+BigInt = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class Image(Struct):
+    """A cover image."""
+
+    url: str | None = None
+
+
+class ExternalUrls(Struct):
+    """Links of an object; `spotify` is the one to open.spotify.com."""
+
+    spotify: str | None = None
+
+
+class ExternalIds(Struct):
+    """Identifiers outside Spotify."""
+
+    isrc: str | None = None
+
+
+class Followers(Struct):
+    """Number of followers (old apps only)."""
+
+    total: BigInt | None = None
+
+
+class User(Struct):
+    """The owner of a playlist, or who added an entry."""
+
+    id: str | None = None
+    display_name: str | None = None
+
+
+class Artist(Struct):
+    """An artist as credited on a song or album, or the full object."""
+
+    id: str | None = None
+    name: str | None = None
+    genres: list[str] | None = None
+    followers: Followers | None = None
+    popularity: Int | None = None
+    external_urls: ExternalUrls | None = None
+
+
+class Album(Struct):
+    """The album of a song, or the full object."""
+
+    id: str | None = None
+    name: str | None = None
+    album_type: str | None = None
+    artists: list[Artist | None] | None = None
+    release_date: str | None = None
+    total_tracks: Int | None = None
+    label: str | None = None
+    popularity: Int | None = None
+    images: list[Image | None] | None = None
+    external_urls: ExternalUrls | None = None
+
+
+class Content(Struct):
+    """What stands at a position: a song, an episode or a local file."""
+
+    type: str | None = None
+    id: str | None = None
+    uri: str | None = None
+    name: str | None = None
+    is_local: bool | None = None
+    duration_ms: Int | None = None
+    explicit: bool | None = None
+    popularity: Int | None = None
+    disc_number: Int | None = None
+    track_number: Int | None = None
+    album: Album | None = None
+    artists: list[Artist | None] | None = None
+    external_ids: ExternalIds | None = None
+    external_urls: ExternalUrls | None = None
+
+
+class EntryError(ValueError):
+    """An entry has the right shape and yet cannot be a row; the decoder reports it like a wrong type."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        super().__init__(detail)
+
+
+type Kind = Literal["song", "episode", "local", "unavailable"]
+
+
+class Entry(Struct):
+    """One position of a playlist, in either contract."""
+
+    added_at: datetime | None = None
+    added_by: User | None = None
+    is_local: bool | None = None
+    item: Content | None = None
+    track: Content | None = None
+
+    def __post_init__(self) -> None:
+        """Check what makes an entry a row, so that the decoder raises for one that cannot be."""
+        content = self.content
+        if content is not None:
+            if content.type not in _CONTENT_TYPES:
+                raise EntryError("unknown_type", f"type {content.type!r} is neither track nor episode")
+            if not content.id and content.type != "episode" and not self._local(content):
+                raise EntryError("song_without_id", "a song that is not a local file has no id")
+        if self.added_at is not None:
+            self.added_at = _utc(self.added_at)
+
+    @property
+    def content(self) -> Content | None:
+        """What stands there, whichever name it came under; None for an unavailable entry."""
+        return self.track if self.item is None else self.item
+
+    @property
+    def kind(self) -> Kind:
+        """What sort of thing stands there.
+
+        A song of which Spotify only sends the shell (no name, no length) counts as unavailable.
+        """
+        content = self.content
+        if content is None:
+            return "unavailable"
+        if self._local(content):
+            return "local"
+        if content.type == "episode":
+            return "episode"
+        return "song" if content.name or content.duration_ms else "unavailable"
+
+    def _local(self, content: Content) -> bool:
+        return bool(self.is_local or content.is_local)
+
+
+_CONTENT_TYPES = frozenset({"track", "episode", None})
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise EntryError("undecodable", f"added_at {moment.isoformat()} has no UTC equivalent") from error
+
+
+class Page(Struct):
+    """A page of entries."""
+
+    items: list[Entry | None]
+
+
+class Playlist(Struct):
+    """The playlist object; its embedded page of entries stays undecoded until it is needed."""
+
+    name: str | None = None
+    description: str | None = None
+    owner: User | None = None
+    public: bool | None = None
+    collaborative: bool | None = None
+    followers: Followers | None = None
+    images: list[Image | None] | None = None
+    external_urls: ExternalUrls | None = None
+    items: msgspec.Raw = msgspec.Raw(b"null")
+    tracks: msgspec.Raw = msgspec.Raw(b"null")

@@ -1,0 +1,133 @@
+"""From an S3 event to curated objects: reads raw, normalizes, writes, counts."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from spotify_lake import raw
+from spotify_lake.errors import EventError, RawObjectMissing, RawObjectUnreadable, SnapshotUnreadable
+from spotify_lake.normalize import Tables, normalize
+from spotify_lake.observability import logger, metrics
+from spotify_lake.schema import REJECTS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class RawObject(NamedTuple):
+    """Where a raw object is."""
+
+    bucket: str
+    key: str
+
+
+def is_sqs_batch(event: Mapping[str, Any]) -> bool:
+    """Tell an SQS batch from a plain S3 event notification."""
+    match event:
+        case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
+            return True
+        case _:
+            return False
+
+
+def raw_objects(event: Mapping[str, Any]) -> Iterator[RawObject]:
+    """Read an S3 event notification.
+
+    Parameters
+    ----------
+    event
+        As S3 sends it: `Records`, or the `s3:TestEvent` that S3 sends when a notification is set up.
+
+    Yields
+    ------
+    RawObject
+        One for each record, its key decoded; none for a test event.
+
+    Raises
+    ------
+    EventError
+        It is neither.
+    """
+    if event.get("Event") == "s3:TestEvent":
+        logger.info("S3 test event: the notification works, there is nothing to transform")
+        return
+    records = event.get("Records")
+    if not isinstance(records, list):
+        raise EventError("it is no S3 event notification, it has no list of Records")
+    for record in records:
+        try:
+            bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
+        except (KeyError, TypeError) as error:
+            raise EventError("a record does not name an S3 bucket and object key") from error
+        yield RawObject(bucket, unquote_plus(key))
+
+
+def parse_body(body: str) -> Mapping[str, Any]:
+    """Read the S3 event in the body of an SQS message; raises EventError when it is none."""
+    try:
+        event = json.loads(body)
+    except ValueError as error:
+        raise EventError(f"the message body is no JSON ({error})") from error
+    if not isinstance(event, dict):
+        raise EventError("the message body is no JSON object")
+    return event
+
+
+def transform(event: Mapping[str, Any], s3: "S3Client", write: Callable[[Tables], object]) -> None:
+    """Turn every raw object that an S3 event names into curated objects.
+
+    Parameters
+    ----------
+    event
+        An S3 event notification.
+    s3
+        Client that may read the raw bucket.
+    write
+        Stores the tables of one snapshot.
+
+    Raises
+    ------
+    EventError
+        The event is no S3 event notification.
+    RawObjectUnreadable
+        A raw object is damaged. An object that is gone is logged and counted, not raised.
+    """
+    for raw_object in raw_objects(event):
+        try:
+            _transform_object(raw_object, s3, write)
+        except RawObjectMissing as error:
+            logger.warning(str(error))
+            metrics.add_metric("RawObjectsMissing", MetricUnit.Count, 1)
+
+
+def _transform_object(raw_object: RawObject, s3: "S3Client", write: Callable[[Tables], object]) -> None:
+    bucket, key = raw_object
+    try:
+        tables = normalize(raw.decode(_read(raw_object, s3)))
+    except SnapshotUnreadable as error:
+        metrics.add_metric("RawObjectsUnreadable", MetricUnit.Count, 1)
+        raise RawObjectUnreadable(bucket, key, error.cause) from error
+    write(tables)
+    rejects = len(tables.rows[REJECTS.name])
+    metrics.add_metric("SnapshotsTransformed", MetricUnit.Count, 1)
+    metrics.add_metric("EntriesIn", MetricUnit.Count, tables.entry_count)
+    metrics.add_metric("EntriesRejected", MetricUnit.Count, rejects)
+    metrics.add_metric("EntriesUnaccounted", MetricUnit.Count, tables.unaccounted)
+    logger.info(
+        "Transformed a snapshot",
+        playlist_id=tables.playlist_id,
+        scheduled_at=tables.scheduled_at.isoformat(),
+        raw_key=key,
+        entries=tables.entry_count,
+        rejects=rejects,
+    )
+
+
+def _read(raw_object: RawObject, s3: "S3Client") -> bytes:
+    try:
+        return s3.get_object(Bucket=raw_object.bucket, Key=raw_object.key)["Body"].read()
+    except s3.exceptions.NoSuchKey as error:
+        raise RawObjectMissing(*raw_object) from error

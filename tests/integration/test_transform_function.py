@@ -1,0 +1,169 @@
+"""The transform function from event to Parquet bytes, on moto's S3."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote_plus
+
+import boto3
+import pyarrow.parquet as pq
+import pytest
+from moto import mock_aws
+
+from functions.transform import app
+from spotify_lake import lake, raw
+from spotify_lake.normalize import normalize
+from spotify_lake.schema import TABLES
+from tests import payloads
+
+RAW, LAKE = "lake-raw", "lake-lake"
+CONTEXT = SimpleNamespace(
+    function_name="lake-transform",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:lake-transform",
+    aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
+)
+PLAYLIST_ID = payloads.playlist()["id"]
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("LAKE_BUCKET", LAKE)
+    app.clients.cache_clear()
+    with mock_aws():
+        client = boto3.client("s3")
+        for bucket in (RAW, LAKE):
+            client.create_bucket(Bucket=bucket)
+        yield client
+
+
+@pytest.fixture
+def contents(s3: Any) -> Callable[[], dict[str, bytes]]:
+    def contents() -> dict[str, bytes]:
+        keys = [found["Key"] for found in s3.list_objects_v2(Bucket=LAKE).get("Contents", [])]
+        return {key: s3.get_object(Bucket=LAKE, Key=key)["Body"].read() for key in keys}
+
+    return contents
+
+
+def put(s3: Any, body: bytes, key: str | None = None) -> dict[str, Any]:
+    """Store a raw object and return its S3 event record."""
+    key = key or raw.key(PLAYLIST_ID, payloads.NOON)
+    s3.put_object(Bucket=RAW, Key=key, Body=body)
+    return {
+        "eventSource": "aws:s3",
+        "s3": {"bucket": {"name": RAW}, "object": {"key": quote_plus(key, safe="/")}},
+    }
+
+
+def sqs_batch(*records: dict[str, Any] | str) -> dict[str, Any]:
+    bodies = [record if isinstance(record, str) else json.dumps({"Records": [record]}) for record in records]
+    return {
+        "Records": [
+            {"eventSource": "aws:sqs", "messageId": f"message-{number}", "body": body}
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def test_each_table_gets_one_object_with_exactly_its_schema(s3: Any, contents: Any) -> None:
+    record = put(s3, payloads.raw_object(payloads.every_kind()))
+    assert app.handler({"Records": [record]}, CONTEXT) == {"batchItemFailures": []}
+    written = contents()
+    assert set(written) == {
+        f"curated/{table.name}/snapshot_date=2026-11-20/{PLAYLIST_ID}-20261120T120000Z.parquet"
+        for table in TABLES
+    }
+    for table in TABLES:
+        file = pq.ParquetFile(io.BytesIO(written[lake.key(table, PLAYLIST_ID, payloads.NOON)]))
+        assert file.schema_arrow.equals(lake.arrow_schema(table), check_metadata=False)
+
+
+@pytest.mark.parametrize(
+    "entries", [[], [None], [7], [payloads.entry(payloads.song(album=None, artists=None))]]
+)
+def test_the_schema_does_not_depend_on_the_data(s3: Any, contents: Any, entries: list[Any]) -> None:
+    bare = {"id": PLAYLIST_ID}
+    app.handler({"Records": [put(s3, payloads.raw_object(entries, playlist_object=bare))]}, CONTEXT)
+    for table in TABLES:
+        file = pq.ParquetFile(io.BytesIO(contents()[lake.key(table, PLAYLIST_ID, payloads.NOON)]))
+        assert file.schema_arrow.equals(lake.arrow_schema(table), check_metadata=False)
+        for number, column in enumerate(table.columns):
+            parquet = file.schema.column(number)
+            if column.type == "timestamp":
+                assert parquet.physical_type == "INT64"
+                assert json.loads(parquet.logical_type.to_json())["timeUnit"] == "microseconds"
+                assert json.loads(parquet.logical_type.to_json())["isAdjustedToUTC"] is True
+
+
+def test_values_survive_the_way_to_parquet(s3: Any, contents: Any) -> None:
+    data = payloads.raw_object(payloads.every_kind())
+    app.handler({"Records": [put(s3, data)]}, CONTEXT)
+    expected = normalize(raw.decode(data))
+    for table in TABLES:
+        found = pq.read_table(io.BytesIO(contents()[lake.key(table, PLAYLIST_ID, payloads.NOON)])).to_pylist()
+        assert [tuple(row.values()) for row in found] == list(expected.rows[table.name])
+
+
+def test_doing_it_twice_changes_no_byte_and_adds_no_key(s3: Any, contents: Any) -> None:
+    record = put(s3, payloads.raw_object(payloads.every_kind()))
+    app.handler({"Records": [record]}, CONTEXT)
+    once = contents()
+    app.clients.cache_clear()
+    app.handler(sqs_batch(record, record), CONTEXT)
+    assert contents() == once
+
+
+def test_the_order_of_objects_does_not_matter(s3: Any, contents: Any) -> None:
+    records = [
+        put(
+            s3,
+            payloads.raw_object(payloads.every_kind()[number:], scheduled_at=moment),
+            raw.key(PLAYLIST_ID, moment),
+        )
+        for number, moment in enumerate(payloads.NOON + timedelta(hours=9 * n) for n in range(4))
+    ]
+    app.handler(sqs_batch(*records), CONTEXT)
+    forwards = contents()
+    for key in forwards:
+        s3.delete_object(Bucket=LAKE, Key=key)
+    app.handler(sqs_batch(*reversed(records)), CONTEXT)
+    assert contents() == forwards
+    assert len(forwards) == 4 * len(TABLES)
+
+
+def test_only_the_bad_messages_of_a_batch_fail(s3: Any, contents: Any) -> None:
+    good = put(s3, payloads.raw_object([payloads.entry(payloads.song())]))
+    damaged = put(s3, b"not gzip", "raw/playlist_id=x/damaged.json.gz")
+    gone = put(s3, b"", "raw/playlist_id=x/gone.json.gz")
+    s3.delete_object(Bucket=RAW, Key="raw/playlist_id=x/gone.json.gz")
+    test_event = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"})
+    batch = sqs_batch(damaged, good, "no json", gone, test_event)
+    assert app.handler(batch, CONTEXT) == {
+        "batchItemFailures": [{"itemIdentifier": "message-0"}, {"itemIdentifier": "message-2"}]
+    }
+    assert len(contents()) == len(TABLES)
+
+
+def test_the_log_names_bucket_key_and_cause(s3: Any, caplog: pytest.LogCaptureFixture) -> None:
+    good = put(s3, payloads.raw_object([]))
+    app.handler(sqs_batch(put(s3, b"{}", "raw/damaged.json.gz"), good), CONTEXT)
+    (error,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "s3://lake-raw/raw/damaged.json.gz" in error.getMessage()
+    assert "not gzip" in error.getMessage()
+    assert not error.exc_info, "a known condition needs no traceback"
+
+
+def test_odd_keys_work(s3: Any, contents: Any) -> None:
+    for key in ("raw/a b.json.gz", "raw/a+b=c.json.gz", "raw/ünï 100%.json.gz"):
+        app.handler({"Records": [put(s3, payloads.raw_object([]), key)]}, CONTEXT)
+    assert len(contents()) == len(TABLES), "the content names the snapshot, whatever its key"
+
+
+def test_a_missing_bucket_is_an_error_not_a_missing_object(s3: Any) -> None:
+    record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": "elsewhere"}, "object": {"key": "a"}}}
+    with pytest.raises(Exception, match="NoSuchBucket"):
+        app.handler({"Records": [record]}, CONTEXT)

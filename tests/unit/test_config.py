@@ -1,0 +1,98 @@
+import pytest
+
+from spotify_lake.config import ExtractSettings, TransformSettings, parse_playlist_ids
+from spotify_lake.errors import SettingsError
+
+A, B = "6rqhFgbbKwnb9MLmUQDhG6", "37i9dQZEVXbMDoHDwVN2tF"
+EXTRACT = {
+    "RAW_BUCKET": "lake-raw",
+    "PLAYLIST_IDS": "owned",
+    "SPOTIFY_SECRET_ID": "lake/spotify",
+    "SPOTIFY_API_URL": "https://api.spotify.com/",
+    "SPOTIFY_ACCOUNTS_URL": "http://127.0.0.1:8080",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        A,
+        f"spotify:playlist:{A}",
+        f"spotify:user:some.one-1:playlist:{A}",
+        f"https://open.spotify.com/playlist/{A}",
+        f"https://open.spotify.com/playlist/{A}?si=0123456789abcdef&pt=x",
+        f"https://open.spotify.com/intl-de/playlist/{A}?si=1",
+        f"https://open.spotify.com/user/nadia/playlist/{A}/",
+        f"open.spotify.com/playlist/{A}#top",
+        f"  {A} , ",
+        f"{A},{A}",
+    ],
+)
+def test_every_form_of_a_playlist_is_accepted(text: str) -> None:
+    assert parse_playlist_ids(text) == (A,)
+
+
+def test_several_playlists_keep_their_order() -> None:
+    assert parse_playlist_ids(f"spotify:playlist:{B}, {A},{B}") == (B, A)
+
+
+def test_owned_is_a_word() -> None:
+    assert parse_playlist_ids(" owned ") == "owned"
+
+
+@pytest.mark.parametrize(
+    "text, named",
+    [
+        ("", ""),
+        (" , ", " , "),
+        ("all", "all"),
+        (f"owned,{A}", "owned"),
+        (A[:-1], A[:-1]),
+        (A + "x", A + "x"),
+        (f"{A} {B}", f"{A} {B}"),
+        (f"{A},spotify:album:{B}", f"spotify:album:{B}"),
+        (f"https://open.spotify.com/album/{A}", "album"),
+        (f"https://open.spotify.com.example.org/playlist/{A}", "example.org"),
+        (f"https://example.org/?u=open.spotify.com/playlist/{A}", "example.org"),
+        ("6rqhFgbbKwnb9MLmUQDhG\u0666", "\u0666"),
+    ],
+)
+def test_what_is_no_playlist_is_refused_with_the_accepted_forms(text: str, named: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        parse_playlist_ids(text)
+    message = str(refusal.value)
+    assert named in message
+    assert "PLAYLIST_IDS" in message
+    assert "open.spotify.com/playlist/" in message
+
+
+def test_settings_are_read_from_the_environment() -> None:
+    settings = ExtractSettings.load(EXTRACT)
+    assert settings.raw_bucket == "lake-raw"
+    assert settings.playlists == "owned"
+    assert settings.spotify_api_url == "https://api.spotify.com"
+    assert TransformSettings.load({"LAKE_BUCKET": "lake"}).lake_bucket == "lake"
+
+
+@pytest.mark.parametrize("name", sorted(EXTRACT))
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_a_missing_setting_is_named(name: str, value: str | None) -> None:
+    environ = {key: text for key, text in EXTRACT.items() if key != name} | (
+        {name: value} if value is not None else {}
+    )
+    with pytest.raises(SettingsError, match=f"Setting {name}="):
+        ExtractSettings.load(environ)
+
+
+def test_the_transform_names_its_missing_setting() -> None:
+    with pytest.raises(SettingsError, match="LAKE_BUCKET"):
+        TransformSettings.load({})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["api.spotify.com", "ftp://api.spotify.com", "https://", "https://x/v1", "https://x?a=b", "http://[::1"],
+)
+def test_a_url_must_be_a_base_url(url: str) -> None:
+    with pytest.raises(SettingsError, match="SPOTIFY_API_URL"):
+        ExtractSettings.load(EXTRACT | {"SPOTIFY_API_URL": url})

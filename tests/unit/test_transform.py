@@ -1,0 +1,137 @@
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from botocore.exceptions import ClientError
+
+from spotify_lake import raw, transform
+from spotify_lake.errors import EventError, RawObjectUnreadable
+from spotify_lake.normalize import Tables, normalize
+from spotify_lake.observability import metrics
+from tests import payloads
+
+BUCKET = "lake-raw"
+ODD_KEY = "raw/playlist_id=a b+c=d/ü é.json.gz"
+
+
+class FakeS3:
+    """Objects in memory, read as boto3 reads them."""
+
+    class exceptions:
+        NoSuchKey = type("NoSuchKey", (ClientError,), {})
+
+    def __init__(self, objects: dict[str, bytes]) -> None:
+        self.objects = objects
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        assert Bucket == BUCKET
+        if Key not in self.objects:
+            raise self.exceptions.NoSuchKey({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+
+def s3_event(*keys: str) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventSource": "aws:s3",
+                "s3": {"bucket": {"name": BUCKET}, "object": {"key": quote_plus(key, safe="/")}},
+            }
+            for key in keys
+        ]
+    }
+
+
+@pytest.fixture
+def run() -> Callable[..., list[Tables]]:
+    def run(event: dict[str, Any], **objects: bytes) -> list[Tables]:
+        written: list[Tables] = []
+        transform.transform(event, FakeS3(objects), written.append)  # type: ignore[arg-type]
+        return written
+
+    metrics.clear_metrics()
+    return run
+
+
+def counted(name: str) -> float:
+    return sum(sum(found["Value"]) for key, found in metrics.metric_set.items() if key == name)
+
+
+GOOD = payloads.raw_object(payloads.every_kind())
+
+
+def test_the_rows_of_each_object_are_written(run: Callable[..., list[Tables]]) -> None:
+    assert run(s3_event("a", "b"), a=GOOD, b=GOOD) == [normalize(raw.decode(GOOD))] * 2
+    assert counted("SnapshotsTransformed") == 2
+    assert counted("EntriesIn") == 2 * len(payloads.every_kind())
+    assert counted("EntriesUnaccounted") == 0
+
+
+def test_keys_are_decoded_once(run: Callable[..., list[Tables]]) -> None:
+    for key in (ODD_KEY, "raw/100%25.json.gz"):
+        assert len(run(s3_event(key), **{key: GOOD})) == 1
+
+
+def test_rejects_are_counted(run: Callable[..., list[Tables]]) -> None:
+    run(s3_event("a"), a=payloads.raw_object([payloads.entry(None), 7, "x"]))
+    assert (counted("EntriesIn"), counted("EntriesRejected")) == (3, 2)
+
+
+def test_an_object_that_is_gone_is_counted_and_the_next_is_done(run: Callable[..., list[Tables]]) -> None:
+    assert len(run(s3_event("gone", "a"), a=GOOD)) == 1
+    assert counted("RawObjectsMissing") == 1
+
+
+def test_a_damaged_object_is_named_with_its_cause(run: Callable[..., list[Tables]]) -> None:
+    with pytest.raises(RawObjectUnreadable, match=r"s3://lake-raw/bad .*not gzip.*dead-letter queue"):
+        run(s3_event("bad"), bad=b"{}")
+    assert counted("RawObjectsUnreadable") == 1
+
+
+def test_a_test_event_is_no_work(run: Callable[..., list[Tables]]) -> None:
+    assert run({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}) == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"Records": None},
+        {"Records": {}},
+        {"Records": [{}]},
+        {"Records": [None]},
+        {"Records": [{"s3": []}]},
+    ],
+)
+def test_an_event_of_another_form_is_refused(run: Callable[..., list[Tables]], event: dict[str, Any]) -> None:
+    with pytest.raises(EventError, match="events/"):
+        run(event)
+
+
+@pytest.mark.parametrize("body", ["", "not json", "[]", '"text"'])
+def test_a_message_body_must_be_a_json_object(body: str) -> None:
+    with pytest.raises(EventError):
+        transform.parse_body(body)
+
+
+def test_a_message_body_is_an_s3_event() -> None:
+    event = s3_event(ODD_KEY)
+    assert list(transform.raw_objects(transform.parse_body(json.dumps(event)))) == [(BUCKET, ODD_KEY)]
+
+
+@pytest.mark.parametrize(
+    "event, expected",
+    [
+        ({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}, True),
+        (s3_event("a"), False),
+        ({"Records": []}, False),
+        ({"Records": [7]}, False),
+        ({}, False),
+        ({"Event": "s3:TestEvent"}, False),
+    ],
+)
+def test_an_sqs_batch_is_told_from_an_s3_event(event: dict[str, Any], expected: bool) -> None:
+    assert transform.is_sqs_batch(event) is expected

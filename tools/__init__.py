@@ -1,0 +1,1 @@
+"""Generators that keep files in step with the code."""

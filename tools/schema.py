@@ -1,0 +1,164 @@
+"""Write what follows from spotify_lake/schema.py: the template's Glue tables and the data dictionary.
+
+`python -m tools.schema` rewrites both files, `python -m tools.schema --check` only tells whether they are
+up to date.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from spotify_lake.schema import PARTITION, TABLES, Column, Table
+
+ROOT: Final = Path(__file__).parents[1]
+TEMPLATE: Final = ROOT / "template.yaml"
+DICTIONARY: Final = ROOT / "docs" / "data-dictionary.md"
+BEGIN: Final = "  # --- tables: generated from spotify_lake/schema.py by make schema ---\n"
+END: Final = "  # --- end of generated tables ---\n"
+
+_TABLE_RESOURCE = """\
+  {logical_id}:
+    Type: AWS::Glue::Table
+    Properties:
+      CatalogId: !Ref AWS::AccountId
+      DatabaseName: !Ref GlueDatabase
+      TableInput:
+        Name: {name}
+        Description: {description}
+        TableType: EXTERNAL_TABLE
+        Parameters:
+          EXTERNAL: "TRUE"
+          classification: parquet
+          projection.enabled: "true"
+          projection.{partition}.type: date
+          projection.{partition}.format: yyyy-MM-dd
+          projection.{partition}.range: !Sub "${{FirstSnapshotDate}},NOW+1DAYS"
+          storage.location.template: !Sub "s3://${{LakeBucket}}/curated/{name}/{partition}=${{!{partition}}}/"
+        PartitionKeys:
+{partition_keys}
+        StorageDescriptor:
+          Location: !Sub "s3://${{LakeBucket}}/curated/{name}/"
+          InputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat
+          OutputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
+          SerdeInfo:
+            SerializationLibrary: org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe
+          Columns:
+{columns}
+"""
+
+_DICTIONARY_HEAD = """\
+# Data dictionary
+
+The tables of the lake, as they stand in the Glue database and in Athena. This page is generated from
+`layers/common/spotify_lake/schema.py` by `make schema`.
+
+Every table is partitioned by `{partition}` ({partition_type}): {partition_description} Give a condition on it
+in every query, and only those days are read. All times are UTC. Rows of one snapshot share `playlist_id` and
+`scheduled_at`.
+
+```mermaid
+erDiagram
+    playlists ||--o{{ playlist_entries : "playlist_id, scheduled_at"
+    playlists ||--o{{ rejects : "playlist_id, scheduled_at"
+    playlist_entries }}o--o| songs : "song_id (kind = song)"
+    songs }}o--o| albums : album_id
+    songs }}o--o{{ artists : artist_ids
+    albums }}o--o{{ artists : artist_ids
+```
+"""
+
+
+def logical_id(table: Table) -> str:
+    """Return the name of a table's resource in the template, for example PlaylistEntriesTable."""
+    return "".join(part.capitalize() for part in table.name.split("_")) + "Table"
+
+
+def template_tables() -> str:
+    """Return the YAML of all Glue tables, ready to stand under Resources."""
+    return "\n".join(
+        _TABLE_RESOURCE.format(
+            logical_id=logical_id(table),
+            name=table.name,
+            description=json.dumps(f"{table.description} One row: {table.grain}."),
+            partition=PARTITION.name,
+            partition_keys=_yaml_column(PARTITION, indent=10),
+            columns="\n".join(_yaml_column(column, indent=12) for column in table.columns),
+        )
+        for table in TABLES
+    )
+
+
+def dictionary() -> str:
+    """Return docs/data-dictionary.md."""
+    parts = [
+        _DICTIONARY_HEAD.format(
+            partition=PARTITION.name,
+            partition_type=PARTITION.type,
+            partition_description=PARTITION.description,
+        )
+    ]
+    for table in TABLES:
+        lines = [
+            f"## {table.name}",
+            "",
+            f"{table.description} One row: {table.grain}. Unique within a snapshot: {', '.join(table.key)}.",
+            "",
+            "| column | type | meaning | null when | example |",
+            "|---|---|---|---|---|",
+            *(_markdown_row(column) for column in (*table.columns, PARTITION)),
+        ]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def with_tables(template: str) -> str:
+    """Return the template with the generated block replaced; raises ValueError without markers."""
+    before, found_begin, rest = template.partition(BEGIN)
+    _, found_end, after = rest.partition(END)
+    if not (found_begin and found_end):
+        raise ValueError(f"{TEMPLATE.name} lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
+    return before + BEGIN + template_tables() + END + after
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the generated files; returns the exit code."""
+    wanted = {TEMPLATE: with_tables(TEMPLATE.read_text()), DICTIONARY: dictionary()}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    if "--check" in arguments:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} does not match spotify_lake/schema.py: run `make schema`")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(wanted[path])
+        print(f"wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+def _yaml_column(column: Column, indent: int) -> str:
+    comment = json.dumps(_comment(column), ensure_ascii=False)
+    return " " * indent + f'- {{Name: {column.name}, Type: "{column.type}", Comment: {comment}}}'
+
+
+def _comment(column: Column) -> str:
+    comment = (
+        column.description
+        if column.null_when is None
+        else f"{column.description} Null when {column.null_when}."
+    )
+    return comment.replace("`", "'")
+
+
+def _markdown_row(column: Column) -> str:
+    cells = (
+        f"`{column.name}`",
+        str(column.type).replace("<", "\\<"),
+        column.description,
+        column.null_when or "never",
+        f"`{column.example}`",
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
