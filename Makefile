@@ -53,7 +53,7 @@ down: $(DEV) ## Stop everything that demo or up started
 
 query: $(DEV) ## Ask the lake: make query SQL="select count(*) from songs"
 	@[ -n "$$LAKE_SQL" ] || { echo 'Say what to ask: make query SQL="select count(*) from songs"'; exit 2; }
-	@$(RUN)/python -m local query "$$LAKE_SQL"
+	@$(RUN)/python -m local query -- "$$LAKE_SQL"
 
 logs: $(DEV) ## Show what the functions logged
 	@$(RUN)/python -m local logs
@@ -74,6 +74,18 @@ validate: $(SAM) ## Check the template as SAM reads it
 
 deploy: build ## Deploy to the AWS account you are signed in to, asking for each parameter
 	@$(SAM_CLI) deploy --guided
+
+##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
+
+.PHONY: login
+
+# $(call option,--name,VARIABLE): passed on only if it is set
+option = $(if $($(2)),$(1) '$($(2))')
+WHICH_LAKE = $(call option,--target,TARGET) $(call option,--stack,STACK)
+
+login: $(DEV) ## Sign the lake in to Spotify: opens your browser; NO_BROWSER=1 if that is elsewhere
+	@$(RUN)/python -m ops login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
+	    $(if $(NO_BROWSER),--no-browser) $(if $(APP_ONLY),--app-only)
 
 ##@ Checks
 

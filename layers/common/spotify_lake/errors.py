@@ -117,6 +117,15 @@ class SpotifyUnavailable(LakeError):
         super().__init__(f"Spotify could not be read just now: {detail}. The next attempt may succeed.")
 
 
+class OutOfTime(LakeError):
+    """The function's time is nearly used up."""
+
+    retryable = True
+
+    def __init__(self, left_s: float) -> None:
+        super().__init__(f"Only {left_s:.0f} s are left of the function's time; the rest needs another run.")
+
+
 class ExtractIncomplete(LakeError):
     """Some playlists of a run failed for a reason that may pass."""
 

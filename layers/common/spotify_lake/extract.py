@@ -154,13 +154,11 @@ def run(
         logger.error("The run stopped: %s", error, error_name=type(error).__name__, not_done=waiting)
         raise
     finally:
-        for name, count in {
-            "SnapshotsWritten": len(summary.written),
-            "SnapshotsAlreadyThere": len(summary.already_there),
-            "PlaylistsFailed": len(summary.failed),
-            "SpotifyRequests": spotify.requests,
-        }.items():
-            metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
+        count = MetricUnit.Count
+        metrics.add_metric(name="SnapshotsWritten", unit=count, value=len(summary.written))
+        metrics.add_metric(name="SnapshotsAlreadyThere", unit=count, value=len(summary.already_there))
+        metrics.add_metric(name="PlaylistsFailed", unit=count, value=len(summary.failed))
+        metrics.add_metric(name="SpotifyRequests", unit=count, value=spotify.requests)
     passing = [f"{failure.playlist_id}: {failure.message}" for failure in summary.failed if failure.retryable]
     if passing:
         raise ExtractIncomplete(passing)

@@ -17,7 +17,7 @@ import requests
 import spotipy
 
 from spotify_lake.errors import (
-    LakeError,
+    OutOfTime,
     PlaylistError,
     PlaylistForbidden,
     PlaylistNotFound,
@@ -63,15 +63,6 @@ _REFUSALS = {
     ),
 }
 _COPY_ADVICE = "Copy its songs into a playlist of your own and track that one."
-
-
-class OutOfTime(LakeError):
-    """The function's time is nearly used up."""
-
-    retryable = True
-
-    def __init__(self, left_s: float) -> None:
-        super().__init__(f"Only {left_s:.0f} s are left of the function's time; the rest needs another run.")
 
 
 class _Refused(Exception):
@@ -263,17 +254,25 @@ class SpotifyClient:
         """
         return Head(playlist_id, *self._head(playlist_id))
 
-    def pages(
+    def _pages(
         self, playlist_id: str, endpoint: Literal["items", "tracks"] = "items"
     ) -> Iterator[dict[str, Any]]:
-        """Read a playlist's entries page by page, at least one page, until Spotify's total is reached."""
+        """Read a playlist's entries page by page, at least one page, until Spotify's total is reached.
+
+        A refusal of the first page is raised as it is: the caller may know another way.
+        """
         offset, total, limit = 0, 1, _PAGE_SIZES[endpoint]
         while offset < total:
-            page = self._call(
-                f"playlist {playlist_id} from entry {offset} on",
-                partial(self._entries, playlist_id, endpoint, limit, offset),
-                partial(_page_problem, offset=offset, limit=limit),
-            )
+            what = f"playlist {playlist_id} from entry {offset} on"
+            request = partial(self._entries, playlist_id, endpoint, limit, offset)
+            try:
+                page = self._call(what, request, partial(_page_problem, offset=offset, limit=limit))
+            except _Refused as refusal:
+                if offset == 0:
+                    raise
+                raise SpotifyUnavailable(
+                    f"{what} was refused ({refusal}), the pages before were not"
+                ) from refusal
             offset, total = offset + len(page["items"]), page["total"]
             yield page
 
@@ -351,12 +350,12 @@ class SpotifyClient:
     def _open(self, head: Head) -> tuple[Contract, Iterator[dict[str, Any]]]:
         """Find out which way of reading the entries is open to this app, by the first page."""
         try:
-            return "items", _started(self.pages(head.id, "items"))
+            return "items", _started(self._pages(head.id, "items"))
         except _Refused as refusal:
             if head.embedded and head.embedded[0] == head.embedded[1]:
                 return "embedded", iter(())
             try:
-                return "tracks", _started(self.pages(head.id, "tracks"))
+                return "tracks", _started(self._pages(head.id, "tracks"))
             except _Refused:
                 why = (
                     f"this app gets only the first {head.embedded[0]} of its {head.embedded[1]} entries."

@@ -1,0 +1,35 @@
+"""Spotify playlists to raw snapshots: takes scheduled events, or none."""
+
+import os
+from datetime import UTC, datetime
+from functools import cache, partial
+from typing import Any
+
+import boto3
+import msgspec
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from spotify_lake import extract
+from spotify_lake.config import ExtractSettings
+from spotify_lake.observability import logger, metrics
+from spotify_lake.spotify.auth import read_credentials
+from spotify_lake.spotify.client import SpotifyClient
+
+client = cache(boto3.client)  # what every invocation of this environment shares
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Write the snapshots that the event asks for; return what became of each playlist."""
+    now = partial(datetime.now, UTC)
+    settings = ExtractSettings.load(os.environ)
+    request = extract.parse_event(event, now())
+    spotify = SpotifyClient(
+        read_credentials(client("secretsmanager"), settings.secret_id),
+        api_url=settings.spotify_api_url,
+        accounts_url=settings.spotify_accounts_url,
+        time_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    summary = extract.run(request, settings, spotify, client("s3"), now)
+    return dict(msgspec.to_builtins(summary))

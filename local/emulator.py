@@ -1,0 +1,197 @@
+"""The AWS emulator (MiniStack) as a background process, closed off from the user's AWS settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from local.errors import LaptopError
+from local.process import HOST, BackgroundProcess, find_port
+
+ACCOUNT_ID = "000000000000"
+REGION = "us-east-1"
+ACCESS_KEY = "test"
+SECRET_KEY = "test"
+START_TIMEOUT_S = 60.0
+START_ATTEMPTS = 3
+
+# What a program needs to run at all. Everything else of the user's environment stays out: AWS profiles and
+# endpoints, proxies, Python settings.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TERM")
+
+NO_AWS_SETTINGS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of `environ` that programs of the laptop stack may see: no AWS settings, no proxies."""
+    kept = {name: environ[name] for name in _INHERITED if name in environ}
+    return kept | NO_AWS_SETTINGS | {"PYTHONUNBUFFERED": "1"}
+
+
+def leave_aws(environ: MutableMapping[str, str]) -> None:
+    """Take every AWS setting out of `environ`, and proxies out of the way to servers on this machine."""
+    for name in [name for name in environ if name.startswith("AWS_")]:
+        del environ[name]
+    environ.update(NO_AWS_SETTINGS)
+    for name in ("no_proxy", "NO_PROXY"):
+        environ[name] = ",".join(filter(None, [environ.get(name), HOST, "localhost"]))
+
+
+def client_environment(endpoint: str) -> dict[str, str]:
+    """Return the variables that point an AWS SDK or command-line tool at the emulator."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+    }
+
+
+def http_json(url: str, *, method: str = "GET", body: Any = None, timeout_s: float = 5.0) -> Any:
+    """Send a request to a loopback server, never through a proxy, and return the decoded JSON answer, if any.
+
+    Raises
+    ------
+    OSError
+        Nothing answers, or the answer is an HTTP error.
+    ValueError
+        The answer is not JSON.
+    """
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method)
+    request.add_header("Content-Type", "application/json")
+    with _opener.open(request, timeout=timeout_s) as response:
+        answer = response.read()
+    return json.loads(answer) if answer else None
+
+
+def wait_until_up(process: BackgroundProcess, health_url: str, timeout_s: float) -> bool:
+    """Wait until `health_url` answers; return False when the process ends or the time is over first."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if answers(health_url):
+            return True
+        if process.pid() is None:
+            return False
+        time.sleep(0.1)
+    return False
+
+
+def answers(url: str) -> bool:
+    """Tell whether a loopback server answers `url` with success."""
+    try:
+        http_json(url, timeout_s=3.0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+class Emulator:
+    """The emulator of one laptop stack.
+
+    Parameters
+    ----------
+    python
+        The interpreter of the emulator's own virtual environment.
+    lock_file
+        The lock file this environment was installed from: a changed one means another emulator.
+    directory
+        Where its lock, log and temporary files live.
+    preferred_port
+        The port to listen on when it is free.
+    """
+
+    def __init__(self, python: Path, lock_file: Path, directory: Path, preferred_port: int = 4566) -> None:
+        self.python = python
+        self.lock_file = lock_file
+        self.directory = directory
+        self.preferred_port = preferred_port
+        self.process = BackgroundProcess("emulator", directory)
+
+    def version(self) -> str:
+        """Return a fingerprint of what the emulator's environment was installed from."""
+        content = self.lock_file.read_bytes() if self.lock_file.exists() else b""
+        return hashlib.sha256(content).hexdigest()[:16]
+
+    def is_healthy(self, port: int) -> bool:
+        """Tell whether our process runs and answers on `port` with IAM enforced."""
+        if self.process.pid() is None:
+            return False
+        try:
+            health = http_json(f"http://{HOST}:{port}/_ministack/health")
+        except (OSError, ValueError):
+            return False
+        return isinstance(health, dict) and health.get("auth") == "enabled"
+
+    def start(self) -> int:
+        """Start the emulator on a free port, wait until it answers, and return the port.
+
+        Raises
+        ------
+        LaptopError
+            Its environment is missing, or it does not come up.
+        """
+        if not self.python.exists():
+            raise LaptopError(
+                f"The emulator is not installed: {self.python} is missing. Run `make demo` or `make up`."
+            )
+        port = self.preferred_port
+        for _ in range(START_ATTEMPTS):
+            port = find_port(port)
+            self._start_on(port)
+            if wait_until_up(self.process, f"http://{HOST}:{port}/_ministack/ready", START_TIMEOUT_S):
+                return port
+            if self.process.pid() is not None:
+                self.process.stop()
+                break
+            port += 1  # somebody else was quicker to take the port
+        raise LaptopError(
+            f"The emulator did not start on port {port}.",
+            log=self.process.log_path,
+            excerpt=self.process.log_tail(),
+        )
+
+    def stop(self) -> bool:
+        """End the emulator with its Lambda workers and delete its files; return whether it was running."""
+        was_running = self.process.stop()
+        for name in ("tmp", "state", "s3"):
+            shutil.rmtree(self.directory / name, ignore_errors=True)
+        return was_running
+
+    def _start_on(self, port: int) -> None:
+        for name in ("tmp", "state", "s3"):
+            shutil.rmtree(self.directory / name, ignore_errors=True)
+            (self.directory / name).mkdir(parents=True)
+        env = clean_environment(os.environ) | {
+            "AUTH": "true",
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_HOST": HOST,
+            "MINISTACK_REGION": REGION,
+            "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+            "TZ": "UTC",  # as on Lambda, and what Athena takes times for
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "LAMBDA_EXECUTOR": "local",
+            # No container runtime, even where there is one: at its start the emulator removes containers.
+            "DOCKER_HOST": f"unix://{self.directory / 'no-docker.sock'}",
+            "TMPDIR": str(self.directory / "tmp"),
+            "STATE_DIR": str(self.directory / "state"),
+            "S3_DATA_DIR": str(self.directory / "s3"),
+        }
+        self.process.start([str(self.python), "-m", "ministack"], env, cwd=self.directory)

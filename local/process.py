@@ -1,0 +1,194 @@
+"""Background processes of the laptop stack: started once, found again by the next command, ended for good.
+
+A process holds an exclusive lock on ``<directory>/<name>.lock`` from before its first instruction until it is
+gone, whatever ends it. A free lock means that the process is not running, so a recorded pid is never trusted
+after its owner has died and the number was given to somebody else. Linux and macOS alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.errors import LaptopError
+
+if TYPE_CHECKING:
+    from typing import IO
+
+HOST = "127.0.0.1"
+PORTS_TRIED = 100
+STOP_GRACE_S = 5.0
+PROBE_PATIENCE_S = 2.0
+
+# The shell writes down its own pid and then becomes the program, so the pid is on disk before the program
+# runs, even when the parent is interrupted right after the start.
+_LAUNCHER = 'printf %s "$$" >"$0" && exec "$@"'
+
+
+def port_is_free(port: int) -> bool:
+    """Tell whether a server could listen on `port` of this machine's loopback address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            return False
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def find_port(preferred: int) -> int:
+    """Return `preferred`, or the next port above it that is free.
+
+    Raises
+    ------
+    LaptopError
+        None of the ports tried is free.
+    """
+    candidates = range(preferred, min(preferred + PORTS_TRIED, 65536))
+    for port in candidates:
+        if port_is_free(port):
+            return port
+    raise LaptopError(
+        f"No free port between {candidates.start} and {candidates.stop - 1} on {HOST}. "
+        "End one of the programs that listen there, then run this again."
+    )
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, refusal: str, patience_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock file `path`.
+
+    Raises
+    ------
+    LaptopError
+        Another command still holds it after `patience_s` seconds; the message is `refusal`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        if not _lock_within(lock, patience_s):
+            raise LaptopError(refusal)
+        yield
+
+
+def _lock_within(lock: IO[str], patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
+class BackgroundProcess:
+    """One named background process whose lock, pid and log live in `directory`."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.name = name
+        self.directory = directory
+        self.log_path = directory / f"{name}.log"
+        self._lock_path = directory / f"{name}.lock"
+        self._pid_path = directory / f"{name}.pid"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def pid(self) -> int | None:
+        """Return the process id while the process is alive, else None."""
+        if not self._lock_path.exists():
+            return None
+        with self._lock_path.open("a") as lock:
+            try:
+                # Shared: two commands that look at the same time must not take each other for the process.
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return self._read_pid()
+        return None
+
+    def start(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
+        """Start `command` detached from this terminal, with exactly the environment `env`.
+
+        Raises
+        ------
+        LaptopError
+            The process is running already.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with self._lock_path.open("a") as lock, self.log_path.open("wb") as log:
+            if not _lock_within(lock, PROBE_PATIENCE_S):
+                raise LaptopError(f"The {self.name} is running already (process {self._read_pid()}).")
+            self._pid_path.unlink(missing_ok=True)
+            self._child = subprocess.Popen(
+                ["/bin/sh", "-c", _LAUNCHER, str(self._pid_path), *command],
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(lock.fileno(),),
+            )
+
+    def stop(self) -> bool:
+        """End the process and everything it started; return whether there was something to end."""
+        pid = self.pid()
+        if pid is None:
+            self._reap()
+            return False
+        self._signal_group(pid, signal.SIGTERM)
+        if not self._gone_within(STOP_GRACE_S):
+            self._signal_group(pid, signal.SIGKILL)
+            if not self._gone_within(STOP_GRACE_S):
+                raise LaptopError(f"The {self.name} (process {pid}) cannot be ended.", log=self.log_path)
+        self._signal_group(pid, signal.SIGKILL)  # what the process itself had started, in the same group
+        self._reap()
+        self._pid_path.unlink(missing_ok=True)
+        return True
+
+    def log_tail(self, lines: int = 15) -> list[str]:
+        """Return the last lines that the process wrote."""
+        if not self.log_path.exists():
+            return []
+        return self.log_path.read_text(errors="replace").splitlines()[-lines:]
+
+    def _read_pid(self) -> int | None:
+        """Read the pid, which the new process writes a moment after the lock was taken."""
+        deadline = time.monotonic() + PROBE_PATIENCE_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                return int(self._pid_path.read_text())
+            time.sleep(0.02)
+        return None
+
+    def _gone_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self._child is not None:
+                self._child.poll()
+            if self.pid() is None:
+                return True
+            time.sleep(0.05)
+        return False
+
+    def _reap(self) -> None:
+        if self._child is not None:
+            self._child.wait(timeout=STOP_GRACE_S)
+            self._child = None
+
+    @staticmethod
+    def _signal_group(pid: int, number: signal.Signals) -> None:
+        # macOS answers EPERM instead of ESRCH for a group whose last members are about to be reaped.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, number)

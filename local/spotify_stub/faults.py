@@ -1,0 +1,145 @@
+"""Faults on demand: which request goes wrong, how often, and in which way."""
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from glob import translate
+from typing import Any, Final, Self
+from urllib.parse import parse_qsl
+
+from local.spotify_stub.api import Json
+
+
+@dataclass(slots=True)
+class Fault:
+    """What happens to the requests it matches.
+
+    Attributes
+    ----------
+    match
+        Method and path, for example ``GET /v1/playlists/*/items``. ``*`` stands for one part of the path, ``**`` for
+        any number of parts; the method may be ``*`` too. A query restricts it further:
+        ``GET /v1/playlists/*/items?offset=50`` is the second page only.
+    times
+        How many requests go wrong; None for all.
+    skip
+        How many matching requests go through before.
+    status, headers, body
+        The answer instead of the real one. Without a body, Spotify's own for that status; a text is sent as it is.
+        Headers alone are added to the real answer.
+    truncate
+        Half of the body, its announced length cut as well: JSON that ends in the middle.
+    hang_up
+        Half of the announced body, then the connection ends.
+    empty
+        The status and no body.
+    reset
+        No answer: the connection is reset.
+    delay_s
+        Seconds to wait before answering.
+    slow_body_s
+        Seconds over which the body trickles.
+    advance_clock_s
+        Moves the stub's clock before answering, as if that time had passed: lists may change between two pages.
+    """
+
+    match: str
+    times: int | None = 1
+    skip: int = 0
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Json | list[Any] | str | None = None
+    truncate: bool = False
+    hang_up: bool = False
+    empty: bool = False
+    reset: bool = False
+    delay_s: float = 0
+    slow_body_s: float = 0
+    advance_clock_s: float = 0
+
+    @classmethod
+    def from_json(cls, raw: object) -> Self:
+        """Read a fault from decoded JSON.
+
+        Raises
+        ------
+        ValueError
+            With a sentence that says what is wrong.
+        """
+        accepted = [one.name for one in fields(cls)]
+        if not isinstance(raw, dict) or not isinstance(raw.get("match"), str):
+            raise ValueError(  # noqa: TRY004 - the caller sent bad JSON, whatever its type
+                f'A fault needs a "match" such as "GET /v1/playlists/*/items"; this one is {raw!r}.'
+            )
+        if unknown := sorted(set(raw) - set(accepted)):
+            raise ValueError(f"A fault has no {', '.join(unknown)}; it may have {', '.join(accepted)}.")
+        for name, types in ACCEPTED_TYPES.items():
+            if name in raw and (
+                not isinstance(raw[name], types) or (isinstance(raw[name], bool) and types != (bool,))
+            ):
+                raise ValueError(f"{name} of the fault {raw['match']!r} cannot be {raw[name]!r}.")
+        fault = cls(**raw)
+        if " /" not in fault.match:
+            raise ValueError(f'match {fault.match!r} is not a method and a path, as in "GET /v1/me".')
+        fault.headers = {name: str(value) for name, value in fault.headers.items()}
+        return fault
+
+    def fits(self, method: str, path: str, query: Mapping[str, str]) -> bool:
+        """Say whether a request is meant."""
+        wanted_method, _, target = self.match.partition(" ")
+        wanted_path, _, wanted_query = target.partition("?")
+        pattern = translate(wanted_path, recursive=True, include_hidden=True, seps="/")
+        return (
+            wanted_method in ("*", method)
+            and re.match(pattern, path.rstrip("/") or "/") is not None
+            and all(query.get(name) == value for name, value in parse_qsl(wanted_query))
+        )
+
+
+ACCEPTED_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "times": (int, type(None)),
+    "skip": (int,),
+    "status": (int, type(None)),
+    "headers": (dict,),
+    "body": (dict, list, str, type(None)),
+    "truncate": (bool,),
+    "hang_up": (bool,),
+    "empty": (bool,),
+    "reset": (bool,),
+    "delay_s": (int, float),
+    "slow_body_s": (int, float),
+    "advance_clock_s": (int, float),
+}
+
+
+class Faults:
+    """The faults that are set, shared by the threads of the server."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def replace(self, faults: list[Fault]) -> None:
+        """Set these faults instead of those set before."""
+        with self._lock:
+            self._faults = faults
+
+    def take(self, method: str, path: str, query: Mapping[str, str]) -> Fault | None:
+        """Return the fault for a request, the first that fits, and count it down."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.times == 0 or not fault.fits(method, path, query):
+                    continue
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
+                if fault.times is not None:
+                    fault.times -= 1
+                return fault
+        return None
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the faults as they are now: `times` and `skip` say what is left."""
+        with self._lock:
+            return [asdict(fault) for fault in self._faults]

@@ -1,0 +1,106 @@
+"""Every sample event, invoked on the deployed functions as it lies in events/."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.spotify_stub import FOLLOWED_PLAYLIST_ID, PLAYLISTS, SPOTIFY_MADE_PLAYLIST_ID
+from local.stack import LaptopStack
+
+EVENTS = Path(__file__).parents[2] / "events"
+TOP_100, MORNING_TEN = PLAYLISTS["Top 100"], PLAYLISTS["Morning Ten"]
+
+
+def event(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def scheduled(stack: LaptopStack) -> LaptopStack:
+    """The stack after events/scheduled.json, which writes the objects that the other events name."""
+    answer = stack.invoke("extract", event("scheduled"))
+    assert answer.error is None, answer.message
+    assert set(answer.payload["written"] + answer.payload["already_there"]) == set(PLAYLISTS.values())
+    assert answer.payload["scheduled_at"] == "2026-11-20T06:00:00Z"
+    stack.wait_until_idle()
+    return stack
+
+
+def curated_of_the_day(stack: LaptopStack) -> list[Any]:
+    result = stack.athena(
+        "select playlist_id, count(*) from playlist_entries "
+        "where snapshot_date = date '2026-11-20' group by playlist_id order by playlist_id"
+    )
+    return list(result.rows)
+
+
+def test_a_single_playlist(scheduled: LaptopStack) -> None:
+    answer = scheduled.invoke("extract", event("single-playlist"))
+    assert answer.payload == {
+        "scheduled_at": "2026-11-20T06:00:00Z",
+        "written": [],
+        "already_there": [TOP_100],
+        "failed": [],
+    }
+
+
+@pytest.mark.parametrize("name", ["s3-put", "s3-via-sqs", "s3-test-event"])
+def test_the_transform_takes_each_form(scheduled: LaptopStack, name: str) -> None:
+    before = curated_of_the_day(scheduled)
+    answer = scheduled.invoke("transform", event(name))
+    assert answer.error is None, answer.message
+    assert answer.payload == {"batchItemFailures": []}
+    assert curated_of_the_day(scheduled) == before
+
+
+def test_only_the_bad_record_of_a_batch_fails(scheduled: LaptopStack) -> None:
+    batch = event("sqs-batch-with-bad-record")
+    answer = scheduled.invoke("transform", batch)
+    assert answer.payload == {"batchItemFailures": [{"itemIdentifier": batch["Records"][1]["messageId"]}]}
+
+
+@pytest.mark.parametrize(
+    "function, bad, named",
+    [
+        ("extract", {"scheduled_at": "soon"}, "soon"),
+        ("extract", {"playlist_ids": ["nonsense"]}, "nonsense"),
+        ("extract", {"playlists": []}, "playlists"),
+        ("extract", [1], "list"),
+        ("transform", {}, "Records"),
+        ("transform", {"Records": [{"s3": {}}]}, "bucket"),
+    ],
+)
+def test_an_event_that_cannot_be_used_says_so(
+    stack: LaptopStack, function: str, bad: Any, named: str
+) -> None:
+    answer = stack.invoke(function, bad)
+    assert answer.error == "Unhandled"
+    assert "The event cannot be used" in answer.message
+    assert named in answer.message
+
+
+def test_a_schedule_without_a_filled_in_time_means_now(stack: LaptopStack) -> None:
+    answer = stack.invoke(
+        "extract", {"scheduled_at": "<aws.scheduler.scheduled-time>", "playlist_ids": [MORNING_TEN]}
+    )
+    assert answer.error is None, answer.message
+    assert answer.payload["written"] == [MORNING_TEN]
+    assert answer.payload["scheduled_at"] > "2026"
+
+
+def test_a_playlist_that_is_not_yours_is_explained_and_the_others_go_on(stack: LaptopStack) -> None:
+    answer = stack.invoke(
+        "extract",
+        {
+            "scheduled_at": "2026-10-05T06:00:00Z",
+            "playlist_ids": [FOLLOWED_PLAYLIST_ID, SPOTIFY_MADE_PLAYLIST_ID, MORNING_TEN],
+        },
+    )
+    assert answer.error is None, answer.message
+    assert answer.payload["written"] == [MORNING_TEN]
+    failed = {failure["playlist_id"]: failure for failure in answer.payload["failed"]}
+    assert "Copy its songs into a playlist of your own" in failed[FOLLOWED_PLAYLIST_ID]["message"]
+    assert "closed to new apps" in failed[SPOTIFY_MADE_PLAYLIST_ID]["message"]
+    assert not any(failure["retryable"] for failure in failed.values())

@@ -1,0 +1,263 @@
+"""From Spotify to Athena through everything that is deployed."""
+
+import datetime as dt
+import gzip
+import io
+import json
+import time
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from local.spotify_stub import PLAYLISTS
+from local.stack import LaptopStack
+from spotify_lake import raw
+from spotify_lake.schema import PARTITION, TABLES, Table
+from tests import payloads
+
+DAYS = [dt.datetime(2026, 9, day, 6, tzinfo=dt.UTC) for day in (1, 2, 3)]
+SQL_TYPES = {
+    "string": "string",
+    "int32": "int",
+    "int64": "bigint",
+    "bool": "boolean",
+    "date32[day]": "date",
+    "timestamp[us, tz=UTC]": "timestamp",
+    "list<element: string>": "array<string>",
+}
+
+
+@pytest.fixture(scope="module")
+def lake(stack: LaptopStack) -> LaptopStack:
+    """The stack with three days of every playlist in it."""
+    for day in DAYS:
+        result = stack.invoke_extract(day)
+        assert set(result["written"] + result["already_there"]) == set(PLAYLISTS.values())
+        assert result["failed"] == []
+    backlog = stack.wait_until_idle()
+    assert backlog.is_clear
+    assert stack.dead_letters() == {}
+    return stack
+
+
+def objects(stack: LaptopStack, bucket: str, prefix: str) -> dict[str, str]:
+    """Key to ETag of every object below a prefix."""
+    pages = stack.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", [])}
+
+
+def curated(stack: LaptopStack) -> dict[str, str]:
+    return objects(stack, stack.outputs["LakeBucketName"], "curated/")
+
+
+def body(stack: LaptopStack, bucket: str, key: str) -> bytes:
+    content: bytes = stack.client("s3").get_object(Bucket=stack.outputs[bucket], Key=key)["Body"].read()
+    return content
+
+
+def put_raw(stack: LaptopStack, key: str, data: bytes) -> None:
+    stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=key, Body=data)
+
+
+def eventually(condition: Any, timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.3)
+
+
+def s3_event(stack: LaptopStack, *keys: str) -> dict[str, Any]:
+    bucket = {"name": stack.outputs["RawBucketName"]}
+    return {
+        "Records": [
+            {"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": {"key": key}}} for key in keys
+        ]
+    }
+
+
+def in_raw(data: bytes) -> list[Any]:
+    """The entries of a raw object, read without the code under test."""
+    return [entry for page in json.loads(gzip.decompress(data))["pages"] for entry in page["items"]]
+
+
+def test_every_entry_of_spotify_is_found_by_athena(lake: LaptopStack) -> None:
+    found = lake.athena(
+        """
+        select p.playlist_id, p.snapshot_date, max(p.entry_count), count(e.position)
+        from playlists p
+        left join playlist_entries e
+          on e.playlist_id = p.playlist_id and e.scheduled_at = p.scheduled_at and e.snapshot_date = p.snapshot_date
+        where p.snapshot_date between date '2026-09-01' and date '2026-09-03'
+        group by p.playlist_id, p.snapshot_date
+        """
+    )
+    assert {(row[0], row[1]): (row[2], row[3]) for row in found.rows} == {
+        (playlist_id, day.date()): (count, count)
+        for playlist_id in PLAYLISTS.values()
+        for day in DAYS
+        for count in [len(in_raw(body(lake, "RawBucketName", raw.key(playlist_id, day))))]
+    }
+    total = lake.athena(
+        "select count(*) from rejects where snapshot_date between date '2026-09-01' and date '2026-09-03'"
+    )
+    assert total.rows == ((0,),)
+
+
+def test_positions_and_songs_are_those_that_spotify_sent(lake: LaptopStack) -> None:
+    """Read from the raw object by the API's own rules, the mixed playlist gives what Athena answers."""
+    found = lake.athena(
+        """
+        select e.position, e.kind, e.uri, s.name
+        from playlist_entries e
+        join playlists p on p.playlist_id = e.playlist_id and p.snapshot_date = e.snapshot_date
+        left join songs s
+          on s.song_id = e.song_id and s.snapshot_date = e.snapshot_date and s.playlist_id = e.playlist_id
+        where p.name = 'Odds & Ends' and e.snapshot_date = date '2026-09-02'
+        order by e.position
+        """
+    )
+    expected = []
+    for position, entry in enumerate(
+        in_raw(body(lake, "RawBucketName", raw.key(PLAYLISTS["Odds & Ends"], DAYS[1]))), start=1
+    ):
+        item = (entry or {}).get("item")
+        if not item:
+            expected.append((position, "unavailable", None, None))
+        elif item["is_local"]:
+            expected.append((position, "local", item["uri"], None))
+        elif item["type"] == "episode":
+            expected.append((position, "episode", item["uri"], None))
+        elif item["name"]:
+            expected.append((position, "song", item["uri"], item["name"]))
+        else:
+            expected.append((position, "unavailable", item["uri"], None))
+    assert list(found.rows) == expected
+    assert {kind for _, kind, _, _ in expected} == {"song", "local", "episode", "unavailable"}
+
+
+def test_extracting_a_day_again_writes_nothing(lake: LaptopStack) -> None:
+    raw_before, curated_before = objects(lake, lake.outputs["RawBucketName"], "raw/"), curated(lake)
+    result = lake.invoke_extract(DAYS[0])
+    assert result["written"] == []
+    assert set(result["already_there"]) == set(PLAYLISTS.values())
+    assert objects(lake, lake.outputs["RawBucketName"], "raw/") == raw_before
+    assert curated(lake) == curated_before
+
+
+def test_duplicate_events_in_any_order_change_no_byte(lake: LaptopStack) -> None:
+    before = curated(lake)
+    keys = [raw.key(playlist_id, day) for day in DAYS for playlist_id in PLAYLISTS.values()]
+    assert lake.invoke("transform", s3_event(lake, *reversed(keys))).payload == {"batchItemFailures": []}
+    sqs = lake.client("sqs")
+    for key in keys[::3]:
+        for _ in range(2):
+            sqs.send_message(
+                QueueUrl=lake.outputs["TransformQueueUrl"], MessageBody=json.dumps(s3_event(lake, key))
+            )
+    lake.wait_until_idle()
+    assert curated(lake) == before
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_declared_table_is_what_a_crawler_would_infer(lake: LaptopStack, table: Table) -> None:
+    declared = next(found for found in lake.tables() if found["Name"] == table.name)
+    columns = {column["Name"]: column["Type"] for column in declared["StorageDescriptor"]["Columns"]}
+    assert (
+        declared["StorageDescriptor"]["Location"]
+        == f"s3://{lake.outputs['LakeBucketName']}/curated/{table.name}/"
+    )
+    assert [(key["Name"], key["Type"]) for key in declared["PartitionKeys"]] == [
+        (PARTITION.name, PARTITION.type)
+    ]
+    keys = [key for key in curated(lake) if key.startswith(f"curated/{table.name}/")]
+    assert len(keys) >= len(DAYS) * len(PLAYLISTS)
+    for key in keys:
+        assert key.split("/")[2].startswith(f"{PARTITION.name}=")
+        schema = pq.read_schema(io.BytesIO(body(lake, "LakeBucketName", key)))
+        assert {field.name: SQL_TYPES[str(field.type)] for field in schema} == columns, key
+
+
+def test_columns_are_documented_in_the_catalog(lake: LaptopStack) -> None:
+    for table in lake.tables():
+        assert table["Description"]
+        for column in table["StorageDescriptor"]["Columns"]:
+            assert column["Comment"], f"{table['Name']}.{column['Name']}"
+
+
+def test_a_query_reads_only_the_partitions_it_asks_for(lake: LaptopStack) -> None:
+    everything = lake.athena("select count(uri) from playlist_entries")
+    one_day = lake.athena("select count(uri) from playlist_entries where snapshot_date = date '2026-09-01'")
+    assert 0 < one_day.scanned_bytes < everything.scanned_bytes
+
+
+def test_only_the_poison_reaches_the_dead_letters_and_a_redrive_heals(lake: LaptopStack) -> None:
+    sqs = lake.client("sqs")
+    queue = lake.outputs["TransformQueueUrl"]
+    # Five attempts at the deployed twelve minutes each would take an hour.
+    visibility = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    moment = dt.datetime(2026, 10, 1, 6, tzinfo=dt.UTC)
+    playlist = payloads.playlist(payloads.spotify_id("among poison"))
+    good = payloads.raw_object(payloads.every_kind(), playlist_object=playlist, scheduled_at=moment)
+    poisoned = payloads.spotify_id("poison")
+    poison = {
+        raw.key(poisoned, moment + dt.timedelta(hours=number)): data
+        for number, data in enumerate((b"not gzip", good[:-30], payloads.raw_object()[:50] + b"x" * 50))
+    }
+    try:
+        for key, data in poison.items():
+            put_raw(lake, key, data)
+        put_raw(lake, raw.key(playlist["id"], moment), good)
+        eventually(lambda: lake.dead_letters() == {"TransformDeadLetters": len(poison)}, timeout_s=120)
+        assert {key.split("/")[1] for key in curated(lake) if playlist["id"] in key} == {
+            table.name for table in TABLES
+        }
+        assert not [key for key in curated(lake) if poisoned in key]
+
+        for number, key in enumerate(poison):
+            fixed = payloads.playlist(poisoned)
+            when = moment + dt.timedelta(hours=number)
+            put_raw(lake, key, payloads.raw_object([], playlist_object=fixed, scheduled_at=when))
+        redrive(lake)
+        lake.wait_until_idle()
+        assert len([key for key in curated(lake) if poisoned in key]) == len(poison) * len(TABLES)
+        assert lake.dead_letters() == {}
+    finally:
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes=visibility)
+
+
+def redrive(stack: LaptopStack) -> None:
+    sqs = stack.client("sqs")
+    dead, queue = stack.outputs["TransformDeadLettersUrl"], stack.outputs["TransformQueueUrl"]
+    while messages := sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+
+
+@pytest.mark.parametrize("name", ["a b+c=d", "ünï çødé 100%", "plus+plus&amp;"])
+def test_keys_with_odd_characters_work(lake: LaptopStack, name: str) -> None:
+    playlist_id = payloads.spotify_id(name)
+    moment = dt.datetime(2026, 10, 2, 6, tzinfo=dt.UTC)
+    data = payloads.raw_object([], playlist_object=payloads.playlist(playlist_id), scheduled_at=moment)
+    put_raw(lake, f"raw/playlist_id={playlist_id}/{name}.json.gz", data)
+    eventually(lambda: len([key for key in curated(lake) if playlist_id in key]) == len(TABLES))
+
+
+def test_an_object_deleted_before_its_event_is_no_failure(lake: LaptopStack) -> None:
+    key = "raw/playlist_id=gone/20261003T060000Z.json.gz"
+    sqs = lake.client("sqs")
+    sqs.send_message(QueueUrl=lake.outputs["TransformQueueUrl"], MessageBody=json.dumps(s3_event(lake, key)))
+    lake.wait_until_idle()
+    assert lake.queue_length("TransformQueueUrl") == 0
+    assert lake.dead_letters() == {}
+    assert lake.invoke("transform", s3_event(lake, key)).error is None
+
+
+def test_times_are_read_as_utc(lake: LaptopStack) -> None:
+    found = lake.athena("select distinct scheduled_at from playlists where snapshot_date = date '2026-09-01'")
+    assert [str(row[0])[:19] for row in found.rows] == ["2026-09-01 06:00:00"]
+    assert (
+        next(column for column in TABLES[-1].columns if column.name == "scheduled_at").type is Type.TIMESTAMP
+    )

@@ -1,0 +1,179 @@
+"""The roles, as the emulator enforces them: what is granted is needed, and nothing beyond it is allowed.
+
+The emulator takes messages from a queue, delivers failed events and writes logs itself, without asking the
+function's role, and it says 404 of a missing object to everybody. The statements for these four are therefore
+the only ones that are not taken away here.
+"""
+
+import datetime as dt
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from local.spotify_stub import PLAYLISTS
+from local.stack import LaptopStack
+from spotify_lake import raw
+from tests import payloads
+
+NOT_ENFORCED = {"ReportFailedRuns", "TakeFromQueue", "TellMissingFromForbidden", "WriteLogs"}
+PLAYLIST_ID = PLAYLISTS["Morning Ten"]
+PLAYLIST = payloads.playlist(payloads.spotify_id("permissions"))
+OBJECT_KEY = raw.key(PLAYLIST["id"], payloads.NOON)
+SECONDS = itertools.count(
+    int(time.time()) % 80_000
+)  # another snapshot each time, also on a stack that was kept
+DENIED = ("AccessDenied", "Forbidden", "not authorized")
+
+
+def role_name(stack: LaptopStack, function: str) -> str:
+    resources = stack.client("cloudformation").describe_stack_resources(StackName="spotify-lake")[
+        "StackResources"
+    ]
+    logical_id = f"{function.capitalize()}Role"
+    return next(
+        found["PhysicalResourceId"] for found in resources if found["LogicalResourceId"] == logical_id
+    )
+
+
+def policy(stack: LaptopStack, function: str) -> dict[str, Any]:
+    answer = stack.client("iam").get_role_policy(RoleName=role_name(stack, function), PolicyName=function)
+    document: dict[str, Any] = answer["PolicyDocument"]
+    return document
+
+
+@contextmanager
+def without(stack: LaptopStack, function: str, sid: str) -> Iterator[None]:
+    """Take a statement away from a function's role for a while."""
+    iam, role, document = stack.client("iam"), role_name(stack, function), policy(stack, function)
+    less = document | {"Statement": [each for each in document["Statement"] if each["Sid"] != sid]}
+    assert len(less["Statement"]) == len(document["Statement"]) - 1
+    iam.put_role_policy(RoleName=role, PolicyName=function, PolicyDocument=json.dumps(less))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=function, PolicyDocument=json.dumps(document))
+
+
+def extract_new_snapshot(stack: LaptopStack) -> Any:
+    moment = dt.datetime(2026, 10, 10, tzinfo=dt.UTC) + dt.timedelta(seconds=next(SECONDS))
+    return stack.invoke("extract", {"scheduled_at": moment.isoformat(), "playlist_ids": [PLAYLIST_ID]})
+
+
+def transform_again(stack: LaptopStack) -> Any:
+    s3_object = {"bucket": {"name": stack.outputs["RawBucketName"]}, "object": {"key": OBJECT_KEY}}
+    return stack.invoke("transform", {"Records": [{"eventSource": "aws:s3", "s3": s3_object}]})
+
+
+NEEDED: dict[tuple[str, str], Callable[[LaptopStack], Any]] = {
+    ("extract", "WriteSnapshots"): extract_new_snapshot,
+    ("extract", "SeeWhetherSnapshotExists"): extract_new_snapshot,
+    ("extract", "ReadSpotifyCredentials"): extract_new_snapshot,
+    ("transform", "ReadSnapshots"): transform_again,
+    ("transform", "WriteTables"): transform_again,
+}
+
+
+@pytest.fixture(scope="module")
+def ready(stack: LaptopStack) -> LaptopStack:
+    """The stack with one snapshot that was transformed while nothing was missing."""
+    stack.set_stub_clock(dt.datetime(2026, 10, 10, tzinfo=dt.UTC))
+    body = payloads.raw_object(payloads.every_kind(), playlist_object=PLAYLIST)
+    stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=OBJECT_KEY, Body=body)
+    assert stack.wait_until_idle().is_clear
+    return stack
+
+
+@pytest.mark.parametrize("function, sid", NEEDED)
+def test_a_function_fails_without_any_of_its_statements(ready: LaptopStack, function: str, sid: str) -> None:
+    use = NEEDED[function, sid]
+    with without(ready, function, sid):
+        answer = use(ready)
+        assert answer.error == "Unhandled", "it works without the statement"
+        assert any(word in answer.message for word in DENIED), answer.message
+    answer = use(ready)
+    assert answer.error is None, answer.message
+
+
+def test_every_statement_is_tried(stack: LaptopStack) -> None:
+    for function in ("extract", "transform"):
+        sids = {statement["Sid"] for statement in policy(stack, function)["Statement"]}
+        assert sids - NOT_ENFORCED == {sid for name, sid in NEEDED if name == function}
+
+
+def session_of(stack: LaptopStack, function: str) -> Callable[[str], Any]:
+    """Clients that act with the rights of a function's role."""
+    arn = stack.client("iam").get_role(RoleName=role_name(stack, function))["Role"]["Arn"]
+    credentials = stack.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    session = boto3.Session(
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        region_name="us-east-1",
+    )
+    return lambda service: session.client(service, endpoint_url=stack.endpoint)  # type: ignore[call-overload]
+
+
+FORBIDDEN = {
+    "extract": {
+        "read the lake": ("s3", "get_object", {"Bucket": "LakeBucketName", "Key": "curated/songs/x"}),
+        "list the lake": ("s3", "list_objects_v2", {"Bucket": "LakeBucketName"}),
+        "write the lake": (
+            "s3",
+            "put_object",
+            {"Bucket": "LakeBucketName", "Key": "curated/songs/x", "Body": b""},
+        ),
+        "write beside raw": (
+            "s3",
+            "put_object",
+            {"Bucket": "RawBucketName", "Key": "elsewhere/x", "Body": b""},
+        ),
+        "delete a snapshot": ("s3", "delete_object", {"Bucket": "RawBucketName", "Key": "raw/x"}),
+        "change the secret": (
+            "secretsmanager",
+            "put_secret_value",
+            {"SecretId": "SpotifySecretArn", "SecretString": "x"},
+        ),
+        "take from the queue": ("sqs", "receive_message", {"QueueUrl": "TransformQueueUrl"}),
+        "ask Athena": (
+            "athena",
+            "start_query_execution",
+            {"QueryString": "select 1", "WorkGroup": "AthenaWorkGroupName"},
+        ),
+    },
+    "transform": {
+        "write raw": ("s3", "put_object", {"Bucket": "RawBucketName", "Key": "raw/x", "Body": b""}),
+        "delete a snapshot": ("s3", "delete_object", {"Bucket": "RawBucketName", "Key": "raw/x"}),
+        "delete a table's object": (
+            "s3",
+            "delete_object",
+            {"Bucket": "LakeBucketName", "Key": "curated/songs/x"},
+        ),
+        "read the lake": ("s3", "get_object", {"Bucket": "LakeBucketName", "Key": "curated/songs/x"}),
+        "write query results": (
+            "s3",
+            "put_object",
+            {"Bucket": "LakeBucketName", "Key": "athena-results/x", "Body": b""},
+        ),
+        "read the secret": ("secretsmanager", "get_secret_value", {"SecretId": "SpotifySecretArn"}),
+        "change the catalog": ("glue", "delete_table", {"DatabaseName": "DatabaseName", "Name": "songs"}),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "function, deed", [(function, deed) for function, deeds in FORBIDDEN.items() for deed in deeds]
+)
+def test_a_function_may_not(stack: LaptopStack, function: str, deed: str) -> None:
+    service, operation, arguments = FORBIDDEN[function][deed]
+    arguments = {name: stack.outputs.get(str(value), value) for name, value in arguments.items()}
+    with pytest.raises(ClientError) as refusal:
+        getattr(session_of(stack, function)(service), operation)(**arguments)
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
+    assert "AccessDenied" in refusal.value.response["Error"]["Code"]

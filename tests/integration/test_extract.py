@@ -1,0 +1,274 @@
+"""The extraction against the Spotify stub over HTTP, with S3 and Secrets Manager of moto."""
+
+import io
+import json
+import logging
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import boto3
+import moto
+import pytest
+
+from functions.extract import app
+from local import spotify_stub
+from local.spotify_stub.faults import Fault
+from local.spotify_stub.server import serve
+from spotify_lake import raw
+from spotify_lake.errors import (
+    CredentialsMissing,
+    PlaylistForbidden,
+    QuotaExceeded,
+    SignInExpired,
+    SpotifyUnavailable,
+)
+from spotify_lake.spotify.auth import Credentials
+from spotify_lake.spotify.client import SpotifyClient
+from tests.fakes import FakeClock, Pages, spotify_error
+
+AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
+EVENT = {"scheduled_at": "2026-11-20T06:00:00Z"}
+LISTS = spotify_stub.PLAYLISTS
+LONG = LISTS["Songs of a Lifetime"]
+SECRET = {
+    "client_id": spotify_stub.CLIENT_ID,
+    "client_secret": spotify_stub.CLIENT_SECRET,
+    "refresh_token": spotify_stub.REFRESH_TOKEN,
+}
+ITEMS = f"GET /v1/playlists/{LONG}/items"
+
+
+@pytest.fixture(params=["new", "legacy"])
+def contract(request):
+    return request.param
+
+
+@pytest.fixture
+def stub(contract):
+    with serve(contract=contract, now=AT) as stub:
+        yield stub
+
+
+@pytest.fixture
+def aws(stub, monkeypatch):
+    """What is deployed around the function: bucket, secret and settings."""
+    with moto.mock_aws():
+        s3, secrets = boto3.client("s3"), boto3.client("secretsmanager")
+        s3.create_bucket(Bucket="raw")
+        arn = secrets.create_secret(Name="spotify")["ARN"]
+        for name, value in {
+            "RAW_BUCKET": "raw",
+            "PLAYLIST_IDS": "owned",
+            "SPOTIFY_SECRET_ID": arn,
+            "SPOTIFY_API_URL": stub.url,
+            "SPOTIFY_ACCOUNTS_URL": stub.url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        app.client.cache_clear()
+        yield SimpleNamespace(s3=s3, secrets=secrets, arn=arn)
+        app.client.cache_clear()
+
+
+@pytest.fixture
+def signed_in(aws):
+    aws.secrets.put_secret_value(SecretId=aws.arn, SecretString=json.dumps(SECRET))
+
+
+def invoke(event=EVENT, left_s=300):
+    context = SimpleNamespace(
+        function_name="lake-extract",
+        memory_limit_in_mb=256,
+        invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:lake-extract",
+        aws_request_id="1",
+        get_remaining_time_in_millis=lambda: left_s * 1000,
+    )
+    return app.handler(event, context)
+
+
+def objects(s3) -> dict[str, bytes]:
+    listed = s3.list_objects_v2(Bucket="raw").get("Contents", [])
+    return {entry["Key"]: s3.get_object(Bucket="raw", Key=entry["Key"])["Body"].read() for entry in listed}
+
+
+def client(stub, clock=None, **secret):
+    clock = clock or FakeClock()
+    return SpotifyClient(
+        Credentials(**{**SECRET, **secret}),
+        api_url=stub.url,
+        accounts_url=stub.url,
+        time_left=clock.time_left,
+        sleep=clock.sleep,
+    )
+
+
+@pytest.mark.usefixtures("signed_in")
+class TestFunction:
+    def test_every_owned_playlist_completely(self, aws, stub):
+        result = invoke()
+        assert sorted(result["written"]) == sorted(LISTS.values())
+        assert result["failed"] == []
+        written = objects(aws.s3)
+        assert set(written) == {raw.key(playlist_id, AT) for playlist_id in LISTS.values()}
+        totals = {playlist.id: playlist.total for playlist in client(stub).my_playlists()}
+        for body in written.values():
+            snapshot = raw.decode(body)
+            assert snapshot.contract == "items"
+            assert len(snapshot.entries) == totals[snapshot.playlist_id]
+        assert totals[LONG] > 250
+
+    def test_second_run_changes_nothing(self, aws, stub):
+        invoke()
+        before = objects(aws.s3)
+        stub.clear_requests()
+        result = invoke()
+        assert result["written"] == []
+        assert sorted(result["already_there"]) == sorted(LISTS.values())
+        assert objects(aws.s3) == before
+        assert [request["path"].rstrip("/") for request in stub.requests()] == [
+            "/api/token",
+            "/v1/me",
+            "/v1/me/playlists",
+        ]
+
+    def test_two_runs_at_once_write_each_snapshot_once(self, aws, stub):
+        s3 = app.client("s3")
+        head = s3.head_object
+
+        def nothing_there_yet(**request):
+            head(**{**request, "Key": "none"})
+
+        invoke()
+        before = objects(aws.s3)
+        s3.head_object = nothing_there_yet
+        assert sorted(invoke()["already_there"]) == sorted(LISTS.values())
+        assert objects(aws.s3) == before
+
+    @pytest.mark.parametrize("contract", ["new"], indirect=True)
+    def test_bad_playlists_among_good_ones(self, aws, stub):
+        followed, editorial = spotify_stub.FOLLOWED_PLAYLIST_ID, spotify_stub.SPOTIFY_MADE_PLAYLIST_ID
+        result = invoke({**EVENT, "playlist_ids": [followed, LONG, editorial, LISTS["Morning Ten"]]})
+        assert result["written"] == [LONG, LISTS["Morning Ten"]]
+        messages = {failure["playlist_id"]: failure["message"] for failure in result["failed"]}
+        assert "not yours" in messages[followed]
+        assert "closed to new apps" in messages[editorial]
+
+    def test_expired_sign_in(self, aws, stub):
+        aws.secrets.put_secret_value(
+            SecretId=aws.arn, SecretString=json.dumps({**SECRET, "refresh_token": "old"})
+        )
+        with pytest.raises(SignInExpired, match="make login"):
+            invoke()
+        assert objects(aws.s3) == {}
+
+    def test_quota_in_the_middle(self, aws, stub):
+        quota = Fault(
+            match=ITEMS,
+            status=429,
+            headers={"Retry-After": "86400"},
+            body=spotify_error(429, "API rate limit exceeded", "QUOTA_EXCEEDED"),
+        )
+        stub.faults.replace([quota])
+        with pytest.raises(QuotaExceeded, match=r"24\.0 h"):
+            invoke()
+        done = set(objects(aws.s3))
+        result = invoke()
+        assert {raw.key(playlist_id, AT) for playlist_id in result["already_there"]} == done
+        assert len(objects(aws.s3)) == len(LISTS)
+
+    def test_no_secret_in_any_log_at_any_level(self, aws, stub):
+        stream = io.StringIO()
+        handler, root = logging.StreamHandler(stream), logging.getLogger()
+        level = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.DEBUG)
+        try:
+            app.client.cache_clear()
+            invoke()
+        finally:
+            root.setLevel(level)
+            root.removeHandler(handler)
+        logged = stream.getvalue()
+        assert "DEBUG" in logged or "Starting new HTTP connection" in logged
+        for secret in (spotify_stub.CLIENT_SECRET, spotify_stub.REFRESH_TOKEN, "Bearer", "Basic "):
+            assert secret not in logged
+
+
+def test_no_credentials_yet(aws, stub):
+    with pytest.raises(CredentialsMissing, match="no value yet"):
+        invoke()
+    assert stub.requests() == []
+
+
+class TestClient:
+    """What only a real connection shows."""
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"reset": True},
+            {"hang_up": True},
+            {"truncate": True},
+            {"empty": True},
+            {"status": 503, "headers": {"Retry-After": "3600"}},
+            {"status": 500, "body": "<html>"},
+            {"status": 429, "headers": {"Retry-After": "2"}},
+            {"status": 429},
+            {"status": 401},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("contract", ["new"], indirect=True)
+    def test_passing_fault(self, stub, fault):
+        stub.faults.replace([Fault(match=f"{ITEMS}?offset=100", **fault)])
+        reading = client(stub).fetch(LONG, Pages)
+        assert reading.entries == len(reading.sink.entries) > 250
+
+    @pytest.mark.parametrize(
+        "fault", [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}], ids=str
+    )
+    @pytest.mark.parametrize("contract", ["new"], indirect=True)
+    def test_lasting_fault(self, stub, fault):
+        stub.faults.replace([Fault(match=ITEMS, times=None, **fault)])
+        clock = FakeClock(10.3)  # so that a slow answer takes 0.3 s to be given up
+        with pytest.raises(SpotifyUnavailable):
+            client(stub, clock).fetch(LONG, Pages)
+        assert clock.slept == []
+
+    def test_list_that_changes_while_it_is_paged(self, stub):
+        weekly = LISTS["New on Friday"]
+        match = f"GET /v1/playlists/{weekly}/items"
+        stub.faults.replace([Fault(match=match, advance_clock_s=7 * 86_400)])
+        reading = client(stub).fetch(weekly, Pages)
+        assert stub.clock.now() > AT
+        assert client(stub).playlist(weekly).snapshot_id == reading.sink.head.snapshot_id
+        heads = [
+            one
+            for one in stub.requests()
+            if one["path"] == f"/v1/playlists/{weekly}" and "fields" not in one["query"]
+        ]
+        assert len(heads) == 3
+
+    @pytest.mark.parametrize("contract", ["legacy"], indirect=True)
+    def test_old_app_reads_what_others_made(self, stub):
+        assert client(stub).fetch(spotify_stub.FOLLOWED_PLAYLIST_ID, Pages).contract == "items"
+
+    @pytest.mark.parametrize("contract", ["legacy"], indirect=True)
+    def test_app_alone_reads_public_playlists_of_others(self, stub):
+        app_alone = client(stub, refresh_token=None)
+        assert app_alone.fetch(LISTS["Top 100"], Pages).entries == 100
+
+    def test_old_endpoint(self, stub, contract):
+        stub.faults.replace([Fault(match=ITEMS, times=None, status=403)])
+        if contract == "legacy":
+            reading = client(stub).fetch(LONG, Pages)
+            assert reading.contract == "tracks"
+            assert reading.entries == len(reading.sink.entries) > 250
+        else:
+            with pytest.raises(PlaylistForbidden, match="only the first 100 of its"):
+                client(stub).fetch(LONG, Pages)
+
+    def test_embedded_page(self, stub):
+        ten = LISTS["Morning Ten"]
+        stub.faults.replace([Fault(match="GET /v1/playlists/*/items", times=None, status=403)])
+        reading = client(stub).fetch(ten, Pages)
+        assert (reading.contract, reading.entries) == ("embedded", 10)

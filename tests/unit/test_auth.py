@@ -1,0 +1,238 @@
+"""Reading the secret, and getting an access token."""
+
+import io
+import logging
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from spotify_lake.errors import (
+    CredentialsMissing,
+    LakeError,
+    RateLimited,
+    SignInExpired,
+    SpotifyRefused,
+    SpotifyUnavailable,
+)
+from spotify_lake.spotify.auth import Credentials, read_credentials, sign_in
+from tests.fakes import (
+    ACCESS_TOKEN,
+    ACCOUNTS_URL,
+    APP_CREDENTIALS,
+    CLIENT_SECRET,
+    CREDENTIALS,
+    REFRESH_TOKEN,
+    FakeClock,
+    FakeSecrets,
+    FakeWeb,
+    spotify_client,
+)
+
+GOOD = '{"client_id": "c", "client_secret": "s3cret", "refresh_token": "r", "scopes": "a b", "more": [1]}'
+
+
+def refuse(web: FakeWeb, status: int, body: object = b"", **more) -> LakeError:
+    web.fault("^/api/token", status, body, **more)
+    with pytest.raises(LakeError) as caught:
+        sign_in(CREDENTIALS, ACCOUNTS_URL, session=web.session())
+    return caught.value
+
+
+class TestReadCredentials:
+    def test_reads_every_field_and_ignores_others(self):
+        credentials = read_credentials(
+            FakeSecrets(GOOD[:-1] + ', "authorized_at": "2026-11-20T06:00:00Z"}'), "s"
+        )
+        assert (credentials.client_id, credentials.client_secret) == ("c", "s3cret")
+        assert (credentials.refresh_token, credentials.scopes) == ("r", "a b")
+        assert credentials.authorized_at.isoformat() == "2026-11-20T06:00:00+00:00"
+
+    @pytest.mark.parametrize("tail", ["", ', "refresh_token": null'])
+    def test_refresh_token_is_optional(self, tail):
+        text = f'{{"client_id": "c", "client_secret": "s"{tail}}}'
+        assert read_credentials(FakeSecrets(text), "s").refresh_token is None
+
+    @pytest.mark.parametrize(
+        "text,problem",
+        [
+            (None, "binary"),
+            ("", "value is empty"),
+            (" \n", "value is empty"),
+            ("s3cret", "no JSON"),
+            ('{"client_id": "s3cret"', "no JSON"),
+            ('["s3cret"]', "Expected `object`"),
+            ('{"client_id": "c"}', "missing required field `client_secret`"),
+            ('{"client_id": "c", "client_secret": 5}', r"Expected `str`.*client_secret"),
+            ('{"client_id": "c", "client_secret": ""}', "client_secret is empty"),
+            ('{"client_id": "c", "client_secret": "s3cret\\n"}', "client_secret has blanks"),
+            ('{"client_id": "c", "client_secret": "s3crét"}', "client_secret has blanks"),
+            ('{"client_id": "c", "client_secret": "s3cret", "refresh_token": " "}', "refresh_token is empty"),
+            ('{"client_id": "c", "client_secret": "s3cret", "authorized_at": "s3cret"}', "authorized_at"),
+        ],
+    )
+    def test_unusable_value_is_named_but_not_shown(self, text, problem):
+        with pytest.raises(CredentialsMissing, match=problem) as caught:
+            read_credentials(FakeSecrets(text), "the-secret")
+        assert "the-secret" in str(caught.value)
+        assert "make login" in str(caught.value)
+        assert "s3cr" not in str(caught.value)
+
+    @pytest.mark.parametrize("code", ["ResourceNotFoundException", "InvalidRequestException"])
+    def test_secret_without_value(self, code):
+        with pytest.raises(CredentialsMissing, match="make login"):
+            read_credentials(FakeSecrets(error=code), "s")
+
+    def test_missing_permission_stays_what_it_is(self):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            read_credentials(FakeSecrets(error="AccessDeniedException"), "s")
+
+    def test_repr_shows_no_secret(self):
+        shown = repr(CREDENTIALS) + str(CREDENTIALS) + repr([CREDENTIALS])
+        assert CLIENT_SECRET not in shown
+        assert REFRESH_TOKEN not in shown
+
+
+class TestSignIn:
+    def test_user(self):
+        web = FakeWeb()
+        token = sign_in(CREDENTIALS, ACCOUNTS_URL, session=web.session(), timeout_s=7)
+        assert token.value == ACCESS_TOKEN
+        assert token.rotated_refresh_token is None
+        assert ACCESS_TOKEN not in repr(token)
+        [sent] = web.sent
+        assert (sent.method, sent.path) == ("POST", "/api/token")
+        assert sent.form == {"grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}
+        assert sent.headers["Authorization"].startswith("Basic ")
+        assert web.timeouts == [7]
+
+    def test_app_alone(self):
+        web = FakeWeb()
+        assert (
+            sign_in(APP_CREDENTIALS, ACCOUNTS_URL, session=web.session(), timeout_s=7).value == ACCESS_TOKEN
+        )
+        assert web.sent[0].form == {"grant_type": "client_credentials"}
+        assert web.timeouts == [7]
+
+    @pytest.mark.parametrize(
+        "sent,rotated", [("new", "new"), (REFRESH_TOKEN, None), ("", None), (None, None)]
+    )
+    def test_rotated_refresh_token_is_handed_out(self, sent, rotated):
+        web = FakeWeb()
+        web.token["refresh_token"] = sent
+        assert sign_in(CREDENTIALS, ACCOUNTS_URL, session=web.session()).rotated_refresh_token == rotated
+
+    def test_never_asks_a_person(self, monkeypatch):
+        monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked a person"))
+        monkeypatch.setattr("webbrowser.open", lambda *_: pytest.fail("opened a browser"))
+        web = FakeWeb()
+        for body in ({"error": "invalid_scope"}, {"error": "invalid_grant"}, {"access_token": "x"}):
+            refuse(web, 200 if "access_token" in body else 400, body)
+
+    def test_invalid_grant_is_final(self):
+        error = refuse(
+            FakeWeb(), 400, {"error": "invalid_grant", "error_description": "Refresh token revoked"}
+        )
+        assert isinstance(error, SignInExpired)
+        assert "Refresh token revoked" in str(error)
+        assert "make login" in str(error)
+
+    @pytest.mark.parametrize(
+        "status,body",
+        [
+            (400, {"error": "invalid_client", "error_description": "Invalid client secret"}),
+            (401, {"error": "invalid_client"}),
+            (403, ["odd"]),
+            (400, b"<html>"),
+            (400, b""),
+        ],
+    )
+    def test_unknown_app(self, status, body):
+        error = refuse(FakeWeb(), status, body)
+        assert type(error) is SpotifyRefused
+        assert "client id and secret" in str(error)
+
+    @pytest.mark.parametrize("status", [500, 502, 503])
+    @pytest.mark.parametrize(
+        "body", [b"", b"<html>", {"error": "server_error"}, {"error": {"message": "x"}}, ["x"]]
+    )
+    def test_fault_of_the_token_endpoint(self, status, body):
+        assert isinstance(refuse(FakeWeb(), status, body), SpotifyUnavailable)
+
+    @pytest.mark.parametrize("header,seconds", [("7", 7), (None, 8), ("soon", 8), ("0", 8)])
+    def test_rate_limit_of_the_token_endpoint(self, header, seconds):
+        error = refuse(FakeWeb(), 429, b"slow down", headers={"Retry-After": header} if header else {})
+        assert isinstance(error, RateLimited)
+        assert error.retry_after_s == seconds
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            requests.ConnectionError("x"),
+            requests.ReadTimeout("x"),
+            requests.exceptions.ChunkedEncodingError(),
+        ],
+    )
+    def test_connection_fault(self, fault):
+        assert isinstance(refuse(FakeWeb(), error=fault, status=0), SpotifyUnavailable)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b'{"access_to',
+            b"[]",
+            b"null",
+            {},
+            {"access_token": "x"},
+            {"access_token": "", "expires_in": 3600},
+            {"access_token": 5, "expires_in": 3600},
+            {"access_token": "line\nbreak", "expires_in": 3600},
+        ],
+    )
+    @pytest.mark.parametrize("credentials", [CREDENTIALS, APP_CREDENTIALS])
+    def test_answer_that_is_no_token(self, body, credentials):
+        web = FakeWeb()
+        web.fault("^/api/token", 200, body)
+        with pytest.raises(SpotifyUnavailable):
+            sign_in(credentials, ACCOUNTS_URL, session=web.session())
+
+
+@pytest.fixture
+def everything_logged():
+    """All that is logged while every logger is set to DEBUG, in whatever way."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    names = ["", "spotipy", "spotipy.client", "spotipy.oauth2", "requests", "urllib3", "botocore"]
+    levels = {name: logging.getLogger(name).level for name in names}
+    logging.getLogger().addHandler(handler)
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    yield stream
+    logging.getLogger().removeHandler(handler)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.parametrize("credentials", [CREDENTIALS, APP_CREDENTIALS])
+def test_no_secret_in_any_log_at_any_level(everything_logged, credentials):
+    web = FakeWeb()
+    web.token["refresh_token"] = "the-rotated-token"
+    web.fault("^/v1/me", 401, b"", times=1)
+    client = spotify_client(web, FakeClock(), credentials)
+    client.me()
+    web.fault("^/v1/me", 403, {"error": {"message": "No"}}, times=1)
+    with pytest.raises(SpotifyRefused):
+        client.me()
+    logging.getLogger("elsewhere").debug("shows that DEBUG is on")
+    logged = everything_logged.getvalue()
+    assert "shows that DEBUG is on" in logged
+    basic = web.sent[0].headers["Authorization"].removeprefix("Basic ")
+    for secret in (CLIENT_SECRET, REFRESH_TOKEN, ACCESS_TOKEN, "the-rotated-token", basic):
+        assert secret not in logged
+    assert "HTTP Error" not in logged  # spotipy's own error lines, for conditions that are handled
+
+
+def test_credentials_refuse_what_no_header_can_carry():
+    with pytest.raises(ValueError, match="client_id is empty"):
+        Credentials(client_id="", client_secret="x")

@@ -1,0 +1,95 @@
+"""What the docs name must exist: commands, files, parameters, outputs, metrics, tables."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from spotify_lake.schema import PARTITION, TABLES
+
+ROOT = Path(__file__).parents[2]
+DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+README = (ROOT / "README.md").read_text()
+CODE = "\n".join(
+    path.read_text()
+    for folder in ("layers/common/spotify_lake", "functions")
+    for path in (ROOT / folder).rglob("*.py")
+)
+
+
+class Template(yaml.SafeLoader):
+    """Reads CloudFormation's short tags as plain values."""
+
+
+Template.add_multi_constructor("!", lambda loader, _suffix, node: getattr(node, "value", None))
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Template)  # noqa: S506 (a SafeLoader)
+
+NAMES = {
+    *TEMPLATE["Parameters"],
+    *TEMPLATE["Resources"],
+    *TEMPLATE["Outputs"],
+    *re.findall(r'add_metric\(\s*(?:name=)?"(\w+)"', CODE),
+}
+
+
+def code_spans(text: str) -> list[str]:
+    without_blocks = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return re.findall(r"`([^`\n]+)`", without_blocks)
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_make_targets_exist(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    code = " ".join(re.findall(r"```.*?```|`[^`\n]+`", path.read_text(), flags=re.DOTALL))
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", code))
+    assert named <= targets, f"no such target: {named - targets}"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        assert (path.parent / target).exists(), f"broken link to {target}"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_exist(path: Path) -> None:
+    top = {found.name for found in ROOT.iterdir()}
+    for span in code_spans(path.read_text()):
+        name = span.split()[0].rstrip("/")
+        if re.fullmatch(r"[\w./-]+", name) and name.split("/")[0] in top:
+            assert (ROOT / name).exists(), f"{name} does not exist"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_in_camel_case_are_resources_parameters_outputs_or_metrics(path: Path) -> None:
+    for span in code_spans(path.read_text()):
+        if re.fullmatch(r"(?:[A-Z][a-z]+){2,}(?:MB|Url|Arn)?", span):
+            assert span in NAMES, f"nothing is called {span}"
+
+
+def test_the_readme_lists_every_parameter_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", README, flags=re.MULTILINE))
+    assert rows == {name: str(parameter["Default"]) for name, parameter in TEMPLATE["Parameters"].items()}
+
+
+def test_the_readme_shows_how_to_invoke_every_sample_event() -> None:
+    for event in (ROOT / "events").glob("*.json"):
+        assert f"events/{event.name}" in README, f"{event.name} is not in the README"
+
+
+def test_queries_in_the_docs_name_real_tables_and_columns() -> None:
+    columns = {column for table in TABLES for column in table.column_names} | {PARTITION.name}
+    tables = {table.name for table in TABLES}
+    for path in DOCS:
+        for query in re.findall(r"```sql\n(.*?)```", path.read_text(), flags=re.DOTALL):
+            assert set(re.findall(r"\b(?:from|join) (\w+)", query)) <= tables, query
+            for column in re.findall(r"\b\w+\.(\w+)\b", query):
+                assert column in columns, f"{column} in {query}"
+
+
+def test_every_decision_has_its_parts() -> None:
+    for path in (ROOT / "docs" / "decisions").glob("*.md"):
+        text = path.read_text()
+        for part in ("**Status:**", "**Decision.**", "**Consequences.**"):
+            assert part in text, f"{path.name} lacks {part}"

@@ -1,0 +1,225 @@
+"""One run: what an event asks for, which playlists, and what becomes of each."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from spotify_lake import extract, raw
+from spotify_lake.config import ExtractSettings
+from spotify_lake.errors import (
+    CredentialsMissing,
+    EventError,
+    ExtractIncomplete,
+    PlaylistForbidden,
+    PlaylistNotFound,
+    QuotaExceeded,
+    RateLimited,
+    SignInExpired,
+    SpotifyRefused,
+    SpotifyUnavailable,
+)
+from spotify_lake.extract import ExtractRequest, parse_event
+from spotify_lake.observability import metrics
+from tests.fakes import FakeS3, FakeSpotify
+from tests.payloads import spotify_id
+
+NOW = datetime(2026, 11, 20, 6, 0, 1, 500_000, tzinfo=UTC)
+AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
+A, B, C, D = (spotify_id(name) for name in "ABCD")
+
+
+@pytest.fixture(autouse=True)
+def counted():
+    """The metrics of the test, by name."""
+    metrics.clear_metrics()
+    yield lambda: {name: sum(metric["Value"]) for name, metric in metrics.metric_set.items()}
+    metrics.clear_metrics()
+
+
+def settings(playlists="owned") -> ExtractSettings:
+    return ExtractSettings(
+        raw_bucket="raw",
+        playlists=playlists,
+        secret_id="the-secret",
+        spotify_api_url="https://api.test",
+        spotify_accounts_url="https://accounts.test",
+    )
+
+
+def run(spotify, s3=None, playlists="owned", request=None):
+    request = request or ExtractRequest(scheduled_at=AT)
+    return extract.run(request, settings(playlists), spotify, s3 or FakeS3(), lambda: NOW)
+
+
+class TestParseEvent:
+    @pytest.mark.parametrize(
+        "text",
+        ["2026-11-20T06:00:00Z", "2026-11-20T07:00:00+01:00", "2026-11-20T06:00:00.987Z", "20261120T060000Z"],
+    )
+    def test_time_is_utc_and_whole_seconds(self, text):
+        parsed = parse_event({"scheduled_at": text}, NOW)
+        assert parsed == ExtractRequest(scheduled_at=AT)
+        assert parsed.scheduled_at.tzinfo is UTC
+
+    @pytest.mark.parametrize("event", [{}, {"scheduled_at": None}, {"playlist_ids": None}])
+    def test_without_a_time_it_is_now(self, event):
+        now = NOW.astimezone(timezone(timedelta(hours=5)))
+        assert parse_event(event, now).scheduled_at == AT + timedelta(seconds=1)
+
+    def test_time_that_was_not_filled_in_is_now_and_logged(self, caplog):
+        parsed = parse_event({"scheduled_at": "<aws.scheduler.scheduled-time>"}, NOW)
+        assert parsed.scheduled_at == AT + timedelta(seconds=1)
+        assert "was not filled in" in caplog.text
+
+    def test_playlists_in_every_form(self):
+        ids = [A, f"spotify:playlist:{B}", f" https://open.spotify.com/playlist/{C}?si=1 ", A]
+        assert parse_event({"playlist_ids": ids}, NOW).playlists == (A, B, C)
+        assert parse_event({"playlist_ids": ["owned"]}, NOW).playlists == "owned"
+
+    @pytest.mark.parametrize(
+        "event,problem",
+        [
+            (None, "no JSON object"),
+            ([], "no JSON object"),
+            ("x", "no JSON object"),
+            ({"scheduled_at": "yesterday"}, "'yesterday'"),
+            ({"scheduled_at": ""}, "no time"),
+            ({"scheduled_at": "2026-11-20T06:00:00"}, "time zone"),
+            ({"scheduled_at": "2026-11-20"}, "time zone"),
+            ({"scheduled_at": "0001-01-01T00:00:00+10:00"}, "no time"),
+            ({"scheduled_at": 1_763_618_400}, "no time"),
+            ({"playlist_ids": A}, "no list"),
+            ({"playlist_ids": [A, 5]}, "no list"),
+            ({"playlist_ids": {}}, "no list"),
+            ({"playlist_ids": []}, "is empty"),
+            ({"playlist_ids": ["", " "]}, "no playlist id"),
+            ({"playlist_ids": [A, "nonsense"]}, "'nonsense'"),
+            ({"playlist_id": A}, "'playlist_id'; known are scheduled_at and playlist_ids"),
+        ],
+    )
+    def test_other_forms_are_refused(self, event, problem):
+        with pytest.raises(EventError, match=problem):
+            parse_event(event, NOW)
+
+
+class TestRun:
+    def test_owned_playlists_only(self, counted):
+        spotify, s3 = FakeSpotify({A: 3, B: 4, C: 5}, followed=(B,)), FakeS3()
+        summary = run(spotify, s3)
+        assert summary.written == [A, C]
+        assert summary.scheduled_at == "2026-11-20T06:00:00Z"
+        assert spotify.fetched == [A, C]
+        assert list(s3.objects) == [raw.key(A, AT), raw.key(C, AT)]
+        assert counted() == {
+            "SnapshotsWritten": 2,
+            "SnapshotsAlreadyThere": 0,
+            "PlaylistsFailed": 0,
+            "EntriesFetched": 8,
+            "SpotifyRequests": 4,
+        }
+
+    def test_snapshot_holds_what_was_read(self):
+        s3 = FakeS3()
+        run(FakeSpotify({A: 3}), s3)
+        snapshot = raw.decode(s3.objects[raw.key(A, AT)])
+        assert (snapshot.playlist_id, snapshot.snapshot_id, snapshot.contract) == (A, f"{A}-v1", "items")
+        assert (snapshot.scheduled_at, snapshot.fetched_at) == (AT, NOW)
+        assert [entry.item.name for entry in snapshot.entries] == ["Song 0", "Song 1", "Song 2"]
+
+    def test_playlists_of_the_settings(self):
+        spotify = FakeSpotify({A: 1, B: 1})
+        assert run(spotify, playlists=(B,)).written == [B]
+        assert spotify.requests == 1
+
+    def test_playlists_of_the_event_come_first(self):
+        request = ExtractRequest(scheduled_at=AT, playlists=(B,))
+        assert run(FakeSpotify({A: 1, B: 1}), playlists=(A,), request=request).written == [B]
+
+    def test_owned_needs_a_user(self):
+        spotify = FakeSpotify({A: 1})
+        spotify.acts_for_user = False
+        with pytest.raises(CredentialsMissing, match=r"the-secret.*make login"):
+            run(spotify)
+        assert run(spotify, playlists=(A,)).written == [A]
+
+    def test_second_run_reads_nothing_and_writes_nothing(self, counted):
+        s3 = FakeS3()
+        run(FakeSpotify({A: 3, B: 3}), s3)
+        before = dict(s3.objects)
+        metrics.clear_metrics()
+        again = FakeSpotify({A: 5, B: 5})
+        summary = run(again, s3)
+        assert (summary.written, summary.already_there) == ([], [A, B])
+        assert again.fetched == []
+        assert s3.objects == before
+        assert counted()["SnapshotsAlreadyThere"] == 2
+
+    def test_another_run_was_faster(self, counted):
+        s3 = FakeS3()
+        s3.on_put = lambda key: s3.objects.setdefault(key, b"theirs")
+        summary = run(FakeSpotify({A: 3}), s3)
+        assert (summary.written, summary.already_there) == ([], [A])
+        assert list(s3.objects.values()) == [b"theirs"]
+        assert counted()["SnapshotsWritten"] == 0
+
+    def test_one_line_for_each_playlist(self, caplog):
+        run(FakeSpotify({A: 3}), playlists=(A,))
+        [line] = caplog.records
+        assert (line.playlist_id, line.entries, line.contract) == (A, 3, "items")
+        assert line.seconds >= 0
+        assert line.key == raw.key(A, AT)
+
+    def test_lasting_failures_are_told_and_the_run_ends_well(self, counted, caplog):
+        gone, hidden = PlaylistNotFound(B), PlaylistForbidden(C, "not yours.")
+        summary = run(FakeSpotify({A: 1, B: gone, C: hidden, D: 1}), playlists=(A, B, C, D))
+        assert summary.written == [A, D]
+        assert [(failure.playlist_id, failure.error) for failure in summary.failed] == [
+            (B, "PlaylistNotFound"),
+            (C, "PlaylistForbidden"),
+        ]
+        assert not any(failure.retryable for failure in summary.failed)
+        assert counted()["PlaylistsFailed"] == 2
+        errors = [line for line in caplog.records if line.levelname == "ERROR"]
+        assert [(line.playlist_id, line.getMessage()) for line in errors] == [
+            (B, str(gone)),
+            (C, str(hidden)),
+        ]
+
+    def test_passing_failures_are_tried_again_after_the_others(self, counted):
+        spotify, s3 = FakeSpotify({A: 1, B: SpotifyUnavailable("x"), C: PlaylistNotFound(C), D: 1}), FakeS3()
+        with pytest.raises(ExtractIncomplete, match=r"^1 of the run's playlists") as caught:
+            run(spotify, s3, playlists=(A, B, C, D))
+        assert B in str(caught.value)
+        assert counted()["SnapshotsWritten"] == 2
+        assert counted()["PlaylistsFailed"] == 2
+
+        spotify.playlists[B] = 1
+        spotify.fetched.clear()
+        assert run(spotify, s3, playlists=(A, B, D)).written == [B]
+        assert spotify.fetched == [B]
+
+    @pytest.mark.parametrize(
+        "condition",
+        [SignInExpired("x"), SpotifyRefused(401, "x"), QuotaExceeded(86_400), RateLimited(600)],
+        ids=lambda condition: type(condition).__name__,
+    )
+    def test_what_would_fail_every_playlist_stops_the_run(self, condition, counted, caplog):
+        spotify = FakeSpotify({A: 1, B: condition, C: 1})
+        with pytest.raises(type(condition)):
+            run(spotify, playlists=(A, B, C))
+        assert spotify.fetched == [A, B]
+        assert counted()["SnapshotsWritten"] == 1
+        assert counted()["PlaylistsFailed"] == 0
+        [error] = [line for line in caplog.records if line.levelname == "ERROR"]
+        assert str(condition) in error.getMessage()
+        assert error.not_done == [B, C]
+
+    def test_fault_of_s3_is_no_failure_of_a_playlist(self):
+        s3 = FakeS3()
+
+        def refuse(_key):
+            raise PermissionError("AccessDenied")
+
+        s3.on_put = refuse
+        with pytest.raises(PermissionError):
+            run(FakeSpotify({A: 1}), s3)

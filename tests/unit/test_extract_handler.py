@@ -1,0 +1,120 @@
+"""The extract function's entry point: what it wires together, and what it costs to import."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from functions.extract import app
+from spotify_lake import raw
+from spotify_lake.errors import CredentialsMissing, EventError, OutOfTime, SettingsError
+from tests.fakes import ACCOUNTS_URL, API_URL, FakeS3, FakeSecrets, FakeWeb, WebPlaylist
+from tests.payloads import spotify_id
+
+ID = spotify_id("list")
+SECRET = '{"client_id": "c", "client_secret": "s", "refresh_token": "r"}'
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """The environment of a function: settings, clients and a Spotify with one playlist."""
+    world = SimpleNamespace(
+        web=FakeWeb(WebPlaylist(ID, 60)), s3=FakeS3(), secrets=FakeSecrets(SECRET), made=[]
+    )
+
+    def make(service):
+        world.made.append(service)
+        return {"s3": world.s3, "secretsmanager": world.secrets}[service]
+
+    monkeypatch.setattr(app, "client", make)
+    monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: world.web)
+    for name, value in {
+        "RAW_BUCKET": "raw",
+        "PLAYLIST_IDS": "owned",
+        "SPOTIFY_SECRET_ID": "the-secret",
+        "SPOTIFY_API_URL": API_URL,
+        "SPOTIFY_ACCOUNTS_URL": ACCOUNTS_URL,
+    }.items():
+        monkeypatch.setenv(name, value)
+    return world
+
+
+def context(left_ms=300_000):
+    return SimpleNamespace(
+        function_name="lake-extract",
+        memory_limit_in_mb=256,
+        invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:lake-extract",
+        aws_request_id="1",
+        get_remaining_time_in_millis=lambda: left_ms,
+    )
+
+
+def test_result_is_json(world, capsys):
+    result = app.handler({"scheduled_at": "2026-11-20T06:00:00Z"}, context())
+    assert json.loads(json.dumps(result)) == {
+        "scheduled_at": "2026-11-20T06:00:00Z",
+        "written": [ID],
+        "already_there": [],
+        "failed": [],
+    }
+    assert list(world.s3.objects) == [raw.key(ID, datetime(2026, 11, 20, 6, tzinfo=UTC))]
+    [emf] = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    assert json.loads(emf)["EntriesFetched"] == [60]
+
+
+def test_failures_are_json_too(world):
+    missing = spotify_id("missing")
+    result = app.handler({"playlist_ids": [missing]}, context())
+    [failure] = json.loads(json.dumps(result))["failed"]
+    assert set(failure) == {"playlist_id", "error", "message", "retryable"}
+    assert failure["playlist_id"] == missing
+
+
+def test_settings_are_read_before_anything_else(world, monkeypatch):
+    monkeypatch.delenv("RAW_BUCKET")
+    with pytest.raises(SettingsError, match="RAW_BUCKET"):
+        app.handler({}, context())
+    assert world.made == []
+
+
+def test_event_is_checked_before_anything_is_asked(world):
+    with pytest.raises(EventError):
+        app.handler({"playlists": [ID]}, context())
+    assert world.made == []
+
+
+def test_missing_credentials(world):
+    world.secrets.error = "ResourceNotFoundException"
+    with pytest.raises(CredentialsMissing, match="make login"):
+        app.handler({}, context())
+    assert world.web.sent == []
+
+
+def test_time_left_is_the_functions(world):
+    with pytest.raises(OutOfTime):
+        app.handler({}, context(left_ms=9_000))
+    assert world.web.sent == []
+
+
+def test_metrics_are_published_when_the_run_fails(world, capsys):
+    world.web.fault("^/api/token", 400, {"error": "invalid_grant"})
+    with pytest.raises(Exception, match="make login"):
+        app.handler({}, context())
+    [emf] = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    assert json.loads(emf)["SpotifyRequests"] == [1]
+
+
+def test_import_is_light():
+    code = "import sys, functions.extract.app; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "spotipy" in done.stdout.split()
+    assert not {"pandas", "numpy", "pyarrow", "awswrangler"} & set(done.stdout.split())

@@ -1,0 +1,516 @@
+"""The template keeps its promises: closed buckets, narrow roles, queues that lose nothing, clear parameters."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spotify_lake.config import parse_playlist_ids
+from spotify_lake.schema import TABLES
+from tests.template import ROOT, load
+
+TEMPLATE = load()
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
+FUNCTIONS = ("ExtractFunction", "TransformFunction")
+BUCKETS = ("RawBucket", "LakeBucket")
+PLAYLIST = "37i9dQZF1DXcBWIGoYBM5M"
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    return [s for p in RESOURCES[role]["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"]]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def resources_of(statement: dict[str, Any]) -> list[str]:
+    """What a statement is about, the way the template writes it: RawBucket.Arn, ${RawBucket.Arn}/raw/*, …"""
+    return [
+        next(iter(resource.values())) if isinstance(resource, dict) else resource
+        for resource in as_list(statement["Resource"])
+    ]
+
+
+ROLES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]
+QUEUES = of_type("AWS::SQS::Queue")
+
+
+class TestParameters:
+    @pytest.mark.parametrize("name", PARAMETERS)
+    def test_each_explains_itself(self, name):
+        parameter = PARAMETERS[name]
+        assert parameter["Description"].endswith(".")
+        assert parameter["ConstraintDescription"].startswith(f"{name} must be ")
+        assert parameter["ConstraintDescription"].endswith(".")
+        assert "\n" not in parameter["ConstraintDescription"]
+        assert "Default" in parameter
+
+    def test_each_has_a_place_and_a_label_in_the_console(self):
+        interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+        grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+        assert sorted(grouped) == sorted(PARAMETERS)
+        assert interface["ParameterLabels"].keys() == PARAMETERS.keys()
+
+    @pytest.mark.parametrize("name", PARAMETERS)
+    def test_defaults_are_allowed(self, name):
+        parameter = PARAMETERS[name]
+        default = parameter["Default"]
+        assert default in parameter.get("AllowedValues", [default])
+        assert parameter.get("MinValue", 0) <= (default if parameter["Type"] == "Number" else 0)
+        if "AllowedPattern" in parameter:
+            assert re.search(parameter["AllowedPattern"], default)
+
+    @pytest.mark.parametrize("name", [name for name in PARAMETERS if "AllowedPattern" in PARAMETERS[name]])
+    def test_patterns_mean_the_same_to_cloudformation(self, name):
+        pattern = PARAMETERS[name]["AllowedPattern"]
+        assert pattern.startswith("^")
+        assert pattern.endswith("$")
+        assert not re.search(r"\(\?P|\\Z|\\A|\(\?[aiLmsux]", pattern), "Java reads these differently"
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "owned",
+            " owned ",
+            PLAYLIST,
+            f"{PLAYLIST},{PLAYLIST}",
+            f" {PLAYLIST} , {PLAYLIST} ,",
+            f"spotify:playlist:{PLAYLIST}",
+            f"spotify:user:spotify:playlist:{PLAYLIST}",
+            f"https://open.spotify.com/playlist/{PLAYLIST}",
+            f"https://open.spotify.com/playlist/{PLAYLIST}?si=0123456789abcdef&pi=u-1",
+            f"http://open.spotify.com/intl-de/playlist/{PLAYLIST}/",
+            f"open.spotify.com/user/me/playlist/{PLAYLIST}",
+            f"https://open.spotify.com/playlist/{PLAYLIST}?si=1, spotify:playlist:{PLAYLIST}, {PLAYLIST}",
+        ],
+    )
+    def test_playlists_that_the_template_takes_the_function_takes_too(self, value):
+        assert re.search(PARAMETERS["PlaylistIds"]["AllowedPattern"], value)
+        assert parse_playlist_ids(value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "",
+            " ",
+            ",",
+            "Owned",
+            "mine",
+            "owned,owned",
+            f"owned,{PLAYLIST}",
+            f"{PLAYLIST},owned",
+            PLAYLIST[:-1],
+            PLAYLIST + "0",
+            f"{PLAYLIST} {PLAYLIST}",
+            f"{PLAYLIST};{PLAYLIST}",
+            f"{PLAYLIST}{PLAYLIST}",
+            f"{PLAYLIST},,{PLAYLIST}",
+            PLAYLIST.replace("Z", "_"),
+            f"spotify:track:{PLAYLIST}",
+            f"spotify:album:{PLAYLIST}",
+            f"https://open.spotify.com/album/{PLAYLIST}",
+            f"https://open.spotify.com.example.org/playlist/{PLAYLIST}",
+            f"https://example.org/playlist/{PLAYLIST}",
+            f"https://openXspotify.com/playlist/{PLAYLIST}",
+            f"{PLAYLIST}, the second one",
+        ],
+    )
+    def test_playlists_that_are_none_are_refused(self, value):
+        assert not re.search(PARAMETERS["PlaylistIds"]["AllowedPattern"], value)
+
+    @pytest.mark.parametrize(
+        "name, taken, refused",
+        [
+            (
+                "LakeName",
+                ["spotify-lake", "lake2", "a-b-c"],
+                ["Lake", "2lake", "-lake", "lake-", "a--b", "la_ke"],
+            ),
+            ("DatabaseName", ["spotify_lake", "lake2"], ["Lake", "spotify-lake", "2lake", "_lake", ""]),
+            (
+                "ScheduleExpression",
+                ["cron(0 6 * * ? *)", "rate(1 day)", "rate(12 hours)"],
+                ["0 6 * * *", "cron()", "rate(0 days)", "rate(1 week)", "at(2026-11-20T06:00:00)", "daily"],
+            ),
+            (
+                "ScheduleTimezone",
+                [
+                    "UTC",
+                    "Europe/Berlin",
+                    "America/Argentina/Buenos_Aires",
+                    "Etc/GMT+3",
+                    "America/Port-au-Prince",
+                ],
+                ["", "Europe/", "Berlin Time", "+01:00"],
+            ),
+            ("CrawlerSchedule", ["cron(0 8 ? * SUN *)"], ["rate(7 days)", "weekly", "cron()"]),
+            (
+                "SpotifyApiUrl",
+                [
+                    "https://api.spotify.com",
+                    "http://127.0.0.1:8080",
+                    "http://localhost:1",
+                    "https://stub.test:8443",
+                ],
+                [
+                    "http://api.spotify.com",
+                    "https://api.spotify.com/",
+                    "https://api.spotify.com/v1",
+                    "api.spotify.com",
+                ],
+            ),
+        ],
+    )
+    def test_other_patterns(self, name, taken, refused):
+        pattern = PARAMETERS[name]["AllowedPattern"]
+        assert [value for value in taken if not re.search(pattern, value)] == []
+        assert [value for value in refused if re.search(pattern, value)] == []
+
+    def test_bucket_names_fit_in_every_region(self):
+        longest = "x" * PARAMETERS["LakeName"]["MaxLength"] + "-lake-" + "0" * 12 + "-ap-southeast-1"
+        assert len(longest) <= 63
+
+
+class TestRoles:
+    @pytest.mark.parametrize("role", ROLES)
+    def test_each_statement_has_one_purpose(self, role):
+        assert "ManagedPolicyArns" not in RESOURCES[role]["Properties"]
+        sids = [statement["Sid"] for statement in statements(role)]
+        assert len(sids) == len(set(sids))
+        for statement in statements(role):
+            assert statement["Effect"] == "Allow"
+            assert "NotAction" not in statement
+            assert "NotResource" not in statement
+
+    @pytest.mark.parametrize("role", ROLES)
+    def test_no_wildcards(self, role):
+        for statement in statements(role):
+            assert [a for a in as_list(statement["Action"]) if "*" in a] == []
+            assert [r for r in resources_of(statement) if r in {"*", "arn:*"}] == []
+
+    @pytest.mark.parametrize("role", ROLES)
+    def test_nobody_deletes_data(self, role):
+        actions = [action for statement in statements(role) for action in as_list(statement["Action"])]
+        assert [a for a in actions if re.match(r"(s3|glue):.*Delete", a)] == []
+
+    def test_the_crawler_lists_only_tables(self):
+        [listing] = [s for s in statements("CrawlerRole") if s["Action"] == "s3:ListBucket"]
+        assert listing["Condition"] == {"StringLike": {"s3:prefix": "curated/*"}}
+
+    def test_functions_may_ask_whether_an_object_is_there(self):
+        for role in ("ExtractRole", "TransformRole"):
+            [listing] = [s for s in statements(role) if s["Action"] == "s3:ListBucket"]
+            assert "Condition" not in listing, (
+                "s3:prefix is absent when an object is read: 403 instead of 404"
+            )
+
+    # Lambda, S3 and the scheduler use some of these on a role's behalf, where the emulator does not check them.
+    @pytest.mark.parametrize(
+        "role, granted",
+        [
+            (
+                "ExtractRole",
+                {
+                    ("s3:PutObject", "${RawBucket.Arn}/raw/*"),
+                    ("s3:GetObject", "${RawBucket.Arn}/raw/*"),
+                    ("s3:ListBucket", "RawBucket.Arn"),
+                    ("secretsmanager:GetSecretValue", "SpotifySecret.Id"),
+                    ("sqs:SendMessage", "ExtractFailures.Arn"),
+                    ("logs:CreateLogStream", "ExtractLogGroup.Arn"),
+                    ("logs:PutLogEvents", "ExtractLogGroup.Arn"),
+                },
+            ),
+            (
+                "TransformRole",
+                {
+                    ("s3:GetObject", "${RawBucket.Arn}/raw/*"),
+                    ("s3:ListBucket", "RawBucket.Arn"),
+                    ("s3:PutObject", "${LakeBucket.Arn}/curated/*"),
+                    ("sqs:ReceiveMessage", "TransformQueue.Arn"),
+                    ("sqs:DeleteMessage", "TransformQueue.Arn"),
+                    ("sqs:GetQueueAttributes", "TransformQueue.Arn"),
+                    ("logs:CreateLogStream", "TransformLogGroup.Arn"),
+                    ("logs:PutLogEvents", "TransformLogGroup.Arn"),
+                },
+            ),
+            (
+                "ScheduleRole",
+                {
+                    ("lambda:InvokeFunction", "ExtractFunction.Arn"),
+                    ("sqs:SendMessage", "ScheduleDeadLetters.Arn"),
+                },
+            ),
+        ],
+    )
+    def test_grants_exactly(self, role, granted):
+        assert granted == {
+            (action, resource)
+            for statement in statements(role)
+            for action in as_list(statement["Action"])
+            for resource in resources_of(statement)
+        }
+
+    def test_only_services_take_the_roles(self):
+        principals = {
+            role: [
+                statement["Principal"]
+                for statement in RESOURCES[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+            ]
+            for role in ROLES
+        }
+        assert principals == {
+            "ExtractRole": [{"Service": "lambda.amazonaws.com"}],
+            "TransformRole": [{"Service": "lambda.amazonaws.com"}],
+            "ScheduleRole": [{"Service": "scheduler.amazonaws.com"}],
+            "CrawlerRole": [{"Service": "glue.amazonaws.com"}],
+        }
+
+
+class TestBuckets:
+    @pytest.mark.parametrize("bucket", BUCKETS)
+    def test_stays_when_the_stack_goes(self, bucket):
+        assert RESOURCES[bucket]["DeletionPolicy"] == "Retain"
+        assert RESOURCES[bucket]["UpdateReplacePolicy"] == "Retain"
+
+    @pytest.mark.parametrize("bucket", BUCKETS)
+    def test_private_and_encrypted(self, bucket):
+        properties = RESOURCES[bucket]["Properties"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(properties["PublicAccessBlockConfiguration"]) == 4
+        assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        [rule] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+
+    @pytest.mark.parametrize("bucket", BUCKETS)
+    def test_refuses_plain_http(self, bucket):
+        [policy] = [p for p in of_type("AWS::S3::BucketPolicy").values() if p["Bucket"] == {"Ref": bucket}]
+        [deny] = policy["PolicyDocument"]["Statement"]
+        assert deny["Resource"] == [{"GetAtt": f"{bucket}.Arn"}, {"Sub": f"${{{bucket}.Arn}}/*"}]
+        assert_refuses_plain_http(deny, "s3:*")
+
+    def test_raw_is_versioned_and_archived(self):
+        properties = RESOURCES["RawBucket"]["Properties"]
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+        rules = {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
+        assert rules["ArchiveSnapshots"]["Prefix"] == "raw/"
+        assert rules["ArchiveSnapshots"]["Transitions"] == [
+            {"StorageClass": "GLACIER_IR", "TransitionInDays": 90}
+        ]
+        assert not any("ExpirationInDays" in rule for rule in rules.values()), "raw is the record"
+
+    def test_only_query_results_expire_in_the_lake(self):
+        rules = RESOURCES["LakeBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        expiring = {
+            rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule
+        }
+        assert expiring == {"athena-results/": 7}
+
+
+class TestQueues:
+    @pytest.mark.parametrize("queue", QUEUES)
+    def test_encrypted_and_refuses_plain_http(self, queue):
+        assert QUEUES[queue]["SqsManagedSseEnabled"] is True
+        [policy] = [p for p in of_type("AWS::SQS::QueuePolicy").values() if p["Queues"] == [{"Ref": queue}]]
+        [deny] = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert deny["Resource"] == {"GetAtt": f"{queue}.Arn"}
+        assert_refuses_plain_http(deny, "sqs:*")
+
+    @pytest.mark.parametrize("queue", [queue for queue in QUEUES if queue != "TransformQueue"])
+    def test_failures_are_kept_two_weeks(self, queue):
+        assert QUEUES[queue]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+    def test_messages_come_back_only_after_the_transform_has_surely_ended(self):
+        timeout = RESOURCES["TransformFunction"]["Properties"]["Timeout"]
+        assert QUEUES["TransformQueue"]["VisibilityTimeout"] >= 6 * timeout
+
+    def test_messages_that_fail_five_times_are_set_aside(self):
+        assert QUEUES["TransformQueue"]["RedrivePolicy"] == {
+            "deadLetterTargetArn": {"GetAtt": "TransformDeadLetters.Arn"},
+            "maxReceiveCount": 5,
+        }
+        allowed = QUEUES["TransformDeadLetters"]["RedriveAllowPolicy"]
+        assert allowed["redrivePermission"] == "byQueue"
+        [source] = [arn["Sub"] for arn in allowed["sourceQueueArns"]]
+        assert source.endswith(":" + QUEUES["TransformQueue"]["QueueName"]["Sub"])
+
+    def test_only_the_raw_bucket_sends(self):
+        policy = RESOURCES["TransformQueuePolicy"]["Properties"]["PolicyDocument"]
+        [allow] = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+        assert allow["Principal"] == {"Service": "s3.amazonaws.com"}
+        assert allow["Action"] == "sqs:SendMessage"
+        bucket = RESOURCES["RawBucket"]["Properties"]["BucketName"]["Sub"]
+        assert allow["Condition"] == {
+            "ArnEquals": {"aws:SourceArn": {"Sub": "arn:${AWS::Partition}:s3:::" + bucket}},
+            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        }
+        assert RESOURCES["RawBucket"]["DependsOn"] == "TransformQueuePolicy"
+
+    def test_every_new_snapshot_is_announced(self):
+        [notification] = RESOURCES["RawBucket"]["Properties"]["NotificationConfiguration"][
+            "QueueConfigurations"
+        ]
+        rules = {rule["Name"]: rule["Value"] for rule in notification["Filter"]["S3Key"]["Rules"]}
+        assert notification["Event"] == "s3:ObjectCreated:*"
+        assert rules == {"prefix": "raw/", "suffix": ".json.gz"}
+
+
+class TestFunctions:
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_logs_are_json_and_end(self, function):
+        logging = RESOURCES[function]["Properties"]["LoggingConfig"]
+        group = RESOURCES[logging["LogGroup"]["Ref"]]["Properties"]
+        name = RESOURCES[function]["Properties"]["FunctionName"]["Sub"]
+        assert logging["LogFormat"] == "JSON"
+        assert group == {
+            "LogGroupName": {"Sub": f"/aws/lambda/{name}"},
+            "RetentionInDays": {"Ref": "LogRetentionDays"},
+        }
+
+    def test_no_concurrency_is_reserved(self):
+        assert "ReservedConcurrentExecutions" not in json.dumps(TEMPLATE)
+
+    def test_extract_starts_without_pandas(self):
+        assert RESOURCES["ExtractFunction"]["Properties"]["Layers"] == [{"Ref": "CommonLayer"}]
+
+    def test_settings(self):
+        both = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+        own = {name: set(RESOURCES[name]["Properties"]["Environment"]["Variables"]) for name in FUNCTIONS}
+        assert both == {"RAW_BUCKET", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+        assert own == {
+            "ExtractFunction": {
+                "POWERTOOLS_SERVICE_NAME",
+                "PLAYLIST_IDS",
+                "SPOTIFY_SECRET_ID",
+                "SPOTIFY_API_URL",
+                "SPOTIFY_ACCOUNTS_URL",
+            },
+            "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET"},
+        }
+
+    def test_the_daily_run_knows_its_time_and_is_never_lost(self):
+        extract = RESOURCES["ExtractFunction"]["Properties"]
+        daily = extract["Events"]["Daily"]["Properties"]
+        assert json.loads(daily["Input"]) == {"scheduled_at": "<aws.scheduler.scheduled-time>"}
+        assert daily["DeadLetterConfig"] == {"Arn": {"GetAtt": "ScheduleDeadLetters.Arn"}}
+        assert daily["RetryPolicy"]["MaximumRetryAttempts"] > 0
+        assert extract["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
+        assert extract["EventInvokeConfig"]["DestinationConfig"]["OnFailure"] == {
+            "Type": "SQS",
+            "Destination": {"GetAtt": "ExtractFailures.Arn"},
+        }
+
+    def test_the_transform_answers_message_by_message(self):
+        source = RESOURCES["TransformFunction"]["Properties"]["Events"]["Snapshots"]["Properties"]
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert source["Queue"] == {"GetAtt": "TransformQueue.Arn"}
+
+    def test_concurrency_is_a_number_for_each_choice(self):
+        choices = TEMPLATE["Mappings"]["TransformConcurrency"]
+        assert list(choices) == PARAMETERS["TransformConcurrency"]["AllowedValues"]
+        assert all(choice == {"Functions": int(name)} for name, choice in choices.items())
+        assert min(choice["Functions"] for choice in choices.values()) >= 2, "Lambda's minimum"
+
+
+class TestCatalog:
+    def test_the_crawler_visits_every_table(self):
+        targets = RESOURCES["Crawler"]["Properties"]["Targets"]["S3Targets"]
+        expected = {f"s3://${{LakeBucket}}/curated/{table.name}/" for table in TABLES}
+        assert {target["Path"]["Sub"] for target in targets} == expected
+        assert len(targets) == len(TABLES)
+
+    def test_the_crawler_leaves_declared_tables_alone(self):
+        crawler = RESOURCES["Crawler"]["Properties"]
+        assert crawler["SchemaChangePolicy"] == {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
+        assert crawler["RecrawlPolicy"] == {"RecrawlBehavior": "CRAWL_EVERYTHING"}
+        assert json.loads(crawler["Configuration"]) == {
+            "Version": 1.0,
+            "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}},
+            "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas"},
+            "CreatePartitionIndex": False,
+        }
+
+    def test_queries_have_a_limit_and_one_place_for_results(self):
+        workgroup = RESOURCES["WorkGroup"]["Properties"]["WorkGroupConfiguration"]
+        assert workgroup["EnforceWorkGroupConfiguration"] is True
+        assert workgroup["BytesScannedCutoffPerQuery"] == {"Sub": "${AthenaScanLimitMB}000000"}
+        assert PARAMETERS["AthenaScanLimitMB"]["MinValue"] >= 10, "Athena's minimum is 10 MB"
+        results = workgroup["ResultConfiguration"]
+        assert results["OutputLocation"] == {"Sub": "s3://${LakeBucket}/athena-results/"}
+        assert results["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
+
+
+class TestDeployment:
+    def test_outputs_tell_what_they_are(self):
+        outputs = TEMPLATE["Outputs"]
+        assert [name for name, output in outputs.items() if not output["Description"].endswith(".")] == []
+        assert outputs.keys() >= {
+            "AthenaConsole",
+            "AthenaWorkGroupName",
+            "CrawlerName",
+            "DatabaseName",
+            "ExtractFailuresUrl",
+            "ExtractFunctionName",
+            "LakeBucketName",
+            "RawBucketName",
+            "ScheduleDeadLettersUrl",
+            "ScheduleName",
+            "SpotifySecretArn",
+            "TransformDeadLettersUrl",
+            "TransformFunctionName",
+            "TransformQueueUrl",
+        }
+
+    def test_works_in_every_partition(self):
+        assert "arn:aws:" not in (ROOT / "template.yaml").read_text()
+
+    def test_every_suppressed_check_has_its_reason(self):
+        for resource in RESOURCES.values():
+            for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
+                assert skip["comment"].endswith("."), skip["id"]
+
+    def test_laptop_builds_never_reach_aws(self):
+        config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+        build, deploy = (config["local"][command]["parameters"] for command in ("build", "deploy"))
+        # sam keeps its notes on the cache in the parent of build_dir, which is .aws-sam for AWS.
+        own = Path(build["build_dir"]).parent
+        assert own.parent == Path(".aws-sam")
+        assert Path(build["cache_dir"]).parent == own
+        assert deploy["template_file"] == f"{build['build_dir']}/template.yaml"
+        aws = config["default"]
+        assert not {"build_dir", "cache_dir"} & aws["build"]["parameters"].keys()
+        assert "template_file" not in aws["deploy"]["parameters"]
+
+
+class TestLayers:
+    def test_agree_on_what_both_hold(self):
+        common, pandas = locked("common"), locked("pandas")
+        shared = common.keys() & pandas.keys()
+        assert {name: common[name] for name in shared} == {name: pandas[name] for name in shared}
+
+    def test_leave_out_what_lambda_brings(self):
+        assert not {"boto3", "botocore", "s3transfer"} & (locked("common").keys() | locked("pandas").keys())
+
+
+def locked(layer: str) -> dict[str, str]:
+    """Return the version of each package that a layer's lock file names."""
+    text = (ROOT / "layers" / layer / "requirements.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+
+
+def assert_refuses_plain_http(statement: dict[str, Any], action: str) -> None:
+    assert statement["Effect"] == "Deny"
+    assert statement["Principal"] == "*"
+    assert statement["Action"] == action
+    assert statement["Condition"] == {
+        "Bool": {"aws:SecureTransport": "false"},
+        "NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"},
+    }
