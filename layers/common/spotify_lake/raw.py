@@ -114,8 +114,6 @@ class SnapshotWriter:
     ----------
     playlist_id, snapshot_id, scheduled_at, fetched_at, contract
         As in `Snapshot`.
-    playlist
-        The playlist object as Spotify sent it.
     """
 
     def __init__(
@@ -126,7 +124,6 @@ class SnapshotWriter:
         scheduled_at: datetime,
         fetched_at: datetime,
         contract: Contract,
-        playlist: Mapping[str, Any],
     ) -> None:
         self._buffer = io.BytesIO()
         # Without a time stamp and file name, equal content is equal bytes.
@@ -140,7 +137,6 @@ class SnapshotWriter:
                 "scheduled_at": _iso(scheduled_at),
                 "fetched_at": _iso(fetched_at),
                 "contract": contract,
-                "playlist": playlist,
             }
         )
         self._gzip.write(header[:-1] + b',"pages":[')
@@ -150,9 +146,9 @@ class SnapshotWriter:
         self._gzip.write((b"," if self._pages else b"") + _to_json(page))
         self._pages += 1
 
-    def finish(self) -> bytes:
-        """Close the envelope and return the object's bytes; call it once."""
-        self._gzip.write(b"]}")
+    def finish(self, playlist: Mapping[str, Any]) -> bytes:
+        """Close the envelope with the playlist object as Spotify sent it; return the object's bytes."""
+        self._gzip.write(b'],"playlist":' + _to_json(playlist) + b"}")
         self._gzip.close()
         return self._buffer.getvalue()
 
