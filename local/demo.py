@@ -33,7 +33,7 @@ DAYS = 30
 TAKEN_AT = dt.time(6, tzinfo=dt.UTC)
 
 MOST_FAILURES_SHOWN = 5
-BAR_WIDTH = 20  # characters, shared by the measures of a row
+BAR_WIDTH = 16  # characters, shared by the measures of a row
 
 
 def run(stack: LaptopStack, console: Console, steps: Steps) -> None:
@@ -149,6 +149,10 @@ def show(stack: LaptopStack, console: Console) -> None:
     console.print(_rejects(stack), highlight=False)
     console.print(
         "[green]Dead-letter queues are empty.[/] [dim]Every snapshot became tables.[/]", highlight=False
+    )
+    console.print(
+        "[dim]The songs are real (TidyTuesday 2020-01-21, CC0); the playlists and their history are made up.[/]",
+        highlight=False,
     )
     for name, lay_out in (
         ("top_artists", _with_bars("appearances")),
