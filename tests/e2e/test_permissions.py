@@ -149,8 +149,16 @@ def list_raw(stack: LaptopStack, act: Callable[[str], Any]) -> None:
     act("s3").list_objects_v2(Bucket=stack.outputs["RawBucketName"], MaxKeys=1)
 
 
+def keep_token(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    """Store what is stored: a function that cannot keep a new token says so, and goes on."""
+    secret_id = stack.outputs["SpotifySecretArn"]
+    stored = stack.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
+    act("secretsmanager").put_secret_value(SecretId=secret_id, SecretString=stored)
+
+
 NEEDED_BY_THE_SERVICE: dict[tuple[str, str], Callable[[LaptopStack, Callable[[str], Any]], None]] = {
     ("extract", "TellMissingFromForbidden"): list_raw,
+    ("extract", "KeepRotatedRefreshToken"): keep_token,
     ("extract", "ReportFailedRuns"): report_failure,
     ("transform", "TellMissingFromForbidden"): list_raw,
     ("transform", "TakeFromQueue"): receive,
@@ -190,10 +198,11 @@ FORBIDDEN = {
             {"Bucket": "RawBucketName", "Key": "elsewhere/x", "Body": b""},
         ),
         "delete a snapshot": ("s3", "delete_object", {"Bucket": "RawBucketName", "Key": "raw/x"}),
-        "change the secret": (
+        "delete the secret": ("secretsmanager", "delete_secret", {"SecretId": "SpotifySecretArn"}),
+        "change another secret": (
             "secretsmanager",
             "put_secret_value",
-            {"SecretId": "SpotifySecretArn", "SecretString": "x"},
+            {"SecretId": "spotify-lake/other", "SecretString": "x"},
         ),
         "take from the queue": ("sqs", "receive_message", {"QueueUrl": "TransformQueueUrl"}),
         "end the daily runs": ("scheduler", "delete_schedule", {"Name": "ScheduleName"}),

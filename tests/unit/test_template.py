@@ -228,6 +228,7 @@ class TestRoles:
                     ("s3:GetObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:ListBucket", "RawBucket.Arn"),
                     ("secretsmanager:GetSecretValue", "SpotifySecret.Id"),
+                    ("secretsmanager:PutSecretValue", "SpotifySecret.Id"),
                     ("scheduler:CreateSchedule", arn_of("scheduler", "schedule/${Continuations}/*")),
                     # No account on AWS has this number.
                     (
