@@ -148,3 +148,64 @@ def test_times_are_utc_whatever_offset_they_came_with() -> None:
     data = rewritten(GOOD, scheduled_at="2026-11-20T14:00:00+02:00")
     assert raw.decode(data).scheduled_at == datetime(2026, 11, 20, 12, tzinfo=UTC)
     assert raw.decode(data).scheduled_at.tzinfo is UTC
+
+
+class TestSource:
+    """A raw object as the source of another."""
+
+    AT, THEN = datetime(2026, 11, 21, 6, tzinfo=UTC), datetime(2026, 11, 21, 6, 0, 2, tzinfo=UTC)
+
+    def test_only_the_envelope_of_a_copy_is_new(self) -> None:
+        data = payloads.raw_object(payloads.every_kind(), payloads.every_kind())
+        source = raw.Source("raw/first", data)
+        before, after = (
+            json.loads(gzip.decompress(each)) for each in (data, source.copy(self.AT, self.THEN))
+        )
+        assert after == before | {
+            "scheduled_at": "2026-11-21T06:00:00Z",
+            "fetched_at": "2026-11-21T06:00:02Z",
+            "copied_from": {"key": "raw/first", "fetched_at": before["fetched_at"]},
+        }
+
+    def test_a_copy_of_a_copy_names_the_first(self) -> None:
+        copy = raw.Source("raw/first", GOOD).copy(self.AT, self.THEN)
+        again = raw.Source("raw/second", copy).copy(self.AT, self.THEN)
+        assert again == copy
+
+    def test_content_that_is_no_good_json_is_copied_too(self) -> None:
+        data = payloads.raw_object([payloads.entry(payloads.song("cut in half \\ud83d")), 7])
+        copy = raw.Source("raw/first", data).copy(self.AT, self.THEN)
+        assert raw.decode(copy).entries == raw.decode(data).entries
+
+    @pytest.mark.parametrize(
+        "data, cause",
+        [
+            (b"", "envelope"),
+            (b"{}", "not gzip"),
+            (GOOD[:20], "envelope"),
+            (rewritten(GOOD), "envelope"),
+            (gzip.compress(b"{}") + GOOD, "envelope"),
+            (gzip.compress(b"x,") + GOOD, "damaged"),
+            (gzip.compress(b'{"envelope_version":1,') + GOOD, "playlist_id"),
+        ],
+    )
+    def test_what_is_none_says_why(self, data: bytes, cause: str) -> None:
+        with pytest.raises(SnapshotUnreadable, match=cause):
+            raw.Source("raw/first", data)
+
+    def test_another_envelope_version_is_not_copied(self) -> None:
+        later = gzip.compress(
+            json.dumps(
+                {
+                    "envelope_version": 2,
+                    "playlist_id": payloads.playlist()["id"],
+                    "snapshot_id": None,
+                    "scheduled_at": "2026-11-21T06:00:00Z",
+                    "fetched_at": "2026-11-21T06:00:00Z",
+                    "contract": "items",
+                }
+            ).encode()[:-1]
+            + b","
+        )
+        with pytest.raises(SnapshotUnreadable, match="envelope version 2"):
+            raw.Source("raw/first", later + GOOD)

@@ -227,6 +227,8 @@ class TestRoles:
                     ("s3:PutObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:GetObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:ListBucket", "RawBucket.Arn"),
+                    ("s3:GetObject", "${RawBucket.Arn}/state/*"),
+                    ("s3:PutObject", "${RawBucket.Arn}/state/*"),
                     ("secretsmanager:GetSecretValue", "SpotifySecret.Id"),
                     ("secretsmanager:PutSecretValue", "SpotifySecret.Id"),
                     ("scheduler:CreateSchedule", arn_of("scheduler", "schedule/${Continuations}/*")),

@@ -27,14 +27,30 @@ if TYPE_CHECKING:
 ENVELOPE_VERSION: Final = 1
 type Contract = Literal["items", "tracks", "embedded"]
 
+_GZIP = 16  # zlib's code for a gzip header
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 # json.loads pairs surrogates where it can; whatever is left cannot be stored as UTF-8.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
-class _Header(Struct):
-    """The envelope without its entries."""
+class Origin(Struct, frozen=True):
+    """Where the content of a snapshot was first written, if Spotify said that it is the same as before.
+
+    Attributes
+    ----------
+    key
+        Of the raw object.
+    fetched_at
+        When Spotify sent the content.
+    """
+
+    key: str
+    fetched_at: _Time
+
+
+class Header(Struct):
+    """The envelope without what Spotify sent; `Snapshot` describes the fields."""
 
     envelope_version: int
     playlist_id: Annotated[str, Meta(pattern="^[0-9A-Za-z]{1,64}$")]
@@ -42,10 +58,16 @@ class _Header(Struct):
     scheduled_at: _Time
     fetched_at: _Time
     contract: Literal["items", "tracks", "embedded"]
+    copied_from: Origin | None = None
+
+
+class _Header(Header, kw_only=True):
+    """The envelope without its entries."""
+
     playlist: Playlist
 
 
-class _Envelope(_Header):
+class _Envelope(_Header, kw_only=True):
     pages: list[Page]
 
 
@@ -79,9 +101,11 @@ class Snapshot:
     snapshot_id
         Spotify's version of the list, if known.
     scheduled_at, fetched_at
-        UTC.
+        UTC. The snapshot shows the playlist as it was at the latter.
     contract
         How the entries were read.
+    copied_from
+        For a snapshot of a list that had not changed: where its content comes from.
     playlist
         The playlist's own fields.
     entries
@@ -93,6 +117,7 @@ class Snapshot:
     scheduled_at: datetime
     fetched_at: datetime
     contract: Contract
+    copied_from: Origin | None
     playlist: Playlist
     entries: list[Entry | RejectedEntry | None]
 
@@ -109,6 +134,9 @@ def key(playlist_id: str, scheduled_at: datetime) -> str:
 
 class SnapshotWriter:
     """Builds the bytes of a raw object page by page, so that only one page is in memory unpacked.
+
+    The object is two gzip members, which every reader takes for one: the envelope's own fields, and what
+    Spotify sent. The latter can so be taken over into another snapshot without unpacking it.
 
     Parameters
     ----------
@@ -129,17 +157,9 @@ class SnapshotWriter:
         # Without a time stamp and file name, equal content is equal bytes.
         self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._buffer, mtime=0)
         self._pages = 0
-        header = _to_json(
-            {
-                "envelope_version": ENVELOPE_VERSION,
-                "playlist_id": playlist_id,
-                "snapshot_id": snapshot_id,
-                "scheduled_at": _iso(scheduled_at),
-                "fetched_at": _iso(fetched_at),
-                "contract": contract,
-            }
-        )
-        self._gzip.write(header[:-1] + b',"pages":[')
+        self._gzip.write(b'"pages":[')
+        header = Header(ENVELOPE_VERSION, playlist_id, snapshot_id, scheduled_at, fetched_at, contract)
+        self._header = _header_member(header)
 
     def add_page(self, page: Mapping[str, Any]) -> None:
         """Append a page of entries as Spotify sent it."""
@@ -150,7 +170,67 @@ class SnapshotWriter:
         """Close the envelope with the playlist object as Spotify sent it; return the object's bytes."""
         self._gzip.write(b'],"playlist":' + _to_json(playlist) + b"}")
         self._gzip.close()
-        return self._buffer.getvalue()
+        return self._header + self._buffer.getvalue()
+
+
+class Source:
+    """A raw object whose content can be taken over into another snapshot.
+
+    Parameters
+    ----------
+    key
+        Of the object.
+    data
+        Its bytes.
+
+    Attributes
+    ----------
+    key
+        Of the object.
+    header
+        Its envelope.
+
+    Raises
+    ------
+    SnapshotUnreadable
+        It is none, or its envelope is not kept apart from its content.
+    """
+
+    def __init__(self, key: str, data: bytes) -> None:
+        self.key = key
+        unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | _GZIP)
+        try:
+            text = unzip.decompress(data)
+        except zlib.error as error:
+            raise SnapshotUnreadable(f"it is not gzip ({error})") from error
+        self._content = unzip.unused_data
+        if not self._content or not text.endswith(b","):
+            raise SnapshotUnreadable("it is not a member with the envelope and one with the content")
+        try:
+            self.header = msgspec.json.decode(text[:-1] + b"}", type=Header)
+        except msgspec.MsgspecError as error:
+            raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
+        _check_version(self.header.envelope_version)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the content was first written."""
+        return self.header.copied_from or Origin(self.key, self.header.fetched_at)
+
+    def copy(self, scheduled_at: datetime, fetched_at: datetime) -> bytes:
+        """Return the bytes of a raw object with the same content for another scheduled time.
+
+        Parameters
+        ----------
+        scheduled_at
+            UTC.
+        fetched_at
+            When Spotify said that the list has not changed, UTC.
+        """
+        header = msgspec.structs.replace(
+            self.header, scheduled_at=scheduled_at, fetched_at=fetched_at, copied_from=self.origin
+        )
+        return _header_member(header) + self._content
 
 
 def decode(data: bytes) -> Snapshot:
@@ -192,6 +272,7 @@ def decode(data: bytes) -> Snapshot:
         scheduled_at=header.scheduled_at.astimezone(UTC),
         fetched_at=header.fetched_at.astimezone(UTC),
         contract=header.contract,
+        copied_from=header.copied_from,
         playlist=header.playlist,
         entries=entries,
     )
@@ -206,6 +287,27 @@ def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
             return False
         raise
     return True
+
+
+def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
+    """Read an object; None if there is none."""
+    try:
+        return s3.get_object(Bucket=bucket, Key=object_key)["Body"].read()
+    except s3.exceptions.ClientError as error:
+        if _status(error) == HTTPStatus.NOT_FOUND:
+            return None
+        raise
+
+
+def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
+    """Return the key of a playlist's snapshot with the latest scheduled time, if there is any."""
+    newest = None
+    prefix = f"raw/playlist_id={playlist_id}/"
+    # Keys come in alphabetical order, which is the order of their times.
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for found in page.get("Contents", []):
+            newest = found["Key"]
+    return newest
 
 
 def put(s3: "S3Client", bucket: str, object_key: str, body: bytes) -> bool:
@@ -234,6 +336,18 @@ def _status(error: Any) -> int:
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _header_member(header: Header) -> bytes:
+    fields = msgspec.structs.asdict(header) | {
+        "scheduled_at": _iso(header.scheduled_at),
+        "fetched_at": _iso(header.fetched_at),
+        "copied_from": header.copied_from
+        and {"key": header.copied_from.key, "fetched_at": _iso(header.copied_from.fetched_at)},
+    }
+    if header.copied_from is None:
+        del fields["copied_from"]
+    return gzip.compress(_to_json(fields)[:-1] + b",", mtime=0)
 
 
 def _to_json(value: Any) -> bytes:

@@ -3,6 +3,7 @@
 Every condition that Spotify or the network can cause leaves this module as one of the classes in `errors`.
 """
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -42,6 +43,8 @@ MAX_LIMIT_WAITS: Final = 5  # per request
 FAULT_PAUSES_S: Final = (0.5, 1.0, 2.0)  # before each further try of a request that ended in a fault
 MAX_READINGS: Final = 3  # of a playlist that changes while it is read
 DEFAULT_QUOTA_WAIT_S: Final = 24 * 3600.0  # the quota's window, when a 429 does not say
+
+SPOTIFY: Final = "spotify"  # the user who owns what Spotify makes
 
 type _Check = Callable[[dict[str, Any]], str | None]  # what is wrong with an answer
 
@@ -107,6 +110,11 @@ class ListedPlaylist:
     owner_id: str | None
     total: int | None
 
+    @property
+    def is_spotifys(self) -> bool:
+        """Whether Spotify made the list; its snapshot_id then changes with every request."""
+        return self.owner_id == SPOTIFY
+
 
 @dataclass(frozen=True)
 class Head:
@@ -140,7 +148,7 @@ class Head:
     @property
     def is_spotifys(self) -> bool:
         """Whether Spotify made the list; its snapshot_id then changes with every request."""
-        return _owner_id(self.playlist) == "spotify"
+        return _owner_id(self.playlist) == SPOTIFY
 
 
 @dataclass(frozen=True)
@@ -220,6 +228,12 @@ class SpotifyClient:
         self._signed_in = False
         self._spotify = spotipy.Spotify(requests_session=self._session)
         self._spotify.prefix = f"{api_url}/v1/"
+
+    @property
+    def sign_in_fingerprint(self) -> str:
+        """The same for as long as the sign-in is, and telling nothing of it."""
+        token = f"{self._credentials.client_id} {self._credentials.refresh_token}"
+        return hashlib.sha256(token.encode()).hexdigest()[:16]
 
     @property
     def acts_for_user(self) -> bool:
