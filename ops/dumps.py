@@ -328,7 +328,7 @@ def _no_json(text: str, error: ValueError) -> str:
     if text.startswith("<"):
         return "It is a web page or XML, not JSON."
     if text[:1] not in "{[":
-        return f"It is no JSON: it begins with {text[:20]!r}."
+        return f"It is no JSON: it begins with {text.splitlines()[0][:40]!r}."
     if re.match(r"[\[{]\s*[{\[]*\s*'", text):
         return "It is written in Python's notation, not in JSON: save it again with json.dump."
     if isinstance(error, json.JSONDecodeError) and error.pos >= len(text.rstrip()) - 1:
@@ -368,7 +368,7 @@ class _Context:
         if taken is not None:
             found = replace(found, taken=taken)
         for field in _ID_FIELDS:
-            playlist_id = _id_in(wrapper.get(field))
+            playlist_id = playlist_id_in(wrapper.get(field))
             if playlist_id:
                 found = replace(found, playlist_id=playlist_id, id_from=f"the field {field}")
                 break
@@ -565,7 +565,7 @@ class _Reader:
                 else "items"
                 if envelope.get("contract") == "items"
                 else "tracks",
-                playlist_id=_id_in(envelope.get("playlist_id")),
+                playlist_id=playlist_id_in(envelope.get("playlist_id")),
                 id_from="the envelope",
                 taken=Time(scheduled_at, "the envelope") if scheduled_at else context.taken,
                 fetched_at=fetched_at if fetched_at and fetched_at.tzinfo else None,
@@ -670,7 +670,7 @@ def _is_new_contract(rows: Sequence[Any], links: Sequence[str]) -> bool:
 def _own_id(value: Mapping[str, Any]) -> tuple[str | None, str]:
     own = value.get("id")
     if isinstance(own, str) and own.strip():
-        return _id_in(own), "the playlist object"
+        return playlist_id_in(own), "the playlist object"
     linked, id_from = _linked_id(value)
     if linked is not None:
         return linked, id_from
@@ -696,7 +696,8 @@ def _linked_id(value: Mapping[str, Any]) -> tuple[str | None, str]:
     return None, ""
 
 
-def _id_in(value: object) -> str | None:
+def playlist_id_in(value: object) -> str | None:
+    """Read a playlist's id, URI or link; whatever else a text holds is taken for an id."""
     if not isinstance(value, str) or not value.strip():
         return None
     match = _PLAYLIST_LINK.search(value)

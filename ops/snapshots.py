@@ -261,7 +261,7 @@ def _close(one: Time | None, other: Time | None) -> bool:
 def _identity(part: Part, options: Options) -> _Identity:
     """Find out which list a part belongs to."""
     if part.playlist_id:
-        safe = _SAFE_ID.fullmatch(part.playlist_id) is not None
+        safe = is_safe_id(part.playlist_id)
         return _Identity(
             part.playlist_id if safe else derived_id(part.playlist_id),
             part.id_from if safe else f"{part.id_from}, where it is {part.playlist_id!r}",
@@ -276,16 +276,23 @@ def _identity(part: Part, options: Options) -> _Identity:
     return _Identity(derived_id(text), f"made up from the {whose} name “{text}”", text)
 
 
+def is_safe_id(text: str) -> bool:
+    """Tell whether an id can stand in the keys of objects."""
+    return _SAFE_ID.fullmatch(text) is not None
+
+
 def derived_id(text: str) -> str:
-    """Make an id of any text: always the same, readable, and fit for keys.
+    """Make an id of any text: always the same, as long as Spotify's, and fit for keys.
 
     Examples
     --------
     >>> derived_id("Liked Songs")
-    'importLikedSongs286f8b05'
+    'importLikedSon286f8b05'
     """
     words = "".join(word[0].upper() + word[1:] for word in _WORDS.findall(text))
-    return f"import{words[:32]}{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    start = f"import{words[:8]}"
+    return start + digest[: 22 - len(start)]
 
 
 def id_in_name(source: str) -> tuple[str, str] | None:
