@@ -176,31 +176,23 @@ def assemble(
     mentioned: list[Part] = []
     refused: list[tuple[Part, str]] = []
     for group in _groups(parts, options):
-        heads = [part for part in group.parts if not part.entries]
         chains = list(_chains([part for part in group.parts if part.entries]))
-        used: set[int] = set()
+        without = [part for part in group.parts if not part.entries]
+        empty = [part for part in without if part.entries is not None and not part.total]
+        if empty and not chains:
+            # A list that is known to be empty is a snapshot, too.
+            chains = [_Chain(empty[:1], empty[1:])]
+            without = [part for part in without if part.total]
+        head = next((part for part in without if part.head), None)
+        needed = False
         for chain in chains:
-            head = next(
-                (part for part in heads if part.head and not any(link.head for link in chain.parts)), None
-            )
+            headless = head is not None and not any(part.head for part in chain.parts)
+            needed = needed or headless
             try:
-                snapshots.append(_snapshot(group, chain, head, options))
+                snapshots.append(_snapshot(group, chain, head if headless else None, options))
             except CannotImport as error:
                 refused.extend((part, str(error)) for part in (*chain.parts, *chain.duplicates))
-            if head is not None:
-                used.add(id(head))
-        for part in heads:
-            if part.entries is None or part.total:
-                if id(part) not in used:
-                    mentioned.append(part)
-            elif chains:
-                mentioned.append(part)
-            else:
-                # A list that is known to be empty is a snapshot, too.
-                try:
-                    snapshots.append(_snapshot(group, _Chain([part]), None, options))
-                except CannotImport as error:
-                    refused.append((part, str(error)))
+        mentioned.extend(part for part in without if part is not head or not needed)
     return snapshots, mentioned, refused
 
 
@@ -353,9 +345,9 @@ def _names(source: str) -> Iterator[str]:
 class _Chain:
     """Parts whose entries follow each other."""
 
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, parts: list[Part], duplicates: Iterable[Part] = ()) -> None:
         self.parts = parts
-        self.duplicates: list[Part] = []
+        self.duplicates = list(duplicates)
 
     @cached_property
     def entries(self) -> list[Any]:
@@ -467,9 +459,7 @@ def _newest(entries: Iterable[Any]) -> Time | None:
 
 def _snapshot(group: _Group, chain: _Chain, head: Part | None, options: Options) -> Snapshot:
     time, notes = _time(group, chain, options)
-    own = next(
-        (part for part in (*chain.parts, *chain.duplicates, *([head] if head else [])) if part.head), None
-    )
+    own = next((part for part in (*chain.parts, head) if part is not None and part.head), None)
     alone = len(chain.parts) == 1
     if alone and chain.parts[0].contract == "embedded":
         playlist: Mapping[str, Any] = chain.parts[0].head
@@ -485,7 +475,9 @@ def _snapshot(group: _Group, chain: _Chain, head: Part | None, options: Options)
         names = ", ".join(sorted({part.source for part in chain.duplicates}))
         notes += (f"The same entries are in {names}, and were taken once.",)
     snapshot = Snapshot(
-        sources=tuple(dict.fromkeys(part.source for part in (*chain.parts, *chain.duplicates))),
+        sources=tuple(
+            dict.fromkeys(part.source for part in (*chain.parts, *chain.duplicates, head) if part is not None)
+        ),
         what=chain.parts[0].what if alone else f"{len(chain.parts)} pages of one list",
         playlist_id=group.identity.playlist_id,
         id_from=group.identity.source,

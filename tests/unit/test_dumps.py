@@ -92,11 +92,15 @@ SHAPES: dict[str, Any] = {
     "playlist object with both": playlist(THREE, key="items", tracks=page(OLD_THREE, ID, way="tracks")),
     "playlist object, total beside the old page": playlist(OLD_THREE, items={"href": "x", "total": 3}),
     "playlist object whose pages a script joined": {**summary("Road Trip", 3), "tracks": OLD_THREE},
-    "playlist object with a list of pages": {**summary("Road Trip", 3), "tracks": [page(OLD_THREE[:2]), page(OLD_THREE[2:], offset=2)]},
+    "playlist object with a list of pages": {
+        **summary("Road Trip", 3),
+        "tracks": [page(OLD_THREE[:2]), page(OLD_THREE[2:], offset=2)],
+    },
     "playlist object of bare songs": {"id": ID, "name": "Road Trip", "tracks": BARE_THREE},
     "page": page(THREE, ID),
     "old page": page(OLD_THREE, ID, way="tracks"),
-    "page of before 2018": page(OLD_THREE) | {"href": f"https://api.spotify.com/v1/users/a%C3%B1o/playlists/{ID}/tracks"},
+    "page of before 2018": page(OLD_THREE)
+    | {"href": f"https://api.spotify.com/v1/users/a%C3%B1o/playlists/{ID}/tracks"},
     "page with only fields=items": {"items": THREE},
     "page without added_at": {"items": [{"track": song} for song in BARE_THREE]},
     "saved songs": page(OLD_THREE),
@@ -105,20 +109,43 @@ SHAPES: dict[str, Any] = {
     "bare songs": BARE_THREE,
     "songs under a key": {"tracks": BARE_THREE},
     "tracks under a key": {"tracks": page(OLD_THREE, ID, way="tracks")},
-    "wrapped by a node client": {"body": page(THREE, ID), "headers": {"date": "Mon, 06 May 2019 10:00:00 GMT"}, "statusCode": 200},
+    "wrapped by a node client": {
+        "body": page(THREE, ID),
+        "headers": {"date": "Mon, 06 May 2019 10:00:00 GMT"},
+        "statusCode": 200,
+    },
     "wrapped by axios": {"data": playlist(OLD_THREE), "status": 200, "statusText": "OK"},
-    "a recorded body": {"response": {"body": {"string": json.dumps(page(OLD_THREE, ID))}}, "recorded_at": "2019-05-06"},
+    "a recorded body": {
+        "response": {"body": {"string": json.dumps(page(OLD_THREE, ID))}},
+        "recorded_at": "2019-05-06",
+    },
     "list with one page": [page(OLD_THREE, ID)],
     "flat rows": FLAT_THREE,
     "dotted rows": DOTTED_THREE,
-    "table by columns": {key: {str(i): row[key] for i, row in enumerate(FLAT_THREE)} for key in FLAT_THREE[0]},
+    "table by columns": {
+        key: {str(i): row[key] for i, row in enumerate(FLAT_THREE)} for key in FLAT_THREE[0]
+    },
     "table by index": {str(i): row for i, row in enumerate(FLAT_THREE)},
-    "table, split": {"columns": list(FLAT_THREE[0]), "index": [0, 1, 2], "data": [list(row.values()) for row in FLAT_THREE]},
+    "table, split": {
+        "columns": list(FLAT_THREE[0]),
+        "index": [0, 1, 2],
+        "data": [list(row.values()) for row in FLAT_THREE],
+    },
     "named as in C#": PASCAL_THREE,
     "account export": {"playlists": [export_playlist(*NAMES)]},
     "account export of 2020, without links": {
         "playlists": [
-            export_playlist() | {"items": [{"track": {"trackName": name, "artistName": "A", "albumName": "B"}, "episode": None, "localTrack": None} for name in NAMES]}
+            export_playlist()
+            | {
+                "items": [
+                    {
+                        "track": {"trackName": name, "artistName": "A", "albumName": "B"},
+                        "episode": None,
+                        "localTrack": None,
+                    }
+                    for name in NAMES
+                ]
+            }
         ]
     },
     "million playlists": {
@@ -146,7 +173,7 @@ SHAPES: dict[str, Any] = {
             }
         ],
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -174,7 +201,7 @@ def test_a_playlist_object_stays_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "playlist_id", "id_from"),
+    "value, playlist_id, id_from",
     [
         (playlist(THREE), ID, "the playlist object"),
         (playlist(THREE, id=None), ID, "its uri"),
@@ -182,32 +209,54 @@ def test_a_playlist_object_stays_whole() -> None:
         (playlist(THREE, id=None, uri=None), ID, "its external_urls"),
         (playlist(THREE, id=None, uri=None, external_urls={}), ID, "its href"),
         (page(THREE, ID), ID, "its href"),
-        ({"items": THREE, "next": f"https://api.spotify.com/v1/playlists/{ID}/tracks?offset=3"}, ID, "its next"),
+        (
+            {"items": THREE, "next": f"https://api.spotify.com/v1/playlists/{ID}/tracks?offset=3"},
+            ID,
+            "its next",
+        ),
         ({"playlist_id": ID, "songs": BARE_THREE}, ID, "the field playlist_id"),
-        ({"playlist_url": f"https://open.spotify.com/intl-de/playlist/{ID}?si=1", "songs": THREE}, ID, "the field playlist_url"),
+        (
+            {"playlist_url": f"https://open.spotify.com/intl-de/playlist/{ID}?si=1", "songs": THREE},
+            ID,
+            "the field playlist_url",
+        ),
         ({ID: THREE}, ID, "the key it stands under"),
         ({"playlist": summary("Road Trip", 3), "entries": THREE}, ID, "the playlist object beside it"),
         (playlist(THREE, id="user:42"), "user:42", "the playlist object"),
         (page(THREE), None, ""),
         (THREE, None, ""),
     ],
-)  # fmt: skip
+)
 def test_where_the_playlist_s_id_stands(value: Any, playlist_id: str | None, id_from: str) -> None:
     part = read(value).parts[-1]
     assert (part.playlist_id, part.id_from) == (playlist_id, id_from)
 
 
 @pytest.mark.parametrize(
-    ("value", "origin"),
+    "value, origin",
     [
         (page(THREE), "Liked Songs"),
         ({"My favorites": THREE}, "My favorites"),
         ({"tracks": THREE}, None),
         ({"name": "Liked Songs", "tracks": OLD_THREE}, "Liked Songs"),
-        (page(OLD_THREE) | {"href": "https://api.spotify.com/v1/users/sam/starred/tracks?limit=10"}, "Starred by sam"),
-        (playlist(OLD_THREE, id=None, name=None, href=None, external_urls={}, uri="spotify:user:sam:starred", tracks={"items": OLD_THREE}), "Starred by sam"),
+        (
+            page(OLD_THREE) | {"href": "https://api.spotify.com/v1/users/sam/starred/tracks?limit=10"},
+            "Starred by sam",
+        ),
+        (
+            playlist(
+                OLD_THREE,
+                id=None,
+                name=None,
+                href=None,
+                external_urls={},
+                uri="spotify:user:sam:starred",
+                tracks={"items": OLD_THREE},
+            ),
+            "Starred by sam",
+        ),
     ],
-)  # fmt: skip
+)
 def test_lists_without_an_id_have_an_origin(value: Any, origin: str | None) -> None:
     part = one(value)
     assert part.playlist_id is None
@@ -215,16 +264,28 @@ def test_lists_without_an_id_have_an_origin(value: Any, origin: str | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("value", "moment", "source"),
+    "value, moment, source",
     [
-        ({"exported_at": "2020-01-02T03:04:05+01:00", "tracks": THREE}, "2020-01-02T02:04:05", "its field exported_at"),
+        (
+            {"exported_at": "2020-01-02T03:04:05+01:00", "tracks": THREE},
+            "2020-01-02T02:04:05",
+            "its field exported_at",
+        ),
         ({"timestamp": 1577934245, "tracks": THREE}, "2020-01-02T03:04:05", "its field timestamp"),
         ({"timestamp": 1577934245678, "data": {"body": THREE}}, "2020-01-02T03:04:05", "its field timestamp"),
         (playlist(THREE) | {"backup_date": "2020-01-02"}, "2020-01-02T00:00:00", "its field backup_date"),
-        ({"headers": {"Date": ["Thu, 02 Jan 2020 03:04:05 GMT"]}, "body": THREE}, "2020-01-02T03:04:05", "the response's Date header"),
-        (b"HTTP/1.1 200 OK\r\nDate: Thu, 02 Jan 2020 03:04:05 GMT\r\nX: y\r\n\r\n" + as_json(THREE), "2020-01-02T03:04:05", "the response's Date header"),
+        (
+            {"headers": {"Date": ["Thu, 02 Jan 2020 03:04:05 GMT"]}, "body": THREE},
+            "2020-01-02T03:04:05",
+            "the response's Date header",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nDate: Thu, 02 Jan 2020 03:04:05 GMT\r\nX: y\r\n\r\n" + as_json(THREE),
+            "2020-01-02T03:04:05",
+            "the response's Date header",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_may_say_when_it_was_made(value: Any, moment: str, source: str) -> None:
     part = one(value)
     assert part.taken == dumps.Time(datetime.fromisoformat(moment).replace(tzinfo=UTC), source)
@@ -243,7 +304,7 @@ def test_the_account_export_is_mapped_and_kept() -> None:
         "localTrack": None,
         "addedDate": "2022-06-23",
     }
-    gone = {"track": None, "episode": None, "localTrack": None, "addedDate": "2022-06-24"}  # fmt: skip
+    gone = {"track": None, "episode": None, "localTrack": None, "addedDate": "2022-06-24"}
     value = export_playlist("Low Tide")
     value["items"] += [local, podcast, gone]
     part = one({"playlists": [value]})
@@ -376,16 +437,25 @@ OTHERS: dict[str, Any] = {
     "a user's profile": {"display_name": "Nadia", "id": "nadia.k", "type": "user"},
     "audio features": {"danceability": 0.7, "id": ID, "type": "audio_features"},
     "recommendations": {"tracks": BARE_THREE, "seeds": []},
-    "listening history (2 times)": [{"endTime": "2020-01-01 10:00", "artistName": "A", "trackName": "B", "msPlayed": 3}] * 2,
+    "listening history (2 times)": [
+        {"endTime": "2020-01-01 10:00", "artistName": "A", "trackName": "B", "msPlayed": 3}
+    ]
+    * 2,
     "what is playing": {"is_playing": True, "item": payloads.song(), "progress_ms": 1},
     "search results": {"tracks": page(BARE_THREE) | {"href": "https://api.spotify.com/v1/search?q=x"}},
-    "the songs of an album": page(BARE_THREE) | {"href": f"https://api.spotify.com/v1/albums/{ID}/tracks?limit=50"},
+    "the songs of an album": page(BARE_THREE)
+    | {"href": f"https://api.spotify.com/v1/albums/{ID}/tracks?limit=50"},
     "2 saved albums": {"items": [{"added_at": "2020-01-01T00:00:00Z", "album": payloads.album()}] * 2},
     "a single song": payloads.song(),
-    "an error that Spotify answered (404: Resource not found)": {"error": {"status": 404, "message": "Resource not found"}},
-    "an error that Spotify answered (Refresh token revoked)": {"error": "invalid_grant", "error_description": "Refresh token revoked"},
+    "an error that Spotify answered (404: Resource not found)": {
+        "error": {"status": 404, "message": "Resource not found"}
+    },
+    "an error that Spotify answered (Refresh token revoked)": {
+        "error": "invalid_grant",
+        "error_description": "Refresh token revoked",
+    },
     "an access token, which you should keep to yourself": {"access_token": "BQ", "token_type": "Bearer"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OTHERS)
