@@ -6,6 +6,7 @@ recognized becomes a `Part`; entries stay as they are, unless their form is not 
 into that form and what they were is kept beside it under ``imported``.
 """
 
+import base64
 import gzip
 import io
 import json
@@ -331,7 +332,9 @@ def _no_json(text: str, error: ValueError) -> str:
         return f"It is no JSON: it begins with {text.splitlines()[0][:40]!r}."
     if re.match(r"[\[{]\s*[{\[]*\s*'", text):
         return "It is written in Python's notation, not in JSON: save it again with json.dump."
-    if isinstance(error, json.JSONDecodeError) and error.pos >= len(text.rstrip()) - 1:
+    if isinstance(error, json.JSONDecodeError) and (
+        error.pos >= len(text) - 1 or error.msg.startswith("Unterminated string")
+    ):
         return f"It is cut short: the JSON is not complete at its end ({error})."
     return f"It is no JSON ({error})."
 
@@ -534,7 +537,7 @@ class _Reader:
                 offset=number_of(first.get("offset")),
                 total=_total(value, first),
                 taken=_time_field(value, _TIME_FIELDS) or context.taken,
-                changed=_time_field(value, _CHANGE_FIELDS),
+                changed=_time_field(value, _CHANGE_FIELDS) or _snapshot_time(value.get("snapshot_id")),
             )
         )
 
@@ -732,6 +735,18 @@ def _count(words: str, number: int) -> str:
     if number == 1:
         return words
     return f"{number} {_MANY[words]}" if words in _MANY else f"{words} ({number} times)"
+
+
+def _snapshot_time(snapshot_id: object) -> Time | None:
+    """Lists made by Spotify itself carry the second of their last change in their snapshot_id."""
+    if not isinstance(snapshot_id, str):
+        return None
+    try:
+        text = base64.b64decode(snapshot_id + "=" * (-len(snapshot_id) % 4)).decode("ascii")
+    except ValueError:
+        return None
+    changed = moment(text.partition(",")[0])
+    return Time(changed, "its snapshot_id") if changed else None
 
 
 def _tidy_head(head: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -374,7 +374,10 @@ class Report:
         words += [f"{number:,} rejected as {reason}" for reason, number in sorted(reasons.items())]
         self._terminal.detail(f"entries  {_completeness(snapshot)}{': ' if words else ''}{', '.join(words)}")
         self._terminal.detail(f"raw      {snapshot.key} {outcome}")
-        for note in snapshot.notes:
+        notes = list(snapshot.notes)
+        if day > datetime.now(UTC).date() + timedelta(days=1):
+            notes.append("That lies in the future, and queries do not look there. Say another time with AT=…")
+        for note in notes:
             self._terminal.detail(f"note     {note}")
 
     def close(self, files: int, skipped: int, lake: Lake | None, *, dry_run: bool) -> None:
@@ -411,7 +414,7 @@ class Report:
 def _completeness(snapshot: Snapshot) -> str:
     number = snapshot.tables.entry_count
     if snapshot.is_partial:
-        where = f", from the {snapshot.first:,}th on" if snapshot.first > 1 else ""
+        where = f", from number {snapshot.first:,} on" if snapshot.first > 1 else ""
         return f"{number:,} of {snapshot.total:,}{where} (part of a longer list)"
     return (
         f"all {number:,}" if snapshot.total is not None else f"{number:,} (whether that is all, nothing says)"

@@ -109,6 +109,8 @@ def other_object(value: Mapping[str, Any]) -> str | None:
         other = "listening history"
     if other is None and "added_at" in value and len(value) == 2:
         other = next((words for field, words in _SAVED.items() if isinstance(value.get(field), dict)), None)
+    if value.keys() == {"snapshot_id"}:
+        other = "Spotify's answer to a change of a playlist"
     if other is None and "danceability" in value and not any(field in value for field in _NAME_FIELDS):
         other = "audio features"
     return other or next((words for fields, words in _SIGNS if fields <= value.keys()), None)
@@ -198,6 +200,8 @@ def as_entry(value: Any) -> Any:
         wrapped: dict[str, Any] = {"track": value}
         if value.get("added_at") is not None:
             wrapped["added_at"] = value["added_at"]
+        if _with_id(value) is not value:
+            wrapped |= {"track": _with_id(value), "imported": value}
         if not _is_api_song(value):
             wrapped = {"added_at": _first(value, _ADDED_FIELDS), "track": _song(value), "imported": value}
         return _dated(wrapped)
@@ -207,10 +211,11 @@ def as_entry(value: Any) -> Any:
         )
         song = _song(content) if isinstance(content, dict) else None
         return _dated({"added_at": _first(value, _ADDED_FIELDS), "track": song, "imported": value})
+    songs = {field: value[field] for field in ("item", "track") if isinstance(value.get(field), dict)}
     changed = {
-        field: _song(value[field])
-        for field in ("item", "track")
-        if isinstance(value.get(field), dict) and not _is_api_song(value[field])
+        field: _with_id(song) if _is_api_song(song) else _song(song)
+        for field, song in songs.items()
+        if not _is_api_song(song) or _with_id(song) is not song
     }
     return _dated({**value, **changed, "imported": value} if changed else value)
 
@@ -242,6 +247,16 @@ def _is_api_song(song: Mapping[str, Any]) -> bool:
         and not isinstance(artists, str)
         and not (isinstance(artists, list) and any(isinstance(artist, str) for artist in artists))
     )
+
+
+def _with_id(song: dict[str, Any]) -> dict[str, Any]:
+    """A song that was fetched without its id, but with a link to itself, gets the id of the link."""
+    if song.get("id"):
+        return song
+    urls = song.get("external_urls")
+    links = [song.get("uri"), song.get("href"), urls.get("spotify") if isinstance(urls, dict) else None]
+    found = next(filter(None, (_SONG_LINK.search(link) for link in links if isinstance(link, str))), None)
+    return song if found is None else {**song, "id": found["id"]}
 
 
 def _song(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is recognized in the files that people have."""
 
+import base64
 import gzip
 import io
 import json
@@ -359,6 +360,23 @@ def test_a_time_of_adding_in_another_notation_is_rewritten() -> None:
     assert (part.entries or [{}])[1]["imported"] == {"added_at": 1556704800}
 
 
+def test_a_song_fetched_without_its_id_gets_it_from_its_link() -> None:
+    bare = {"name": "Low Tide", "href": f"https://api.spotify.com/v1/tracks/{ID}"}
+    in_entry, alone = one([{"track": bare}]), one([{"type": "track", **bare}])
+    for part in (in_entry, alone):
+        entry = (part.entries or [{}])[0]
+        assert entry["track"]["id"] == ID
+    assert (in_entry.entries or [{}])[0]["imported"] == {"track": bare}
+
+
+def test_the_lists_of_spotify_itself_say_when_they_changed() -> None:
+    snapshot_id = base64.b64encode(b"1619879039,00000000c20a35ef").decode().rstrip("=")
+    part = one(playlist(THREE, snapshot_id=snapshot_id))
+    assert part.changed == dumps.Time(datetime(2021, 5, 1, 14, 23, 59, tzinfo=UTC), "its snapshot_id")
+    assert one(playlist(THREE, snapshot_id="MTgsZWFmNmZiNTIzYTg4")).changed is None
+    assert one(playlist(THREE)).changed is None
+
+
 def test_what_is_not_understood_in_a_list_of_entries_stays_in_it() -> None:
     part = one([THREE[0], None, 7, "x", {"what": "ever"}, {"item": {"type": "statue"}}])
     assert part.entries == [THREE[0], None, 7, "x", {"what": "ever"}, {"item": {"type": "statue"}}]
@@ -447,6 +465,7 @@ OTHERS: dict[str, Any] = {
     | {"href": f"https://api.spotify.com/v1/albums/{ID}/tracks?limit=50"},
     "2 saved albums": {"items": [{"added_at": "2020-01-01T00:00:00Z", "album": payloads.album()}] * 2},
     "a single song": payloads.song(),
+    "Spotify's answer to a change of a playlist": {"snapshot_id": "AAAA"},
     "an error that Spotify answered (404: Resource not found)": {
         "error": {"status": 404, "message": "Resource not found"}
     },
@@ -500,7 +519,8 @@ json_values = st.recursive(
 )
 spotify_fields = st.sampled_from(
     "id name type uri href tracks items track item added_at total offset artists album snapshot_id owner images"
-    " error localTrack episode playlists body headers date is_local pid columns data envelope_version pages playlist".split()
+    " error localTrack episode playlists body headers date is_local pid columns data envelope_version pages"
+    " playlist".split()
 )
 spotify_like = st.recursive(
     json_values

@@ -193,7 +193,7 @@ def test_what_nobody_knows_the_time_of_is_refused(added_at: str | None) -> None:
 def split(rows: list[Any], size: int, **changes: Any) -> dict[str, Any]:
     return {
         f"list/{number}.json": page(list(part), ID, offset=number * size, total=len(rows)) | changes
-        for number, part in enumerate(itertools.batched(rows, size))
+        for number, part in enumerate(itertools.batched(rows, size, strict=False))
     }
 
 
