@@ -29,6 +29,7 @@ from ops.shapes import (
     has_foreign_names,
     is_entry,
     is_song,
+    is_song_link,
     looks_like_id,
     moment,
     number_of,
@@ -44,12 +45,14 @@ from spotify_lake.raw import Contract
 from spotify_lake.spotify.models import Playlist
 
 SAVED_SONGS: Final = "Liked Songs"
+SAVED_EPISODES: Final = "Your Episodes"
 
 _PLAYLIST_LINK = re.compile(
     r"(?:spotify:(?:user:[^:]+:)?playlist:|open\.spotify\.com/(?:[^?#]*/)?playlist/|/v1/(?:users/[^/]+/)?playlists/)"
     r"(?P<id>[^/?#:\s]+)"
 )
 _STARRED_LINK = re.compile(r"(?:/users/|spotify:user:)(?P<user>[^/:]+)[/:]starred\b")
+_SAVED_EPISODES_LINK = re.compile(r"/v1/me/episodes\b")
 _SAVED_LINK = re.compile(r"/v1/me/tracks\b")
 _LINK_FIELDS = ("uri", "href", "url", "link", "next", "previous", "playlist_uri", "playlist_url")
 _ID_FIELDS = ("playlist_id", "playlistId", "playlist_uri", "playlistUri", "playlist_url", "playlistUrl")
@@ -427,6 +430,9 @@ class _Reader:
         if what is not None:
             self._add_list({"items": rows}, context, f"a bare list of {what}")
             return
+        if values and all(isinstance(value, str) and is_song_link(value) for value in values):
+            self.others["a list of links to songs, without their names"] += 1
+            return
         number_of_parts = len(self.parts)
         for value in rows:
             self.visit(value, context)
@@ -452,6 +458,8 @@ class _Reader:
 
     def _visit_wrapper(self, value: dict[str, Any], context: _Context) -> None:
         number_of_parts = len(self.parts)
+        if _BANNED & value.keys():  # YourLibrary.json of the account-data export
+            context = replace(context, origin=SAVED_SONGS)
         for key, child in value.items():
             if key in _BANNED:
                 self.others["a list of what you have banned"] += 1
@@ -490,8 +498,9 @@ class _Reader:
         if playlist_id is None:
             playlist_id, id_from = context.playlist_id, context.id_from
         saved = any(_SAVED_LINK.search(link) for link in links)
+        episodes = any(_SAVED_EPISODES_LINK.search(link) for link in links)
         starred = next(filter(None, map(_STARRED_LINK.search, links)), None)
-        origin = SAVED_SONGS if saved else context.origin
+        origin = SAVED_SONGS if saved else SAVED_EPISODES if episodes else context.origin
         if starred and playlist_id is None:
             origin = f"Starred by {unquote(starred['user'])}"
         contract: Contract = "items" if _is_new_contract(page["items"], links) else "tracks"
@@ -513,6 +522,9 @@ class _Reader:
         )
 
     def _add_playlist(self, value: dict[str, Any], context: _Context) -> None:
+        if _has_unknown_entries(value):
+            self.others["a playlist whose entries are in a form that is not known"] += 1
+            return
         playlist_id, id_from = _own_id(value)
         name = value.get("name") or value.get("title")
         starred = next(
@@ -626,6 +638,15 @@ def _rows_of(body: Any) -> list[Any] | None:
         body = [row for page in body for row in page["items"]]
     rows = [unflattened(row) for row in body]
     return rows if not any(rows) or row_kind(rows) else None
+
+
+def _has_unknown_entries(value: Mapping[str, Any]) -> bool:
+    """Tell whether there are rows where entries belong that are none: links only, or the web player's form."""
+    bodies = [value.get(field) for field in ("items", "tracks", "content")]
+    rows = [body.get("items") if isinstance(body, dict) else body for body in bodies]
+    return any(isinstance(each, list) and each for each in rows) and all(
+        _rows_of(body) is None for body in bodies
+    )
 
 
 def _body(value: dict[str, Any]) -> tuple[dict[str, Any], tuple[dict[str, Any], ...], Contract, str]:

@@ -321,7 +321,7 @@ class Report:
         for problem in reading.problems:
             self.refuse(name, problem)
         if others and not reading.parts:
-            self.refuse(name, f"It holds {others}, and no playlist.")
+            self.refuse(name, f"It holds {others}, and nothing that can be imported.")
         elif others:
             self._terminal.warn(f"{name}: left out, as no playlist: {others}.")
 

@@ -135,7 +135,7 @@ def is_entry(value: object) -> bool:
     """Tell an entry of a playlist, or of the saved songs, from a song: there is something around the song."""
     if not isinstance(value, dict) or "played_at" in value or "is_playing" in value:
         return False
-    if {"localTrack", "episode"} <= value.keys():
+    if {"localTrack", "episode"} <= value.keys() or _is_saved_episode(value):
         return True
     for field in ("item", "track"):
         if isinstance(value.get(field), dict):
@@ -144,6 +144,15 @@ def is_entry(value: object) -> bool:
     if "track" in value or "item" in value:
         return bool(known) and value.get("track") is None and value.get("item") is None
     return "added_at" in value and len(known) >= 2 and value.keys() <= known
+
+
+def _is_saved_episode(value: Mapping[str, Any]) -> bool:
+    return value.keys() == {"added_at", "episode"} and isinstance(value["episode"], dict)
+
+
+def is_song_link(text: str) -> bool:
+    """Tell whether a text is the URI or address of a song or episode."""
+    return bool(_SONG_LINK.match(text.removeprefix("https://")) or _LOCAL_LINK.match(text))
 
 
 def is_song(value: object) -> bool:
@@ -205,6 +214,8 @@ def as_entry(value: Any) -> Any:
         if not _is_api_song(value):
             wrapped = {"added_at": _first(value, _ADDED_FIELDS), "track": _song(value), "imported": value}
         return _dated(wrapped)
+    if _is_saved_episode(value):
+        return _dated({**value, "track": value["episode"]})
     if {"localTrack", "episode"} <= value.keys():
         content = next(
             (value[key] for key in ("track", "episode", "localTrack", "audiobook") if value.get(key)), None

@@ -442,8 +442,8 @@ def _time(group: _Group, chain: _Chain, options: Options) -> tuple[Time, tuple[s
     known += [newest] if newest is not None else []
     if not known:
         raise CannotImport(
-            f"Nothing says when it was {'the list' if chain.entries else 'empty'}: neither the file, nor its name, nor"
-            " the entries' added_at. Say it with AT=2020-05-17T06:00:00Z."
+            f"Nothing says when the list was {'like this' if chain.entries else 'empty'}: neither the file, nor its"
+            " name, nor the entries' added_at. Say it with AT=2020-05-17T06:00:00Z."
         )
     return max(known, key=lambda time: time.moment), notes
 

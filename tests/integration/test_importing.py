@@ -162,10 +162,10 @@ def test_one_bad_file_does_not_stop_the_others(s3: Any, lake: Lake, folder: Path
     for sentence in (
         "✗ nowhere.json: There is no such file.",
         "✗ s3://lake-raw/none/: There is no such file.",
-        "✗ album.json: It holds an album, and no playlist.",
+        "✗ album.json: It holds an album, and nothing that can be imported.",
         "✗ broken.json: It is cut short",
         "✗ empty.json: It is empty.",
-        "✗ timeless.json: Understood as a bare list of entries, 2 entries. Nothing says when it was the list",
+        "✗ timeless.json: Understood as a bare list of entries, 2 entries. Nothing says when the list was like this",
         "! lists.json: 2 playlists without entries (0 of 15 known).",
     ):
         assert sentence in told

@@ -465,6 +465,15 @@ OTHERS: dict[str, Any] = {
     | {"href": f"https://api.spotify.com/v1/albums/{ID}/tracks?limit=50"},
     "2 saved albums": {"items": [{"added_at": "2020-01-01T00:00:00Z", "album": payloads.album()}] * 2},
     "a single song": payloads.song(),
+    "a list of links to songs, without their names": [
+        payloads.song()["uri"],
+        f"https://open.spotify.com/track/{ID}",
+    ],
+    "a playlist whose entries are in a form that is not known": {
+        "name": "Road Trip",
+        "uri": f"spotify:playlist:{ID}",
+        "content": {"items": [{"itemV2": {"data": {"uri": f"spotify:track:{ID}"}}}]},
+    },
     "Spotify's answer to a change of a playlist": {"snapshot_id": "AAAA"},
     "an error that Spotify answered (404: Resource not found)": {
         "error": {"status": 404, "message": "Resource not found"}
@@ -502,6 +511,19 @@ def test_what_cannot_be_read_is_said(sentence: str) -> None:
     reading = read(UNREADABLE[sentence])
     assert reading.parts == ()
     assert any(problem.startswith(sentence) for problem in reading.problems), reading
+
+
+def test_the_library_of_the_account_export() -> None:
+    row = {"artist": "Mira Sol", "album": "Harbor Lights", "track": "Low Tide", "uri": f"spotify:track:{ID}"}
+    reading = read({"tracks": [row], "albums": [], "shows": [], "bannedTracks": [row], "bannedArtists": []})
+    assert [(part.origin, contents(part)) for part in reading.parts] == [("Liked Songs", ["Low Tide"])]
+    assert reading.others == ("a list of what you have banned (2 times)",)
+
+
+def test_saved_episodes() -> None:
+    value = {"added_at": "2022-01-01T00:00:00Z", "episode": payloads.episode()}
+    part = one({"items": [value], "href": "https://api.spotify.com/v1/me/episodes?offset=0"})
+    assert (part.origin, contents(part)) == ("Your Episodes", ["Episode 12: Rope"])
 
 
 def test_what_stands_beside_playlists_is_named() -> None:

@@ -301,7 +301,7 @@ def test_an_empty_list_is_a_snapshot_if_its_time_is_known() -> None:
     assert snapshot.tables.entry_count == 0
     ready, _, refused = assemble(found({"x.json": playlist([])}), Options())
     assert ready == []
-    assert "when it was empty" in refused[0][1]
+    assert "when the list was empty" in refused[0][1]
 
 
 # Nothing is lost
