@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from spotify_lake import raw
 from spotify_lake.config import OWNED, ExtractSettings, PlaylistSelection, parse_playlist_ids
+from spotify_lake.details import DetailedWriter, DetailKeeper
 from spotify_lake.errors import (
     CredentialsMissing,
     EventError,
@@ -144,16 +145,18 @@ def run(
         At once: a condition of the sign-in, the limits or the time left, which would fail every playlist.
     """
     summary = ExtractSummary(scheduled_at=_iso(request.scheduled_at))
+    details = DetailKeeper(spotify, s3, settings.raw_bucket, settings.detail_calls_per_run)
     waiting: list[str] = []
     try:
         waiting = _selected(request, settings, spotify)
         while waiting:
-            _extract(waiting[0], request, settings.raw_bucket, spotify, s3, now, summary)
+            _extract(waiting[0], request, settings.raw_bucket, spotify, s3, now, summary, details)
             waiting.pop(0)
     except LakeError as error:
         logger.error("The run stopped: %s", error, error_name=type(error).__name__, not_done=waiting)
         raise
     finally:
+        details.close()
         count = MetricUnit.Count
         metrics.add_metric(name="SnapshotsWritten", unit=count, value=len(summary.written))
         metrics.add_metric(name="SnapshotsAlreadyThere", unit=count, value=len(summary.already_there))
@@ -187,6 +190,7 @@ def _extract(
     s3: "S3Client",
     now: Callable[[], datetime],
     summary: ExtractSummary,
+    details: DetailKeeper,
 ) -> None:
     key = raw.key(playlist_id, request.scheduled_at)
     if raw.exists(s3, bucket, key):
@@ -195,8 +199,8 @@ def _extract(
         return
     started = time.monotonic()
 
-    def begin(head: Head, contract: raw.Contract) -> raw.SnapshotWriter:
-        return raw.SnapshotWriter(
+    def begin(head: Head, contract: raw.Contract) -> DetailedWriter:
+        writer = raw.SnapshotWriter(
             playlist_id=playlist_id,
             snapshot_id=head.snapshot_id,
             scheduled_at=request.scheduled_at,
@@ -204,6 +208,7 @@ def _extract(
             contract=contract,
             playlist=head.playlist,
         )
+        return details.watch(writer, head.playlist)
 
     try:
         reading = spotify.fetch(playlist_id, begin)
