@@ -43,11 +43,11 @@ class _Header(Struct):
     fetched_at: _Time
     contract: Literal["items", "tracks", "embedded"]
     playlist: Playlist
-    details: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _Envelope(_Header, kw_only=True):
+class _Envelope(_Header):
     pages: list[Page]
+    details: msgspec.Raw = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True)
@@ -215,8 +215,9 @@ def decode(data: bytes) -> Snapshot:
         if envelope.contract == "embedded":
             entries.extend(_embedded(envelope.playlist).items)
         header: _Header = envelope
+        details = _decode_details(envelope.details)
     except (msgspec.MsgspecError, RecursionError):
-        header, entries = _decode_piecewise(text)
+        header, entries, details = _decode_piecewise(text)
     _check_version(header.envelope_version)
     return Snapshot(
         playlist_id=header.playlist_id,
@@ -226,7 +227,7 @@ def decode(data: bytes) -> Snapshot:
         contract=header.contract,
         playlist=header.playlist,
         entries=entries,
-        details=_decode_details(header.details),
+        details=details,
     )
 
 
@@ -294,7 +295,7 @@ def _check_version(version: object) -> None:
         raise SnapshotUnreadable(f"unknown envelope version {version!r}; this code reads {ENVELOPE_VERSION}")
 
 
-def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None]]:
+def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
     try:
         envelope = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -302,7 +303,7 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
     if not isinstance(envelope, dict):
         raise SnapshotUnreadable("the JSON is no object")
     _check_version(envelope.get("envelope_version"))
-    pages = envelope.pop("pages", None)
+    pages, details = envelope.pop("pages", None), envelope.pop("details", None)
     try:
         header = msgspec.json.decode(_storable_json(envelope), type=_Header)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -318,7 +319,7 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
         if not isinstance(items, list):
             raise SnapshotUnreadable(f"its page {number} holds no list of entries")
         entries.extend(_decode_entry(item) for item in items)
-    return header, entries
+    return header, entries, _decode_details_piecewise(details)
 
 
 def _decode_entry(item: object) -> Entry | RejectedEntry | None:
@@ -331,16 +332,21 @@ def _decode_entry(item: object) -> Entry | RejectedEntry | None:
 
 
 def _decode_details(data: msgspec.Raw) -> Details:
-    """Read the details; what cannot be read is left out, as if it had not been asked for."""
     try:
         return msgspec.json.decode(data, type=Details | None) or Details()
     except (msgspec.MsgspecError, RecursionError):
-        given = json.loads(bytes(data))
-    return Details(artists=_decodable(given, "artists", Artist), albums=_decodable(given, "albums", Album))
+        return _decode_details_piecewise(json.loads(bytes(data)))
 
 
-def _decodable[Detail: Struct](given: Any, kind: str, form: type[Detail]) -> dict[str, Detail | None]:
-    objects = given.get(kind) if isinstance(given, dict) else None
+def _decode_details_piecewise(details: Any) -> Details:
+    """Read the details one by one; what cannot be read is left out, as if it had never been asked for."""
+    return Details(
+        artists=_decodable(details, "artists", Artist), albums=_decodable(details, "albums", Album)
+    )
+
+
+def _decodable[Detail: Struct](details: Any, kind: str, form: type[Detail]) -> dict[str, Detail | None]:
+    objects = details.get(kind) if isinstance(details, dict) else None
     found: dict[str, Detail | None] = {}
     for object_id, value in objects.items() if isinstance(objects, dict) else ():
         with suppress(msgspec.MsgspecError, RecursionError):
