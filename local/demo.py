@@ -33,7 +33,7 @@ DAYS = 30
 TAKEN_AT = dt.time(6, tzinfo=dt.UTC)
 
 MOST_FAILURES_SHOWN = 5
-BAR_WIDTH = 20  # characters, shared by the measures of a row
+BAR_WIDTH = 16  # characters, shared by the measures of a row
 
 
 def run(stack: LaptopStack, console: Console, steps: Steps) -> None:

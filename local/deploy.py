@@ -180,7 +180,7 @@ class Deployment:
         LaptopError
             sam is missing, another build is going on here, or this one fails.
         """
-        with self._alone():
+        with self._alone() as lock:
             source = self.source_fingerprint()
             if self.is_built():
                 return  # by the command that had the lock before
@@ -189,9 +189,8 @@ class Deployment:
                 shutil.rmtree(self.settings.build_dir, ignore_errors=True)
                 shutil.rmtree(self.settings.cache_dir, ignore_errors=True)
             self._built_from.unlink(missing_ok=True)
-            self._run_sam(
-                "build", [], self._build_environment(), self.build_log, "The stack could not be built."
-            )
+            failure = "Functions and layers could not be built."
+            self._run_sam(["build"], self._build_environment(), self.build_log, failure, lock)
             self._built_from.write_text(source)
 
     def deploy(self, endpoint: str, parameters: Mapping[str, str]) -> None:
@@ -204,14 +203,10 @@ class Deployment:
         """
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         environment = self._environment(clean_environment(os.environ) | client_environment(endpoint))
-        with self._alone():
-            self._run_sam(
-                "deploy",
-                ["--parameter-overrides", *overrides] if overrides else [],
-                environment,
-                self.deploy_log,
-                "The stack could not be deployed to the emulator.",
-            )
+        failure = "The stack could not be deployed to the emulator."
+        with self._alone() as lock:
+            arguments = ["deploy", "--parameter-overrides", *overrides]
+            self._run_sam(arguments, environment, self.deploy_log, failure, lock)
 
     def settle(self, cloudformation: CloudFormationClient) -> bool:
         """Wait until no change to the stack is going on; return whether the stack exists.
@@ -247,7 +242,7 @@ class Deployment:
                 return None
             raise
 
-    def _alone(self) -> contextlib.AbstractContextManager[None]:
+    def _alone(self) -> contextlib.AbstractContextManager[int]:
         refusal = f"Another command still builds or deploys from {self.settings.build_dir}. Try again later."
         return exclusive(self._lock, refusal, patience_s=BUILD_PATIENCE_S)
 
@@ -267,25 +262,27 @@ class Deployment:
         return {**environ, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
 
     def _run_sam(
-        self, command: str, arguments: list[str], env: Mapping[str, str], log_path: Path, failure: str
+        self, arguments: Sequence[str], env: Mapping[str, str], log_path: Path, failure: str, lock: int
     ) -> None:
         if not self.tools.sam.exists():
-            raise LaptopError(
-                f"sam is not installed: {self.tools.sam} is missing. Run `make up`, which installs it."
-            )
+            raise LaptopError(f"{self.tools.sam} is missing. `make up` installs it.")
+        command = [str(self.tools.sam), *arguments, "--config-env", CONFIG_ENV]
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("wb") as log:
-            status = run_to_the_end(
-                [str(self.tools.sam), command, "--config-env", CONFIG_ENV, *arguments], env, self.root, log
-            )
+            status = run_to_the_end(command, env, self.root, log, lock)
         if status != 0:
-            raise LaptopError(
-                failure, log=log_path, excerpt=telling_lines(log_path.read_text(errors="replace"))
-            )
+            excerpt = telling_lines(log_path.read_text(errors="replace"))
+            raise LaptopError(failure, log=log_path, excerpt=excerpt)
 
 
-def run_to_the_end(command: Sequence[str], env: Mapping[str, str], cwd: Path, log: IO[bytes]) -> int:
-    """Run a command and return its exit status; when interrupted, end it and everything it started."""
+def run_to_the_end(
+    command: Sequence[str], env: Mapping[str, str], cwd: Path, log: IO[bytes], lock: int
+) -> int:
+    """Run a command and return its exit status; when interrupted, end it and everything it started.
+
+    The command inherits the file descriptor `lock`: should this process be killed, the lock is held until the
+    command has ended.
+    """
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -294,6 +291,7 @@ def run_to_the_end(command: Sequence[str], env: Mapping[str, str], cwd: Path, lo
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=(lock,),
     )
     try:
         return process.wait()

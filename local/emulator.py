@@ -147,9 +147,7 @@ class Emulator:
             Its environment is missing, or it does not come up.
         """
         if not self.python.exists():
-            raise LaptopError(
-                f"The emulator is not installed: {self.python} is missing. Run `make demo` or `make up`."
-            )
+            raise LaptopError(f"{self.python} is missing. `make up` installs it.")
         port = self.preferred_port
         for _ in range(START_ATTEMPTS):
             port = find_port(port)

@@ -66,8 +66,13 @@ def find_port(preferred: int) -> int:
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, refusal: str, patience_s: float = 0.0) -> Iterator[None]:
+def exclusive(path: Path, refusal: str, patience_s: float = 0.0) -> Iterator[int]:
     """Hold the lock file `path`.
+
+    Yields
+    ------
+    int
+        The file descriptor. A child process that inherits it keeps the lock until it ends, too.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def exclusive(path: Path, refusal: str, patience_s: float = 0.0) -> Iterator[Non
     with path.open("a") as lock:
         if not _lock_within(lock, patience_s):
             raise LaptopError(refusal)
-        yield
+        yield lock.fileno()
 
 
 def _lock_within(lock: IO[str], patience_s: float) -> bool:

@@ -286,11 +286,11 @@ class LaptopStack:
 
     def set_stub_clock(self, now: dt.datetime) -> None:
         """Move the stub to the state that its playlists have at `now`."""
-        http_json(f"{self.stub_url}/_stub/clock", method="PUT", body={"now": _zulu(now)})
+        self._ask_stub("clock", method="PUT", body={"now": _zulu(now)})
 
     def stub_requests(self) -> list[dict[str, Any]]:
         """Return the requests that the stub has answered."""
-        requests: list[dict[str, Any]] = http_json(f"{self.stub_url}/_stub/requests")
+        requests: list[dict[str, Any]] = self._ask_stub("requests")
         return requests
 
     def invoke(self, function: str, event: Any) -> Invocation:
@@ -329,8 +329,9 @@ class LaptopStack:
         invocation = self.invoke("extract", event)
         if invocation.error is not None:
             raise LaptopError(
-                f"The extract function failed for {_zulu(scheduled_at)}: {invocation.message} "
-                "See its log with `make logs FUNCTION=extract`."
+                f"The extract function failed for {_zulu(scheduled_at)}: {invocation.message.rstrip('.')}. "
+                "`make logs FUNCTION=extract` shows what it logged.",
+                log=self.emulator.process.log_path,
             )
         result: dict[str, Any] = invocation.payload
         return result
@@ -381,7 +382,9 @@ class LaptopStack:
             if now - finished_at > stall_s:
                 raise LaptopError(
                     f"{backlog.raw - backlog.done} of {backlog.raw} snapshots wait for the transform function, "
-                    f"and for {stall_s:.0f} s none was finished. See `make logs FUNCTION=transform`."
+                    f"and for {stall_s:.0f} s none was finished. "
+                    "`make logs FUNCTION=transform` shows what it logged.",
+                    log=self.emulator.process.log_path,
                 )
             time.sleep(0.4)
 
@@ -447,7 +450,7 @@ class LaptopStack:
 
     # --- how it is made ---
 
-    def _alone(self) -> contextlib.AbstractContextManager[None]:
+    def _alone(self) -> contextlib.AbstractContextManager[int]:
         refusal = "Another `make demo`, `make up` or `make down` is at work here. Wait for it, or press Ctrl-C there."
         return exclusive(self.state_dir / "command.lock", refusal)
 
@@ -504,6 +507,15 @@ class LaptopStack:
             excerpt=self.stub.log_tail(),
         )
 
+    def _ask_stub(self, what: str, **request: Any) -> Any:
+        try:
+            return http_json(f"{self.stub_url}/_stub/{what}", **request)
+        except (OSError, ValueError) as error:
+            raise LaptopError(
+                f"The Spotify stub does not answer ({error}). `make up` starts it again.",
+                log=self.stub.log_path,
+            ) from error
+
     def _ensure_deployed(self, *, fresh: bool) -> None:
         if not self.deployment.is_built():
             with self._step("Building functions and layers (sam build)"):
@@ -511,11 +523,18 @@ class LaptopStack:
         try:
             self._deploy()
         except (StackBroken, LaptopError):
-            if fresh:
+            if fresh or self._is_deployable():
                 raise
             # What an earlier run left cannot be updated. A new emulator is a clean start.
             self._replace_emulator()
             self._deploy()
+
+    def _is_deployable(self) -> bool:
+        try:
+            self.deployment.settle(self.client("cloudformation"))
+        except StackBroken:
+            return False
+        return True
 
     def _deploy(self) -> None:
         exists = self.deployment.settle(self.client("cloudformation"))
@@ -533,22 +552,8 @@ class LaptopStack:
             self._state.deployed = self._outputs = None
             self._save_state()
             self.deployment.deploy(self.endpoint, parameters)
-            self._repair_event_sources()
             self._state.deployed = wanted
             self._save_state()
-
-    def _repair_event_sources(self) -> None:
-        """Make numbers of the concurrency limits.
-
-        The emulator hands parameters of type Number on as text, and its SQS poller then fails on every round.
-        """
-        functions = self.client("lambda")
-        for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
-            limit = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
-            if isinstance(limit, str):
-                functions.update_event_source_mapping(
-                    UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": int(limit)}
-                )
 
     def _store_credentials(self) -> None:
         """Sign the lake in to the stub, as `make login` does for Spotify."""

@@ -20,7 +20,7 @@ Row = dict[str, str]
 GUESTS = re.compile(
     r"[(\[]\s*(?:(with)|[^()\[\]]*?\b(?:feat\.|ft\.|feat|ft|featuring))\s+([^)\]]+)[)\]]", re.IGNORECASE
 )
-SLUR = re.compile(r"\*\*|n[i*]gg|f[a*]g+ot", re.IGNORECASE)
+COARSE = re.compile(r"\*\*|n[i*]gg|f[a*]g+ot|fuck|bitch|\bshit|pussy|\bhoes?\b", re.IGNORECASE)
 POPULAR = 78
 COLLABORATION_POPULAR = 69
 YEAR_ONLY_POPULAR = 66
@@ -93,7 +93,7 @@ def read(path: Path) -> list[Row]:
 def complete(row: Row) -> bool:
     """Say whether a row has the names the catalog needs, and none that offends or breaks the file format."""
     texts = (row["track_name"], row["track_artist"], row["track_album_name"])
-    return all(text not in ("", "NA") and not SLUR.search(text) for text in texts) and not any(
+    return all(text not in ("", "NA") and not COARSE.search(text) for text in texts) and not any(
         ARTIST_SEPARATOR in text for text in texts[:2]
     )
 

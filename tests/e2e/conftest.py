@@ -8,9 +8,12 @@ from unittest import mock
 import pytest
 
 from local.emulator import leave_aws
+from local.errors import LaptopError
+from local.process import exclusive
 from local.stack import LaptopStack
 
 ROOT = Path(__file__).parents[2]
+STATE = ROOT / ".local" / "e2e"
 EMULATOR_PORT = 14566
 STUB_PORT = 18700
 
@@ -20,8 +23,14 @@ def stack() -> Iterator[LaptopStack]:
     """The laptop stack, new and empty; the one of `make demo` may run beside it."""
     with mock.patch.dict(os.environ):
         leave_aws(os.environ)
-        laptop = LaptopStack(ROOT, ROOT / ".local" / "e2e", emulator_port=EMULATOR_PORT, stub_port=STUB_PORT)
-        laptop.down()  # what an interrupted session left
-        laptop.up()
-        yield laptop
-        laptop.down()
+        laptop = LaptopStack(ROOT, STATE, emulator_port=EMULATOR_PORT, stub_port=STUB_PORT)
+        try:
+            with exclusive(STATE / "session.lock", "Other end-to-end tests are running in this folder."):
+                laptop.down()  # what an interrupted session left
+                laptop.up()
+                try:
+                    yield laptop
+                finally:
+                    laptop.down()
+        except LaptopError as error:
+            pytest.exit("\n".join([str(error), *error.excerpt, f"Log: {error.log}"]), returncode=1)

@@ -1,6 +1,9 @@
 """Every sample event, invoked on the deployed functions as it lies in events/."""
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +107,67 @@ def test_a_playlist_that_is_not_yours_is_explained_and_the_others_go_on(stack: L
     assert "Copy its songs into a playlist of your own" in failed[FOLLOWED_PLAYLIST_ID]["message"]
     assert "closed to new apps" in failed[SPOTIFY_MADE_PLAYLIST_ID]["message"]
     assert not any(failure["retryable"] for failure in failed.values())
+
+
+@contextmanager
+def environment(stack: LaptopStack, function: str, **changes: str) -> Iterator[None]:
+    """Change settings of a deployed function for a while."""
+    stack.wait_until_idle()  # what fails now would stay hidden in the queue for twelve minutes
+    client, name = stack.client("lambda"), stack.outputs[f"{function.capitalize()}FunctionName"]
+    settings = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": settings | changes})
+    try:
+        yield
+    finally:
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": settings})
+
+
+@pytest.mark.parametrize(
+    "function, setting, value",
+    [
+        ("extract", "PLAYLIST_IDS", ""),
+        ("extract", "PLAYLIST_IDS", "https://open.spotify.com/album/6rqhFgbbKwnb9MLmUQDhG6"),
+        ("extract", "SPOTIFY_API_URL", "api.spotify.com"),
+        ("transform", "LAKE_BUCKET", " "),
+    ],
+)
+def test_a_bad_setting_fails_the_first_invocation_with_a_sentence(
+    scheduled: LaptopStack, function: str, setting: str, value: str
+) -> None:
+    sample = {"extract": "single-playlist", "transform": "s3-put"}[function]
+    with environment(scheduled, function, **{setting: value}):
+        answer = scheduled.invoke(function, event(sample))
+    assert answer.error == "Unhandled"
+    assert answer.message.startswith(f"Setting {setting}=")
+    assert "Accepted:" in answer.message
+
+
+def test_without_credentials_the_failed_run_is_kept_for_a_person(stack: LaptopStack) -> None:
+    """An asynchronous run, as the schedule starts it, ends in the failure queue with its sentence."""
+    secrets, secret_id = stack.client("secretsmanager"), stack.outputs["SpotifySecretArn"]
+    stored = secrets.get_secret_value(SecretId=secret_id)["SecretString"]
+    secrets.put_secret_value(SecretId=secret_id, SecretString='{"client_id": ""}')
+    try:
+        stack.client("lambda").invoke(
+            FunctionName=stack.outputs["ExtractFunctionName"],
+            InvocationType="Event",
+            Payload=json.dumps(event("scheduled")),
+        )
+        message = wait_for_message(stack, "ExtractFailuresUrl")
+    finally:
+        secrets.put_secret_value(SecretId=secret_id, SecretString=stored)
+    failure = json.loads(message)
+    assert failure["requestPayload"] == event("scheduled")
+    assert "No Spotify credentials" in failure["responsePayload"]["errorMessage"]
+    assert "make login" in failure["responsePayload"]["errorMessage"]
+
+
+def wait_for_message(stack: LaptopStack, queue: str) -> str:
+    """Take one message from a queue, as soon as there is one."""
+    sqs, url = stack.client("sqs"), stack.outputs[queue]
+    deadline = time.monotonic() + 60
+    while not (messages := sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")):
+        assert time.monotonic() < deadline, f"no message came to {queue}"
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=messages[0]["ReceiptHandle"])
+    body: str = messages[0]["Body"]
+    return body

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from spotify_lake import errors
 from spotify_lake.schema import PARTITION, TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,7 @@ NAMES = {
     *TEMPLATE["Resources"],
     *TEMPLATE["Outputs"],
     *re.findall(r'add_metric\(\s*(?:name=)?"(\w+)"', CODE),
+    *(name for name, value in vars(errors).items() if isinstance(value, type)),
 }
 
 
@@ -62,7 +64,7 @@ def test_files_exist(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_names_in_camel_case_are_resources_parameters_outputs_or_metrics(path: Path) -> None:
+def test_names_in_camel_case_are_resources_parameters_outputs_metrics_or_errors(path: Path) -> None:
     for span in code_spans(path.read_text()):
         if re.fullmatch(r"(?:[A-Z][a-z]+){2,}(?:MB|Url|Arn)?", span):
             assert span in NAMES, f"nothing is called {span}"
@@ -83,7 +85,7 @@ def test_queries_in_the_docs_name_real_tables_and_columns() -> None:
     tables = {table.name for table in TABLES}
     for path in DOCS:
         for query in re.findall(r"```sql\n(.*?)```", path.read_text(), flags=re.DOTALL):
-            assert set(re.findall(r"\b(?:from|join) (\w+)", query)) <= tables, query
+            assert set(re.findall(r"\b(?:from|join) (\w+)\b(?!\()", query)) <= tables, query
             for column in re.findall(r"\b\w+\.(\w+)\b", query):
                 assert column in columns, f"{column} in {query}"
 

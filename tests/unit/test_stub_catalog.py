@@ -360,3 +360,17 @@ def test_the_token_endpoint_checks_the_client_and_the_grant(method, form, secret
     response = WebApi("new").respond(request)
 
     assert (response.status, response.body.get("error")) == (status, error)
+
+
+def test_a_code_of_the_consent_page_works_for_ten_minutes():
+    basic = "Basic " + base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+    uri = "http://127.0.0.1:9/callback"
+    query = {"client_id": CLIENT_ID, "redirect_uri": uri, "response_type": "code", "scope": "a b"}
+    api = WebApi("new")
+    for number, (age, status) in enumerate([(599, 200), (600, 400)]):
+        page = api.respond(Request("GET", "/authorize", query, unix_time=1000, number=number))
+        code = page.headers["Location"].removeprefix(f"{uri}?code=")
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": uri}
+        token = Request("POST", "/api/token", form=form, authorization=basic, unix_time=1000 + age)
+
+        assert api.respond(token).status == status

@@ -1,0 +1,96 @@
+"""The commands for a deployed lake: ``python -m ops login``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import webbrowser
+from collections.abc import Sequence
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from ops import lake as lakes
+from ops import login
+from ops.terminal import Terminal
+from spotify_lake.errors import LakeError
+
+INTERRUPTED = 130  # what shells report for Ctrl-C
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        lake = lakes.find(arguments.target, arguments.stack)
+        arguments.command(lake, Terminal(Console()), arguments)
+    except LakeError as error:
+        return _fail(str(error))
+    except (BotoCoreError, ClientError) as error:
+        return _fail(lakes.sentence(error))
+    except KeyboardInterrupt:
+        Console(stderr=True).print("\nStopped.")
+        return INTERRUPTED
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    Console(stderr=True).print(Text.assemble(("✗ ", "bold red"), sentence))
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ops", description="Commands for a deployed Spotify Lake."
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument(
+        "--target", choices=lakes.TARGETS, default="aws", help="where the lake is (default: %(default)s)"
+    )
+    where.add_argument(
+        "--stack", default=lakes.DEFAULT_STACK, help="its CloudFormation stack (default: %(default)s)"
+    )
+
+    about = "Sign the lake in to Spotify: ask for consent in the browser, check it, store it in the lake's secret."
+    command = commands.add_parser(
+        "login",
+        parents=[where],
+        help=about,
+        description=f"{about} The client secret is asked for, or taken from SPOTIFY_CLIENT_SECRET.",
+    )
+    command.set_defaults(command=_login)
+    command.add_argument("--client-id", help="of your Spotify app (default: SPOTIFY_CLIENT_ID, or ask)")
+    command.add_argument(
+        "--no-browser", action="store_true", help="print the link and paste the address it leads to"
+    )
+    command.add_argument(
+        "--app-only",
+        action="store_true",
+        help="store client id and secret alone, for apps from before February 2026 that read public playlists",
+    )
+    command.add_argument(
+        "--port",
+        type=_port,
+        default=login.DEFAULT_PORT,
+        help="of this machine, for the redirect (default: %(default)s)",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1024 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 1024 to 65535")
+    return port
+
+
+def _login(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:
+    options = login.Options(
+        client_id=arguments.client_id,
+        app_only=arguments.app_only,
+        port=arguments.port,
+    )
+    here = not arguments.no_browser and login.has_browser(os.environ)
+    login.run(lake, terminal, options, os.environ, webbrowser.open if here else None)

@@ -1,0 +1,99 @@
+"""The person at the terminal: what they are told and asked."""
+
+from __future__ import annotations
+
+import getpass
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from ops.lake import OpsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Terminal:
+    """Shows sentences and asks questions.
+
+    Parameters
+    ----------
+    console
+        Where sentences go.
+    read, read_hidden
+        Show a prompt and return the line that was typed; the second without echo.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        read: Callable[[str], str] = input,
+        read_hidden: Callable[[str], str] = getpass.getpass,
+    ) -> None:
+        self._console = console
+        self._read = read
+        self._read_hidden = read_hidden
+
+    def say(self, text: str = "") -> None:
+        """Show a paragraph."""
+        self._console.print(Text(text))
+
+    def heading(self, text: str) -> None:
+        """Show what is about to happen."""
+        self._console.print(Text(text, style="bold"))
+
+    def exact(self, text: str) -> None:
+        """Show something to copy, such as a link: on a line of its own and never broken."""
+        self._console.print(Text.assemble("\n  ", (text, "cyan"), "\n"), soft_wrap=True)
+
+    def done(self, text: str) -> None:
+        """Show that something succeeded."""
+        self._console.print(Text.assemble(("✓ ", "green"), text))
+
+    def warn(self, text: str) -> None:
+        """Show something that a person should know about."""
+        self._console.print(Text.assemble(("! ", "yellow"), text))
+
+    def ask(self, question: str, default: str | None = None) -> str:
+        """Ask for a line of text.
+
+        Returns
+        -------
+        str
+            Without surrounding blanks; the default if nothing was typed.
+
+        Raises
+        ------
+        OpsError
+            There is nobody to answer.
+        """
+        return self._answer(self._read, question, default, default)
+
+    def ask_hidden(self, question: str, default: str | None = None) -> str:
+        """Ask for something that must not be shown, as `ask` does; nor is the default shown."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            try:
+                return self._answer(
+                    self._read_hidden, question, default, default and "Enter keeps the stored one"
+                )
+            except getpass.GetPassWarning:
+                raise OpsError(
+                    f"This terminal cannot hide what you type, so “{question}” is not asked here: use another terminal,"
+                    " or environment variables."
+                ) from None
+
+    def _answer(
+        self, read: Callable[[str], str], question: str, default: str | None, shown: str | None
+    ) -> str:
+        hint = f" [{shown}]" if shown else ""
+        while True:
+            try:
+                answer = read(f"{question}{hint}: ").strip()
+            except EOFError:
+                raise OpsError(f"Nobody is at the terminal to answer “{question}”.") from None
+            if answer or default:
+                return answer or default or ""

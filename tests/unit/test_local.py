@@ -1,0 +1,587 @@
+"""The laptop stack without its servers: ports, state, fingerprints, SQL, and what people get to read."""
+
+import datetime as dt
+import itertools
+import json
+import os
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from local import cli, demo, deploy, display, emulator, process, stack
+from local.athena import Athena, Column, QueryResult, explain, to_duckdb
+from local.errors import LaptopError
+from spotify_lake.schema import PARTITION, TABLES
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = {
+    table.name: {column.name: str(column.type) for column in (*table.columns, PARTITION)} for table in TABLES
+}
+
+
+# --- processes and ports ---
+
+
+def test_the_preferred_port_is_taken_when_it_is_free(monkeypatch):
+    monkeypatch.setattr(process, "port_is_free", lambda port: True)
+    assert process.find_port(4566) == 4566
+
+
+def test_ports_that_are_taken_are_passed_over(monkeypatch):
+    monkeypatch.setattr(process, "port_is_free", lambda port: port >= 4569)
+    assert process.find_port(4566) == 4569
+
+
+def test_no_free_port_is_said_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(process, "port_is_free", lambda port: False)
+    with pytest.raises(LaptopError, match="No free port between 65500 and 65535"):
+        process.find_port(65500)
+
+
+@pytest.fixture
+def sleeper(tmp_path):
+    background = process.BackgroundProcess("sleeper", tmp_path)
+    yield background
+    background.stop()
+
+
+def start(background, seconds="60"):
+    background.start(["sleep", seconds], {"PATH": os.environ["PATH"]}, background.directory)
+
+
+def test_a_process_is_found_by_another_command_and_ended(sleeper, tmp_path):
+    assert sleeper.pid() is None
+    start(sleeper)
+    found = process.BackgroundProcess("sleeper", tmp_path)
+    pid = found.pid()
+    assert pid is not None
+    os.kill(pid, 0)  # raises when there is no such process
+    assert found.stop() is True
+    assert sleeper.pid() is None
+    assert found.stop() is False
+
+
+def test_a_process_is_not_started_twice(sleeper, monkeypatch):
+    monkeypatch.setattr(process, "PROBE_PATIENCE_S", 0.1)
+    start(sleeper)
+    with pytest.raises(LaptopError, match="sleeper is running already"):
+        start(process.BackgroundProcess("sleeper", sleeper.directory))
+
+
+def test_the_pid_of_a_dead_process_is_not_believed(sleeper):
+    start(sleeper, seconds="0")
+    deadline = time.monotonic() + 5
+    while sleeper.pid() is not None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (sleeper.directory / "sleeper.pid").write_text(str(os.getpid()))
+    assert sleeper.pid() is None
+    assert sleeper.stop() is False
+
+
+def test_children_end_with_their_process(sleeper):
+    # The child's life is seen in a file that grows.
+    script = "(while :; do printf x; sleep 0.02; done) & sleep 60"
+    sleeper.start(["/bin/sh", "-c", script], {"PATH": os.environ["PATH"]}, sleeper.directory)
+    deadline = time.monotonic() + 5
+    while not sleeper.log_tail() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert sleeper.stop() is True
+    written = sleeper.log_tail()
+    assert written
+    time.sleep(0.2)
+    assert sleeper.log_tail() == written
+
+
+def test_a_lock_that_another_holds_refuses_with_the_given_sentence(tmp_path):
+    lock = tmp_path / "below" / "lock"
+    again = process.exclusive(lock, "Wait.")
+    with process.exclusive(lock, "Wait."), pytest.raises(LaptopError, match=r"^Wait\.$"), again:
+        pytest.fail("the lock was taken twice")
+    with process.exclusive(lock, "Wait."):
+        pass
+
+
+# --- state and fingerprints ---
+
+
+def test_state_survives_and_damage_means_none(tmp_path):
+    path = tmp_path / "deep" / "state.json"
+    assert stack.State.load(path) == stack.State()
+    state = stack.State(emulator_port=4566, emulator_id="x", deployed="y")
+    state.save(path)
+    assert stack.State.load(path) == state
+    for damage in ("{", "[]", '{"unknown": 1}', ""):
+        path.write_text(damage)
+        assert stack.State.load(path) == stack.State()
+
+
+def test_a_fingerprint_follows_content_names_and_extra_text(tmp_path):
+    source = tmp_path / "functions" / "app.py"
+    source.parent.mkdir()
+    source.write_text("1")
+    (tmp_path / "template.yaml").write_text("2")
+    names = ["functions", "template.yaml", "absent"]
+    first = deploy.fingerprint(tmp_path, names)
+    (source.parent / "__pycache__").mkdir()
+    (source.parent / "__pycache__" / "app.pyc").write_text("compiled")
+    (source.parent / ".hidden").write_text("x")
+    assert deploy.fingerprint(tmp_path, names) == first
+    changed = {
+        deploy.fingerprint(tmp_path, names, "extra"),
+        deploy.fingerprint(tmp_path, names, "ex", "tra"),
+        first,
+    }
+    source.write_text("3")
+    changed.add(deploy.fingerprint(tmp_path, names))
+    source.rename(source.with_name("main.py"))
+    changed.add(deploy.fingerprint(tmp_path, names))
+    assert len(changed) == 5
+
+
+def test_the_repository_says_where_the_laptop_build_goes():
+    settings = deploy.SamSettings.read(ROOT / "samconfig.toml")
+    assert settings.stack_name == "spotify-lake"
+    assert settings.build_dir != settings.cache_dir
+    assert settings.build_dir != ROOT / ".aws-sam" / "build", "that one is for AWS"
+
+
+def test_samconfig_without_the_local_environment_is_explained(tmp_path):
+    path = tmp_path / "samconfig.toml"
+    path.write_text("version = 0.1\n")
+    with pytest.raises(LaptopError, match="lacks 'stack_name' for the environment 'local'"):
+        deploy.SamSettings.read(path)
+
+
+def test_programs_see_no_aws_settings_and_no_proxies():
+    environ = {
+        "PATH": "/bin",
+        "HOME": "/home/me",
+        "AWS_PROFILE": "work",
+        "HTTPS_PROXY": "http://proxy",
+        "X": "1",
+    }
+    clean = emulator.clean_environment(environ)
+    assert clean["PATH"] == "/bin"
+    assert clean["AWS_CONFIG_FILE"] == os.devnull
+    assert not {"AWS_PROFILE", "HTTPS_PROXY", "X"} & clean.keys()
+
+
+def test_this_program_leaves_aws_settings_and_reaches_this_machine_directly():
+    environ = {
+        "AWS_PROFILE": "work",
+        "AWS_ENDPOINT_URL_S3": "https://x",
+        "no_proxy": "corp",
+        "HOME": "/home/me",
+    }
+    emulator.leave_aws(environ)
+    assert {name for name in environ if name.startswith("AWS_")} == set(emulator.NO_AWS_SETTINGS)
+    assert environ["no_proxy"] == "corp,127.0.0.1,localhost"
+    assert environ["HOME"] == "/home/me"
+
+
+def test_the_telling_lines_of_a_failed_tool_are_picked():
+    output = "Building\n\nError: no such file\nstill here\nCREATE_FAILED Role\nError: no such file\n"
+    assert deploy.telling_lines(output) == ["Error: no such file", "CREATE_FAILED Role"]
+    assert deploy.telling_lines("one\ntwo\n", limit=1) == ["two"]
+
+
+def test_snapshots_are_recognized_in_both_buckets():
+    playlist, time_ = "3Zk9vTqLm2Rw8YxNc5HdPf", "20260901T060000Z"
+    raw = [f"raw/playlist_id={playlist}/{time_}.json.gz", "raw/other.json.gz"]
+    curated = [
+        f"curated/songs/snapshot_date=2026-09-01/{playlist}-{time_}.parquet",
+        "curated/songs/x.parquet",
+    ]
+    assert list(stack._snapshots(raw, stack._RAW_KEY)) == [(playlist, time_)]
+    assert list(stack._snapshots(curated, stack._CURATED_KEY)) == [(playlist, time_)]
+
+
+class Progressing(stack.LaptopStack):
+    """A stack whose backlog is a script."""
+
+    def __init__(self, *backlogs):
+        super().__init__(ROOT, ROOT / "nowhere")
+        self.script = list(backlogs)
+
+    def backlog(self):
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(stack.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(stack.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    return now
+
+
+def test_waiting_ends_when_everything_is_done(clock):
+    backlogs = [
+        stack.Backlog(2, 0, 2),
+        stack.Backlog(2, 1, 0),
+        stack.Backlog(2, 2, 1),
+        stack.Backlog(2, 2, 0),
+    ]
+    seen = []
+    assert Progressing(*backlogs).wait_until_idle(progress=seen.append).is_clear
+    assert seen == backlogs
+
+
+def test_waiting_ends_when_the_queue_is_empty_without_a_result(clock):
+    assert not Progressing(stack.Backlog(2, 1, 0)).wait_until_idle().is_clear
+    assert clock[0] < 5
+
+
+def test_waiting_for_a_stuck_transform_is_explained(clock):
+    with pytest.raises(LaptopError, match="1 of 2 snapshots wait for the transform function, and for 90 s"):
+        Progressing(stack.Backlog(2, 1, 1)).wait_until_idle()
+
+
+# --- Athena ---
+
+
+class FakeAthena:
+    """The Athena API with one prepared answer."""
+
+    def __init__(self, states=("QUEUED", "SUCCEEDED"), pages=(), reason=""):
+        self.states, self.pages, self.reason = list(states), pages, reason
+        self.queries = []
+        self.stopped = False
+
+    def start_query_execution(self, **request):
+        self.queries.append(request)
+        return {"QueryExecutionId": "id-1"}
+
+    def get_query_execution(self, **_request):
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        status = {"State": state, "StateChangeReason": self.reason}
+        return {"QueryExecution": {"Status": status, "Statistics": {"DataScannedInBytes": 7}}}
+
+    def stop_query_execution(self, **_request):
+        self.stopped = True
+
+    def get_paginator(self, _name):
+        return self
+
+    def paginate(self, **_request):
+        return self.pages
+
+
+def page(columns, *rows):
+    return {
+        "ResultSet": {
+            "ResultSetMetadata": {"ColumnInfo": [{"Name": name, "Type": kind} for name, kind in columns]},
+            "Rows": [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in rows],
+        }
+    }
+
+
+def ask(client, sql="SELECT 1", **arguments):
+    return Athena(client, "spotify-lake", "spotify_lake", SCHEMA).run(sql, **arguments)
+
+
+def test_an_answer_comes_with_types_over_all_pages():
+    columns = [
+        ("name", "varchar"),
+        ("n", "bigint"),
+        ("share", "double"),
+        ("exact", "decimal"),
+        ("ok", "boolean"),
+        ("day", "date"),
+        ("at", "timestamp"),
+    ]
+    header = [name for name, _ in columns]
+    first = page(columns, header, ["a", "1", "0.5", "1.10", "true", "2026-09-01", "2026-09-01 06:00:00.000"])
+    second = page(columns, ["b", None, None, None, "false", None, "2026-09-01 06:00:00 UTC"])
+    client = FakeAthena(pages=[first, second])
+    result = ask(client)
+    six = dt.datetime(2026, 9, 1, 6, tzinfo=dt.UTC)
+    assert result.rows == (
+        ("a", 1, 0.5, Decimal("1.10"), True, dt.date(2026, 9, 1), six),
+        ("b", None, None, None, False, None, six),
+    )
+    assert result.records()[1]["name"] == "b"
+    assert result.scanned_bytes == 7
+    assert client.queries[0]["WorkGroup"] == "spotify-lake"
+    assert client.queries[0]["QueryExecutionContext"] == {"Database": "spotify_lake"}
+
+
+def test_a_failed_query_says_why():
+    reason = 'Binder Error: Referenced column "x" not found!\n\nLINE 1: SELECT x FROM read_parquet([...])'
+    with pytest.raises(LaptopError, match=r'^The query failed: Referenced column "x" not found!$'):
+        ask(FakeAthena(states=["FAILED"], reason=reason))
+
+
+def test_a_refused_query_says_why():
+    class Refusing(FakeAthena):
+        def start_query_execution(self, **_request):
+            raise ClientError(
+                {"Error": {"Code": "InvalidRequestException", "Message": "no output location"}}, "x"
+            )
+
+    with pytest.raises(LaptopError, match="Athena refused the query: no output location"):
+        ask(Refusing())
+
+
+def test_a_query_that_takes_too_long_is_cancelled():
+    client = FakeAthena(states=["RUNNING"])
+    with pytest.raises(LaptopError, match="took too long"):
+        ask(client, timeout_s=0)
+    assert client.stopped
+
+
+@pytest.mark.parametrize(
+    "sql, sentence",
+    [
+        ("", "one statement at a time"),
+        ("SELECT 1; SELECT 2", "one statement at a time"),
+        ("SELECT (1", "not Athena's SQL"),
+        ("DELETE FROM songs", "answers queries"),
+        ("SELECT * FROM sings", "There is no table sings. The tables are albums, artists,"),
+    ],
+)
+def test_what_is_no_query_is_explained(sql, sentence):
+    with pytest.raises(LaptopError, match=sentence):
+        to_duckdb(sql, SCHEMA)
+
+
+def test_creating_a_table_is_left_to_the_emulator():
+    sql = "CREATE EXTERNAL TABLE x (a string) STORED AS PARQUET LOCATION 's3://b/x/'"
+    assert to_duckdb(sql, SCHEMA) == sql
+
+
+def test_an_error_keeps_its_sentence_only():
+    assert explain("\x1b[4mParser Error: odd\x1b[0m\nthing\n\nLINE 1: x") == "odd thing"
+
+
+# --- the queries of the repository, on a small lake ---
+
+DAY_1, DAY_2 = dt.date(2026, 9, 1), dt.date(2026, 9, 2)
+LISTS = {
+    # playlist → day → songs in order; a song is its album and artists
+    "mix": {DAY_1: ["s1", "s2", "s3"], DAY_2: ["s4", "s3", "s2"]},
+    "calm": {DAY_1: ["s1"], DAY_2: ["s1"]},
+}
+SONGS = {"s1": ("al1", ["Ann"]), "s2": ("al1", ["Ann", "Bo"]), "s3": ("al2", ["Bo"]), "s4": ("al2", ["Bo"])}
+
+
+@pytest.fixture(scope="module")
+def lake():
+    connection = duckdb.connect()
+    for table, columns in SCHEMA.items():
+        types = {"string": "VARCHAR", "array<string>": "VARCHAR[]", "int": "INTEGER"}
+        fields = ", ".join(f'"{name}" {types.get(kind, kind)}' for name, kind in columns.items())
+        connection.execute(f"CREATE TABLE {table} ({fields})")
+
+    def insert(table, **values):
+        names = ", ".join(values)
+        marks = ", ".join("?" * len(values))
+        connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values()))  # noqa: S608
+
+    for playlist, days in LISTS.items():
+        for day, songs in days.items():
+            snapshot = {
+                "playlist_id": playlist,
+                "snapshot_date": day,
+                "scheduled_at": dt.datetime.combine(day, dt.time(6)),
+            }
+            insert("playlists", **snapshot, name=playlist.title())
+            for album in {SONGS[song][0] for song in songs}:
+                insert(
+                    "albums",
+                    **snapshot,
+                    album_id=album,
+                    name=album.upper(),
+                    total_tracks=9,
+                    release_year=2020,
+                )
+            for artist in {name for song in songs for name in SONGS[song][1]}:
+                insert("artists", **snapshot, artist_id=artist.lower(), name=artist)
+            for position, song in enumerate(songs, start=1):
+                album, names = SONGS[song]
+                ids = [name.lower() for name in names]
+                entry = {
+                    "position": position,
+                    "kind": "song",
+                    "song_id": song,
+                    "uri": f"spotify:track:{song}",
+                }
+                insert("playlist_entries", **snapshot, **entry, name=song)
+                insert(
+                    "songs",
+                    **snapshot,
+                    song_id=song,
+                    name=song,
+                    album_id=album,
+                    artist_ids=ids,
+                    artist_names=names,
+                )
+    yield connection
+    connection.close()
+
+
+def answer(lake, name):
+    return lake.execute(to_duckdb((ROOT / "queries" / f"{name}.sql").read_text(), SCHEMA)).fetchall()
+
+
+def test_top_artists(lake):
+    assert answer(lake, "top_artists") == [("Bo", 3, 3, 1), ("Ann", 2, 2, 2)]
+
+
+def test_albums_by_tracks(lake):
+    assert answer(lake, "albums_by_tracks") == [("AL1", 2, 9, 2020, 2), ("AL2", 2, 9, 2020, 1)]
+
+
+def test_song_position(lake):
+    assert answer(lake, "song_position") == [
+        (DAY_1, "Mix", "s2", "Ann, Bo", 2),
+        (DAY_2, "Mix", "s2", "Ann, Bo", 3),
+    ]
+
+
+def test_entered_and_left(lake):
+    assert answer(lake, "entered_and_left") == [(DAY_2, "Mix", 1, 1, "s4")]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "queries").glob("*.sql")), ids=lambda path: path.stem)
+def test_every_query_says_what_it_answers(path):
+    assert demo.question(path).endswith("?")
+
+
+# --- what people read ---
+
+
+def test_a_sparkline_shows_the_best_position_highest():
+    assert display.sparkline([3, None, 1], low_is_high=True) == "▁ █"
+    assert display.sparkline([1, 2, 3]) == "▁▅█"
+    assert display.sparkline([5, 5]) == "▅▅"
+    assert display.sparkline([None]) == " "
+
+
+def test_bars_show_shares_and_whatever_is_there():
+    assert display.bar(10, 10, 5) == "█████"
+    assert display.bar(1, 1000, 5) == "█"
+    assert display.bar(0, 10, 5) == ""
+    assert display.bar(0, 0, 5) == ""
+
+
+def printed(show, *arguments, width=100):
+    console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
+    with console.file:
+        show(console, *arguments)
+    return console.export_text()
+
+
+RESULT = QueryResult(
+    (Column("name", "varchar"), Column("n", "bigint")), (("a [b]", 1), (None, 2)), "id-1", 0.1, 0
+)
+
+
+def test_results_are_tables_and_null_is_not_empty():
+    text = printed(display.show_result, RESULT)
+    assert "a [b]" in text
+    assert "null" in text
+
+
+def test_wide_results_are_shown_value_by_value():
+    text = printed(display.show_result, RESULT, width=20)
+    assert "── row 1 ──" in text
+    assert "name  a [b]" in text
+
+
+def test_an_error_is_a_sentence_with_its_log(tmp_path):
+    text = printed(
+        display.show_error, LaptopError("It broke [x].", log=tmp_path / "a.log", excerpt=["Error: [1]"])
+    )
+    assert "✗ It broke [x]." in text
+    assert "Error: [1]" in text
+    assert "a.log" in text
+
+
+NOON = dt.datetime(2026, 9, 1, 12, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    "line, shown",
+    [
+        (
+            {
+                "level": "INFO",
+                "message": "Snapshot written",
+                "service": "extract",
+                "entries": 3,
+                "key": "raw/x",
+            },
+            "12:00:00 extract   INFO     Snapshot written  entries=3 key=raw/x",
+        ),
+        (
+            {"level": "ERROR", "message": "Failed", "exception": "Traceback\n  …\nValueError: bad"},
+            "12:00:00 extract   ERROR    Failed: ValueError: bad",
+        ),
+        (
+            {"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "Written"}]}]}, "Written": [2.0, 1.0]},
+            "12:00:00 extract   metrics  Written=3.0",
+        ),
+        (
+            "REPORT RequestId: 1\tDuration: 48.1 ms\tBilled Duration: 49 ms",
+            "12:00:00 extract   finished after 48.1 ms",
+        ),
+        ("plain text", "12:00:00 extract   plain text"),
+        ("[1]", "12:00:00 extract   [1]"),
+    ],
+)
+def test_log_lines_are_made_for_reading(line, shown):
+    text = line if isinstance(line, str) else json.dumps(line)
+    assert cli.log_line(NOON, "extract", text).plain.rstrip() == shown
+
+
+def test_the_demo_takes_thirty_days_that_are_always_the_same():
+    moments = list(demo.moments())
+    assert len(moments) == 30
+    assert moments[0] == dt.datetime(2026, 9, 1, 6, tzinfo=dt.UTC)
+    assert {later - earlier for earlier, later in itertools.pairwise(moments)} == {dt.timedelta(days=1)}
+
+
+def test_the_songs_journey_is_drawn():
+    columns = (
+        Column("day", "date"),
+        Column("playlist", "varchar"),
+        Column("song", "varchar"),
+        Column("artists", "varchar"),
+        Column("position", "integer"),
+    )
+    rows = (
+        (DAY_1, "Mix", "Blue", "Ann", 9),
+        (DAY_2, "Mix", None, None, None),
+        (DAY_2, "Mix", "Blue", "Ann", 1),
+    )
+    text = printed(Console.print, demo._journey(QueryResult(columns, rows, "id", 0.1, 0)))
+    assert "Blue by Ann, in “Mix”" in text
+    assert "#9 ▁ █ #1" in text
+    assert "Best: #1 on 2026-09-02. In the list on 2 of 3 days." in text
+    assert "No song has moved" in printed(
+        Console.print, demo._journey(QueryResult(columns, (), "id", 0.1, 0))
+    )
+
+
+def test_playlists_that_were_not_extracted_stop_the_demo():
+    failed = [{"playlist_id": "p", "message": "It is gone."}]
+    with pytest.raises(LaptopError, match="1 playlists were not extracted for 2026-09-01") as error:
+        demo._refuse_failures({"failed": failed}, NOON)
+    assert error.value.excerpt == ("p: It is gone.",)
+
+
+def test_a_stack_that_does_not_run_is_a_sentence_and_status_1(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        cli, "LaptopStack", lambda root, state_dir, step: stack.LaptopStack(ROOT, tmp_path, step=step)
+    )
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli.os, "environ", dict(os.environ))
+        assert cli.main(["query", "SELECT 1"]) == 1
+    assert "The laptop stack is not running." in " ".join(capsys.readouterr().err.split())
