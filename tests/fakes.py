@@ -241,7 +241,7 @@ def spotify_client(web: FakeWeb, clock: FakeClock, credentials: Credentials = CR
 class Pages:
     """Keeps the pages of a reading."""
 
-    head: Head
+    snapshot_id: str
     contract: str
     entries: list[Any] = field(default_factory=list)
 
@@ -270,16 +270,18 @@ class FakeSpotify:
             for name in self.playlists
         ]
 
-    def fetch(self, playlist_id: str, begin: Callable[..., Any]) -> Reading[Any]:
+    def fetch(
+        self, playlist_id: str, begin: Callable[..., Any], listed_version: str | None = None
+    ) -> Reading[Any]:
         self.requests += 1
         self.fetched.append(playlist_id)
         size = self.playlists[playlist_id]
         if isinstance(size, Exception):
             raise size
         web = WebPlaylist(playlist_id, size)
-        sink = begin(Head(playlist_id, web.snapshot_id, web.head()), "items")
+        sink = begin(web.snapshot_id, "items")
         sink.add_page(web.page(0, size))
-        return Reading(sink, size, "items")
+        return Reading(sink, Head(playlist_id, web.snapshot_id, web.head()), size, "items")
 
 
 class FakeS3:

@@ -240,7 +240,7 @@ class TestClient:
         stub.faults.replace([Fault(match=match, advance_clock_s=7 * 86_400)])
         reading = client(stub).fetch(weekly, Pages)
         assert stub.clock.now() > AT
-        assert client(stub).playlist(weekly).snapshot_id == reading.sink.head.snapshot_id
+        assert client(stub).playlist(weekly).snapshot_id == reading.head.snapshot_id
         heads = [
             one
             for one in stub.requests()

@@ -162,11 +162,10 @@ def with_details(details: Mapping[str, Mapping[str, bytes]]) -> bytes:
         scheduled_at=payloads.NOON,
         fetched_at=payloads.NOON,
         contract="items",
-        playlist=payloads.playlist(),
     )
     writer.add_page(payloads.page([payloads.entry(payloads.song())]))
     writer.add_details(details)
-    return writer.finish()
+    return writer.finish(payloads.playlist())
 
 
 def test_details_are_read_back() -> None:

@@ -53,28 +53,27 @@ class DetailedWriter:
         Takes the pages.
     keeper
         Has the details.
-    playlist
-        The playlist object; the entries that it carries count, too.
     """
 
-    def __init__(
-        self, writer: raw.SnapshotWriter, keeper: "DetailKeeper", playlist: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, writer: raw.SnapshotWriter, keeper: "DetailKeeper") -> None:
         self._writer = writer
         self._keeper = keeper
         self._mentioned: dict[DetailKind, dict[str, None]] = {"artists": {}, "albums": {}}
-        self._look(playlist.get("items"))
-        self._look(playlist.get("tracks"))
 
     def add_page(self, page: Mapping[str, Any]) -> None:
         """Append a page of entries as Spotify sent it."""
         self._writer.add_page(page)
         self._look(page)
 
-    def finish(self) -> bytes:
-        """Get the details, close the envelope and return the object's bytes; call it once."""
+    def finish(self, playlist: Mapping[str, Any]) -> bytes:
+        """Get the details, close the envelope and return the object's bytes; call it once.
+
+        Entries that the playlist object carries count, too: they may be all there is.
+        """
+        self._look(playlist.get("items"))
+        self._look(playlist.get("tracks"))
         self._writer.add_details(self._keeper.of(self._mentioned))
-        return self._writer.finish()
+        return self._writer.finish(playlist)
 
     def _look(self, page: Any) -> None:
         for kind, object_id in _mentions(page):
@@ -103,9 +102,9 @@ class DetailKeeper:
         self._is_open = calls > 0
         self._fruitless: set[DetailKind] = set()
 
-    def watch(self, writer: raw.SnapshotWriter, playlist: Mapping[str, Any]) -> DetailedWriter:
-        """Let the snapshot of a playlist end with what is known of the artists and albums in it."""
-        return DetailedWriter(writer, self, playlist)
+    def watch(self, writer: raw.SnapshotWriter) -> DetailedWriter:
+        """Let a snapshot end with what is known of the artists and albums in it."""
+        return DetailedWriter(writer, self)
 
     def of(self, mentioned: Mentioned) -> dict[str, dict[str, bytes]]:
         """Return what is known of these, after asking for the others as far as this run may.

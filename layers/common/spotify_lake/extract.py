@@ -21,7 +21,7 @@ from spotify_lake.errors import (
     SpotifyUnavailable,
 )
 from spotify_lake.observability import logger, metrics
-from spotify_lake.spotify.client import Head, SpotifyClient
+from spotify_lake.spotify.client import SpotifyClient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -199,16 +199,15 @@ def _extract(
         return
     started = time.monotonic()
 
-    def begin(head: Head, contract: raw.Contract) -> DetailedWriter:
+    def begin(snapshot_id: str, contract: raw.Contract) -> DetailedWriter:
         writer = raw.SnapshotWriter(
             playlist_id=playlist_id,
-            snapshot_id=head.snapshot_id,
+            snapshot_id=snapshot_id,
             scheduled_at=request.scheduled_at,
             fetched_at=now(),
             contract=contract,
-            playlist=head.playlist,
         )
-        return details.watch(writer, head.playlist)
+        return details.watch(writer)
 
     try:
         reading = spotify.fetch(playlist_id, begin)
@@ -223,7 +222,7 @@ def _extract(
             )
         )
         return
-    written = raw.put(s3, bucket, key, reading.sink.finish())
+    written = raw.put(s3, bucket, key, reading.sink.finish(reading.head.playlist))
     (summary.written if written else summary.already_there).append(playlist_id)
     metrics.add_metric(name="EntriesFetched", unit=MetricUnit.Count, value=reading.entries)
     logger.info(

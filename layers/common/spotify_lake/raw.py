@@ -118,8 +118,6 @@ class SnapshotWriter:
     ----------
     playlist_id, snapshot_id, scheduled_at, fetched_at, contract
         As in `Snapshot`.
-    playlist
-        The playlist object as Spotify sent it.
     """
 
     def __init__(
@@ -130,7 +128,6 @@ class SnapshotWriter:
         scheduled_at: datetime,
         fetched_at: datetime,
         contract: Contract,
-        playlist: Mapping[str, Any],
     ) -> None:
         # Gzip without time stamp and file name: equal content is equal bytes. Unlike a GzipFile, it may be
         # dropped unfinished, as happens when a playlist changes while it is read.
@@ -146,7 +143,6 @@ class SnapshotWriter:
                 "scheduled_at": _iso(scheduled_at),
                 "fetched_at": _iso(fetched_at),
                 "contract": contract,
-                "playlist": playlist,
             }
         )
         self._write(header[:-1] + b',"pages":[')
@@ -160,9 +156,9 @@ class SnapshotWriter:
         """Take what is known besides of `artists` and `albums`, as JSON by id, for the end of the envelope."""
         self._details = {kind: objects for kind, objects in details.items() if objects}
 
-    def finish(self) -> bytes:
-        """Close the envelope and return the object's bytes; call it once."""
-        self._write(b"]")
+    def finish(self, playlist: Mapping[str, Any]) -> bytes:
+        """Close the envelope with the playlist object as Spotify sent it; return the object's bytes."""
+        self._write(b'],"playlist":' + _to_json(playlist))
         if self._details:
             self._write_details()
         self._write(b"}")

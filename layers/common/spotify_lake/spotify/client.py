@@ -154,6 +154,8 @@ class Reading[Sink: PageSink]:
     ----------
     sink
         What took the pages.
+    head
+        The playlist object.
     entries
         Number of entries; Spotify's own count says the same.
     contract
@@ -161,6 +163,7 @@ class Reading[Sink: PageSink]:
     """
 
     sink: Sink
+    head: Head
     entries: int
     contract: Contract
 
@@ -281,23 +284,28 @@ class SpotifyClient:
             yield page
 
     def fetch[Sink: PageSink](
-        self, playlist_id: str, begin: Callable[[Head, Contract], Sink]
+        self, playlist_id: str, begin: Callable[[str, Contract], Sink], listed_version: str | None = None
     ) -> Reading[Sink]:
         """Read a whole playlist, as it was at one moment.
+
+        The playlist object comes last: its snapshot_id shows whether the list kept still since the version
+        that is known from before.
 
         Parameters
         ----------
         playlist_id
             22 characters.
         begin
-            Makes the sink for the pages; called once for each reading, with the playlist object and the way
-            the entries are read. A sink is dropped when the list turns out to have changed meanwhile.
+            Makes the sink for the pages; called once for each reading, with the snapshot_id and the way the
+            entries are read. A sink is dropped when the list turns out to have changed meanwhile.
+        listed_version
+            The snapshot_id as `my_playlists` lists it, which saves asking for it.
 
         Returns
         -------
         Reading
-            With the sink that holds every entry. For the contract `embedded` it got no page: the entries are
-            in the playlist object.
+            With the playlist object, and the sink that holds every entry. For the contract `embedded` the
+            sink got no page: the entries are in the playlist object.
 
         Raises
         ------
@@ -306,22 +314,26 @@ class SpotifyClient:
         SpotifyUnavailable
             Also when the list does not keep still, or Spotify sends more or fewer entries than it counts.
         """
+        version = listed_version or self._head(playlist_id, fields="snapshot_id")[0]
         for _ in range(MAX_READINGS):
-            head = self.playlist(playlist_id)
-            contract, pages = self._open(head)
-            sink = begin(head, contract)
-            if contract == "embedded":
-                return Reading(sink, head.embedded[0] if head.embedded else 0, contract)
+            opened = self._open(playlist_id)
+            if isinstance(opened, Head):
+                sink = begin(opened.snapshot_id, "embedded")
+                return Reading(sink, opened, opened.embedded[0] if opened.embedded else 0, "embedded")
+            contract, pages = opened
+            sink = begin(version, contract)
             entries = total = 0
             for page in pages:
                 sink.add_page(page)
                 entries, total = entries + len(page["items"]), page["total"]
-            if head.is_spotifys or head.snapshot_id == self._head(playlist_id, fields="snapshot_id")[0]:
+            head = self.playlist(playlist_id)
+            if head.is_spotifys or head.snapshot_id == version:
                 if entries != total:
                     raise SpotifyUnavailable(
                         f"playlist {playlist_id} has {total} entries, but {entries} came"
                     )
-                return Reading(sink, entries, contract)
+                return Reading(sink, head, entries, contract)
+            version = head.snapshot_id
         raise SpotifyUnavailable(
             f"playlist {playlist_id} changed each of the {MAX_READINGS} times it was read"
         )
@@ -400,15 +412,19 @@ class SpotifyClient:
             ) from refusal
         return playlist["snapshot_id"], playlist
 
-    def _open(self, head: Head) -> tuple[Contract, Iterator[dict[str, Any]]]:
-        """Find out which way of reading the entries is open to this app, by the first page."""
+    def _open(self, playlist_id: str) -> tuple[Contract, Iterator[dict[str, Any]]] | Head:
+        """Find out which way of reading the entries is open to this app, by the first page.
+
+        Returns the pages, or the playlist object if only that one shows the entries, and shows them all.
+        """
         try:
-            return "items", _started(self._pages(head.id, "items"))
+            return "items", _started(self._pages(playlist_id, "items"))
         except _Refused as refusal:
+            head = self.playlist(playlist_id)
             if head.embedded and head.embedded[0] == head.embedded[1]:
-                return "embedded", iter(())
+                return head
             try:
-                return "tracks", _started(self._pages(head.id, "tracks"))
+                return "tracks", _started(self._pages(playlist_id, "tracks"))
             except _Refused:
                 why = (
                     f"this app gets only the first {head.embedded[0]} of its {head.embedded[1]} entries."
