@@ -150,6 +150,10 @@ def show(stack: LaptopStack, console: Console) -> None:
     console.print(
         "[green]Dead-letter queues are empty.[/] [dim]Every snapshot became tables.[/]", highlight=False
     )
+    console.print(
+        "[dim]The songs are real (TidyTuesday 2020-01-21, CC0); the playlists and their history are made up.[/]",
+        highlight=False,
+    )
     for name, lay_out in (
         ("top_artists", _with_bars("appearances")),
         ("albums_by_tracks", _with_bars("tracks")),

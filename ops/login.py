@@ -28,8 +28,7 @@ from spotify_lake.spotify.client import SpotifyClient
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from spotify_lake.raw import Contract
-    from spotify_lake.spotify.client import Head, ListedPlaylist
+    from spotify_lake.spotify.client import ListedPlaylist
 
 DASHBOARD: Final = "https://developer.spotify.com/dashboard"
 DEFAULT_PORT: Final = 8765
@@ -59,14 +58,10 @@ class Options:
     port: int = DEFAULT_PORT
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What a playlist was read for; its entries are counted by the client."""
+class _Pass:
+    """Keeps no page: the client counts the entries."""
 
-    head: Head
-    contract: Contract
-
-    def add_page(self, _: Mapping[str, Any]) -> None:
+    def add_page(self, page: Mapping[str, Any]) -> None:
         """Let the page pass."""
 
 
@@ -377,8 +372,8 @@ def _reading_order(playlist: ListedPlaylist) -> tuple[bool, float]:
 
 def _read(spotify: SpotifyClient, playlist_id: str) -> tuple[str, int, str]:
     """Read a playlist; return its name, the number of its entries, and the way they were read, in words."""
-    reading = spotify.fetch(playlist_id, _Seen)
-    playlist = reading.sink.head.playlist
+    reading = spotify.fetch(playlist_id, lambda _version, _contract: _Pass())
+    playlist = reading.head.playlist
     if reading.contract == "embedded":
         way = "the playlist object, because this app gets no pages. Playlists of more than 100 entries will fail"
     elif "tracks" in playlist:

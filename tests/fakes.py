@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -256,15 +256,22 @@ class FakeSpotify:
         self.playlists = playlists
         self.followed = followed
         self.acts_for_user = True
-        self.requests = 0
+        self.requests = self.rate_limits = self.quotas_exceeded = 0
         self.fetched: list[str] = []
+        self.listed_versions: dict[str, str | None] = {}
+        self.listing_error: Exception | None = None
+
+    def check_time(self) -> None:
+        """There is always time."""
 
     def me(self) -> str:
         self.requests += 1
         return "me"
 
-    def my_playlists(self) -> list[ListedPlaylist]:
+    def my_playlists(self, wanted: Collection[str] | None = None) -> list[ListedPlaylist]:
         self.requests += 1
+        if self.listing_error:
+            raise self.listing_error
         return [
             ListedPlaylist(name, name, f"{name}-v1", "somebody" if name in self.followed else "me", 0)
             for name in self.playlists
@@ -275,6 +282,7 @@ class FakeSpotify:
     ) -> Reading[Any]:
         self.requests += 1
         self.fetched.append(playlist_id)
+        self.listed_versions[playlist_id] = listed_version
         size = self.playlists[playlist_id]
         if isinstance(size, Exception):
             raise size
@@ -282,6 +290,27 @@ class FakeSpotify:
         sink = begin(web.snapshot_id, "items")
         sink.add_page(web.page(0, size))
         return Reading(sink, Head(playlist_id, web.snapshot_id, web.head()), size, "items")
+
+
+class FakeScheduler:
+    """EventBridge Scheduler: keeps the schedules, by name."""
+
+    class exceptions:
+        class ConflictException(Exception):
+            pass
+
+    def __init__(self) -> None:
+        self.schedules: dict[str, dict[str, Any]] = {}
+
+    def create_schedule(self, *, Name: str, **schedule: Any) -> None:
+        if Name in self.schedules:
+            raise self.exceptions.ConflictException
+        self.schedules[Name] = schedule
+
+    @property
+    def events(self) -> list[Any]:
+        """What the schedules will start the function with."""
+        return [json.loads(schedule["Target"]["Input"]) for schedule in self.schedules.values()]
 
 
 class FakeS3:

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spotify_lake import extract
 from spotify_lake.config import ExtractSettings
+from spotify_lake.continuation import Continuations
 from spotify_lake.observability import logger, metrics
 from spotify_lake.spotify.auth import read_credentials
 from spotify_lake.spotify.client import SpotifyClient
@@ -31,5 +32,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         accounts_url=settings.spotify_accounts_url,
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    summary = extract.run(request, settings, spotify, client("s3"), now)
+    continuations = Continuations(client("scheduler"), settings, context.invoked_function_arn)
+    summary = extract.run(request, settings, spotify, client("s3"), continuations, now)
     return dict(msgspec.to_builtins(summary))

@@ -94,6 +94,9 @@ def world(contract: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             "SPOTIFY_SECRET_ID": arn,
             "SPOTIFY_API_URL": stub.url,
             "SPOTIFY_ACCOUNTS_URL": stub.url,
+            "SCHEDULE_GROUP": "continuations",
+            "SCHEDULE_ROLE_ARN": "arn:aws:iam::000000000000:role/schedule",
+            "SCHEDULE_DEAD_LETTERS_ARN": "arn:aws:sqs:us-east-1:000000000000:dead-letters",
         }.items():
             monkeypatch.setenv(name, value)
         app.client.cache_clear()

@@ -10,6 +10,9 @@ EXTRACT = {
     "SPOTIFY_SECRET_ID": "lake/spotify",
     "SPOTIFY_API_URL": "https://api.spotify.com/",
     "SPOTIFY_ACCOUNTS_URL": "http://127.0.0.1:8080",
+    "SCHEDULE_GROUP": "lake-continuations",
+    "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedule",
+    "SCHEDULE_DEAD_LETTERS_ARN": "arn:aws:sqs:us-east-1:123456789012:dead-letters",
 }
 
 

@@ -34,11 +34,19 @@ def as_list(value: Any) -> list[Any]:
 
 
 def resources_of(statement: dict[str, Any]) -> list[str]:
-    """What a statement is about, the way the template writes it: RawBucket.Arn, ${RawBucket.Arn}/raw/*, …"""
+    """What a statement is about on AWS, as the template writes it: RawBucket.Arn, ${RawBucket.Arn}/raw/*, …"""
+    on_aws = [
+        resource["If"][2] if "If" in resource else resource for resource in as_list(statement["Resource"])
+    ]
     return [
         next(iter(resource.values())) if isinstance(resource, dict) else resource
-        for resource in as_list(statement["Resource"])
+        for resource in on_aws
+        if resource != {"Ref": "AWS::NoValue"}
     ]
+
+
+def arn_of(service: str, resource: str) -> str:
+    return f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"
 
 
 ROLES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]
@@ -240,6 +248,8 @@ class TestRoles:
                     ("s3:PutObject", "${RawBucket.Arn}/state/details/*"),
                     ("s3:GetObject", "${RawBucket.Arn}/state/details/*"),
                     ("secretsmanager:GetSecretValue", "SpotifySecret.Id"),
+                    ("scheduler:CreateSchedule", arn_of("scheduler", "schedule/${Continuations}/*")),
+                    ("iam:PassRole", "ScheduleRole.Arn"),
                     ("sqs:SendMessage", "ExtractFailures.Arn"),
                     ("logs:CreateLogStream", "ExtractLogGroup.Arn"),
                     ("logs:PutLogEvents", "ExtractLogGroup.Arn"),
@@ -261,7 +271,7 @@ class TestRoles:
             (
                 "ScheduleRole",
                 {
-                    ("lambda:InvokeFunction", "ExtractFunction.Arn"),
+                    ("lambda:InvokeFunction", arn_of("lambda", "function:${LakeName}-extract")),
                     ("sqs:SendMessage", "ScheduleDeadLetters.Arn"),
                 },
             ),
@@ -408,6 +418,9 @@ class TestFunctions:
                 "SPOTIFY_SECRET_ID",
                 "SPOTIFY_API_URL",
                 "SPOTIFY_ACCOUNTS_URL",
+                "SCHEDULE_GROUP",
+                "SCHEDULE_ROLE_ARN",
+                "SCHEDULE_DEAD_LETTERS_ARN",
                 "DETAIL_CALLS_PER_RUN",
             },
             "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET"},
@@ -424,6 +437,19 @@ class TestFunctions:
             "Type": "SQS",
             "Destination": {"GetAtt": "ExtractFailures.Arn"},
         }
+
+    def test_a_stopped_run_can_go_on_by_itself(self):
+        [planning] = [s for s in statements("ExtractRole") if s["Sid"] == "PlanContinuations"]
+        [passing] = [s for s in statements("ExtractRole") if s["Sid"] == "LetSchedulerStartExtract"]
+        assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+        assert TEMPLATE["Conditions"]["OnLaptop"] == {"Equals": [{"Ref": "AWS::AccountId"}, "000000000000"]}
+        assert [next(iter(resource)) for resource in planning["Resource"]] == ["Sub", "If"]
+        variables = RESOURCES["ExtractFunction"]["Properties"]["Environment"]["Variables"]
+        assert variables["SCHEDULE_GROUP"] == {"Ref": "Continuations"}
+        assert variables["SCHEDULE_ROLE_ARN"] == {"GetAtt": "ScheduleRole.Arn"}
+        assert variables["SCHEDULE_DEAD_LETTERS_ARN"] == {"GetAtt": "ScheduleDeadLetters.Arn"}
+        function = RESOURCES["ExtractFunction"]["Properties"]["FunctionName"]
+        assert function == {"Sub": "${LakeName}-extract"}, "ScheduleRole names it"
 
     def test_the_transform_answers_message_by_message(self):
         source = RESOURCES["TransformFunction"]["Properties"]["Events"]["Snapshots"]["Properties"]

@@ -70,6 +70,8 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
         Name or ARN of the secret with the Spotify credentials.
     spotify_api_url, spotify_accounts_url
         Base URLs without path or trailing slash.
+    schedule_group, schedule_role_arn, schedule_dead_letters_arn
+        For the schedules by which a run continues itself.
     detail_calls_per_run
         The most requests a run may send for details of artists and albums; 0 for no details.
     """
@@ -79,6 +81,9 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
     secret_id: str
     spotify_api_url: str
     spotify_accounts_url: str
+    schedule_group: str
+    schedule_role_arn: str
+    schedule_dead_letters_arn: str
     detail_calls_per_run: int = 0
 
     @classmethod
@@ -90,6 +95,9 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
             secret_id=_required(environ, "SPOTIFY_SECRET_ID", "the name or ARN of a secret"),
             spotify_api_url=_base_url(environ, "SPOTIFY_API_URL"),
             spotify_accounts_url=_base_url(environ, "SPOTIFY_ACCOUNTS_URL"),
+            schedule_group=_required(environ, "SCHEDULE_GROUP", "the name of a schedule group"),
+            schedule_role_arn=_required(environ, "SCHEDULE_ROLE_ARN", "the ARN of a role"),
+            schedule_dead_letters_arn=_required(environ, "SCHEDULE_DEAD_LETTERS_ARN", "the ARN of a queue"),
             detail_calls_per_run=_count(environ, "DETAIL_CALLS_PER_RUN", MAX_DETAIL_CALLS),
         )
 

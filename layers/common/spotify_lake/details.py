@@ -15,12 +15,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeIs
 
 import msgspec
-from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotify_lake import raw
 from spotify_lake.errors import LakeError, SpotifyUnavailable
-from spotify_lake.observability import logger, metrics
+from spotify_lake.observability import count, logger
 from spotify_lake.spotify.client import DetailKind, SpotifyClient
 from spotify_lake.spotify.models import Entry
 
@@ -127,9 +126,9 @@ class DetailKeeper:
         if not self._calls:
             return
         self._store.save()
-        metrics.add_metric("DetailCalls", MetricUnit.Count, self._sent)
+        count("DetailCalls", self._sent)
         if any(self._store.known.values()):
-            metrics.add_metric("DetailsKnown", MetricUnit.Count, sum(map(len, self._store.known.values())))
+            count("DetailsKnown", sum(map(len, self._store.known.values())))
 
     def _ask(self, kind: DetailKind, ids: list[str]) -> None:
         while ids and self._is_open and kind not in self._fruitless:

@@ -5,11 +5,11 @@ Every condition that Spotify or the network can cause leaves this module as one 
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from itertools import chain
+from itertools import chain, count
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -191,6 +191,8 @@ class SpotifyClient:
     ----------
     requests
         Number of requests sent so far, those to sign in included.
+    rate_limits, quotas_exceeded
+        Number of answers with 429, of either kind.
     rotated_refresh_token
         A refresh token that Spotify sent to replace the stored one, if any.
     """
@@ -206,6 +208,8 @@ class SpotifyClient:
         session: requests.Session | None = None,
     ) -> None:
         self.requests = 0
+        self.rate_limits = 0
+        self.quotas_exceeded = 0
         self.rotated_refresh_token: str | None = None
         self._credentials = credentials
         self._accounts_url = accounts_url
@@ -231,11 +235,22 @@ class SpotifyClient:
         user_id: str = self._global_call("your user profile", self._spotify.current_user, check)["id"]
         return user_id
 
-    def my_playlists(self) -> list[ListedPlaylist]:
-        """List every playlist the user owns or follows, 50 with one request."""
+    def check_time(self) -> None:
+        """Raise OutOfTime if nothing more should be begun."""
+        self._timeout_s()
+
+    def my_playlists(self, wanted: Collection[str] | None = None) -> list[ListedPlaylist]:
+        """List the playlists that the user owns or follows, 50 with one request.
+
+        Parameters
+        ----------
+        wanted
+            Ids to find. The list ends when they are found, or when looking further would take more requests
+            than asking for each of them. None lists all.
+        """
         found: dict[str, ListedPlaylist] = {}
-        offset, more = 0, True
-        while more:
+        offset = 0
+        for _ in count() if wanted is None else wanted:
             page = self._global_call(
                 f"the list of your playlists from {offset} on",
                 partial(self._spotify.current_user_playlists, limit=_PAGE_SIZES["listing"], offset=offset),
@@ -248,7 +263,10 @@ class SpotifyClient:
             )
             found.update({playlist.id: playlist for playlist in listed})
             offset += len(page["items"])
-            more = bool(page["items"]) and offset < page["total"]
+            if not page["items"] or offset >= page["total"]:
+                break
+            if wanted is not None and found.keys() >= set(wanted):
+                break
         return list(found.values())
 
     def playlist(self, playlist_id: str) -> Head:
@@ -469,7 +487,11 @@ class SpotifyClient:
             except SpotifyUnavailable:
                 if not patient or not self._pause(next(pauses, None)):
                     raise
+            except QuotaExceeded:
+                self.quotas_exceeded += 1
+                raise
             except RateLimited as limit:
+                self.rate_limits += 1
                 waits += 1
                 if not patient or waits > MAX_LIMIT_WAITS or not self._pause(limit.retry_after_s):
                     raise
