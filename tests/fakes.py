@@ -343,11 +343,17 @@ class FakeSecrets:
     def __init__(self, value: str | None = None, error: str | None = None) -> None:
         self.value = value
         self.error = error
+        self.put_error: str | None = None
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:
         if self.error:
             raise _client_error("GetSecretValue", self.error, 400)
         return {} if self.value is None else {"SecretString": self.value}
+
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:
+        if self.put_error:
+            raise _client_error("PutSecretValue", self.put_error, 400)
+        self.value = SecretString
 
 
 def _client_error(operation: str, code: str, status: int) -> ClientError:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from functions.extract import app
 from local import spotify_stub
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
+from local.spotify_stub.service import access_token
 from spotify_lake import raw
 from spotify_lake.errors import (
     CredentialsMissing,
@@ -169,6 +171,18 @@ class TestFunction:
         with pytest.raises(SignInExpired, match="make login"):
             invoke()
         assert objects(aws.s3) == {}
+
+    def test_rotated_refresh_token_is_stored(self, aws, stub):
+        token = {
+            "access_token": access_token(for_user=True, expires_at=time.time() + 60),
+            "token_type": "Bearer",
+            "expires_in": 60,
+            "refresh_token": "the-new-one",
+        }
+        stub.faults.replace([Fault(match="POST /api/token", status=200, body=token)])
+        assert invoke()["failed"] == []
+        stored = json.loads(aws.secrets.get_secret_value(SecretId=aws.arn)["SecretString"])
+        assert stored == SECRET | {"refresh_token": "the-new-one"}
 
     def test_quota_in_the_middle(self, aws, stub):
         quota = Fault(

@@ -480,9 +480,12 @@ class TestSignIn:
         web = self.expired()
         web.token["refresh_token"] = "rotated"
         client = spotify_client(web, FakeClock())
+        kept = []
+        client._keep_refresh_token = lambda old, new: kept.append((old, new, len(web.sent)))
         assert client.rotated_refresh_token is None
         client.fetch(ID, Pages)
         assert client.rotated_refresh_token == "rotated"
+        assert kept == [("the-refresh-token", "rotated", 1)]  # at once, and only when it changed
         assert [sent.form["refresh_token"] for sent in web.sent if sent.form] == [
             "the-refresh-token",
             "rotated",

@@ -182,6 +182,8 @@ class SpotifyClient:
         Base URLs of the Web API and of the accounts service.
     time_left
         Returns the seconds until the function is stopped.
+    keep_refresh_token
+        Called with the old and the new refresh token when Spotify replaces it, so that it can be stored.
     sleep
         Waits for a number of seconds.
     session
@@ -204,6 +206,7 @@ class SpotifyClient:
         api_url: str,
         accounts_url: str,
         time_left: Callable[[], float],
+        keep_refresh_token: Callable[[str, str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         session: requests.Session | None = None,
     ) -> None:
@@ -214,6 +217,7 @@ class SpotifyClient:
         self._credentials = credentials
         self._accounts_url = accounts_url
         self._time_left = time_left
+        self._keep_refresh_token = keep_refresh_token
         self._sleep = sleep
         self._session = session or requests.Session()
         self._signed_in = False
@@ -541,6 +545,8 @@ class SpotifyClient:
         token = sign_in(self._credentials, self._accounts_url, session=self._session, timeout_s=timeout_s)
         if token.rotated_refresh_token:
             self.rotated_refresh_token = token.rotated_refresh_token
+            if self._keep_refresh_token and self._credentials.refresh_token:
+                self._keep_refresh_token(self._credentials.refresh_token, token.rotated_refresh_token)
             self._credentials = msgspec.structs.replace(
                 self._credentials, refresh_token=token.rotated_refresh_token
             )
