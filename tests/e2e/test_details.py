@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +18,7 @@ from local.stack import LaptopStack
 from spotify_lake import details
 from tests.e2e.test_permissions import without
 
-PLAYLIST = PLAYLISTS["Morning Ten"]
+PLAYLIST = PLAYLISTS["Top 100"]  # other songs every day
 ARTISTS = """
     select snapshot_date, playlist_id, artist_id, cardinality(genres), array_join(genres, ','), followers, popularity
     from artists
@@ -54,7 +55,7 @@ def spotify(request: pytest.FixtureRequest, stack: LaptopStack) -> Iterator[Stub
     stack.client("s3").delete_object(Bucket=stack.outputs["RawBucketName"], Key=details.KEY)
     with serve(contract=contract) as stub:
         urls = {"SPOTIFY_API_URL": stub.url, "SPOTIFY_ACCOUNTS_URL": stub.url}
-        with extract_with(stack, DETAIL_CALLS_PER_RUN="100", **urls):
+        with extract_with(stack, DETAIL_CALLS_PER_RUN="200", **urls):
             yield stub
 
 
@@ -89,31 +90,44 @@ def album_row(album_id: str, contract: Contract) -> tuple[Any, ...]:
 
 def test_athena_shows_what_spotify_tells(stack: LaptopStack, spotify: StubServer) -> None:
     contract = spotify.contract
-    day = dt.datetime(2026, 9, 20 if contract == "legacy" else 22, 6, tzinfo=dt.UTC)
-    days = [day, day + dt.timedelta(days=1)]
-    extract(stack, spotify, days[0])
-    first = asked(spotify)
-    extract(stack, spotify, days[1])
+    first = dt.datetime(2026, 9, 20 if contract == "legacy" else 22, 6, tzinfo=dt.UTC)
+    second = first + dt.timedelta(days=1)
+    extract(stack, spotify, first)
+    asked_first = asked(spotify)
+    extract(stack, spotify, second)
+    asked_second = asked(spotify)
     assert stack.wait_until_idle().is_clear
 
-    found_artists = stack.athena(ARTISTS).rows
-    found_albums = stack.athena(ALBUMS).rows
-    for each in days:
-        artists = {row[2:] for row in found_artists if row[:2] == (each.date(), PLAYLIST)}
-        albums = {row[2:] for row in found_albums if row[:2] == (each.date(), PLAYLIST)}
-        assert len(artists) > 5
-        assert artists == {artist_row(row[0], contract, days[0].date()) for row in artists}
-        assert albums == {album_row(row[0], contract) for row in albums}
-        if contract == "legacy":
-            assert any(count for _, count, *_ in artists), "no artist has a genre"
-            assert all(label for _, label, _ in albums)
+    found_artists, found_albums = stack.athena(ARTISTS).rows, stack.athena(ALBUMS).rows
+    artists = {
+        at: {row[2:] for row in found_artists if row[:2] == (at.date(), PLAYLIST)} for at in (first, second)
+    }
+    albums = {
+        at: {row[2:] for row in found_albums if row[:2] == (at.date(), PLAYLIST)} for at in (first, second)
+    }
+    before = {row[0] for row in artists[first]}
+    new = {row[0] for row in artists[second]} - before
+    assert len(before) > 50
+    assert new, "the list did not change"
+    assert artists[first] == {artist_row(each, contract, first.date()) for each in before}
+    # What was known from the first day is not asked for again: these are the followers of that day.
+    assert artists[second] == {
+        artist_row(each, contract, (second if each in new else first).date())
+        for each in {row[0] for row in artists[second]}
+    }
+    for at in (first, second):
+        assert albums[at] == {album_row(row[0], contract) for row in albums[at]}
 
     if contract == "legacy":
-        assert first == ["/v1/artists", "/v1/albums"]
-        assert asked(spotify) == []
+        assert any(count for _, count, *_ in artists[first]), "no artist has a genre"
+        assert all(label for _, label, _ in albums[first])
+        assert len(asked_first) == math.ceil(len(before) / 50) + math.ceil(len(albums[first]) / 20)
+        assert len(asked_second) <= 2
     else:
-        assert len(first) == 1 + len(artists) + 1
-        assert not [path for path in asked(spotify) if path.startswith("/v1/artists/")]
+        assert len(asked_first) == 1 + len(before) + 1
+        assert {f"/v1/artists/{each}" for each in new} >= {
+            each for each in asked_second if "/artists/" in each
+        }
 
 
 @pytest.mark.parametrize("spotify", ["legacy"], indirect=True)
