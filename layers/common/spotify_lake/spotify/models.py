@@ -73,6 +73,13 @@ class Album(Struct):
     external_urls: ExternalUrls | None = None
 
 
+class Details(Struct):
+    """Full objects of artists and albums by the id that was asked for; None where Spotify knows none."""
+
+    artists: dict[str, Artist | None] = {}
+    albums: dict[str, Album | None] = {}
+
+
 class Content(Struct):
     """What stands at a position: a song, an episode or a local file."""
 
