@@ -157,9 +157,17 @@ def keep_token(stack: LaptopStack, act: Callable[[str], Any]) -> None:
     act("secretsmanager").put_secret_value(SecretId=secret_id, SecretString=stored)
 
 
+def keep_details(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    """Store details and read them again: a function that cannot says so, and goes on without."""
+    details = {"Bucket": stack.outputs["RawBucketName"], "Key": "state/details/from-a-test"}
+    act("s3").put_object(Body=b"", **details)
+    act("s3").get_object(**details)
+
+
 NEEDED_BY_THE_SERVICE: dict[tuple[str, str], Callable[[LaptopStack, Callable[[str], Any]], None]] = {
     ("extract", "TellMissingFromForbidden"): list_raw,
     ("extract", "KeepRotatedRefreshToken"): keep_token,
+    ("extract", "KeepDetails"): keep_details,
     ("extract", "ReportFailedRuns"): report_failure,
     ("transform", "TellMissingFromForbidden"): list_raw,
     ("transform", "TakeFromQueue"): receive,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from spotify_lake.config import parse_playlist_ids
+from spotify_lake.config import MAX_DETAIL_CALLS, parse_playlist_ids
+from spotify_lake.details import KEY
 from spotify_lake.schema import TABLES
 from tests.template import ROOT, load
 
@@ -179,6 +180,19 @@ class TestParameters:
         assert [value for value in taken if not re.search(pattern, value)] == []
         assert [value for value in refused if re.search(pattern, value)] == []
 
+    def test_details_have_the_limit_that_the_function_knows(self):
+        parameter = PARAMETERS["DetailCallsPerRun"]
+        assert (parameter["Default"], parameter["MinValue"]) == (0, 0)
+        assert parameter["MaxValue"] == MAX_DETAIL_CALLS
+        variables = RESOURCES["ExtractFunction"]["Properties"]["Environment"]["Variables"]
+        assert variables["DETAIL_CALLS_PER_RUN"] == {"Ref": "DetailCallsPerRun"}
+
+    def test_details_are_kept_where_the_function_may_write_and_no_event_tells_of_it(self):
+        [keep] = [statement for statement in statements("ExtractRole") if statement["Sid"] == "KeepDetails"]
+        assert resources_of(keep) == ["${RawBucket.Arn}/state/details/*"]
+        assert KEY.startswith("state/details/")
+        assert not KEY.startswith("raw/"), "the transform is told of everything below raw/"
+
     def test_bucket_names_fit_in_every_region(self):
         longest = "x" * PARAMETERS["LakeName"]["MaxLength"] + "-lake-" + "0" * 12 + "-ap-southeast-1"
         assert len(longest) <= 63
@@ -227,8 +241,10 @@ class TestRoles:
                     ("s3:PutObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:GetObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:ListBucket", "RawBucket.Arn"),
-                    ("s3:GetObject", "${RawBucket.Arn}/state/*"),
-                    ("s3:PutObject", "${RawBucket.Arn}/state/*"),
+                    ("s3:GetObject", "${RawBucket.Arn}/state/extract.json"),
+                    ("s3:PutObject", "${RawBucket.Arn}/state/extract.json"),
+                    ("s3:PutObject", "${RawBucket.Arn}/state/details/*"),
+                    ("s3:GetObject", "${RawBucket.Arn}/state/details/*"),
                     ("secretsmanager:GetSecretValue", "SpotifySecret.Id"),
                     ("secretsmanager:PutSecretValue", "SpotifySecret.Id"),
                     ("scheduler:CreateSchedule", arn_of("scheduler", "schedule/${Continuations}/*")),
@@ -409,6 +425,7 @@ class TestFunctions:
                 "SCHEDULE_GROUP",
                 "SCHEDULE_ROLE_ARN",
                 "SCHEDULE_DEAD_LETTERS_ARN",
+                "DETAIL_CALLS_PER_RUN",
             },
             "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET"},
         }

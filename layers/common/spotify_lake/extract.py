@@ -11,6 +11,7 @@ import msgspec
 from spotify_lake import raw
 from spotify_lake.config import OWNED, ExtractSettings, PlaylistSelection, parse_playlist_ids
 from spotify_lake.continuation import MAX_CONTINUATIONS, Continuations, Rest
+from spotify_lake.details import DetailedWriter, DetailKeeper
 from spotify_lake.errors import (
     CredentialsMissing,
     EventError,
@@ -194,6 +195,7 @@ class _Run:
         self._s3 = s3
         self._now = now
         self._state = State(s3, settings.raw_bucket)
+        self._details = DetailKeeper(spotify, s3, settings.raw_bucket, settings.detail_calls_per_run)
         self._listed: dict[str, ListedPlaylist] = {}
         self._listed_at = now()
         self._read_by: Counter[raw.Contract] = Counter()
@@ -228,6 +230,7 @@ class _Run:
 
     def finish(self) -> None:
         """Publish the metrics of the run, and keep what helps the next one."""
+        self._details.close()
         spotify, summary = self._spotify, self.summary
         count("SnapshotsWritten", len(summary.written))
         count("SnapshotsAlreadyThere", len(summary.already_there))
@@ -309,19 +312,21 @@ class _Run:
         return source if source and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER else None
 
     def _copy(self, source: raw.Source, key: str) -> tuple[bool, dict[str, Any]]:
-        written = self._put(key, source.copy(self._request.scheduled_at, self._listed_at))
+        details = self._details.of_copy(source)
+        written = self._put(key, source.copy(self._request.scheduled_at, self._listed_at, details))
         self._copied += written
         return written, {"contract": source.header.contract, "copied_from": source.origin.key}
 
     def _read(self, playlist_id: str, listed: ListedPlaylist | None, key: str) -> tuple[bool, dict[str, Any]]:
-        def begin(snapshot_id: str, contract: raw.Contract) -> raw.SnapshotWriter:
-            return raw.SnapshotWriter(
+        def begin(snapshot_id: str, contract: raw.Contract) -> DetailedWriter:
+            writer = raw.SnapshotWriter(
                 playlist_id=playlist_id,
                 snapshot_id=snapshot_id,
                 scheduled_at=self._request.scheduled_at,
                 fetched_at=self._now(),
                 contract=contract,
             )
+            return self._details.watch(writer)
 
         reading = self._spotify.fetch(playlist_id, begin, listed.snapshot_id if listed else None)
         self._read_by[reading.contract] += 1

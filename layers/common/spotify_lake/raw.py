@@ -5,12 +5,12 @@ it is written once and never changed, and everything else can be rebuilt from it
 """
 
 import gzip
-import io
 import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -19,13 +19,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.spotify.models import Entry, EntryError, Page, Playlist
+from spotify_lake.spotify.models import Album, Artist, Details, Entry, EntryError, Page, Playlist
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ENVELOPE_VERSION: Final = 1
 type Contract = Literal["items", "tracks", "embedded"]
+type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albums`: JSON by id
 
 _GZIP = 16  # zlib's code for a gzip header
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -49,7 +50,7 @@ class Origin(Struct, frozen=True):
     fetched_at: _Time
 
 
-class Header(Struct):
+class Header(Struct, omit_defaults=True):
     """The envelope without what Spotify sent; `Snapshot` describes the fields."""
 
     envelope_version: int
@@ -69,6 +70,7 @@ class _Header(Header, kw_only=True):
 
 class _Envelope(_Header, kw_only=True):
     pages: list[Page]
+    details: msgspec.Raw = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class Snapshot:
         The playlist's own fields.
     entries
         Every position in order; None for a null entry.
+    details
+        What the lake knew of the artists and albums besides.
     """
 
     playlist_id: str
@@ -120,6 +124,7 @@ class Snapshot:
     copied_from: Origin | None
     playlist: Playlist
     entries: list[Entry | RejectedEntry | None]
+    details: Details = field(default_factory=Details)
 
 
 def compact_time(moment: datetime) -> str:
@@ -153,24 +158,32 @@ class SnapshotWriter:
         fetched_at: datetime,
         contract: Contract,
     ) -> None:
-        self._buffer = io.BytesIO()
-        # Without a time stamp and file name, equal content is equal bytes.
-        self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._buffer, mtime=0)
+        # Gzip without time stamp and file name: equal content is equal bytes. Unlike a GzipFile, it may be
+        # dropped unfinished, as happens when a playlist changes while it is read.
+        self._gzip = zlib.compressobj(wbits=zlib.MAX_WBITS | _GZIP)
+        self._written = bytearray()
         self._pages = 0
-        self._gzip.write(b'"pages":[')
-        header = Header(ENVELOPE_VERSION, playlist_id, snapshot_id, scheduled_at, fetched_at, contract)
-        self._header = _header_member(header)
+        self._header = Header(ENVELOPE_VERSION, playlist_id, snapshot_id, scheduled_at, fetched_at, contract)
+        self._details: DetailObjects = {}
+        self._write(b'"pages":[')
 
     def add_page(self, page: Mapping[str, Any]) -> None:
         """Append a page of entries as Spotify sent it."""
-        self._gzip.write((b"," if self._pages else b"") + _to_json(page))
+        self._write((b"," if self._pages else b"") + _to_json(page))
         self._pages += 1
+
+    def add_details(self, details: DetailObjects) -> None:
+        """Take what is known besides of `artists` and `albums`, for the envelope."""
+        self._details = details
 
     def finish(self, playlist: Mapping[str, Any]) -> bytes:
         """Close the envelope with the playlist object as Spotify sent it; return the object's bytes."""
-        self._gzip.write(b'],"playlist":' + _to_json(playlist) + b"}")
-        self._gzip.close()
-        return self._header + self._buffer.getvalue()
+        self._write(b'],"playlist":' + _to_json(playlist) + b"}")
+        self._written += self._gzip.flush()
+        return _header_member(self._header, self._details) + self._written
+
+    def _write(self, data: bytes) -> None:
+        self._written += self._gzip.compress(data)
 
 
 class Source:
@@ -193,7 +206,7 @@ class Source:
     Raises
     ------
     SnapshotUnreadable
-        It is none, or its envelope is not kept apart from its content.
+        It is none, it is damaged, or its envelope is not kept apart from its content.
     """
 
     def __init__(self, key: str, data: bytes) -> None:
@@ -211,13 +224,19 @@ class Source:
         except msgspec.MsgspecError as error:
             raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
         _check_version(self.header.envelope_version)
+        _gunzip(self._content)  # compares its checksum; what is damaged must not be copied
 
     @property
     def origin(self) -> Origin:
         """Where the content was first written."""
         return self.header.copied_from or Origin(self.key, self.header.fetched_at)
 
-    def copy(self, scheduled_at: datetime, fetched_at: datetime) -> bytes:
+    def content(self) -> tuple[list[Any], dict[str, Any]]:
+        """Unpack what Spotify sent: the pages, and the playlist object."""
+        content = json.loads(b"{" + _gunzip(self._content))
+        return content["pages"], content["playlist"]
+
+    def copy(self, scheduled_at: datetime, fetched_at: datetime, details: DetailObjects) -> bytes:
         """Return the bytes of a raw object with the same content for another scheduled time.
 
         Parameters
@@ -226,11 +245,13 @@ class Source:
             UTC.
         fetched_at
             When Spotify said that the list has not changed, UTC.
+        details
+            What is known of its artists and albums by now.
         """
         header = msgspec.structs.replace(
             self.header, scheduled_at=scheduled_at, fetched_at=fetched_at, copied_from=self.origin
         )
-        return _header_member(header) + self._content
+        return _header_member(header, details) + self._content
 
 
 def decode(data: bytes) -> Snapshot:
@@ -263,8 +284,9 @@ def decode(data: bytes) -> Snapshot:
         if envelope.contract == "embedded":
             entries.extend(_embedded(envelope.playlist).items)
         header: _Header = envelope
+        details = _decode_details(envelope.details)
     except (msgspec.MsgspecError, RecursionError):
-        header, entries = _decode_piecewise(text)
+        header, entries, details = _decode_piecewise(text)
     _check_version(header.envelope_version)
     return Snapshot(
         playlist_id=header.playlist_id,
@@ -275,6 +297,7 @@ def decode(data: bytes) -> Snapshot:
         copied_from=header.copied_from,
         playlist=header.playlist,
         entries=entries,
+        details=details,
     )
 
 
@@ -338,16 +361,17 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _header_member(header: Header) -> bytes:
-    fields = msgspec.structs.asdict(header) | {
-        "scheduled_at": _iso(header.scheduled_at),
-        "fetched_at": _iso(header.fetched_at),
-        "copied_from": header.copied_from
-        and {"key": header.copied_from.key, "fetched_at": _iso(header.copied_from.fetched_at)},
+def _header_member(header: Header, details: DetailObjects) -> bytes:
+    """Write the beginning of an envelope, up to what Spotify sent of the playlist."""
+    objects = {
+        kind: {object_id: msgspec.Raw(value) for object_id, value in known.items()}
+        for kind, known in details.items()
+        if known
     }
-    if header.copied_from is None:
-        del fields["copied_from"]
-    return gzip.compress(_to_json(fields)[:-1] + b",", mtime=0)
+    text = _to_json(msgspec.to_builtins(header))[:-1]
+    if objects:
+        text += b',"details":' + msgspec.json.encode(objects)
+    return gzip.compress(text + b",", mtime=0)
 
 
 def _to_json(value: Any) -> bytes:
@@ -375,7 +399,7 @@ def _check_version(version: object) -> None:
         raise SnapshotUnreadable(f"unknown envelope version {version!r}; this code reads {ENVELOPE_VERSION}")
 
 
-def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None]]:
+def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
     try:
         envelope = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -383,7 +407,7 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
     if not isinstance(envelope, dict):
         raise SnapshotUnreadable("the JSON is no object")
     _check_version(envelope.get("envelope_version"))
-    pages = envelope.pop("pages", None)
+    pages, details = envelope.pop("pages", None), envelope.pop("details", None)
     try:
         header = msgspec.json.decode(_storable_json(envelope), type=_Header)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -399,7 +423,7 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
         if not isinstance(items, list):
             raise SnapshotUnreadable(f"its page {number} holds no list of entries")
         entries.extend(_decode_entry(item) for item in items)
-    return header, entries
+    return header, entries, _decode_details_piecewise(details)
 
 
 def _decode_entry(item: object) -> Entry | RejectedEntry | None:
@@ -409,6 +433,29 @@ def _decode_entry(item: object) -> Entry | RejectedEntry | None:
     except (msgspec.MsgspecError, RecursionError) as error:
         reason = error.__cause__.reason if isinstance(error.__cause__, EntryError) else "undecodable"
         return RejectedEntry(reason=reason, detail=str(error), payload=payload)
+
+
+def _decode_details(data: msgspec.Raw) -> Details:
+    try:
+        return msgspec.json.decode(data, type=Details | None) or Details()
+    except (msgspec.MsgspecError, RecursionError):
+        return _decode_details_piecewise(json.loads(bytes(data)))
+
+
+def _decode_details_piecewise(details: Any) -> Details:
+    """Read the details one by one; what cannot be read is left out, as if it had never been asked for."""
+    return Details(
+        artists=_decodable(details, "artists", Artist), albums=_decodable(details, "albums", Album)
+    )
+
+
+def _decodable[Detail: Struct](details: Any, kind: str, form: type[Detail]) -> dict[str, Detail | None]:
+    objects = details.get(kind) if isinstance(details, dict) else None
+    found: dict[str, Detail | None] = {}
+    for object_id, value in objects.items() if isinstance(objects, dict) else ():
+        with suppress(msgspec.MsgspecError, RecursionError):
+            found[object_id] = msgspec.json.decode(_storable_json(value), type=form)
+    return found
 
 
 def _storable_json(value: object) -> str:

@@ -6,7 +6,7 @@ Every condition that Spotify or the network can cause leaves this module as one 
 import hashlib
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -42,14 +42,17 @@ LONGEST_WAIT_S: Final = 60.0  # a longer Retry-After is not sat out: a rate limi
 MAX_LIMIT_WAITS: Final = 5  # per request
 FAULT_PAUSES_S: Final = (0.5, 1.0, 2.0)  # before each further try of a request that ended in a fault
 MAX_READINGS: Final = 3  # of a playlist that changes while it is read
+DETAILS_RESERVE_S: Final = 180.0  # details are asked for only while more is left: playlists come first
 DEFAULT_QUOTA_WAIT_S: Final = 24 * 3600.0  # the quota's window, when a 429 does not say
 
 SPOTIFY: Final = "spotify"  # the user who owns what Spotify makes
 
+type DetailKind = Literal["artists", "albums"]
 type _Check = Callable[[dict[str, Any]], str | None]  # what is wrong with an answer
 
 _ENTRY_TYPES = ("track", "episode")
 _PAGE_SIZES: dict[str, int] = {"items": 50, "tracks": 100, "listing": 50}
+_DETAIL_BATCHES: dict[DetailKind, int] = {"artists": 50, "albums": 20}
 _QUOTA_REASON = "QUOTA_EXCEEDED"
 # Conditions of the app or of the sign-in that Spotify reports with 403, whatever is asked for.
 _REFUSALS = {
@@ -226,6 +229,7 @@ class SpotifyClient:
         self._sleep = sleep
         self._session = session or requests.Session()
         self._signed_in = False
+        self._details_in_batches = True
         self._spotify = spotipy.Spotify(requests_session=self._session)
         self._spotify.prefix = f"{api_url}/v1/"
 
@@ -370,6 +374,55 @@ class SpotifyClient:
             f"playlist {playlist_id} changed each of the {MAX_READINGS} times it was read"
         )
 
+    def detail_batch(self, kind: DetailKind) -> int:
+        """Return how many objects one request for details may ask for, as far as is known."""
+        return _DETAIL_BATCHES[kind] if self._details_in_batches else 1
+
+    def details(self, kind: DetailKind, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
+        """Get artists or albums in full, with one request that is not sent again if it fails.
+
+        Parameters
+        ----------
+        kind
+            `artists` or `albums`.
+        ids
+            At most `detail_batch(kind)`.
+
+        Returns
+        -------
+        dict
+            The objects by the ids asked for, None for an id that Spotify does not know. It is empty if this
+            app may not ask for several at a time: `detail_batch` is 1 from then on.
+
+        Raises
+        ------
+        OutOfTime
+            The time left belongs to the playlists.
+        LakeError
+            Whatever Spotify answers instead.
+        """
+        left_s = self._time_left()
+        if left_s < DETAILS_RESERVE_S:
+            raise OutOfTime(left_s)
+        # spotipy's own methods take no more than these do, and ask /artists/?ids= with a stray slash.
+        get = self._spotify._get  # noqa: SLF001
+        what = f"{len(ids)} {kind}"
+        try:
+            if len(ids) > 1:
+                check = partial(_batch_problem, kind=kind, size=len(ids))
+                answer = self._call(what, partial(get, kind, ids=",".join(ids)), check, patient=False)
+                return dict(zip(ids, answer[kind], strict=True))
+            return {
+                ids[0]: self._call(what, partial(get, f"{kind}/{ids[0]}"), _object_problem, patient=False)
+            }
+        except _Refused as refusal:
+            if len(ids) > 1:
+                self._details_in_batches = False
+                return {}
+            if refusal.status == HTTPStatus.NOT_FOUND:
+                return {ids[0]: None}
+            raise SpotifyRefused(refusal.status, f"it does not show {kind} ({refusal.message})") from refusal
+
     def _head(self, playlist_id: str, fields: str | None = None) -> tuple[str, dict[str, Any]]:
         """Get a playlist object, or some of its fields, and its snapshot_id."""
 
@@ -436,8 +489,13 @@ class SpotifyClient:
                 f"it does not show {what} ({refusal.message}). Run `make login` to sign in again.",
             ) from refusal
 
-    def _call(self, what: str, request: Callable[[], Any], check: _Check) -> dict[str, Any]:
-        """Send a request until it is answered, within the limits that the class describes."""
+    def _call(
+        self, what: str, request: Callable[[], Any], check: _Check, *, patient: bool = True
+    ) -> dict[str, Any]:
+        """Send a request until it is answered, within the limits that the class describes.
+
+        Not being patient, it waits for nothing: only a 401 makes it try again.
+        """
         pauses = iter(FAULT_PAUSES_S)
         waits = 0
         signed_in_again = False
@@ -445,7 +503,7 @@ class SpotifyClient:
             try:
                 return self._attempt(what, request, check)
             except SpotifyUnavailable:
-                if not self._pause(next(pauses, None)):
+                if not patient or not self._pause(next(pauses, None)):
                     raise
             except QuotaExceeded:
                 self.quotas_exceeded += 1
@@ -453,7 +511,7 @@ class SpotifyClient:
             except RateLimited as limit:
                 self.rate_limits += 1
                 waits += 1
-                if waits > MAX_LIMIT_WAITS or not self._pause(limit.retry_after_s):
+                if not patient or waits > MAX_LIMIT_WAITS or not self._pause(limit.retry_after_s):
                     raise
             except _Unauthorized as error:
                 if signed_in_again:
@@ -556,6 +614,18 @@ def _listing_problem(page: dict[str, Any]) -> str | None:
     if not page["items"] and page.get("next"):
         return "it is empty, but says that more follow"
     return None
+
+
+def _object_problem(answer: dict[str, Any]) -> str | None:
+    return None if isinstance(answer.get("id"), str) else "it holds no id"
+
+
+def _batch_problem(answer: dict[str, Any], *, kind: DetailKind, size: int) -> str | None:
+    objects = answer.get(kind)
+    if not isinstance(objects, list) or len(objects) != size:
+        return f"it holds no {size} {kind}"
+    problems = (_object_problem(found) if isinstance(found, dict) else found for found in objects)
+    return f"{kind} are no objects with an id" if any(problems) else None
 
 
 def _page_problem(page: dict[str, Any], *, offset: int, limit: int) -> str | None:
