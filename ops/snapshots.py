@@ -119,11 +119,10 @@ class Snapshot:
             scheduled_at=self.time.moment,
             fetched_at=self.fetched_at or self.time.moment,
             contract=self.contract,
-            playlist=self.head,
         )
         for page in self.pages:
             writer.add_page(page)
-        return writer.finish()
+        return writer.finish(self.head)
 
     @cached_property
     def tables(self) -> Tables:
