@@ -176,11 +176,11 @@ class World:
     clock: FakeClock = field(default_factory=lambda: FakeClock(900))
     day: int = -1
 
-    def run(self, calls: int) -> dict[str, raw.Snapshot]:
-        """One more day, on which every playlist has changed; returns its snapshots by playlist."""
+    def run(self, calls: int, *, changed: bool = True) -> dict[str, raw.Snapshot]:
+        """One more day, on which every playlist has changed or none; returns its snapshots by playlist."""
         self.day += 1
         for playlist in self.web.playlists.values():
-            playlist.version += 1
+            playlist.version += changed
         self.web.sent.clear()
         self.s3.requests.clear()
         metrics.clear_metrics()
@@ -532,3 +532,54 @@ class TestKeeping:
         monkeypatch.setattr(world.s3, "get_object", unreachable)
         assert len(world.run(100)[A].entries) == 3
         assert "cannot be read" in caplog.text
+
+
+class TestUnchangedPlaylists:
+    """Their snapshots are copies, and take along what is known on their own day."""
+
+    def test_details_that_were_switched_on_later(self):
+        world = World(Catalog(Various(A, 30), old=True))
+        plain = world.run(0)[A]
+        snapshot = world.run(100, changed=False)[A]
+        assert snapshot.copied_from is not None
+        assert world.web.asked() == ["artists?30", "albums?20", "albums?10"]
+        assert column(snapshot, "artists", "followers") == [12] * 30
+        assert column(snapshot, "albums", "label") == ["Quay Records"] * 30
+        assert snapshot.entries == plain.entries
+        again = world.run(100, changed=False)[A]
+        assert world.web.asked() == []
+        assert again.details == snapshot.details
+
+    def test_they_fill_over_the_days(self):
+        world = World(Catalog(Various(A, 10)))
+        filled = []
+        for day in range(4):
+            genres = column(world.run(4, changed=day == 0)[A], "artists", "genres")
+            filled.append(sum(genre is not None for genre in genres))
+        assert filled == [3, 6, 9, 10]
+
+    def test_every_kind_of_entry(self):
+        web = Catalog(WebPlaylist(A, 1), old=True)
+        web.playlists[A].page = lambda *_: payloads.page([*payloads.every_kind(), 7])
+        world = World(web)
+        plain = world.run(0)[A]
+        snapshot = world.run(100, changed=False)[A]
+        assert snapshot.entries == plain.entries
+        assert set(snapshot.details.artists) >= set(column(plain, "artists", "artist_id"))
+
+    def test_embedded_entries(self):
+        world = World(Catalog(Various(A, 2, opens=set(), embeds=2), old=True))
+        world.run(0)
+        snapshot = world.run(100, changed=False)[A]
+        assert snapshot.copied_from is not None
+        assert column(snapshot, "artists", "followers") == [12, 12]
+
+    def test_content_that_cannot_be_read_is_told(self, caplog):
+        whole = payloads.raw_object([payloads.entry(payloads.song())])
+        envelope = gzip.compress(gzip.decompress(whole).partition(b'"pages":')[0], mtime=0)
+        source = raw.Source("raw/odd", envelope + gzip.compress(b'"pages":7}'))
+        world = World(Catalog())
+        keeper = details.DetailKeeper(spotify_client(world.web, world.clock), world.s3, "raw", 100)
+        assert not any(keeper.of_copy(source).values())
+        assert "gets no details" in caplog.text
+        assert world.web.asked() == []

@@ -10,7 +10,8 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeIs
 
@@ -18,7 +19,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotify_lake import raw
-from spotify_lake.errors import LakeError, SpotifyUnavailable
+from spotify_lake.errors import LakeError, SnapshotUnreadable, SpotifyUnavailable
 from spotify_lake.observability import count, logger
 from spotify_lake.spotify.client import DetailKind, SpotifyClient
 from spotify_lake.spotify.models import Entry
@@ -75,7 +76,7 @@ class DetailedWriter:
         return self._writer.finish(playlist)
 
     def _look(self, page: Any) -> None:
-        for kind, object_id in _mentions(page):
+        for kind, object_id in _mentions(_entries(page)):
             self._mentioned[kind][object_id] = None
 
 
@@ -109,11 +110,12 @@ class DetailKeeper:
         """Return what is known of the artists and albums of a snapshot that is copied, as `of` does."""
         if not self._calls:
             return {}
-        pages, playlist = source.content()
         mentioned: dict[DetailKind, dict[str, None]] = {"artists": {}, "albums": {}}
-        for page in (*pages, playlist.get("items"), playlist.get("tracks")):
-            for kind, object_id in _mentions(page):
+        try:
+            for kind, object_id in _mentions(source.entries()):
                 mentioned[kind][object_id] = None
+        except SnapshotUnreadable as error:
+            logger.warning("The copy of a raw object gets no details: %s", error, key=source.key)
         return self.of(mentioned)
 
     def of(self, mentioned: Mentioned) -> dict[str, dict[str, bytes]]:
@@ -304,16 +306,19 @@ def _is_id(value: str | None) -> TypeIs[str]:
     return value is not None and _ID.fullmatch(value) is not None
 
 
-def _mentions(page: Any) -> Iterator[tuple[DetailKind, str]]:
-    """Find the artists and albums on a page that the tables will have."""
-    entries = page.get("items") if isinstance(page, Mapping) else None
-    for value in entries if isinstance(entries, list) else ():
-        try:
-            entry = msgspec.convert(value, Entry)
-        except msgspec.ValidationError:
-            continue  # a reject, later
-        song = entry.content
-        if song is None or entry.kind != "song":
+def _entries(page: Any) -> Iterator[Entry]:
+    """Read those entries of a page that will be no rejects."""
+    items = page.get("items") if isinstance(page, Mapping) else None
+    for item in items if isinstance(items, list) else ():
+        with suppress(msgspec.ValidationError):
+            yield msgspec.convert(item, Entry)
+
+
+def _mentions(entries: Iterable[Entry | raw.RejectedEntry | None]) -> Iterator[tuple[DetailKind, str]]:
+    """Find the artists and albums that the tables will have."""
+    for entry in entries:
+        song = entry.content if isinstance(entry, Entry) and entry.kind == "song" else None
+        if song is None:
             continue
         credited = list(song.artists or ())
         if song.album is not None:
