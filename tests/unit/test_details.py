@@ -252,13 +252,22 @@ class TestAsking:
         world.run(100)
         assert world.web.asked() == [f"artists/{artist_id(0)}", f"albums/{album_id(0)}"]
 
-    def test_albums_that_tell_nothing_are_asked_for_once_a_run(self, caplog):
+    def test_albums_that_tell_nothing_are_asked_for_once(self, caplog):
         world = World(Catalog(Various(A, 5), Various(B, 5, first=10)))
         world.run(100)
         assert len(world.web.asked("albums")) == 1
         assert "no details of albums" in caplog.text
         world.run(100)
-        assert world.web.asked() == ["albums?4", f"albums/{album_id(1)}"]
+        assert world.web.asked() == []
+
+    def test_an_album_without_a_label_among_others_ends_nothing(self):
+        world = World(Catalog(Various(A, 3), old=True))
+        world.run(100)
+        world.web.playlists[A].size = 4
+        world.web.fault(f"albums/{album_id(3)}", 200, {"id": album_id(3)})
+        world.run(100)
+        world.web.playlists[A].size = 5
+        assert column(world.run(100)[A], "albums", "label") == ["Quay Records"] * 3 + [None, "Quay Records"]
 
     def test_only_songs_are_worth_asking(self):
         page = payloads.every_kind()
@@ -335,7 +344,7 @@ class TestLimits:
             assert counted()["DetailCalls"] == len(world.web.asked())
             genres = [g for each in (A, B) for g in column(snapshots[each], "artists", "genres")]
             filled.append(sum(genre is not None for genre in genres))
-        assert filled == [5, 10, 14, 18, 20]
+        assert filled == [5, 10, 14, 19, 20]
 
     def test_a_list_that_changed_while_it_was_read_costs_nothing_more(self):
         world = World(Catalog(Various(A, 3), old=True))

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeIs
 
 import msgspec
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 KEY: Final = "state/details/known.jsonl.gz"
 MAX_FAULTS: Final = 3  # answers that a run may fail to get before it stops asking
+LATEST: Final = 5  # objects that show what this app gets
 MAX_WRITES: Final = 3  # attempts to store what was learned while other runs do so, too
 
 # What the tables take from the objects. An app that gets none of it need not ask.
@@ -100,7 +102,6 @@ class DetailKeeper:
         self._sent = 0
         self._faults = 0
         self._is_open = calls > 0
-        self._fruitless: set[DetailKind] = set()
 
     def watch(self, writer: raw.SnapshotWriter) -> DetailedWriter:
         """Let a snapshot end with what is known of the artists and albums in it."""
@@ -144,7 +145,10 @@ class DetailKeeper:
             count("DetailsKnown", sum(map(len, self._store.known.values())))
 
     def _ask(self, kind: DetailKind, ids: list[str]) -> None:
-        while ids and self._is_open and kind not in self._fruitless:
+        while ids and self._is_open:
+            if self._store.tells_nothing(kind):
+                logger.info("This app gets no details of %s: %d are not asked for", kind, len(ids))
+                return
             if self._sent >= self._calls:
                 self._is_open = False
                 logger.info("All %d requests for details that a run may send are sent", self._calls)
@@ -165,16 +169,9 @@ class DetailKeeper:
             else:
                 if not answers:
                     continue  # not in batches, then: the same ids again
-                self._learn(kind, answers)
+                for object_id, answer in answers.items():
+                    self._store.add(kind, object_id, answer)
             del ids[: len(batch)]
-
-    def _learn(self, kind: DetailKind, answers: Mapping[str, dict[str, Any] | None]) -> None:
-        for object_id, answer in answers.items():
-            self._store.add(kind, object_id, answer)
-        objects = [answer for answer in answers.values() if answer is not None]
-        if objects and not any(_WANTED[kind] & answer.keys() for answer in objects):
-            self._fruitless.add(kind)
-            logger.info("This app gets no details of %s: not asking for more in this run", kind)
 
     def _stop(self, why: str) -> None:
         self._is_open = False
@@ -216,6 +213,12 @@ class _Store:
         """Return those of the objects that are known and exist."""
         known = self.known[kind]
         return {each: known[each] for each in ids if known.get(each, b"null") != _UNKNOWN_TO_SPOTIFY}
+
+    def tells_nothing(self, kind: DetailKind) -> bool:
+        """Tell whether there are objects of this kind, and the latest have nothing that the tables want."""
+        objects = (value for value in reversed(self.known[kind].values()) if value != _UNKNOWN_TO_SPOTIFY)
+        latest = [json.loads(value).keys() for value in islice(objects, LATEST)]
+        return bool(latest) and not any(_WANTED[kind] & fields for fields in latest)
 
     def add(self, kind: DetailKind, object_id: str, answer: Mapping[str, Any] | None) -> None:
         """Keep an answer of Spotify's; None if it does not know the id."""
