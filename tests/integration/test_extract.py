@@ -300,6 +300,7 @@ class TestClient:
             {"status": 429, "headers": {"Retry-After": "2"}},
             {"status": 429},
             {"status": 401},
+            {"slow_body_s": 0.5},
         ],
         ids=str,
     )
@@ -310,14 +311,18 @@ class TestClient:
         assert reading.entries == len(reading.sink.entries) > 250
 
     @pytest.mark.parametrize(
-        "fault", [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}], ids=str
+        "fault",
+        [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}, {"slow_body_s": 4}],
+        ids=str,
     )
     @pytest.mark.parametrize("contract", ["new"], indirect=True)
     def test_lasting_fault(self, stub, fault):
         stub.faults.replace([Fault(match=ITEMS, times=None, **fault)])
         clock = FakeClock(10.3)  # so that a slow answer takes 0.3 s to be given up
+        started = time.monotonic()
         with pytest.raises(SpotifyUnavailable):
             client(stub, clock).fetch(LONG, Pages)
+        assert time.monotonic() - started < 2
         assert clock.slept == []
 
     def test_list_that_changes_while_it_is_paged(self, stub):

@@ -36,6 +36,7 @@ from spotify_lake.spotify.auth import (
     retry_after_s,
     sign_in,
 )
+from spotify_lake.spotify.session import PromptSession
 
 RESERVE_S: Final = 10.0  # kept back from the time left, to store what was read and to end in order
 LONGEST_WAIT_S: Final = 60.0  # a longer Retry-After is not sat out: a rate limit's window is 30 s
@@ -227,7 +228,7 @@ class SpotifyClient:
         self._time_left = time_left
         self._keep_refresh_token = keep_refresh_token
         self._sleep = sleep
-        self._session = session or requests.Session()
+        self._session = session or PromptSession()
         self._signed_in = False
         self._details_in_batches = True
         self._spotify = spotipy.Spotify(requests_session=self._session)
