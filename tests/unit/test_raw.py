@@ -215,3 +215,76 @@ def test_a_damaged_detail_costs_neither_the_others_nor_an_entry(bad_entry: list[
     }
     assert snapshot.details.albums == {"other": Album(label="Quay")}
     assert len(snapshot.entries) == 1 + len(bad_entry)
+
+
+class TestSource:
+    """A raw object as the source of another."""
+
+    AT, THEN = datetime(2026, 11, 21, 6, tzinfo=UTC), datetime(2026, 11, 21, 6, 0, 2, tzinfo=UTC)
+
+    def test_only_the_envelope_of_a_copy_is_new(self) -> None:
+        data = payloads.raw_object(payloads.every_kind(), payloads.every_kind())
+        source = raw.Source("raw/first", data)
+        before, after = (
+            json.loads(gzip.decompress(each)) for each in (data, source.copy(self.AT, self.THEN, {}))
+        )
+        assert after == before | {
+            "scheduled_at": "2026-11-21T06:00:00Z",
+            "fetched_at": "2026-11-21T06:00:02Z",
+            "copied_from": {"key": "raw/first", "fetched_at": before["fetched_at"]},
+        }
+
+    def test_a_copy_of_a_copy_names_the_first(self) -> None:
+        copy = raw.Source("raw/first", GOOD).copy(self.AT, self.THEN, {})
+        again = raw.Source("raw/second", copy).copy(self.AT, self.THEN, {})
+        assert again == copy
+
+    def test_a_copy_has_the_details_of_its_own_time(self) -> None:
+        data = with_details({"artists": {ARTIST: b'{"genres":["tango"]}'}, "albums": {ALBUM: b"{}"}})
+        source = raw.Source("raw/first", data)
+        assert raw.decode(source.copy(self.AT, self.THEN, {})).details == Details()
+        later = source.copy(self.AT, self.THEN, {"artists": {ARTIST: b'{"genres":["waltz"]}'}, "albums": {}})
+        assert raw.decode(later).details == Details(artists={ARTIST: Artist(genres=["waltz"])})
+        pages, playlist = source.content()
+        assert playlist == payloads.playlist()
+        assert pages == [payloads.page([payloads.entry(payloads.song())])]
+
+    def test_content_that_is_no_good_json_is_copied_too(self) -> None:
+        data = payloads.raw_object([payloads.entry(payloads.song("cut in half \\ud83d")), 7])
+        copy = raw.Source("raw/first", data).copy(self.AT, self.THEN, {})
+        assert raw.decode(copy).entries == raw.decode(data).entries
+
+    @pytest.mark.parametrize(
+        "data, cause",
+        [
+            (b"", "envelope"),
+            (b"{}", "not gzip"),
+            (GOOD[:20], "envelope"),
+            (GOOD[:-20], "cut short"),
+            (GOOD[:-60] + b"\0\0\0" + GOOD[-57:], "CRC"),
+            (rewritten(GOOD), "envelope"),
+            (gzip.compress(b"{}") + GOOD, "envelope"),
+            (gzip.compress(b"x,") + GOOD, "damaged"),
+            (gzip.compress(b'{"envelope_version":1,') + GOOD, "playlist_id"),
+        ],
+    )
+    def test_what_is_none_says_why(self, data: bytes, cause: str) -> None:
+        with pytest.raises(SnapshotUnreadable, match=cause):
+            raw.Source("raw/first", data)
+
+    def test_another_envelope_version_is_not_copied(self) -> None:
+        later = gzip.compress(
+            json.dumps(
+                {
+                    "envelope_version": 2,
+                    "playlist_id": payloads.playlist()["id"],
+                    "snapshot_id": None,
+                    "scheduled_at": "2026-11-21T06:00:00Z",
+                    "fetched_at": "2026-11-21T06:00:00Z",
+                    "contract": "items",
+                }
+            ).encode()[:-1]
+            + b","
+        )
+        with pytest.raises(SnapshotUnreadable, match="envelope version 2"):
+            raw.Source("raw/first", later + GOOD)
