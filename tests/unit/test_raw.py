@@ -23,6 +23,10 @@ def test_key_is_made_of_playlist_and_utc_time() -> None:
     )
 
 
+def test_times_in_keys_have_one_width_and_no_fraction() -> None:
+    assert raw.compact_time(datetime(1, 2, 3, 4, 5, 6, 7, UTC)) == "00010203T040506Z"
+
+
 def test_what_was_written_is_read_back() -> None:
     playlist = payloads.playlist()
     snapshot = raw.decode(payloads.raw_object([payloads.entry(payloads.song())], [payloads.entry(None)]))
@@ -58,9 +62,13 @@ def test_entries_embedded_in_the_playlist_are_read_in_either_contract(key: str) 
     assert len(snapshot.entries) == len(payloads.every_kind()) + 1
 
 
-def test_the_embedded_page_is_not_counted_beside_fetched_pages() -> None:
-    playlist = payloads.playlist() | {"items": payloads.page([payloads.entry(payloads.song())])}
-    assert len(raw.decode(payloads.raw_object([payloads.entry(None)], playlist_object=playlist)).entries) == 1
+@pytest.mark.parametrize("entry", [payloads.entry(payloads.song()), 7], ids=["good", "bad"])
+def test_the_contract_says_whether_pages_or_the_embedded_page_count(entry: object) -> None:
+    playlist = payloads.playlist() | {"items": payloads.page([entry])}
+    pages = ([None, None], [None])
+    assert len(raw.decode(payloads.raw_object(*pages, playlist_object=playlist)).entries) == 3
+    data = payloads.raw_object(*pages, playlist_object=playlist, contract="embedded")
+    assert len(raw.decode(data).entries) == 1
 
 
 @pytest.mark.parametrize(
@@ -104,6 +112,15 @@ def test_a_lone_surrogate_costs_a_character_not_the_entry() -> None:
 
 
 GOOD = payloads.raw_object([payloads.entry(payloads.song())])
+GOOD_JSON = gzip.decompress(GOOD)
+
+
+def test_a_lone_surrogate_in_utf_8_costs_a_character_too() -> None:
+    data = gzip.compress(GOOD_JSON.replace(b"Low Tide", "Low \ud83d".encode("utf-8", "surrogatepass")))
+    (entry,) = raw.decode(data).entries
+    assert isinstance(entry, raw.Entry)
+    assert entry.content
+    assert entry.content.name == "Low \ufffd"
 
 
 @pytest.mark.parametrize(
@@ -118,6 +135,7 @@ GOOD = payloads.raw_object([payloads.entry(payloads.song())])
         (gzip.compress(b'{"envelope_version": 1, "pages": ['), "no JSON"),
         (gzip.compress(b"\xff\xfe\x00"), "no JSON"),
         (gzip.compress(b"[" * 200_000), "no JSON"),
+        (gzip.compress(GOOD_JSON.replace(b"Low Tide", b"Low \xff")), "no JSON"),
         (gzip.compress(b"[]"), "no object"),
         (gzip.compress(b"{}"), "envelope version None"),
         (rewritten(GOOD, envelope_version=2), "envelope version 2"),
@@ -125,9 +143,13 @@ GOOD = payloads.raw_object([payloads.entry(payloads.song())])
         (rewritten(GOOD, pages=[{"items": None}]), "page 1 holds no list"),
         (rewritten(GOOD, pages=[{"items": []}, 7]), "page 2 holds no list"),
         (rewritten(GOOD, playlist_id="../../elsewhere"), "playlist_id"),
+        (rewritten(GOOD, playlist_id="line\n"), "playlist_id"),
+        (rewritten(GOOD, scheduled_at="0001-01-01T00:00:00+05:00"), "no equivalent in UTC"),
+        (rewritten(GOOD, fetched_at="9999-12-31T23:59:59-05:00"), "no equivalent in UTC"),
         (rewritten(GOOD, scheduled_at="2026-11-20T06:00:00"), "scheduled_at"),
         (rewritten(GOOD, contract="telepathy"), "contract"),
-        (rewritten(GOOD, contract="embedded"), "entries"),
+        (rewritten(GOOD, contract="embedded"), "neither pages nor"),
+        (rewritten(GOOD, contract="embedded", pages=None), "neither pages nor"),
         (rewritten(GOOD, playlist=None), "playlist"),
         (rewritten(GOOD, playlist={"name": 7}), "name"),
     ],
