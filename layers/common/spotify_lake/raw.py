@@ -266,7 +266,9 @@ def _embedded(playlist: Playlist) -> bytes:
 
 def _check_version(version: object) -> None:
     if version != ENVELOPE_VERSION:
-        raise SnapshotUnreadable(f"unknown envelope version {version!r:.80}; this code reads {ENVELOPE_VERSION}")
+        raise SnapshotUnreadable(
+            f"unknown envelope version {version!r:.80}; this code reads {ENVELOPE_VERSION}"
+        )
 
 
 def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None]]:
