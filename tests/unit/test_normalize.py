@@ -273,6 +273,11 @@ def test_a_reject_keeps_position_reason_and_payload() -> None:
     assert row(tables, "playlists")["entry_count"] == 3
 
 
+def test_entries_that_are_neither_row_nor_reject_would_be_counted() -> None:
+    rows = {"playlist_entries": [(1,), (2,)], "rejects": [(3,)]}
+    assert Tables("x", payloads.NOON, entry_count=5, rows=rows).unaccounted == 2
+
+
 def test_an_empty_playlist_is_a_playlist_row() -> None:
     tables = tables_of()
     assert row(tables, "playlists")["entry_count"] == 0
