@@ -457,7 +457,7 @@ def _decodable[Detail: Struct](details: Any, kind: str, form: type[Detail]) -> d
     objects = details.get(kind) if isinstance(details, dict) else None
     found: dict[str, Detail | None] = {}
     for object_id, value in objects.items() if isinstance(objects, dict) else ():
-        with suppress_UNDECODABLE:
+        with suppress(*_UNDECODABLE):
             found[object_id] = msgspec.json.decode(_storable_json(value), type=form)
     return found
 
