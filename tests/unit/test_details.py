@@ -285,6 +285,16 @@ class TestAsking:
         named = {f"artists/{each}" for each in column(snapshot, "artists", "artist_id") if len(each) == 22}
         assert {each for each in world.web.asked() if "/" in each and each.startswith("artists")} == named
 
+    def test_text_that_is_cut_in_the_middle_of_a_character(self):
+        odd = [payloads.entry(payloads.song()) | change for change in ({"\ud83d": 1}, {"added_at": "\ud83d"})]
+        web = Catalog(WebPlaylist(A, 1), old=True)
+        cut = payloads.entry(payloads.song(artists=[payloads.artist("Cut", name="\ud83d")]))
+        web.playlists[A].page = lambda *_: payloads.page([*odd, cut])
+        world = World(web)
+        for changed in (True, False):
+            snapshot = world.run(100, changed=changed)[A]
+            assert payloads.artist("Cut")["id"] in snapshot.details.artists
+
     def test_entries_in_the_playlist_object_count(self):
         world = World(Catalog(Various(A, 2, opens=set(), embeds=2), old=True))
         snapshot = world.run(100)[A]
@@ -456,6 +466,7 @@ class TestKeeping:
             lambda body: body + gzip.compress(b'{"kind":"songs","id":"x","object":null}\n'),
             lambda body: gzip.compress(b'{"kind":"artists","id":'),
             lambda body: gzip.compress(b"\xff\n"),
+            lambda body: gzip.compress(b'{"kind":"artists","id":"\xff","object":null}\n'),
         ],
     )
     def test_damaged_it_starts_anew(self, damage, caplog):

@@ -282,7 +282,14 @@ class _Store:
                 for text in lines:
                     line = decode(text)
                     self.known[line.kind][line.id] = bytes(line.object)
-        except (OSError, EOFError, zlib.error, msgspec.MsgspecError, RecursionError) as error:
+        except (
+            OSError,
+            EOFError,
+            zlib.error,
+            msgspec.MsgspecError,
+            UnicodeDecodeError,
+            RecursionError,
+        ) as error:
             logger.warning(
                 "What is known of artists and albums (%s) is damaged and starts anew: %s", KEY, error
             )
@@ -313,7 +320,8 @@ def _entries(page: Any) -> Iterator[Entry]:
     """Read those entries of a page that will be no rejects."""
     items = page.get("items") if isinstance(page, Mapping) else None
     for item in items if isinstance(items, list) else ():
-        with suppress(msgspec.ValidationError):
+        # Of text with half a surrogate pair msgspec says UnicodeEncodeError.
+        with suppress(msgspec.ValidationError, UnicodeEncodeError):
             yield msgspec.convert(item, Entry)
 
 
