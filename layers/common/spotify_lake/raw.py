@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.spotify.models import Album, Artist, Details, Entry, EntryError, Page, Playlist
+from spotify_lake.spotify.models import Album, Artist, Details, Entry, EntryError, Page, Playlist, utc
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,9 +29,9 @@ type Contract = Literal["items", "tracks", "embedded"]
 type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albums`: JSON by id
 
 _GZIP = 16  # zlib's code for a gzip header
-_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 # json.loads pairs surrogates where it can; whatever is left cannot be stored as UTF-8.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -54,7 +54,7 @@ class Header(Struct, omit_defaults=True):
     """The envelope without what Spotify sent; `Snapshot` describes the fields."""
 
     envelope_version: int
-    playlist_id: Annotated[str, Meta(pattern="^[0-9A-Za-z]{1,64}$")]
+    playlist_id: Annotated[str, Meta(pattern=r"^[0-9A-Za-z]{1,64}\Z")]
     snapshot_id: str | None
     scheduled_at: _Time
     fetched_at: _Time
@@ -66,6 +66,10 @@ class _Header(Header, kw_only=True):
     """The envelope without its entries."""
 
     playlist: Playlist
+
+    def __post_init__(self) -> None:
+        self.scheduled_at = utc(self.scheduled_at)
+        self.fetched_at = utc(self.fetched_at)
 
 
 class _Envelope(_Header, kw_only=True):
@@ -129,7 +133,8 @@ class Snapshot:
 
 def compact_time(moment: datetime) -> str:
     """Format a time as in object keys, for example 20261120T060000Z."""
-    return moment.astimezone(UTC).strftime(_TIME_FORMAT)
+    # Not strftime: its %Y has fewer than four digits for early years, on some systems.
+    return re.sub("[-:]", "", _iso(moment.replace(microsecond=0)))
 
 
 def key(playlist_id: str, scheduled_at: datetime) -> str:
@@ -278,21 +283,20 @@ def decode(data: bytes) -> Snapshot:
     text = _gunzip(data)
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
-        entries: list[Entry | RejectedEntry | None] = [
-            entry for page in envelope.pages for entry in page.items
-        ]
+        pages = envelope.pages
         if envelope.contract == "embedded":
-            entries.extend(_embedded(envelope.playlist).items)
+            pages = [msgspec.json.decode(_embedded(envelope.playlist), type=Page)]
+        entries: list[Entry | RejectedEntry | None] = [entry for page in pages for entry in page.items]
         header: _Header = envelope
         details = _decode_details(envelope.details)
-    except (msgspec.MsgspecError, RecursionError):
+    except _UNDECODABLE:
         header, entries, details = _decode_piecewise(text)
     _check_version(header.envelope_version)
     return Snapshot(
         playlist_id=header.playlist_id,
         snapshot_id=header.snapshot_id,
-        scheduled_at=header.scheduled_at.astimezone(UTC),
-        fetched_at=header.fetched_at.astimezone(UTC),
+        scheduled_at=header.scheduled_at,
+        fetched_at=header.fetched_at,
         contract=header.contract,
         copied_from=header.copied_from,
         playlist=header.playlist,
@@ -387,16 +391,18 @@ def _gunzip(data: bytes) -> bytes:
         raise SnapshotUnreadable(f"the gzip data is cut short or damaged ({error})") from error
 
 
-def _embedded(playlist: Playlist) -> Page:
-    for page in (playlist.items, playlist.tracks):
-        if bytes(page) != b"null":
-            return msgspec.json.decode(page, type=Page)
+def _embedded(playlist: Playlist) -> bytes:
+    for page in map(bytes, (playlist.items, playlist.tracks)):
+        if page != b"null":
+            return page
     raise SnapshotUnreadable("neither pages nor the playlist object hold entries")
 
 
 def _check_version(version: object) -> None:
     if version != ENVELOPE_VERSION:
-        raise SnapshotUnreadable(f"unknown envelope version {version!r}; this code reads {ENVELOPE_VERSION}")
+        raise SnapshotUnreadable(
+            f"unknown envelope version {version!r:.80}; this code reads {ENVELOPE_VERSION}"
+        )
 
 
 def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
@@ -410,11 +416,10 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
     pages, details = envelope.pop("pages", None), envelope.pop("details", None)
     try:
         header = msgspec.json.decode(_storable_json(envelope), type=_Header)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
     if header.contract == "embedded":
-        playlist = envelope["playlist"]
-        pages = [playlist["tracks"] if playlist.get("items") is None else playlist["items"]]
+        pages = [json.loads(_embedded(header.playlist))]
     if not isinstance(pages, list):
         raise SnapshotUnreadable("its pages are no list")
     entries: list[Entry | RejectedEntry | None] = []
@@ -430,7 +435,7 @@ def _decode_entry(item: object) -> Entry | RejectedEntry | None:
     payload = _storable_json(item)
     try:
         return msgspec.json.decode(payload, type=Entry | None)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except _UNDECODABLE as error:
         reason = error.__cause__.reason if isinstance(error.__cause__, EntryError) else "undecodable"
         return RejectedEntry(reason=reason, detail=str(error), payload=payload)
 
@@ -438,7 +443,7 @@ def _decode_entry(item: object) -> Entry | RejectedEntry | None:
 def _decode_details(data: msgspec.Raw) -> Details:
     try:
         return msgspec.json.decode(data, type=Details | None) or Details()
-    except (msgspec.MsgspecError, RecursionError):
+    except _UNDECODABLE:
         return _decode_details_piecewise(json.loads(bytes(data)))
 
 
@@ -453,7 +458,7 @@ def _decodable[Detail: Struct](details: Any, kind: str, form: type[Detail]) -> d
     objects = details.get(kind) if isinstance(details, dict) else None
     found: dict[str, Detail | None] = {}
     for object_id, value in objects.items() if isinstance(objects, dict) else ():
-        with suppress(msgspec.MsgspecError, RecursionError):
+        with suppress(*_UNDECODABLE):
             found[object_id] = msgspec.json.decode(_storable_json(value), type=form)
     return found
 
