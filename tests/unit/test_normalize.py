@@ -261,6 +261,14 @@ def test_placeholders_of_spotify_are_null() -> None:
         "playlist_entries",
     )
     assert found["added_at"] is found["added_by_id"] is None
+    tables = tables_of(playlist_object=payloads.playlist(description=""))
+    assert row(tables, "playlists")["description"] is None
+
+
+@pytest.mark.parametrize("contract", ["tracks", "embedded"])
+def test_the_playlists_row_says_how_the_entries_were_read(contract: raw.Contract) -> None:
+    playlist = payloads.playlist(tracks=payloads.page([]))
+    assert row(tables_of(playlist_object=playlist, contract=contract), "playlists")["contract"] == contract
 
 
 def test_a_reject_keeps_position_reason_and_payload() -> None:

@@ -127,7 +127,7 @@ def _entry_values(entry: Entry) -> Row:
     kind, content = entry.kind, entry.content or Content()
     return (
         kind,
-        (content.id or None) if kind in {"song", "unavailable"} else None,
+        content.id if kind in {"song", "unavailable"} else None,
         content.uri,
         content.name or None,
         None if entry.added_at == _NOT_A_TIME else entry.added_at,
