@@ -202,12 +202,15 @@ def test_of_several_states_of_an_object_the_first_in_the_list_counts() -> None:
 
 
 def test_artists_of_song_and_album_are_credited_once_each() -> None:
+    nobody = [{"id": None, "name": ""}, None]
+    compilers = [payloads.artist("Mira Sol"), payloads.artist("Various Artists")]
     duet = payloads.song(
-        artists=[payloads.artist("Ben Oar"), payloads.artist("Mira Sol"), {"id": None, "name": ""}, None],
-        album=payloads.album(artists=[payloads.artist("Mira Sol"), payloads.artist("Various Artists")]),
+        artists=[payloads.artist("Ben Oar"), payloads.artist("Mira Sol"), *nobody],
+        album=payloads.album(artists=[*compilers, *nobody]),
     )
     tables = tables_of(payloads.entry(duet))
     assert row(tables, "songs")["artist_names"] == ["Ben Oar", "Mira Sol"]
+    assert row(tables, "albums")["artist_ids"] == [artist["id"] for artist in compilers]
     assert [found["name"] for found in rows(tables, "artists")] == ["Ben Oar", "Mira Sol", "Various Artists"]
 
 
@@ -263,6 +266,9 @@ def test_placeholders_of_spotify_are_null() -> None:
     assert found["added_at"] is found["added_by_id"] is None
     tables = tables_of(playlist_object=payloads.playlist(description=""))
     assert row(tables, "playlists")["description"] is None
+    song = payloads.song(external_ids={"isrc": ""}, album=payloads.album(id=""))
+    found = row(tables_of(payloads.entry(song)), "songs")
+    assert found["isrc"] is found["album_id"] is None
 
 
 @pytest.mark.parametrize("contract", ["tracks", "embedded"])

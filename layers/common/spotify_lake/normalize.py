@@ -145,7 +145,7 @@ def _song_values(song: Content) -> Row:
         [artist.name for artist in artists],
         song.duration_ms,
         song.explicit,
-        song.external_ids and song.external_ids.isrc,
+        (song.external_ids and song.external_ids.isrc) or None,
         song.popularity,
         song.disc_number,
         song.track_number,
