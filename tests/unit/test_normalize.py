@@ -116,10 +116,13 @@ def test_a_song_becomes_a_row_in_each_table() -> None:
 
 
 def test_what_only_old_apps_get_is_kept() -> None:
+    artist = payloads.artist() | {"genres": [], "followers": {"total": 2_100_345}, "popularity": 71}
     tables = tables_of(
-        payloads.entry(payloads.old_song(), key="track"),
+        payloads.entry(payloads.old_song(artists=[artist]), key="track"),
         playlist_object=payloads.playlist(followers={"href": None, "total": 5_000_000_000}),
     )
+    found = row(tables, "artists")
+    assert (found["genres"], found["followers"], found["popularity"]) == ([], 2_100_345, 71)
     assert row(tables, "songs")["popularity"] == 63
     assert row(tables, "albums")["label"] == "Quay Records"
     assert row(tables, "albums")["popularity"] == 52
@@ -141,6 +144,9 @@ def test_both_contracts_give_the_same_rows() -> None:
         (payloads.entry(payloads.episode()), "episode", True),
         (payloads.entry(payloads.local_file()), "local", True),
         (payloads.entry(payloads.local_file(is_local=None), is_local=True), "local", True),
+        (payloads.entry(payloads.song(type=None)), "song", True),
+        (payloads.entry(payloads.song(duration_ms=0)), "song", True),
+        (payloads.entry(payloads.song(name="")), "song", False),
         (payloads.entry(payloads.ghost()), "unavailable", False),
         (payloads.entry(None), "unavailable", False),
         ({}, "unavailable", False),
@@ -249,13 +255,24 @@ def test_old_payloads_lack_release_dates_and_album_artists() -> None:
     assert_fits_schema(tables)
 
 
-@pytest.mark.parametrize("images", [None, [], [{}], [{"url": None}]])
+@pytest.mark.parametrize("images", [None, [], [None], [{}], [{"url": None}]])
 def test_a_missing_cover_is_null(images: object) -> None:
     tables = tables_of(
         payloads.entry(payloads.song(album=payloads.album(images=images))),
         playlist_object=payloads.playlist(images=images),
     )
     assert row(tables, "albums")["image_url"] is row(tables, "playlists")["image_url"] is None
+
+
+def test_the_cover_is_the_first_image_that_has_an_address() -> None:
+    images = [
+        None,
+        {"url": None},
+        {"url": "https://i.scdn.co/image/large"},
+        {"url": "https://i.scdn.co/image/s"},
+    ]
+    tables = tables_of(playlist_object=payloads.playlist(images=images))
+    assert row(tables, "playlists")["image_url"] == "https://i.scdn.co/image/large"
 
 
 def test_placeholders_of_spotify_are_null() -> None:
