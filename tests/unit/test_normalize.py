@@ -137,6 +137,11 @@ def test_both_contracts_give_the_same_rows() -> None:
     assert as_item == as_track == as_both == item_is_null
 
 
+def test_the_new_name_of_the_content_wins() -> None:
+    both = payloads.entry(payloads.song("New")) | {"track": payloads.song("Old")}
+    assert row(tables_of(both), "songs")["name"] == "New"
+
+
 @pytest.mark.parametrize(
     "entry, kind, named",
     [
