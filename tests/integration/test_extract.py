@@ -3,8 +3,10 @@
 import io
 import json
 import logging
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import moto
@@ -12,13 +14,14 @@ import pytest
 
 from functions.extract import app
 from local import spotify_stub
+from local.spotify_stub import playlists
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
+from local.spotify_stub.service import access_token
 from spotify_lake import raw
 from spotify_lake.errors import (
     CredentialsMissing,
     PlaylistForbidden,
-    QuotaExceeded,
     SignInExpired,
     SpotifyUnavailable,
 )
@@ -53,8 +56,9 @@ def stub(contract):
 def aws(stub, monkeypatch):
     """What is deployed around the function: bucket, secret and settings."""
     with moto.mock_aws():
-        s3, secrets = boto3.client("s3"), boto3.client("secretsmanager")
+        s3, secrets, scheduler = (boto3.client(name) for name in ("s3", "secretsmanager", "scheduler"))
         s3.create_bucket(Bucket="raw")
+        scheduler.create_schedule_group(Name="continuations")
         arn = secrets.create_secret(Name="spotify")["ARN"]
         for name, value in {
             "RAW_BUCKET": "raw",
@@ -62,11 +66,30 @@ def aws(stub, monkeypatch):
             "SPOTIFY_SECRET_ID": arn,
             "SPOTIFY_API_URL": stub.url,
             "SPOTIFY_ACCOUNTS_URL": stub.url,
+            "SCHEDULE_GROUP": "continuations",
+            "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedule",
+            "SCHEDULE_DEAD_LETTERS_ARN": "arn:aws:sqs:us-east-1:123456789012:dead-letters",
         }.items():
             monkeypatch.setenv(name, value)
         app.client.cache_clear()
-        yield SimpleNamespace(s3=s3, secrets=secrets, arn=arn)
+        yield SimpleNamespace(s3=s3, secrets=secrets, scheduler=scheduler, arn=arn)
         app.client.cache_clear()
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    """Small playlists that the owner has besides the usual ones, and that never change."""
+    usual = playlists.playlists()
+    songs = playlists.entries(LISTS["Morning Ten"], AT.date())
+    ids = [f"shelf{number:017}" for number in range(40 - len(LISTS))]
+    more = {
+        id_: playlists.Playlist(
+            id_, f"Shelf {place}", "", playlists.OWNER, lambda _, size=place % 10: list(songs[:size])
+        )
+        for place, id_ in enumerate(ids)
+    }
+    monkeypatch.setattr(playlists, "playlists", lambda: usual | more)
+    return ids
 
 
 @pytest.fixture
@@ -85,8 +108,15 @@ def invoke(event=EVENT, left_s=300):
     return app.handler(event, context)
 
 
+def schedules(aws) -> list[dict[str, Any]]:
+    """What was planned, in full."""
+    found = aws.scheduler.list_schedules(GroupName="continuations")["Schedules"]
+    return [aws.scheduler.get_schedule(GroupName="continuations", Name=one["Name"]) for one in found]
+
+
 def objects(s3) -> dict[str, bytes]:
-    listed = s3.list_objects_v2(Bucket="raw").get("Contents", [])
+    """The snapshots."""
+    listed = s3.list_objects_v2(Bucket="raw", Prefix="raw/").get("Contents", [])
     return {entry["Key"]: s3.get_object(Bucket="raw", Key=entry["Key"])["Body"].read() for entry in listed}
 
 
@@ -126,8 +156,44 @@ class TestFunction:
         assert objects(aws.s3) == before
         assert [request["path"].rstrip("/") for request in stub.requests()] == [
             "/api/token",
-            "/v1/me",
             "/v1/me/playlists",
+        ]
+
+    @pytest.mark.parametrize("contract", ["new"], indirect=True)
+    def test_forty_unchanged_playlists_cost_two_requests(self, aws, stub, shelf):
+        everything = {*LISTS.values(), *shelf}
+        assert len(everything) == 40
+        assert set(invoke()["written"]) == everything
+        before = objects(aws.s3)
+        stub.clear_requests()
+        started = time.monotonic()
+        assert set(invoke({"scheduled_at": "2026-11-20T18:00:00Z"})["written"]) == everything
+        print(f"40 unchanged playlists in {time.monotonic() - started:.2f} s")
+        assert [request["path"].rstrip("/") for request in stub.requests()] == [
+            "/api/token",
+            "/v1/me/playlists",
+        ]
+        written = {key: body for key, body in objects(aws.s3).items() if key not in before}
+        assert len(written) == 40
+        for key, body in written.items():
+            copy, first = raw.decode(body), raw.decode(before[key.replace("T18", "T06")])
+            assert copy.entries == first.entries
+            assert copy.scheduled_at.hour == 18
+
+    def test_what_a_changed_playlist_costs(self, aws, stub):
+        """Six pages, the listing and the playlist object."""
+        invoke({**EVENT, "playlist_ids": [LONG]})
+        stub.clock.set(AT + timedelta(days=7))
+        stub.clear_requests()
+        event = {"scheduled_at": "2026-11-27T06:00:00Z", "playlist_ids": [LONG]}
+        assert invoke(event)["written"] == [LONG]
+        key = raw.key(LONG, AT + timedelta(days=7))
+        assert 250 < len(raw.decode(objects(aws.s3)[key]).entries) <= 300
+        assert [request["path"].rstrip("/").rpartition("/")[2] for request in stub.requests()] == [
+            "token",
+            "playlists",
+            *["items"] * 6,
+            LONG,
         ]
 
     def test_two_runs_at_once_write_each_snapshot_once(self, aws, stub):
@@ -160,6 +226,18 @@ class TestFunction:
             invoke()
         assert objects(aws.s3) == {}
 
+    def test_rotated_refresh_token_is_stored(self, aws, stub):
+        token = {
+            "access_token": access_token(for_user=True, expires_at=time.time() + 60),
+            "token_type": "Bearer",
+            "expires_in": 60,
+            "refresh_token": "the-new-one",
+        }
+        stub.faults.replace([Fault(match="POST /api/token", status=200, body=token)])
+        assert invoke()["failed"] == []
+        stored = json.loads(aws.secrets.get_secret_value(SecretId=aws.arn)["SecretString"])
+        assert stored == SECRET | {"refresh_token": "the-new-one"}
+
     def test_quota_in_the_middle(self, aws, stub):
         quota = Fault(
             match=ITEMS,
@@ -168,12 +246,20 @@ class TestFunction:
             body=spotify_error(429, "API rate limit exceeded", "QUOTA_EXCEEDED"),
         )
         stub.faults.replace([quota])
-        with pytest.raises(QuotaExceeded, match=r"24\.0 h"):
-            invoke()
-        done = set(objects(aws.s3))
         result = invoke()
-        assert {raw.key(playlist_id, AT) for playlist_id in result["already_there"]} == done
-        assert len(objects(aws.s3)) == len(LISTS)
+        done = set(objects(aws.s3))
+        assert {raw.key(playlist_id, AT) for playlist_id in result["written"]} == done
+        [schedule] = schedules(aws)
+        assert schedule["Name"] == result["continued_by"]
+        event = json.loads(schedule["Target"]["Input"])
+        assert {raw.key(playlist_id, AT) for playlist_id in event["playlist_ids"]}.isdisjoint(done)
+        at = datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+        assert timedelta(hours=23, minutes=59) < at - datetime.now(UTC) < timedelta(hours=24, minutes=1)
+
+        result = invoke(event)
+        assert result["written"] == event["playlist_ids"]
+        assert set(objects(aws.s3)) == {raw.key(playlist_id, AT) for playlist_id in LISTS.values()}
+        assert len(schedules(aws)) == 1
 
     def test_no_secret_in_any_log_at_any_level(self, aws, stub):
         stream = io.StringIO()
@@ -214,6 +300,7 @@ class TestClient:
             {"status": 429, "headers": {"Retry-After": "2"}},
             {"status": 429},
             {"status": 401},
+            {"slow_body_s": 0.5},
         ],
         ids=str,
     )
@@ -224,14 +311,18 @@ class TestClient:
         assert reading.entries == len(reading.sink.entries) > 250
 
     @pytest.mark.parametrize(
-        "fault", [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}], ids=str
+        "fault",
+        [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}, {"slow_body_s": 4}],
+        ids=str,
     )
     @pytest.mark.parametrize("contract", ["new"], indirect=True)
     def test_lasting_fault(self, stub, fault):
         stub.faults.replace([Fault(match=ITEMS, times=None, **fault)])
         clock = FakeClock(10.3)  # so that a slow answer takes 0.3 s to be given up
+        started = time.monotonic()
         with pytest.raises(SpotifyUnavailable):
             client(stub, clock).fetch(LONG, Pages)
+        assert time.monotonic() - started < 2
         assert clock.slept == []
 
     def test_list_that_changes_while_it_is_paged(self, stub):
@@ -240,7 +331,7 @@ class TestClient:
         stub.faults.replace([Fault(match=match, advance_clock_s=7 * 86_400)])
         reading = client(stub).fetch(weekly, Pages)
         assert stub.clock.now() > AT
-        assert client(stub).playlist(weekly).snapshot_id == reading.sink.head.snapshot_id
+        assert client(stub).playlist(weekly).snapshot_id == reading.head.snapshot_id
         heads = [
             one
             for one in stub.requests()
