@@ -30,10 +30,10 @@ from local.emulator import (
     answers,
     clean_environment,
     http_json,
-    wait_until_up,
+    start_server,
 )
 from local.errors import LaptopError
-from local.process import HOST, BackgroundProcess, exclusive, find_port
+from local.process import HOST, BackgroundProcess, exclusive
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 EMULATOR_PORT = 4566
 STUB_PORT = 8700
 STUB_START_TIMEOUT_S = 20.0
-STUB_START_ATTEMPTS = 3
 INVOKE_TIMEOUT_S = 900.0  # the longest a Lambda function may run
 QUIET_S = 3.0
 STALL_S = 90.0
@@ -487,26 +486,16 @@ class LaptopStack:
             return
         with self._step("Starting the Spotify stub"):
             self.stub.stop()
-            self._state.stub_port = self._start_stub(self._state.stub_port or self._stub_port)
+            port = self._state.stub_port or self._stub_port
+            self._state.stub_port = start_server(
+                self.stub, self._start_stub, port, "/_stub/health", STUB_START_TIMEOUT_S
+            )
             self._state.stub_version = version
             self._save_state()
 
-    def _start_stub(self, port: int) -> int:
-        for _ in range(STUB_START_ATTEMPTS):
-            port = find_port(port)
-            arguments = ["-m", "local.spotify_stub", "--port", str(port), "--contract", self._contract]
-            self.stub.start([sys.executable, *arguments], clean_environment(os.environ), self.root)
-            if wait_until_up(self.stub, f"http://{HOST}:{port}/_stub/health", STUB_START_TIMEOUT_S):
-                return port
-            if self.stub.pid() is not None:
-                self.stub.stop()
-                break
-            port += 1  # somebody else was quicker to take the port
-        raise LaptopError(
-            f"The Spotify stub did not start on port {port}.",
-            log=self.stub.log_path,
-            excerpt=self.stub.log_tail(),
-        )
+    def _start_stub(self, port: int) -> None:
+        arguments = ["-m", "local.spotify_stub", "--port", str(port), "--contract", self._contract]
+        self.stub.start([sys.executable, *arguments], clean_environment(os.environ), self.root)
 
     def _ask_stub(self, what: str, **request: Any) -> Any:
         try:

@@ -310,7 +310,7 @@ class TestRoles:
 class TestBuckets:
     @pytest.mark.parametrize("bucket", BUCKETS)
     def test_stays_when_the_stack_goes(self, bucket):
-        assert RESOURCES[bucket]["DeletionPolicy"] == "Retain"
+        assert RESOURCES[bucket]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert RESOURCES[bucket]["UpdateReplacePolicy"] == "Retain"
 
     @pytest.mark.parametrize("bucket", BUCKETS)
