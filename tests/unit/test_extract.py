@@ -336,7 +336,7 @@ class TestUnchangedPlaylists:
             chosen,
             spotify,
             s3,
-            Continuations(FakeScheduler(), chosen, "the-function"),
+            Continuations(options.pop("scheduler", FakeScheduler()), chosen, "the-function"),
             lambda: now or NOW + timedelta(days=1),
         )
 
@@ -363,6 +363,18 @@ class TestUnchangedPlaylists:
         spotify = FakeSpotify({A: 3, B: 4})
         assert self.again(spotify, s3, playlists=(B,)).written == [B]
         assert spotify.fetched == []
+
+    def test_take_time_too(self, s3, monkeypatch):
+        """Thousands of copies may outlast the function; the rest is left to a continuation."""
+        spotify, scheduler, time_left = FakeSpotify({A: 3, B: 4}), FakeScheduler(), iter([60])
+
+        def check_time():
+            if not next(time_left, None):
+                raise OutOfTime(9)
+
+        monkeypatch.setattr(spotify, "check_time", check_time)
+        assert self.again(spotify, s3, scheduler=scheduler).written == [A]
+        assert scheduler.events[0]["playlist_ids"] == [B]
 
     def test_a_changed_one_is_read(self, s3, counted):
         spotify = FakeSpotify({A: 3, B: 5})
