@@ -1,9 +1,9 @@
 import pytest
 
 from spotify_lake.errors import (
+    ContinuationLimitReached,
     CredentialsMissing,
     EventError,
-    ExtractIncomplete,
     LakeError,
     OutOfTime,
     PlaylistForbidden,
@@ -28,6 +28,10 @@ TERMINAL = [
     (PlaylistNotFound("6rqhFgbbKwnb9MLmUQDhG6"), ["6rqhFgbbKwnb9MLmUQDhG6", "404", "PlaylistIds"]),
     (PlaylistForbidden("6rqhFgbb", "not yours"), ["6rqhFgbb", "403", "not yours"]),
     (SpotifyRefused(403, "Premium lapsed"), ["403", "Premium lapsed"]),
+    (
+        ContinuationLimitReached("2026-11-20T06:00:00Z", 24, ["first", "second"], "The quota is used up."),
+        ["2026-11-20T06:00:00Z", "24 times", "first, second", "quota", "failure queue"],
+    ),
     (SnapshotUnreadable("not gzip"), ["not gzip"]),
     (RawObjectUnreadable("b", "raw/k", "not gzip"), ["s3://b/raw/k", "not gzip", "redrive"]),
     (RawObjectMissing("b", "raw/k"), ["s3://b/raw/k", "gone"]),
@@ -37,7 +41,6 @@ RETRYABLE = [
     (QuotaExceeded(5400), ["quota", "1.5 h"]),
     (SpotifyUnavailable("503"), ["503", "next attempt"]),
     (OutOfTime(9.6), ["10 s"]),
-    (ExtractIncomplete(["first", "second"]), ["2 of", "first | second"]),
 ]
 
 
