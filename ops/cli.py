@@ -1,4 +1,4 @@
-"""The commands for a deployed lake: ``python -m ops login``."""
+"""The commands for a deployed lake: ``python -m ops login``, ``status``, ``redrive``, ``replay``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import argparse
 import os
 import webbrowser
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
 from ops import lake as lakes
-from ops import login
+from ops import login, redrive, replay, status
+from ops.dead_letters import QUEUES
 from ops.terminal import Terminal
+from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import LakeError
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -76,7 +79,34 @@ def _parser() -> argparse.ArgumentParser:
         default=login.DEFAULT_PORT,
         help="of this machine, for the redirect (default: %(default)s)",
     )
+    about = "Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms."
+    command = commands.add_parser("status", parents=[where], help=about, description=about)
+    command.set_defaults(command=_status)
+
+    about = "Show what is in the dead-letter queues, and move it back to where it failed."
+    command = commands.add_parser("redrive", parents=[where], help=about, description=about)
+    command.set_defaults(command=_redrive)
+    command.add_argument(
+        "--queue", choices=[queue.name for queue in QUEUES], help="only this one (default: all)"
+    )
+    command.add_argument("--yes", action="store_true", help="move without asking")
+
+    about = "Rebuild the tables of some days from the raw snapshots."
+    command = commands.add_parser("replay", parents=[where], help=about, description=about)
+    command.set_defaults(command=_replay)
+    command.add_argument(
+        "--from", dest="first", type=_date, required=True, help="first day, such as 2026-11-01"
+    )
+    command.add_argument("--to", dest="last", type=_date, help="last day (default: today)")
+    command.add_argument("--playlist", help="ids, URIs or links, separated by commas (default: all)")
     return parser
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2026-11-01") from None
 
 
 def _port(text: str) -> int:
@@ -94,3 +124,24 @@ def _login(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) 
     )
     here = not arguments.no_browser and login.has_browser(os.environ)
     login.run(lake, terminal, options, os.environ, webbrowser.open if here else None)
+
+
+def _status(lake: lakes.Lake, terminal: Terminal, _arguments: argparse.Namespace) -> None:
+    terminal.show(status.render(status.gather(lake, datetime.now(UTC))))
+
+
+def _redrive(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:
+    chosen = [arguments.queue] if arguments.queue else [queue.name for queue in QUEUES]
+    redrive.run(lake, terminal, redrive.Options(queues=chosen, sure=arguments.yes))
+
+
+def _replay(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:
+    last = arguments.last or datetime.now(UTC).date()
+    if last < arguments.first:
+        raise lakes.OpsError(f"The last day, {last}, is before the first, {arguments.first}.")
+    playlists = parse_playlist_ids(arguments.playlist) if arguments.playlist else OWNED
+    replay.run(
+        lake,
+        terminal,
+        replay.Options(arguments.first, last, playlists=None if playlists == OWNED else playlists),
+    )
