@@ -138,7 +138,7 @@ def _read_failed_run(message: MessageTypeDef) -> Reading:
         return Reading(f"no failed run: {_shortened(message['Body'])}", is_clear=False)
     answer = record.get("responsePayload") or {}
     if isinstance(answer, dict) and "errorMessage" in answer:
-        why = f"{answer.get('errorType', 'Error')}: {answer['errorMessage']}"
+        why = str(answer["errorMessage"])
     else:
         why = str(record.get("requestContext", {}).get("condition", ""))
     return Reading(_run_name(event), why, event)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
-from rich.table import Table
-from rich.text import Text
+from botocore.exceptions import ClientError
 
 from ops import dead_letters
+from ops import lake as lakes
 from ops.dead_letters import QUEUES, Letter, Queue
-from ops.lake import Lake
+from ops.lake import Lake, OpsError
 from ops.terminal import Terminal
 
 SHOWN: Final = 20  # things that failed, of each queue
+LOG_PAGES: Final = 20  # of the transform's errors, to find out why
 YES: Final = {"y", "yes"}
 
 
@@ -78,9 +81,14 @@ def run(lake: Lake, terminal: Terminal, options: Options) -> None:
     try:
         for queue in QUEUES:
             if queue.name in options.queues:
-                in_hand[queue] = dead_letters.receive(sqs, lake.output(queue.output), queue)
-                _show(queue, in_hand[queue], terminal)
-                _mention_hidden(lake, queue, len(in_hand[queue]), terminal)
+                letters = in_hand[queue] = dead_letters.receive(sqs, lake.output(queue.output), queue)
+                found = causes(letters)
+                if queue.target == "queue" and found:
+                    keys = {cause.subject for cause in found}
+                    reasons = _reasons(lake, keys, found[0].since, terminal)
+                    found = [replace(cause, why=reasons.get(cause.subject, "")) for cause in found]
+                _show(queue, found, terminal)
+                _mention_others(lake, queue, letters, terminal)
         movable = sum(letter.is_clear for letters in in_hand.values() for letter in letters)
         if movable and (options.sure or _is_wanted(movable, terminal)):
             for queue, letters in in_hand.items():
@@ -107,32 +115,55 @@ def causes(letters: Sequence[Letter]) -> list[Cause]:
     return sorted(found, key=lambda cause: (cause.since, cause.subject))
 
 
-def _show(queue: Queue, letters: Sequence[Letter], terminal: Terminal) -> None:
-    if not letters:
+def _show(queue: Queue, found: Sequence[Cause], terminal: Terminal) -> None:
+    if not found:
         terminal.done(f"{queue.name} is empty")
         return
-    table = Table(title=f"{queue.name}: {_messages(len(letters))}", title_justify="left")
-    table.add_column("What failed", overflow="fold")
-    table.add_column("Times", justify="right")
-    table.add_column("Since (UTC)", no_wrap=True)
-    found = causes(letters)
-    has_reason = any(cause.why for cause in found)
-    if has_reason:
-        table.add_column("Why", overflow="fold")
+    terminal.warn(f"{queue.name}: {_messages(sum(cause.times for cause in found))}")
     for cause in found[:SHOWN]:
-        why = [Text(cause.why)] if has_reason else []
-        table.add_row(Text(cause.subject), str(cause.times), f"{cause.since:%Y-%m-%d %H:%M}", *why)
-    terminal.show(table)
+        times = f", {cause.times} times" if cause.times > 1 else ""
+        terminal.detail(f"{cause.subject}  (since {cause.since:%Y-%m-%d %H:%M} UTC{times})")
+        if cause.why:
+            terminal.detail(cause.why, depth=2)
     if len(found) > SHOWN:
-        terminal.say(f"  … and {len(found) - SHOWN} more")
+        terminal.detail(f"… and {len(found) - SHOWN} more")
+
+
+def _reasons(lake: Lake, keys: Collection[str], since: datetime, terminal: Terminal) -> dict[str, str]:
+    """Look in the transform's log for the newest error about each object."""
+    logs, group = lake.client("logs"), f"/aws/lambda/{lake.output('TransformFunctionName')}"
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern='{ $.level = "ERROR" }'
+    )
+    reasons: dict[str, str] = {}
+    try:
+        for page in islice(pages, LOG_PAGES):
+            for event in page["events"]:
+                text = _error(event["message"])
+                reasons.update(dict.fromkeys((key for key in keys if key in text), text))
+    except ClientError as error:
+        terminal.warn(f"The transform's log does not tell why: {lakes.sentence(error)}")
+    return reasons
+
+
+def _error(line: str) -> str:
+    """Return the sentence of a log line; nothing if it is no error."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return ""
+    return (
+        str(fields.get("message", "")) if isinstance(fields, dict) and fields.get("level") == "ERROR" else ""
+    )
+
+
+def _mention_others(lake: Lake, queue: Queue, letters: Sequence[Letter], terminal: Terminal) -> None:
+    """Say what cannot be moved."""
     if not all(letter.is_clear for letter in letters):
         terminal.warn(
-            "What is no event of this lake stays where it is: delete it by hand once you know what it is."
+            "What is no event of this lake stays there: delete it by hand once you know what it is."
         )
-
-
-def _mention_hidden(lake: Lake, queue: Queue, received: int, terminal: Terminal) -> None:
-    hidden = dead_letters.depth(lake.client("sqs"), lake.output(queue.output)).total - received
+    hidden = dead_letters.depth(lake.client("sqs"), lake.output(queue.output)).total - len(letters)
     if hidden > 0:
         terminal.warn(
             f"{_messages(hidden)} more in {queue.name} cannot be seen just now: somebody else looks at them, for up to"
@@ -144,7 +175,11 @@ def _is_wanted(number: int, terminal: Terminal) -> bool:
     terminal.say(
         "\nMove them back once the cause is mended: what failed is then tried again, which harms nothing."
     )
-    if terminal.ask(f"Move {_messages(number)} back? (yes/no)", default="no").lower() in YES:
+    try:
+        answer = terminal.ask(f"Move {_messages(number)} back? (yes/no)", default="no")
+    except OpsError as error:
+        raise OpsError(f"{error} YES=1 moves them without asking. Nothing was moved.") from error
+    if answer.lower() in YES:
         return True
     terminal.say("Nothing was moved.")
     return False

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
 import rich.progress
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.text import Text
 
@@ -92,6 +93,13 @@ class Terminal:
     def warn(self, text: str) -> None:
         """Show something that a person should know about."""
         self._console.print(Text.assemble(("! ", "yellow"), text))
+
+    def detail(self, text: str, depth: int = 1) -> None:
+        """Show something that belongs to the line before."""
+        indent = 4 * depth
+        fits = " " in text and self._console.is_terminal  # else unbroken, so that it can be copied
+        line = Padding(Text(text), (0, 0, 0, indent)) if fits else Text(" " * indent + text)
+        self._console.print(line, soft_wrap=not fits)
 
     def show(self, table: RenderableType) -> None:
         """Show a table."""
