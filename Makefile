@@ -77,7 +77,7 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
-.PHONY: login status redrive replay
+.PHONY: login status redrive replay import
 
 # $(call option,--name,VARIABLE): passed on only if it is set
 option = $(if $($(2)),$(1) '$($(2))')
@@ -96,6 +96,14 @@ redrive: $(DEV) ## Show the dead letters and move them back; YES=1 does not ask,
 replay: $(DEV) ## Rebuild the tables of some days from raw: make replay FROM=2026-11-01 [TO= PLAYLIST=]
 	@[ -n "$(FROM)" ] || { echo 'Say from which day: make replay FROM=2026-11-01 TO=2026-11-30'; exit 2; }
 	@$(RUN)/python -m ops replay $(WHICH_LAKE) --from '$(FROM)' $(call option,--to,TO) $(call option,--playlist,PLAYLIST)
+
+import: $(DEV) ## Put your old dumps into the lake: make import FILES="dumps/ more.json" [AT= PLAYLIST= DRY_RUN=1]
+	@[ -n "$$LAKE_FILES" ] || { echo 'Say what to import: make import FILES="dumps/ liked-*.json.gz s3://bucket/prefix"'; exit 2; }
+	@$(RUN)/python -m ops import $(WHICH_LAKE) $(call option,--playlist,PLAYLIST) $(call option,--at,AT) \
+	    $(if $(DRY_RUN),--dry-run) -- "$$LAKE_FILES"
+
+# The names reach the shell through the environment, so that their blanks and quotes survive.
+export LAKE_FILES = $(value FILES)
 
 ##@ Checks
 

@@ -55,7 +55,7 @@ LAPTOP_PARAMETERS = {
 }
 DEAD_LETTER_OUTPUTS = ("TransformDeadLettersUrl", "ExtractFailuresUrl", "ScheduleDeadLettersUrl")
 
-_PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{22})"
+_PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{1,64})"
 _TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
 _RAW_KEY = re.compile(rf"raw/playlist_id={_PLAYLIST}/{_TIME}\.json\.gz")
 _CURATED_KEY = re.compile(rf"curated/[^/]+/snapshot_date=[^/]+/{_PLAYLIST}-{_TIME}\.parquet")

@@ -16,11 +16,11 @@ from rich.text import Text
 from ops import objects
 from ops.dead_letters import QUEUES, depth
 from ops.lake import Lake
-from ops.login import next_run, sign_in_ends
+from ops.login import next_run
 from ops.objects import Snapshot
 from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import CredentialsMissing
-from spotify_lake.spotify.auth import read_credentials
+from spotify_lake.spotify.auth import read_credentials, sign_in_ends
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

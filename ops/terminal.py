@@ -94,6 +94,10 @@ class Terminal:
         """Show something that a person should know about."""
         self._console.print(Text.assemble(("! ", "yellow"), text))
 
+    def fail(self, text: str) -> None:
+        """Show something that did not succeed."""
+        self._console.print(Text.assemble(("✗ ", "bold red"), text))
+
     def detail(self, text: str, depth: int = 1) -> None:
         """Show something that belongs to the line before."""
         indent = 4 * depth

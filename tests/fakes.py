@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -241,7 +241,7 @@ def spotify_client(web: FakeWeb, clock: FakeClock, credentials: Credentials = CR
 class Pages:
     """Keeps the pages of a reading."""
 
-    head: Head
+    snapshot_id: str
     contract: str
     entries: list[Any] = field(default_factory=list)
 
@@ -256,30 +256,61 @@ class FakeSpotify:
         self.playlists = playlists
         self.followed = followed
         self.acts_for_user = True
-        self.requests = 0
+        self.requests = self.rate_limits = self.quotas_exceeded = 0
         self.fetched: list[str] = []
+        self.listed_versions: dict[str, str | None] = {}
+        self.listing_error: Exception | None = None
+
+    def check_time(self) -> None:
+        """There is always time."""
 
     def me(self) -> str:
         self.requests += 1
         return "me"
 
-    def my_playlists(self) -> list[ListedPlaylist]:
+    def my_playlists(self, wanted: Collection[str] | None = None) -> list[ListedPlaylist]:
         self.requests += 1
+        if self.listing_error:
+            raise self.listing_error
         return [
             ListedPlaylist(name, name, f"{name}-v1", "somebody" if name in self.followed else "me", 0)
             for name in self.playlists
         ]
 
-    def fetch(self, playlist_id: str, begin: Callable[..., Any]) -> Reading[Any]:
+    def fetch(
+        self, playlist_id: str, begin: Callable[..., Any], listed_version: str | None = None
+    ) -> Reading[Any]:
         self.requests += 1
         self.fetched.append(playlist_id)
+        self.listed_versions[playlist_id] = listed_version
         size = self.playlists[playlist_id]
         if isinstance(size, Exception):
             raise size
         web = WebPlaylist(playlist_id, size)
-        sink = begin(Head(playlist_id, web.snapshot_id, web.head()), "items")
+        sink = begin(web.snapshot_id, "items")
         sink.add_page(web.page(0, size))
-        return Reading(sink, size, "items")
+        return Reading(sink, Head(playlist_id, web.snapshot_id, web.head()), size, "items")
+
+
+class FakeScheduler:
+    """EventBridge Scheduler: keeps the schedules, by name."""
+
+    class exceptions:
+        class ConflictException(Exception):
+            pass
+
+    def __init__(self) -> None:
+        self.schedules: dict[str, dict[str, Any]] = {}
+
+    def create_schedule(self, *, Name: str, **schedule: Any) -> None:
+        if Name in self.schedules:
+            raise self.exceptions.ConflictException
+        self.schedules[Name] = schedule
+
+    @property
+    def events(self) -> list[Any]:
+        """What the schedules will start the function with."""
+        return [json.loads(schedule["Target"]["Input"]) for schedule in self.schedules.values()]
 
 
 class FakeS3:
@@ -312,11 +343,17 @@ class FakeSecrets:
     def __init__(self, value: str | None = None, error: str | None = None) -> None:
         self.value = value
         self.error = error
+        self.put_error: str | None = None
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:
         if self.error:
             raise _client_error("GetSecretValue", self.error, 400)
         return {} if self.value is None else {"SecretString": self.value}
+
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:
+        if self.put_error:
+            raise _client_error("PutSecretValue", self.put_error, 400)
+        self.value = SecretString
 
 
 def _client_error(operation: str, code: str, status: int) -> ClientError:

@@ -11,8 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spotify_lake import extract
 from spotify_lake.config import ExtractSettings
+from spotify_lake.continuation import Continuations
 from spotify_lake.observability import logger, metrics
-from spotify_lake.spotify.auth import read_credentials
+from spotify_lake.spotify.auth import publish_days_left, read_credentials, store_refresh_token
 from spotify_lake.spotify.client import SpotifyClient
 
 client = cache(boto3.client)  # what every invocation of this environment shares
@@ -25,11 +26,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = partial(datetime.now, UTC)
     settings = ExtractSettings.load(os.environ)
     request = extract.parse_event(event, now())
+    credentials = read_credentials(client("secretsmanager"), settings.secret_id)
+    publish_days_left(credentials, now())
     spotify = SpotifyClient(
-        read_credentials(client("secretsmanager"), settings.secret_id),
+        credentials,
         api_url=settings.spotify_api_url,
         accounts_url=settings.spotify_accounts_url,
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        keep_refresh_token=partial(store_refresh_token, client("secretsmanager"), settings.secret_id),
     )
-    summary = extract.run(request, settings, spotify, client("s3"), now)
+    continuations = Continuations(client("scheduler"), settings, context.invoked_function_arn)
+    summary = extract.run(request, settings, spotify, client("s3"), continuations, now)
     return dict(msgspec.to_builtins(summary))

@@ -3,8 +3,10 @@
 import io
 import json
 import logging
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import moto
@@ -14,11 +16,11 @@ from functions.extract import app
 from local import spotify_stub
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
+from local.spotify_stub.service import access_token
 from spotify_lake import raw
 from spotify_lake.errors import (
     CredentialsMissing,
     PlaylistForbidden,
-    QuotaExceeded,
     SignInExpired,
     SpotifyUnavailable,
 )
@@ -53,8 +55,9 @@ def stub(contract):
 def aws(stub, monkeypatch):
     """What is deployed around the function: bucket, secret and settings."""
     with moto.mock_aws():
-        s3, secrets = boto3.client("s3"), boto3.client("secretsmanager")
+        s3, secrets, scheduler = (boto3.client(name) for name in ("s3", "secretsmanager", "scheduler"))
         s3.create_bucket(Bucket="raw")
+        scheduler.create_schedule_group(Name="continuations")
         arn = secrets.create_secret(Name="spotify")["ARN"]
         for name, value in {
             "RAW_BUCKET": "raw",
@@ -62,10 +65,13 @@ def aws(stub, monkeypatch):
             "SPOTIFY_SECRET_ID": arn,
             "SPOTIFY_API_URL": stub.url,
             "SPOTIFY_ACCOUNTS_URL": stub.url,
+            "SCHEDULE_GROUP": "continuations",
+            "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedule",
+            "SCHEDULE_DEAD_LETTERS_ARN": "arn:aws:sqs:us-east-1:123456789012:dead-letters",
         }.items():
             monkeypatch.setenv(name, value)
         app.client.cache_clear()
-        yield SimpleNamespace(s3=s3, secrets=secrets, arn=arn)
+        yield SimpleNamespace(s3=s3, secrets=secrets, scheduler=scheduler, arn=arn)
         app.client.cache_clear()
 
 
@@ -83,6 +89,12 @@ def invoke(event=EVENT, left_s=300):
         get_remaining_time_in_millis=lambda: left_s * 1000,
     )
     return app.handler(event, context)
+
+
+def schedules(aws) -> list[dict[str, Any]]:
+    """What was planned, in full."""
+    found = aws.scheduler.list_schedules(GroupName="continuations")["Schedules"]
+    return [aws.scheduler.get_schedule(GroupName="continuations", Name=one["Name"]) for one in found]
 
 
 def objects(s3) -> dict[str, bytes]:
@@ -160,6 +172,18 @@ class TestFunction:
             invoke()
         assert objects(aws.s3) == {}
 
+    def test_rotated_refresh_token_is_stored(self, aws, stub):
+        token = {
+            "access_token": access_token(for_user=True, expires_at=time.time() + 60),
+            "token_type": "Bearer",
+            "expires_in": 60,
+            "refresh_token": "the-new-one",
+        }
+        stub.faults.replace([Fault(match="POST /api/token", status=200, body=token)])
+        assert invoke()["failed"] == []
+        stored = json.loads(aws.secrets.get_secret_value(SecretId=aws.arn)["SecretString"])
+        assert stored == SECRET | {"refresh_token": "the-new-one"}
+
     def test_quota_in_the_middle(self, aws, stub):
         quota = Fault(
             match=ITEMS,
@@ -168,12 +192,20 @@ class TestFunction:
             body=spotify_error(429, "API rate limit exceeded", "QUOTA_EXCEEDED"),
         )
         stub.faults.replace([quota])
-        with pytest.raises(QuotaExceeded, match=r"24\.0 h"):
-            invoke()
-        done = set(objects(aws.s3))
         result = invoke()
-        assert {raw.key(playlist_id, AT) for playlist_id in result["already_there"]} == done
-        assert len(objects(aws.s3)) == len(LISTS)
+        done = set(objects(aws.s3))
+        assert {raw.key(playlist_id, AT) for playlist_id in result["written"]} == done
+        [schedule] = schedules(aws)
+        assert schedule["Name"] == result["continued_by"]
+        event = json.loads(schedule["Target"]["Input"])
+        assert {raw.key(playlist_id, AT) for playlist_id in event["playlist_ids"]}.isdisjoint(done)
+        at = datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+        assert timedelta(hours=23, minutes=59) < at - datetime.now(UTC) < timedelta(hours=24, minutes=1)
+
+        result = invoke(event)
+        assert result["written"] == event["playlist_ids"]
+        assert set(objects(aws.s3)) == {raw.key(playlist_id, AT) for playlist_id in LISTS.values()}
+        assert len(schedules(aws)) == 1
 
     def test_no_secret_in_any_log_at_any_level(self, aws, stub):
         stream = io.StringIO()
@@ -240,7 +272,7 @@ class TestClient:
         stub.faults.replace([Fault(match=match, advance_clock_s=7 * 86_400)])
         reading = client(stub).fetch(weekly, Pages)
         assert stub.clock.now() > AT
-        assert client(stub).playlist(weekly).snapshot_id == reading.sink.head.snapshot_id
+        assert client(stub).playlist(weekly).snapshot_id == reading.head.snapshot_id
         heads = [
             one
             for one in stub.requests()

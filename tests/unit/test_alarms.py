@@ -21,8 +21,6 @@ RULES = {
 }
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 FUNCTIONS = {"extract": "ExtractFunction", "transform": "TransformFunction"}
-# Counted by the runs that continue themselves, which are not part of this code yet.
-COMING = {"ContinuationLimitReached", "QuotaExceeded", "RateLimited", "RunsContinued", "SignInDaysLeft"}
 # What AWS counts by itself: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html,
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html,
 # https://docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html,
@@ -62,7 +60,7 @@ def test_an_alarm_watches_something_that_is_counted(name):
     alarm = ALARMS[name]
     [dimension] = alarm["Dimensions"]
     if is_own(alarm):
-        assert alarm["MetricName"] in counted() | COMING
+        assert alarm["MetricName"] in counted()
         assert dimension["Name"] == "service"
         variables = RESOURCES[FUNCTIONS[dimension["Value"]]]["Properties"]["Environment"]["Variables"]
         assert variables["POWERTOOLS_SERVICE_NAME"] == dimension["Value"]
@@ -78,12 +76,10 @@ def test_the_functions_count_in_the_namespace_that_the_alarms_watch():
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Ref": "LakeName"}
 
 
-def test_what_was_coming_has_not_come():
-    assert not COMING & counted(), "these are counted now: take them out of COMING"
-
-
 def test_every_condition_is_watched():
-    watched = {(alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"])) for alarm in ALARMS.values()}
+    watched = {
+        (alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"])) for alarm in ALARMS.values()
+    }
     for function in FUNCTIONS.values():
         for metric in ("Errors", "Throttles", "Duration"):
             assert (metric, json.dumps({"Ref": function})) in watched
@@ -182,7 +178,7 @@ class TestDashboard:
                 continue
             namespace, name = metric[:2]
             if namespace == "${LakeName}":
-                assert name in counted() | COMING
+                assert name in counted()
                 assert metric[2] == "service"
                 assert metric[3] in FUNCTIONS
             else:

@@ -6,10 +6,12 @@ import pytest
 
 from spotify_lake import extract, raw
 from spotify_lake.config import ExtractSettings
+from spotify_lake.continuation import Continuations
 from spotify_lake.errors import (
+    ContinuationLimitReached,
     CredentialsMissing,
     EventError,
-    ExtractIncomplete,
+    OutOfTime,
     PlaylistForbidden,
     PlaylistNotFound,
     QuotaExceeded,
@@ -20,7 +22,7 @@ from spotify_lake.errors import (
 )
 from spotify_lake.extract import ExtractRequest, parse_event
 from spotify_lake.observability import metrics
-from tests.fakes import FakeS3, FakeSpotify
+from tests.fakes import FakeS3, FakeScheduler, FakeSpotify
 from tests.payloads import spotify_id
 
 NOW = datetime(2026, 11, 20, 6, 0, 1, 500_000, tzinfo=UTC)
@@ -43,12 +45,17 @@ def settings(playlists="owned") -> ExtractSettings:
         secret_id="the-secret",
         spotify_api_url="https://api.test",
         spotify_accounts_url="https://accounts.test",
+        schedule_group="continuations",
+        schedule_role_arn="the-role",
+        schedule_dead_letters_arn="the-queue",
     )
 
 
-def run(spotify, s3=None, playlists="owned", request=None):
+def run(spotify, s3=None, playlists="owned", request=None, scheduler=None):
     request = request or ExtractRequest(scheduled_at=AT)
-    return extract.run(request, settings(playlists), spotify, s3 or FakeS3(), lambda: NOW)
+    chosen = settings(playlists)
+    continuations = Continuations(scheduler or FakeScheduler(), chosen, "the-function")
+    return extract.run(request, chosen, spotify, s3 or FakeS3(), continuations, lambda: NOW)
 
 
 class TestParseEvent:
@@ -94,7 +101,11 @@ class TestParseEvent:
             ({"playlist_ids": []}, "is empty"),
             ({"playlist_ids": ["", " "]}, "no playlist id"),
             ({"playlist_ids": [A, "nonsense"]}, "'nonsense'"),
-            ({"playlist_id": A}, "'playlist_id'; known are scheduled_at and playlist_ids"),
+            ({"playlist_id": A}, "'playlist_id'; known are scheduled_at, playlist_ids, continuation"),
+            ({"continuation": -1}, "continuation=-1"),
+            ({"continuation": 11}, "no number from 0 to 10"),
+            ({"continuation": True}, "continuation=True"),
+            ({"continuation": "1"}, "continuation='1'"),
         ],
     )
     def test_other_forms_are_refused(self, event, problem):
@@ -116,6 +127,8 @@ class TestRun:
             "PlaylistsFailed": 0,
             "EntriesFetched": 8,
             "SpotifyRequests": 4,
+            "RateLimited": 0,
+            "QuotaExceeded": 0,
         }
 
     def test_snapshot_holds_what_was_read(self):
@@ -129,7 +142,8 @@ class TestRun:
     def test_playlists_of_the_settings(self):
         spotify = FakeSpotify({A: 1, B: 1})
         assert run(spotify, playlists=(B,)).written == [B]
-        assert spotify.requests == 1
+        assert spotify.requests == 2
+        assert spotify.listed_versions == {B: f"{B}-v1"}
 
     def test_playlists_of_the_event_come_first(self):
         request = ExtractRequest(scheduled_at=AT, playlists=(B,))
@@ -187,20 +201,98 @@ class TestRun:
 
     def test_passing_failures_are_tried_again_after_the_others(self, counted):
         spotify, s3 = FakeSpotify({A: 1, B: SpotifyUnavailable("x"), C: PlaylistNotFound(C), D: 1}), FakeS3()
-        with pytest.raises(ExtractIncomplete, match=r"^1 of the run's playlists") as caught:
-            run(spotify, s3, playlists=(A, B, C, D))
-        assert B in str(caught.value)
-        assert counted()["SnapshotsWritten"] == 2
-        assert counted()["PlaylistsFailed"] == 2
+        scheduler = FakeScheduler()
+        summary = run(spotify, s3, playlists=(A, B, C, D), scheduler=scheduler)
+        assert summary.written == [A, D]
+        assert [(failure.playlist_id, failure.retryable) for failure in summary.failed] == [
+            (B, True),
+            (C, False),
+        ]
+        assert counted()["PlaylistsFailed"] == 1
+        assert counted()["PlaylistsPostponed"] == 1
+        assert counted()["RunsContinued"] == 1
+        assert [summary.continued_by] == list(scheduler.schedules)
+        assert scheduler.events == [
+            {"scheduled_at": "2026-11-20T06:00:00Z", "continuation": 1, "playlist_ids": [B]}
+        ]
 
         spotify.playlists[B] = 1
         spotify.fetched.clear()
-        assert run(spotify, s3, playlists=(A, B, D)).written == [B]
+        assert run(spotify, s3, request=parse_event(scheduler.events[0], NOW)).written == [B]
         assert spotify.fetched == [B]
 
     @pytest.mark.parametrize(
         "condition",
-        [SignInExpired("x"), SpotifyRefused(401, "x"), QuotaExceeded(86_400), RateLimited(600)],
+        [QuotaExceeded(86_400), RateLimited(600), OutOfTime(9)],
+        ids=lambda condition: type(condition).__name__,
+    )
+    def test_what_passes_continues_the_run(self, condition, counted, caplog):
+        spotify, scheduler, s3 = FakeSpotify({A: 1, B: condition, C: 1}), FakeScheduler(), FakeS3()
+        summary = run(spotify, s3, playlists=(A, B, C), scheduler=scheduler)
+        assert spotify.fetched == [A, B]
+        assert (summary.written, summary.failed) == ([A], [])
+        assert [summary.continued_by] == list(scheduler.schedules)
+        [event] = scheduler.events
+        assert event["playlist_ids"] == [B, C]
+        assert counted()["RunsContinued"] == 1
+        assert counted()["PlaylistsPostponed"] == 2
+        assert counted()["PlaylistsFailed"] == 0
+        [line] = [line for line in caplog.records if line.levelname == "WARNING"]
+        assert str(condition) in line.getMessage()
+        assert "It goes on at 2026-11-2" in line.getMessage()
+        assert line.not_done == [B, C]
+
+        spotify.playlists[B] = 1
+        again = run(spotify, s3, request=parse_event(event, NOW + timedelta(days=1)))
+        assert again.written == [B, C]
+        assert list(s3.objects) == [raw.key(playlist, AT) for playlist in (A, B, C)]
+
+    def test_an_event_that_comes_twice_is_continued_once(self, counted, caplog):
+        spotify, scheduler = FakeSpotify({A: QuotaExceeded(86_400), B: 1}), FakeScheduler()
+        first = run(spotify, playlists=(A, B), scheduler=scheduler)
+        second = run(spotify, playlists=(A, B), scheduler=scheduler)
+        assert first.continued_by == second.continued_by
+        assert len(scheduler.schedules) == 1
+        assert "was there before" in caplog.text
+
+    def test_a_run_that_knows_no_playlists_yet_starts_afresh(self):
+        spotify, scheduler = FakeSpotify({A: 1}), FakeScheduler()
+        spotify.listing_error = SpotifyUnavailable("x")
+        assert run(spotify, scheduler=scheduler).written == []
+        assert scheduler.events[0]["playlist_ids"] == ["owned"]
+        spotify.listing_error = None
+        request = parse_event(scheduler.events[0], NOW)
+        assert run(spotify, playlists=(B,), request=request).written == [A]
+
+    @pytest.mark.parametrize("error", [SpotifyUnavailable("x"), SpotifyRefused(403, "Insufficient scope")])
+    def test_playlists_by_name_need_no_listing(self, error, caplog):
+        spotify = FakeSpotify({A: 1})
+        spotify.listing_error = error
+        assert run(spotify, playlists=(A,)).written == [A]
+        assert spotify.listed_versions == {A: None}
+        assert str(error) in caplog.text
+
+    def test_a_limit_on_the_listing_keeps_the_playlists_that_were_asked_for(self):
+        spotify, scheduler = FakeSpotify({A: 1, B: 1}), FakeScheduler()
+        spotify.listing_error = QuotaExceeded(86_400)
+        run(spotify, playlists=(B,), scheduler=scheduler)
+        assert scheduler.events[0]["playlist_ids"] == [B]
+
+    @pytest.mark.parametrize("condition", [QuotaExceeded(86_400), SpotifyUnavailable("x")])
+    def test_a_run_is_not_continued_for_ever(self, condition, counted, caplog):
+        scheduler = FakeScheduler()
+        request = ExtractRequest(scheduled_at=AT, playlists=(A, B), continuation=10)
+        with pytest.raises(ContinuationLimitReached, match="continued 10 times") as caught:
+            run(FakeSpotify({A: condition, B: 1}), request=request, scheduler=scheduler)
+        assert A in str(caught.value)
+        assert str(condition) in str(caught.value)
+        assert scheduler.schedules == {}
+        assert counted()["ContinuationLimitReached"] == 1
+        assert "ContinuationLimitReached" in [getattr(line, "error_name", "") for line in caplog.records]
+
+    @pytest.mark.parametrize(
+        "condition",
+        [SignInExpired("x"), SpotifyRefused(401, "x")],
         ids=lambda condition: type(condition).__name__,
     )
     def test_what_would_fail_every_playlist_stops_the_run(self, condition, counted, caplog):

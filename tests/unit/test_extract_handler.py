@@ -10,8 +10,8 @@ import pytest
 
 from functions.extract import app
 from spotify_lake import raw
-from spotify_lake.errors import CredentialsMissing, EventError, OutOfTime, SettingsError
-from tests.fakes import ACCOUNTS_URL, API_URL, FakeS3, FakeSecrets, FakeWeb, WebPlaylist
+from spotify_lake.errors import CredentialsMissing, EventError, SettingsError
+from tests.fakes import ACCOUNTS_URL, API_URL, FakeS3, FakeScheduler, FakeSecrets, FakeWeb, WebPlaylist
 from tests.payloads import spotify_id
 
 ID = spotify_id("list")
@@ -22,12 +22,16 @@ SECRET = '{"client_id": "c", "client_secret": "s", "refresh_token": "r"}'
 def world(monkeypatch):
     """The environment of a function: settings, clients and a Spotify with one playlist."""
     world = SimpleNamespace(
-        web=FakeWeb(WebPlaylist(ID, 60)), s3=FakeS3(), secrets=FakeSecrets(SECRET), made=[]
+        web=FakeWeb(WebPlaylist(ID, 60)),
+        s3=FakeS3(),
+        secrets=FakeSecrets(SECRET),
+        scheduler=FakeScheduler(),
+        made=[],
     )
 
     def make(service):
         world.made.append(service)
-        return {"s3": world.s3, "secretsmanager": world.secrets}[service]
+        return {"s3": world.s3, "secretsmanager": world.secrets, "scheduler": world.scheduler}[service]
 
     monkeypatch.setattr(app, "client", make)
     monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: world.web)
@@ -37,6 +41,9 @@ def world(monkeypatch):
         "SPOTIFY_SECRET_ID": "the-secret",
         "SPOTIFY_API_URL": API_URL,
         "SPOTIFY_ACCOUNTS_URL": ACCOUNTS_URL,
+        "SCHEDULE_GROUP": "lake-continuations",
+        "SCHEDULE_ROLE_ARN": "the-role",
+        "SCHEDULE_DEAD_LETTERS_ARN": "the-queue",
     }.items():
         monkeypatch.setenv(name, value)
     return world
@@ -94,9 +101,16 @@ def test_missing_credentials(world):
 
 
 def test_time_left_is_the_functions(world):
-    with pytest.raises(OutOfTime):
-        app.handler({}, context(left_ms=9_000))
+    event = {"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": [ID]}
+    result = app.handler(event, context(left_ms=9_000))
     assert world.web.sent == []
+    [(name, schedule)] = world.scheduler.schedules.items()
+    assert result["continued_by"] == name
+    assert schedule["GroupName"] == "lake-continuations"
+    assert schedule["Target"]["Arn"] == "arn:aws:lambda:us-east-1:000000000000:function:lake-extract"
+    assert world.scheduler.events == [event | {"continuation": 1}]
+    # The event that the schedule sends is one that the function takes.
+    assert app.handler(world.scheduler.events[0], context())["written"] == [ID]
 
 
 def test_metrics_are_published_when_the_run_fails(world, capsys):

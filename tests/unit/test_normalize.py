@@ -1,3 +1,4 @@
+import gzip
 import json
 from datetime import UTC, date, datetime
 from typing import Any
@@ -308,3 +309,69 @@ def test_every_entry_ends_as_a_row_or_a_reject(entries: list[Any]) -> None:
 @given(entries=st.lists(mutated_entries(), max_size=4))
 def test_the_same_object_gives_the_same_rows(entries: list[Any]) -> None:
     assert repr(tables_of(*entries)) == repr(tables_of(*entries))
+
+
+DETAILS = {
+    "artists": {
+        payloads.artist()["id"]: {"genres": ["tango"], "followers": {"total": 2**40}, "popularity": 71},
+    },
+    "albums": {payloads.album()["id"]: {"label": "Quay Records", "popularity": 52}},
+}
+DETAIL_COLUMNS = {"artists": {"genres", "followers", "popularity"}, "albums": {"label", "popularity"}}
+
+
+def with_details(details: Any, *entries: Any) -> Tables:
+    envelope = json.loads(gzip.decompress(payloads.raw_object(list(entries)))) | {"details": details}
+    return normalize(raw.decode(gzip.compress(json.dumps(envelope).encode())))
+
+
+def test_details_fill_what_the_entry_lacks() -> None:
+    tables = with_details(DETAILS, payloads.entry(payloads.song()))
+    artist, album = row(tables, "artists"), row(tables, "albums")
+    assert (artist["genres"], artist["followers"], artist["popularity"]) == (["tango"], 2**40, 71)
+    assert (album["label"], album["popularity"]) == ("Quay Records", 52)
+    assert row(tables, "songs")["popularity"] is None
+
+
+def test_what_the_entry_says_itself_comes_before_details() -> None:
+    own = payloads.artist(genres=[], followers={"total": 0}, popularity=0)
+    song = payloads.song(artists=[own], album=payloads.album(label="", popularity=0, artists=[own]))
+    tables = with_details(DETAILS, payloads.entry(song))
+    artist, album = row(tables, "artists"), row(tables, "albums")
+    assert (artist["genres"], artist["followers"], artist["popularity"]) == ([], 0, 0)
+    assert (album["label"], album["popularity"]) == ("", 0)
+
+
+def test_details_of_others_change_nothing() -> None:
+    song = payloads.entry(payloads.song())
+    others = {"artists": {payloads.spotify_id("else"): {"genres": ["tango"]}}}
+    assert with_details(others, song) == with_details(None, song)
+
+
+SOME_DETAILS = JSON | st.fixed_dictionaries(
+    {},
+    optional={
+        kind: JSON
+        | st.dictionaries(
+            st.sampled_from([*DETAILS[kind], "another id"]),
+            JSON
+            | st.fixed_dictionaries({}, optional=dict.fromkeys(DETAIL_COLUMNS[kind], JSON))
+            | st.just(*DETAILS[kind].values()),
+        )
+        for kind in DETAILS
+    },
+)
+
+
+@given(entries=st.lists(mutated_entries() | JSON, max_size=4), details=SOME_DETAILS)
+def test_details_change_their_own_columns_only(entries: list[Any], details: Any) -> None:
+    plain, detailed = tables_of(*entries), with_details(details, *entries)
+    assert_fits_schema(detailed)
+    for table in TABLES:
+        own = DETAIL_COLUMNS.get(table.name, set())
+        before, after = rows(plain, table.name), rows(detailed, table.name)
+        assert [{name: value for name, value in each.items() if name not in own} for each in after] == [
+            {name: value for name, value in each.items() if name not in own} for each in before
+        ]
+        for old, new in zip(before, after, strict=True):
+            assert all(new[name] == old[name] for name in own if old[name] is not None)

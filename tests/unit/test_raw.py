@@ -1,5 +1,6 @@
 import gzip
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from spotify_lake import raw
 from spotify_lake.errors import SnapshotUnreadable
+from spotify_lake.spotify.models import Album, Artist, Details, Followers
 from tests import payloads
 
 
@@ -148,3 +150,68 @@ def test_times_are_utc_whatever_offset_they_came_with() -> None:
     data = rewritten(GOOD, scheduled_at="2026-11-20T14:00:00+02:00")
     assert raw.decode(data).scheduled_at == datetime(2026, 11, 20, 12, tzinfo=UTC)
     assert raw.decode(data).scheduled_at.tzinfo is UTC
+
+
+ARTIST, ALBUM = payloads.artist()["id"], payloads.album()["id"]
+
+
+def with_details(details: Mapping[str, Mapping[str, bytes]]) -> bytes:
+    writer = raw.SnapshotWriter(
+        playlist_id=payloads.playlist()["id"],
+        snapshot_id="x",
+        scheduled_at=payloads.NOON,
+        fetched_at=payloads.NOON,
+        contract="items",
+    )
+    writer.add_page(payloads.page([payloads.entry(payloads.song())]))
+    writer.add_details(details)
+    return writer.finish(payloads.playlist())
+
+
+def test_details_are_read_back() -> None:
+    data = with_details(
+        {
+            "artists": {ARTIST: b'{"genres":["tango"],"followers":{"total":7},"x":1}', "other": b"{}"},
+            "albums": {ALBUM: b'{"label":"Quay"}'},
+        }
+    )
+    assert json.loads(gzip.decompress(data))["details"]["albums"] == {ALBUM: {"label": "Quay"}}
+    snapshot = raw.decode(data)
+    assert list(snapshot.details.artists) == [ARTIST, "other"]
+    assert snapshot.details.artists[ARTIST] == Artist(genres=["tango"], followers=Followers(7))
+    assert snapshot.details.albums == {ALBUM: Album(label="Quay")}
+    assert len(snapshot.entries) == 1
+
+
+@pytest.mark.parametrize("details", [{}, {"artists": {}}, {"artists": {}, "albums": {}}])
+def test_without_details_an_object_is_as_it_ever_was(details: dict[str, dict[str, bytes]]) -> None:
+    assert "details" not in json.loads(gzip.decompress(with_details(details)))
+    assert raw.decode(with_details(details)).details == Details()
+    assert raw.decode(GOOD).details == Details()
+
+
+@pytest.mark.parametrize(
+    "details", [None, 7, "x", [], {"artists": []}, {"artists": {ARTIST: None}}, {"else": {}}]
+)
+def test_details_that_are_none_are_none(details: object) -> None:
+    snapshot = raw.decode(rewritten(GOOD, details=details))
+    assert not any(snapshot.details.artists.values())
+    assert not snapshot.details.albums
+    assert len(snapshot.entries) == 1
+
+
+@pytest.mark.parametrize("bad_entry", [[], [7]])
+def test_a_damaged_detail_costs_neither_the_others_nor_an_entry(bad_entry: list[object]) -> None:
+    details = {
+        "artists": {ARTIST: {"genres": ["tango"]}, "bad": {"genres": 7}, "cut": {"name": "half \ud83d"}},
+        "albums": {ALBUM: {"label": []}, "other": {"label": "Quay"}},
+    }
+    envelope = json.loads(gzip.decompress(GOOD))
+    envelope["pages"][0]["items"] += bad_entry
+    snapshot = raw.decode(gzip.compress(json.dumps(envelope | {"details": details}).encode()))
+    assert snapshot.details.artists == {
+        ARTIST: Artist(genres=["tango"]),
+        "cut": Artist(name="half \ufffd"),
+    }
+    assert snapshot.details.albums == {"other": Album(label="Quay")}
+    assert len(snapshot.entries) == 1 + len(bad_entry)

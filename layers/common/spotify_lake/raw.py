@@ -5,12 +5,12 @@ it is written once and never changed, and everything else can be rebuilt from it
 """
 
 import gzip
-import io
 import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.spotify.models import Entry, EntryError, Page, Playlist
+from spotify_lake.spotify.models import Album, Artist, Details, Entry, EntryError, Page, Playlist
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,6 +47,7 @@ class _Header(Struct):
 
 class _Envelope(_Header):
     pages: list[Page]
+    details: msgspec.Raw = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Snapshot:
         The playlist's own fields.
     entries
         Every position in order; None for a null entry.
+    details
+        What the lake knew of the artists and albums besides.
     """
 
     playlist_id: str
@@ -95,6 +98,7 @@ class Snapshot:
     contract: Contract
     playlist: Playlist
     entries: list[Entry | RejectedEntry | None]
+    details: Details = field(default_factory=Details)
 
 
 def compact_time(moment: datetime) -> str:
@@ -114,8 +118,6 @@ class SnapshotWriter:
     ----------
     playlist_id, snapshot_id, scheduled_at, fetched_at, contract
         As in `Snapshot`.
-    playlist
-        The playlist object as Spotify sent it.
     """
 
     def __init__(
@@ -126,12 +128,13 @@ class SnapshotWriter:
         scheduled_at: datetime,
         fetched_at: datetime,
         contract: Contract,
-        playlist: Mapping[str, Any],
     ) -> None:
-        self._buffer = io.BytesIO()
-        # Without a time stamp and file name, equal content is equal bytes.
-        self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._buffer, mtime=0)
+        # Gzip without time stamp and file name: equal content is equal bytes. Unlike a GzipFile, it may be
+        # dropped unfinished, as happens when a playlist changes while it is read.
+        self._gzip = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+        self._written = bytearray()
         self._pages = 0
+        self._details: Mapping[str, Mapping[str, bytes]] = {}
         header = _to_json(
             {
                 "envelope_version": ENVELOPE_VERSION,
@@ -140,21 +143,42 @@ class SnapshotWriter:
                 "scheduled_at": _iso(scheduled_at),
                 "fetched_at": _iso(fetched_at),
                 "contract": contract,
-                "playlist": playlist,
             }
         )
-        self._gzip.write(header[:-1] + b',"pages":[')
+        self._write(header[:-1] + b',"pages":[')
 
     def add_page(self, page: Mapping[str, Any]) -> None:
         """Append a page of entries as Spotify sent it."""
-        self._gzip.write((b"," if self._pages else b"") + _to_json(page))
+        self._write((b"," if self._pages else b"") + _to_json(page))
         self._pages += 1
 
-    def finish(self) -> bytes:
-        """Close the envelope and return the object's bytes; call it once."""
-        self._gzip.write(b"]}")
-        self._gzip.close()
-        return self._buffer.getvalue()
+    def add_details(self, details: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Take what is known besides of `artists` and `albums`, as JSON by id, for the end of the envelope."""
+        self._details = {kind: objects for kind, objects in details.items() if objects}
+
+    def finish(self, playlist: Mapping[str, Any]) -> bytes:
+        """Close the envelope with the playlist object as Spotify sent it; return the object's bytes."""
+        self._write(b'],"playlist":' + _to_json(playlist))
+        if self._details:
+            self._write_details()
+        self._write(b"}")
+        self._written += self._gzip.flush()
+        return bytes(self._written)
+
+    def _write(self, data: bytes) -> None:
+        self._written += self._gzip.compress(data)
+
+    def _write_details(self) -> None:
+        before_kind = b',"details":{'
+        for kind, objects in self._details.items():
+            self._write(before_kind + _to_json(kind) + b":")
+            before_id = b"{"
+            for object_id, value in objects.items():
+                self._write(before_id + _to_json(object_id) + b":" + value)
+                before_id = b","
+            self._write(b"}")
+            before_kind = b","
+        self._write(b"}")
 
 
 def decode(data: bytes) -> Snapshot:
@@ -187,8 +211,9 @@ def decode(data: bytes) -> Snapshot:
         if envelope.contract == "embedded":
             entries.extend(_embedded(envelope.playlist).items)
         header: _Header = envelope
+        details = _decode_details(envelope.details)
     except (msgspec.MsgspecError, RecursionError):
-        header, entries = _decode_piecewise(text)
+        header, entries, details = _decode_piecewise(text)
     _check_version(header.envelope_version)
     return Snapshot(
         playlist_id=header.playlist_id,
@@ -198,6 +223,7 @@ def decode(data: bytes) -> Snapshot:
         contract=header.contract,
         playlist=header.playlist,
         entries=entries,
+        details=details,
     )
 
 
@@ -265,7 +291,7 @@ def _check_version(version: object) -> None:
         raise SnapshotUnreadable(f"unknown envelope version {version!r}; this code reads {ENVELOPE_VERSION}")
 
 
-def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None]]:
+def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
     try:
         envelope = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -273,7 +299,7 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
     if not isinstance(envelope, dict):
         raise SnapshotUnreadable("the JSON is no object")
     _check_version(envelope.get("envelope_version"))
-    pages = envelope.pop("pages", None)
+    pages, details = envelope.pop("pages", None), envelope.pop("details", None)
     try:
         header = msgspec.json.decode(_storable_json(envelope), type=_Header)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -289,7 +315,7 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
         if not isinstance(items, list):
             raise SnapshotUnreadable(f"its page {number} holds no list of entries")
         entries.extend(_decode_entry(item) for item in items)
-    return header, entries
+    return header, entries, _decode_details_piecewise(details)
 
 
 def _decode_entry(item: object) -> Entry | RejectedEntry | None:
@@ -299,6 +325,29 @@ def _decode_entry(item: object) -> Entry | RejectedEntry | None:
     except (msgspec.MsgspecError, RecursionError) as error:
         reason = error.__cause__.reason if isinstance(error.__cause__, EntryError) else "undecodable"
         return RejectedEntry(reason=reason, detail=str(error), payload=payload)
+
+
+def _decode_details(data: msgspec.Raw) -> Details:
+    try:
+        return msgspec.json.decode(data, type=Details | None) or Details()
+    except (msgspec.MsgspecError, RecursionError):
+        return _decode_details_piecewise(json.loads(bytes(data)))
+
+
+def _decode_details_piecewise(details: Any) -> Details:
+    """Read the details one by one; what cannot be read is left out, as if it had never been asked for."""
+    return Details(
+        artists=_decodable(details, "artists", Artist), albums=_decodable(details, "albums", Album)
+    )
+
+
+def _decodable[Detail: Struct](details: Any, kind: str, form: type[Detail]) -> dict[str, Detail | None]:
+    objects = details.get(kind) if isinstance(details, dict) else None
+    found: dict[str, Detail | None] = {}
+    for object_id, value in objects.items() if isinstance(objects, dict) else ():
+        with suppress(msgspec.MsgspecError, RecursionError):
+            found[object_id] = msgspec.json.decode(_storable_json(value), type=form)
+    return found
 
 
 def _storable_json(value: object) -> str:

@@ -73,6 +73,13 @@ class Album(Struct):
     external_urls: ExternalUrls | None = None
 
 
+class Details(Struct):
+    """Full objects of artists and albums by the id that was asked for; None where Spotify knows none."""
+
+    artists: dict[str, Artist | None] = {}
+    albums: dict[str, Album | None] = {}
+
+
 class Content(Struct):
     """What stands at a position: a song, an episode or a local file."""
 
@@ -116,6 +123,8 @@ class Entry(Struct):
         """Check what makes an entry a row, so that the decoder raises for one that cannot be."""
         content = self.content
         if content is not None:
+            if content.type is not None:
+                content.type = content.type.casefold()  # some client libraries store it with a capital
             if content.type not in _CONTENT_TYPES:
                 raise EntryError("unknown_type", f"type {content.type!r} is neither track nor episode")
             if not content.id and content.type != "episode" and not self._local(content):
