@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from itertools import batched, takewhile
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
 from ops import dead_letters, objects
-from ops.dead_letters import BATCH, QUEUES
+from ops.dead_letters import BATCH, QUEUES, Letter
 from ops.lake import Lake, OpsError
 from ops.objects import Snapshot
 from ops.terminal import Progress, Terminal
@@ -149,8 +148,10 @@ class _Replay:
         self.outcome = Outcome(_wanted(self._s3, lake.output("RawBucketName"), options))
         if not self.outcome.wanted:
             raise OpsError(f"There are no raw snapshots of {_span(options)}, so there is nothing to rebuild.")
+        self._before = self._written()
         self._dead_letters = 0  # as of the last look
-        self._started = _time_at_s3(self._s3, lake.output("LakeBucketName"))
+        self._old_letters = {letter.message_id for letter in self._letters()}
+        sleep(1.0)  # objects bear whole seconds: what is rewritten from here on has another time
 
     def send(self, progress: Progress) -> None:
         """Put the events into the queue, as many at a time as may wait there."""
@@ -189,9 +190,10 @@ class _Replay:
 
     def _look(self, progress: Progress) -> None:
         """See which snapshots have been rebuilt."""
-        outcome, options = self.outcome, self._options
-        found = objects.written(self._s3, self._lake.output("LakeBucketName"), options.first, options.last)
-        outcome.rebuilt = {one for one in outcome.wanted if one in found and found[one] >= self._started}
+        outcome, found = self.outcome, self._written()
+        outcome.rebuilt = {
+            one for one in outcome.wanted if one in found and found[one] != self._before.get(one)
+        }
         progress.update(len(outcome.rebuilt), self._note())
 
     def _note(self) -> str:
@@ -203,21 +205,30 @@ class _Replay:
             return f"{queue.in_flight} being worked on, or failed and waiting to be tried again"
         return ""
 
+    def _written(self) -> dict[Snapshot, datetime]:
+        options = self._options
+        return objects.written(self._s3, self._lake.output("LakeBucketName"), options.first, options.last)
+
     def _look_at_dead_letters(self) -> None:
-        """See which snapshots failed for good; asks for messages only when there are more of them than before."""
-        queue, url = QUEUES[0], self._lake.output(QUEUES[0].output)
+        """See which snapshots failed for good."""
+        wanted = {one.raw_key: one for one in self.outcome.wanted}
+        self.outcome.failed |= {
+            wanted[letter.subject]
+            for letter in self._letters()
+            if letter.subject in wanted and letter.message_id not in self._old_letters
+        }
+
+    def _letters(self) -> list[Letter]:
+        """Look at the dead letters, unless they are as many as at the last look."""
+        queue = QUEUES[0]
+        url = self._lake.output(queue.output)
         number = dead_letters.depth(self._sqs, url).waiting
         if number == self._dead_letters:
-            return
+            return []
         self._dead_letters = number
         letters = dead_letters.receive(self._sqs, url, queue, hold_s=PEEK_S)
         dead_letters.release(self._sqs, url, letters)
-        wanted = {one.raw_key: one for one in self.outcome.wanted}
-        self.outcome.failed = {
-            wanted[letter.subject]
-            for letter in letters
-            if letter.subject in wanted and letter.since >= self._started
-        }
+        return letters
 
 
 def s3_event(bucket: str, snapshot: Snapshot) -> str:
@@ -241,12 +252,6 @@ def _wanted(s3: S3Client, bucket: str, options: Options) -> list[Snapshot]:
             lambda one: one.scheduled_at < until, objects.snapshots(s3, bucket, playlist, since)
         )
     )
-
-
-def _time_at_s3(s3: S3Client, bucket: str) -> datetime:
-    """Return the time by the clock that stamps the objects."""
-    headers = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
-    return parsedate_to_datetime(headers["date"])
 
 
 def _say_interrupted(outcome: Outcome, terminal: Terminal) -> None:

@@ -20,14 +20,13 @@ from ops.login import next_run
 from ops.objects import Snapshot
 from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import CredentialsMissing
-from spotify_lake.spotify.auth import read_credentials, sign_in_ends
+from spotify_lake.spotify.auth import WARNING_DAYS, read_credentials, sign_in_ends
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # Looked at first for a playlist's newest snapshot; only what is older costs a listing of all of them.
 RECENT: Final = timedelta(days=45)
-SIGN_IN_WARNING_DAYS: Final = 21  # as the alarm SignInEnding
 READERS: Final = 8
 
 
@@ -220,8 +219,8 @@ def _sign_in(lake: Lake, now: datetime) -> Line:
     left = (end - now.date()).days
     if left <= 0:
         return Line("Sign-in", f"ended on {end}: run `make login`", is_good=False)
-    advice = ": run `make login`" if left <= SIGN_IN_WARNING_DAYS else ""
-    return Line("Sign-in", f"{left} days left, until {end}{advice}", is_good=left > SIGN_IN_WARNING_DAYS)
+    advice = ": run `make login`" if left <= WARNING_DAYS else ""
+    return Line("Sign-in", f"{left} days left, until {end}{advice}", is_good=left > WARNING_DAYS)
 
 
 def _transform_queue(lake: Lake) -> Line:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from spotify_lake.spotify.auth import WARNING_DAYS
 from tests.template import ROOT, load
 
 TEMPLATE = load()
@@ -127,6 +128,11 @@ def test_slow_means_four_fifths_of_the_timeout(function):
     assert alarm["Threshold"] == 0.8 * timeout_ms
     # A run's numbers bear the time of its start, so the alarm has to look back over the whole of it.
     assert alarm["Period"] * (alarm["EvaluationPeriods"] - 1) >= timeout_ms / 1000
+
+
+def test_the_sign_in_alarm_sounds_when_the_log_begins_to_warn():
+    assert ALARMS["SignInEnding"]["Threshold"] == WARNING_DAYS
+    assert ALARMS["SignInEnding"]["ComparisonOperator"] == "LessThanOrEqualToThreshold"
 
 
 @pytest.mark.parametrize("name", ALARMS)
