@@ -5,6 +5,7 @@ import io
 import json
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 import boto3
 import pyarrow as pa
@@ -80,7 +81,7 @@ def lake():
         )
         boto3.client("scheduler").create_schedule_group(Name="spotify-lake-continuations")
         boto3.client("logs").create_log_group(logGroupName="/aws/lambda/spotify-lake-transform")
-        clients = {"lambda": FakeLambda()}
+        functions = FakeLambda()
         yield Lake(
             target="aws",
             stack="spotify-lake",
@@ -97,7 +98,7 @@ def lake():
                 "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:spotify-lake-alarms",
             },
             parameters=dict(PARAMETERS),
-            client=lambda service: clients.setdefault(service, None) or boto3.client(service),
+            client=cache(lambda service: functions if service == "lambda" else boto3.client(service)),
         )
 
 
@@ -161,7 +162,7 @@ class TestStatus:
 
     def test_a_healthy_lake(self, lake):
         today = Snapshot(NOW.replace(hour=6, minute=0), TOP)
-        put_raw(lake, *days(TOP, today.scheduled_at - timedelta(days=60), 60), today)
+        put_raw(lake, *days(TOP, today.scheduled_at - timedelta(days=3), 3), today)
         transform(lake, today, "Top 100")
         found = status.gather(lake, NOW)
         assert found.playlists == [
@@ -313,13 +314,13 @@ class TestRedrive:
         assert messages(lake, "TransformQueueUrl") == []
 
     def test_moves_everything_as_it_is(self, lake):
-        bodies = {replay.s3_event("raw", one) for one in days(TOP, NOW, 33)}
+        bodies = {replay.s3_event("raw", one) for one in days(TOP, NOW, 23)}
         for body in bodies:
             send(lake, "TransformDeadLettersUrl", body, origin="a test")
         person = Person("yes")
         redrive.run(lake, person.terminal, redrive.Options())
-        assert "33 messages moved back to the transform queue" in person.saw
-        assert "… and 13 more" in person.saw
+        assert "23 messages moved back to the transform queue" in person.saw
+        assert "… and 3 more" in person.saw
         assert set(messages(lake, "TransformQueueUrl")) == bodies
         assert messages(lake, "TransformDeadLettersUrl") == []
 
@@ -453,7 +454,7 @@ class Transform:
 
 
 def options(**changes):
-    return replay.Options(**({"first": date(2026, 11, 1), "last": date(2026, 11, 30)} | changes))
+    return replay.Options(**({"first": date(2026, 11, 1), "last": date(2026, 11, 12)} | changes))
 
 
 FIRST = datetime(2026, 11, 1, 6, tzinfo=UTC)
@@ -465,33 +466,33 @@ class TestReplay:
         return replay.run(lake, person.terminal, options(**changes), worker.sleep, worker.clock)
 
     def test_rebuilds_each_snapshot_of_the_days_and_no_other(self, lake):
-        wanted = days(TOP, FIRST, 30) + days(QUIET, FIRST, 30)
-        late = Snapshot(datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC), TOP)
+        wanted = days(TOP, FIRST, 12) + days(QUIET, FIRST, 12)
+        late = Snapshot(datetime(2026, 11, 12, 23, 59, 59, tzinfo=UTC), TOP)
         put_raw(lake, *wanted, late)
-        put_raw(lake, Snapshot(FIRST - timedelta(days=1), TOP), Snapshot(FIRST + timedelta(days=30), TOP))
+        put_raw(lake, Snapshot(FIRST - timedelta(days=1), TOP), Snapshot(FIRST + timedelta(days=12), TOP))
         lake.client("s3").put_object(Bucket="raw", Key=f"raw/playlist_id={TOP}/odd name.json.gz", Body=b"")
         worker, person = Transform(lake), Person()
         outcome = self.replay(lake, worker, person)
         assert sorted(worker.handled) == sorted(one.raw_key for one in [*wanted, late])
         assert outcome.rebuilt == {*wanted, late}
         assert outcome.missing == []
-        assert "61 of 61 snapshots rebuilt" in person.saw
+        assert "25 of 25 snapshots rebuilt" in person.saw
         oldest_first = [one.scheduled_at for one in outcome.wanted]
         assert oldest_first == sorted(oldest_first)
 
     def test_never_fills_the_queue(self, lake):
-        put_raw(lake, *days(TOP, FIRST, 30), *days(QUIET, FIRST, 30))
+        put_raw(lake, *days(TOP, FIRST, 12), *days(QUIET, FIRST, 12))
         worker = Transform(lake, a_time=3)
-        assert len(self.replay(lake, worker, queue_limit=20).rebuilt) == 60
-        assert worker.longest <= 20
+        assert len(self.replay(lake, worker, queue_limit=12).rebuilt) == 24
+        assert worker.longest <= 12
 
     def test_one_playlist_and_some_days(self, lake):
-        put_raw(lake, *days(TOP, FIRST, 30), *days(QUIET, FIRST, 30))
+        put_raw(lake, *days(TOP, FIRST, 12), *days(QUIET, FIRST, 12))
         worker = Transform(lake)
         outcome = self.replay(
             lake, worker, first=date(2026, 11, 3), last=date(2026, 11, 4), playlists=[QUIET]
         )
-        assert outcome.rebuilt == set(days(QUIET, FIRST, 30)[2:4])
+        assert outcome.rebuilt == set(days(QUIET, FIRST, 12)[2:4])
 
     def test_what_was_there_before_does_not_count(self, lake):
         snapshots = days(TOP, FIRST, 3)
@@ -538,10 +539,10 @@ class TestReplay:
         assert worker.now < 20
 
     def test_interrupted_and_repeated_is_as_good_as_done_at_once(self, lake):
-        wanted = days(TOP, FIRST, 30)
+        wanted = days(TOP, FIRST, 12) + days(QUIET, FIRST, 12)
         put_raw(lake, *wanted)
-        worker, person = Transform(lake, a_time=5), Person()
-        worker.interrupt_at = 12
+        worker, person = Transform(lake, a_time=3), Person()
+        worker.interrupt_at = 6
         with pytest.raises(KeyboardInterrupt):
             self.replay(lake, worker, person, queue_limit=10)
         assert "Stopped: " in person.saw
@@ -552,7 +553,7 @@ class TestReplay:
         assert set(worker.handled) | set(again.handled) == {one.raw_key for one in wanted}
 
     def test_without_snapshots_there_is_nothing_to_do(self, lake):
-        with pytest.raises(OpsError, match="no raw snapshots of 2026-11-01 to 2026-11-30"):
+        with pytest.raises(OpsError, match="no raw snapshots of 2026-11-01 to 2026-11-12"):
             self.replay(lake, Transform(lake))
 
 
