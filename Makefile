@@ -51,8 +51,7 @@ up: $(DEV) $(SAM) $(EMULATOR) ## Start the emulator and deploy the stack, withou
 down: $(DEV) ## Stop everything that demo or up started
 	@$(RUN)/python -m local down
 
-query: $(DEV) ## Ask the lake: make query SQL="select count(*) from songs"
-	@[ -n "$$LAKE_SQL" ] || { echo 'Say what to ask: make query SQL="select count(*) from songs"'; exit 2; }
+query: $(DEV) ## Ask the lake: make query SQL="select count(*) from songs"; without SQL, list its tables
 	@$(RUN)/python -m local query -- "$$LAKE_SQL"
 
 logs: $(DEV) ## Show what the functions logged
@@ -225,6 +224,9 @@ define find_python
 	fi
 endef
 
+not_installed = echo 'The packages could not be installed: see above. It takes a network, or a package index' \
+    'that pip and uv are configured for.' >&2; exit 1
+
 # A working, recent uv on PATH is used; otherwise the locked one is installed.
 $(UV): requirements/uv.txt
 	@$(call say,install,uv)
@@ -234,7 +236,8 @@ $(UV): requirements/uv.txt
 	    ''|'uv 0.'[0-9].*) \
 	        $(find_python); \
 	        "$$python" -m venv $(@D); \
-	        $(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $<;; \
+	        $(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $< || \
+	            { $(not_installed); };; \
 	    *) \
 	        mkdir -p $(@D)/bin; \
 	        ln -s "$$(command -v uv)" $(UV_CLI);; \
@@ -248,7 +251,7 @@ define install
 	$(find_python); \
 	$(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
 	    $(UV_CLI) venv --quiet --clear --no-python-downloads --python "$$python" $(1); \
-	$(UV_CLI) pip sync --quiet --python $(1)/bin/python --require-hashes $<
+	$(UV_CLI) pip sync --quiet --python $(1)/bin/python --require-hashes $< || { $(not_installed); }
 endef
 
 # The package of layers/common is found through a .pth file: PYTHONPATH would reach the emulated functions too.

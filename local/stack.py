@@ -338,10 +338,11 @@ class LaptopStack:
 
     def backlog(self) -> Backlog:
         """Compare what was extracted with what is in the lake."""
-        s3 = self.client("s3")
+        s3, lake = self.client("s3"), self.outputs["LakeBucketName"]
         raw = set(_snapshots(_keys(s3, self.outputs["RawBucketName"], "raw/"), _RAW_KEY))
-        curated = Counter(_snapshots(_keys(s3, self.outputs["LakeBucketName"], "curated/"), _CURATED_KEY))
-        tables = len(self.tables())
+        curated = Counter(_snapshots(_keys(s3, lake, "curated/"), _CURATED_KEY))
+        locations = [table["StorageDescriptor"].get("Location", "") for table in self.tables()]
+        tables = sum(location.startswith(f"s3://{lake}/curated/") for location in locations)
         done = sum(curated[snapshot] >= tables for snapshot in raw)
         return Backlog(len(raw), done, self.queue_length("TransformQueueUrl"))
 

@@ -141,7 +141,7 @@ def _read_failed_run(message: MessageTypeDef) -> Reading:
         why = str(answer["errorMessage"])
     else:
         why = str(record.get("requestContext", {}).get("condition", ""))
-    return Reading(_run_name(event), why, event)
+    return Reading(_run_name(event), why, _afresh(event))
 
 
 def _read_undelivered_run(message: MessageTypeDef) -> Reading:
@@ -161,7 +161,14 @@ def _read_undelivered_run(message: MessageTypeDef) -> Reading:
         event = None
     if not isinstance(event, dict):
         return Reading(f"no event of a run: {_shortened(message['Body'])}", ": ".join(codes), is_clear=False)
-    return Reading(_run_name(event), ": ".join(codes), event)
+    return Reading(_run_name(event), ": ".join(codes), _afresh(event))
+
+
+def _afresh(event: Any) -> Any:
+    """Return the event of a run as a new one: a person starts it, so it may be continued as often as any."""
+    return (
+        {name: event[name] for name in event if name != "continuation"} if isinstance(event, dict) else event
+    )
 
 
 QUEUES: Final = (

@@ -1,8 +1,10 @@
 """Stand-ins with the real interfaces: Spotify behind a requests session, the client, a clock and S3."""
 
+import io
+import itertools
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -252,14 +254,22 @@ class Pages:
 class FakeSpotify:
     """The client, with playlists in memory; an exception in place of a size is raised on reading."""
 
-    def __init__(self, playlists: dict[str, int | Exception], *, followed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        playlists: dict[str, int | Exception],
+        *,
+        followed: tuple[str, ...] = (),
+        owners: dict[str, str] | None = None,
+    ) -> None:
         self.playlists = playlists
-        self.followed = followed
+        self.owners = dict.fromkeys(followed, "somebody") | (owners or {})
+        self.versions: dict[str, int] = {}
         self.acts_for_user = True
         self.requests = self.rate_limits = self.quotas_exceeded = 0
         self.fetched: list[str] = []
         self.listed_versions: dict[str, str | None] = {}
         self.listing_error: Exception | None = None
+        self.sign_in_fingerprint = "the-sign-in"
 
     def check_time(self) -> None:
         """There is always time."""
@@ -273,7 +283,7 @@ class FakeSpotify:
         if self.listing_error:
             raise self.listing_error
         return [
-            ListedPlaylist(name, name, f"{name}-v1", "somebody" if name in self.followed else "me", 0)
+            ListedPlaylist(name, name, self._web(name, 0).snapshot_id, self.owners.get(name, "me"), 0)
             for name in self.playlists
         ]
 
@@ -286,10 +296,14 @@ class FakeSpotify:
         size = self.playlists[playlist_id]
         if isinstance(size, Exception):
             raise size
-        web = WebPlaylist(playlist_id, size)
+        web = self._web(playlist_id, size)
         sink = begin(web.snapshot_id, "items")
         sink.add_page(web.page(0, size))
         return Reading(sink, Head(playlist_id, web.snapshot_id, web.head()), size, "items")
+
+    def _web(self, playlist_id: str, size: int) -> WebPlaylist:
+        owner, version = self.owners.get(playlist_id, "me"), self.versions.get(playlist_id, 1)
+        return WebPlaylist(playlist_id, size, owner=owner, version=version)
 
 
 class FakeScheduler:
@@ -314,7 +328,7 @@ class FakeScheduler:
 
 
 class FakeS3:
-    """A bucket that knows HEAD and the conditional PUT."""
+    """A bucket that knows HEAD, GET, PUT with and without a condition, and listing."""
 
     class exceptions:
         ClientError = ClientError
@@ -322,19 +336,44 @@ class FakeS3:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.on_put: Callable[[str], None] | None = None
+        self.listings = 0
+
+    @property
+    def snapshots(self) -> dict[str, bytes]:
+        """What is below raw/."""
+        return {key: body for key, body in self.objects.items() if key.startswith("raw/")}
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if Key not in self.objects:
             raise _client_error("HeadObject", "404", 404)
         return {}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str, **_: Any) -> None:
-        assert IfNoneMatch == "*"
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        if Key not in self.objects:
+            raise _client_error("GetObject", "NoSuchKey", 404)
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, **_: Any
+    ) -> None:
+        assert (IfNoneMatch == "*") == Key.startswith("raw/")
         if self.on_put:
             self.on_put(Key)
-        if Key in self.objects:
+        if IfNoneMatch and Key in self.objects:
             raise _client_error("PutObject", "PreconditionFailed", 412)
         self.objects[Key] = Body
+
+    def get_paginator(self, operation: str) -> "FakeS3":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+        """Pages of two keys."""
+        self.listings += 1
+        keys = sorted(key for key in self.objects if key.startswith(Prefix))
+        for page in itertools.batched(keys, 2, strict=False):
+            yield {"Contents": [{"Key": key} for key in page]}
+        yield {}
 
 
 class FakeSecrets:

@@ -94,3 +94,25 @@ def test_a_quota_in_the_middle_of_a_run_is_waited_out_by_a_schedule(limited: Lap
         assert time.monotonic() < deadline, "the schedule is still there"
         time.sleep(0.5)
     assert limited.dead_letters() == {}
+
+
+def test_unchanged_playlists_cost_two_requests(stack: LaptopStack) -> None:
+    morning, evening = (dt.datetime(2026, 8, 5, hour, tzinfo=dt.UTC) for hour in (6, 18))
+    assert set(stack.invoke_extract(morning)["written"]) == set(PLAYLISTS.values())
+    http_json(f"{stack.stub_url}/_stub/requests", method="DELETE")
+    assert set(stack.invoke_extract(evening)["written"]) == set(PLAYLISTS.values())
+    assert [request["path"].rstrip("/") for request in stack.stub_requests()] == [
+        "/api/token",
+        "/v1/me/playlists",
+    ]
+    assert stack.wait_until_idle().is_clear
+    found = stack.athena(
+        """
+        select scheduled_at, count(*), count(distinct playlist_id), count(distinct song_id)
+        from playlist_entries where snapshot_date = date '2026-08-05' group by scheduled_at
+        """
+    )
+    first, second = found.rows
+    assert first[0] != second[0]
+    assert first[1:] == second[1:]
+    assert stack.dead_letters() == {}

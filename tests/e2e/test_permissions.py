@@ -92,6 +92,7 @@ def transform_again(stack: LaptopStack) -> Any:
 NEEDED: dict[tuple[str, str], Callable[[LaptopStack], Any]] = {
     ("extract", "WriteSnapshots"): extract_new_snapshot,
     ("extract", "SeeWhetherSnapshotExists"): extract_new_snapshot,
+    ("extract", "RememberPlaylists"): extract_new_snapshot,
     ("extract", "ReadSpotifyCredentials"): extract_new_snapshot,
     ("extract", "PlanContinuations"): continue_later,
     ("transform", "ReadSnapshots"): transform_again,

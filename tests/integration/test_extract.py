@@ -14,6 +14,7 @@ import pytest
 
 from functions.extract import app
 from local import spotify_stub
+from local.spotify_stub import playlists
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
 from local.spotify_stub.service import access_token
@@ -76,6 +77,22 @@ def aws(stub, monkeypatch):
 
 
 @pytest.fixture
+def shelf(monkeypatch):
+    """Small playlists that the owner has besides the usual ones, and that never change."""
+    usual = playlists.playlists()
+    songs = playlists.entries(LISTS["Morning Ten"], AT.date())
+    ids = [f"shelf{number:017}" for number in range(40 - len(LISTS))]
+    more = {
+        id_: playlists.Playlist(
+            id_, f"Shelf {place}", "", playlists.OWNER, lambda _, size=place % 10: list(songs[:size])
+        )
+        for place, id_ in enumerate(ids)
+    }
+    monkeypatch.setattr(playlists, "playlists", lambda: usual | more)
+    return ids
+
+
+@pytest.fixture
 def signed_in(aws):
     aws.secrets.put_secret_value(SecretId=aws.arn, SecretString=json.dumps(SECRET))
 
@@ -98,7 +115,8 @@ def schedules(aws) -> list[dict[str, Any]]:
 
 
 def objects(s3) -> dict[str, bytes]:
-    listed = s3.list_objects_v2(Bucket="raw").get("Contents", [])
+    """The snapshots."""
+    listed = s3.list_objects_v2(Bucket="raw", Prefix="raw/").get("Contents", [])
     return {entry["Key"]: s3.get_object(Bucket="raw", Key=entry["Key"])["Body"].read() for entry in listed}
 
 
@@ -138,8 +156,44 @@ class TestFunction:
         assert objects(aws.s3) == before
         assert [request["path"].rstrip("/") for request in stub.requests()] == [
             "/api/token",
-            "/v1/me",
             "/v1/me/playlists",
+        ]
+
+    @pytest.mark.parametrize("contract", ["new"], indirect=True)
+    def test_forty_unchanged_playlists_cost_two_requests(self, aws, stub, shelf):
+        everything = {*LISTS.values(), *shelf}
+        assert len(everything) == 40
+        assert set(invoke()["written"]) == everything
+        before = objects(aws.s3)
+        stub.clear_requests()
+        started = time.monotonic()
+        assert set(invoke({"scheduled_at": "2026-11-20T18:00:00Z"})["written"]) == everything
+        print(f"40 unchanged playlists in {time.monotonic() - started:.2f} s")
+        assert [request["path"].rstrip("/") for request in stub.requests()] == [
+            "/api/token",
+            "/v1/me/playlists",
+        ]
+        written = {key: body for key, body in objects(aws.s3).items() if key not in before}
+        assert len(written) == 40
+        for key, body in written.items():
+            copy, first = raw.decode(body), raw.decode(before[key.replace("T18", "T06")])
+            assert copy.entries == first.entries
+            assert copy.scheduled_at.hour == 18
+
+    def test_what_a_changed_playlist_costs(self, aws, stub):
+        """Six pages, the listing and the playlist object."""
+        invoke({**EVENT, "playlist_ids": [LONG]})
+        stub.clock.set(AT + timedelta(days=7))
+        stub.clear_requests()
+        event = {"scheduled_at": "2026-11-27T06:00:00Z", "playlist_ids": [LONG]}
+        assert invoke(event)["written"] == [LONG]
+        key = raw.key(LONG, AT + timedelta(days=7))
+        assert 250 < len(raw.decode(objects(aws.s3)[key]).entries) <= 300
+        assert [request["path"].rstrip("/").rpartition("/")[2] for request in stub.requests()] == [
+            "token",
+            "playlists",
+            *["items"] * 6,
+            LONG,
         ]
 
     def test_two_runs_at_once_write_each_snapshot_once(self, aws, stub):
@@ -246,6 +300,7 @@ class TestClient:
             {"status": 429, "headers": {"Retry-After": "2"}},
             {"status": 429},
             {"status": 401},
+            {"slow_body_s": 0.5},
         ],
         ids=str,
     )
@@ -256,14 +311,18 @@ class TestClient:
         assert reading.entries == len(reading.sink.entries) > 250
 
     @pytest.mark.parametrize(
-        "fault", [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}], ids=str
+        "fault",
+        [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}, {"slow_body_s": 4}],
+        ids=str,
     )
     @pytest.mark.parametrize("contract", ["new"], indirect=True)
     def test_lasting_fault(self, stub, fault):
         stub.faults.replace([Fault(match=ITEMS, times=None, **fault)])
         clock = FakeClock(10.3)  # so that a slow answer takes 0.3 s to be given up
+        started = time.monotonic()
         with pytest.raises(SpotifyUnavailable):
             client(stub, clock).fetch(LONG, Pages)
+        assert time.monotonic() - started < 2
         assert clock.slept == []
 
     def test_list_that_changes_while_it_is_paged(self, stub):

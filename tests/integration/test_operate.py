@@ -333,7 +333,8 @@ class TestRedrive:
             ERROR_CODE="X",
             ERROR_MESSAGE="gone",
         )
-        send(lake, "ScheduleDeadLettersUrl", {"FunctionName": "f", "Payload": json.dumps(RUN)})
+        continued = json.dumps(RUN | {"continuation": 10})
+        send(lake, "ScheduleDeadLettersUrl", {"FunctionName": "f", "Payload": continued})
         person = Person()
         redrive.run(lake, person.terminal, redrive.Options(sure=True))
         assert lake.client("lambda").events[0] == RUN

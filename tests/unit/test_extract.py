@@ -1,10 +1,12 @@
 """One run: what an event asks for, which playlists, and what becomes of each."""
 
+import gzip
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from spotify_lake import extract, raw
+from spotify_lake import extract, raw, state
 from spotify_lake.config import ExtractSettings
 from spotify_lake.continuation import Continuations
 from spotify_lake.errors import (
@@ -22,6 +24,7 @@ from spotify_lake.errors import (
 )
 from spotify_lake.extract import ExtractRequest, parse_event
 from spotify_lake.observability import metrics
+from tests import payloads
 from tests.fakes import FakeS3, FakeScheduler, FakeSpotify
 from tests.payloads import spotify_id
 
@@ -120,12 +123,16 @@ class TestRun:
         assert summary.written == [A, C]
         assert summary.scheduled_at == "2026-11-20T06:00:00Z"
         assert spotify.fetched == [A, C]
-        assert list(s3.objects) == [raw.key(A, AT), raw.key(C, AT)]
+        assert list(s3.snapshots) == [raw.key(A, AT), raw.key(C, AT)]
         assert counted() == {
             "SnapshotsWritten": 2,
             "SnapshotsAlreadyThere": 0,
             "PlaylistsFailed": 0,
             "EntriesFetched": 8,
+            "SnapshotsCopied": 0,
+            "PlaylistsByItems": 2,
+            "PlaylistsByTracks": 0,
+            "PlaylistsEmbedded": 0,
             "SpotifyRequests": 4,
             "RateLimited": 0,
             "QuotaExceeded": 0,
@@ -170,10 +177,10 @@ class TestRun:
 
     def test_another_run_was_faster(self, counted):
         s3 = FakeS3()
-        s3.on_put = lambda key: s3.objects.setdefault(key, b"theirs")
-        summary = run(FakeSpotify({A: 3}), s3)
+        s3.on_put = lambda key: key.startswith("raw/") and s3.objects.setdefault(key, b"theirs")
+        summary = run(FakeSpotify({A: 3}), s3, playlists=(A,))
         assert (summary.written, summary.already_there) == ([], [A])
-        assert list(s3.objects.values()) == [b"theirs"]
+        assert s3.objects == {raw.key(A, AT): b"theirs"}  # and no note of what is in it
         assert counted()["SnapshotsWritten"] == 0
 
     def test_one_line_for_each_playlist(self, caplog):
@@ -245,7 +252,7 @@ class TestRun:
         spotify.playlists[B] = 1
         again = run(spotify, s3, request=parse_event(event, NOW + timedelta(days=1)))
         assert again.written == [B, C]
-        assert list(s3.objects) == [raw.key(playlist, AT) for playlist in (A, B, C)]
+        assert list(s3.snapshots) == [raw.key(playlist, AT) for playlist in (A, B, C)]
 
     def test_an_event_that_comes_twice_is_continued_once(self, counted, caplog):
         spotify, scheduler = FakeSpotify({A: QuotaExceeded(86_400), B: 1}), FakeScheduler()
@@ -315,3 +322,142 @@ class TestRun:
         s3.on_put = refuse
         with pytest.raises(PermissionError):
             run(FakeSpotify({A: 1}), s3)
+
+
+class TestUnchangedPlaylists:
+    """A second run at another time, after one that read everything."""
+
+    LATER = AT + timedelta(days=1)
+
+    def again(self, spotify, s3, *, now=None, **options):
+        chosen = settings(options.pop("playlists", "owned"))
+        return extract.run(
+            ExtractRequest(scheduled_at=self.LATER),
+            chosen,
+            spotify,
+            s3,
+            Continuations(FakeScheduler(), chosen, "the-function"),
+            lambda: now or NOW + timedelta(days=1),
+        )
+
+    @pytest.fixture
+    def s3(self):
+        s3 = FakeS3()
+        run(FakeSpotify({A: 3, B: 4}), s3)
+        metrics.clear_metrics()
+        return s3
+
+    def test_are_not_read_again(self, s3, counted):
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3).written == [A, B]
+        assert (spotify.fetched, spotify.requests) == ([], 1)  # the listing; the user is known, too
+        assert (counted()["SnapshotsWritten"], counted()["SnapshotsCopied"]) == (2, 2)
+        assert "EntriesFetched" not in counted()
+        first, second = (raw.decode(s3.objects[raw.key(A, at)]) for at in (AT, self.LATER))
+        assert (second.scheduled_at, second.fetched_at) == (self.LATER, NOW + timedelta(days=1))
+        assert second.copied_from == raw.Origin(raw.key(A, AT), NOW)
+        assert (second.snapshot_id, second.contract) == (first.snapshot_id, first.contract)
+        assert (second.playlist, second.entries) == (first.playlist, first.entries)
+
+    def test_by_name(self, s3):
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3, playlists=(B,)).written == [B]
+        assert spotify.fetched == []
+
+    def test_a_changed_one_is_read(self, s3, counted):
+        spotify = FakeSpotify({A: 3, B: 5})
+        spotify.versions[B] = 2
+        assert self.again(spotify, s3).written == [A, B]
+        assert spotify.fetched == [B]
+        assert spotify.listed_versions == {B: f"{B}-v2"}
+        assert len(raw.decode(s3.objects[raw.key(B, self.LATER)]).entries) == 5
+        assert (counted()["SnapshotsCopied"], counted()["PlaylistsByItems"]) == (1, 1)
+        assert json.loads(s3.objects[state.KEY])["playlists"][B] == {
+            "snapshot_id": f"{B}-v2",
+            "key": raw.key(B, self.LATER),
+        }
+
+    def test_a_copy_of_a_copy_names_the_first(self, s3):
+        self.again(FakeSpotify({A: 3}), s3)
+        s3.objects.pop(state.KEY)
+        s3.objects.pop(raw.key(A, AT))
+        self.LATER = AT + timedelta(days=2)
+        spotify = FakeSpotify({A: 3})
+        self.again(spotify, s3)
+        assert spotify.fetched == []
+        assert raw.decode(s3.objects[raw.key(A, self.LATER)]).copied_from == raw.Origin(raw.key(A, AT), NOW)
+
+    def test_what_is_a_week_old_is_read_again(self, s3):
+        for days, read in ((6, []), (7, [A, B])):
+            self.LATER = AT + timedelta(days=days)
+            spotify = FakeSpotify({A: 3, B: 4})
+            self.again(spotify, s3, now=NOW + timedelta(days=days))
+            assert spotify.fetched == read
+
+    def test_lists_made_by_spotify_are_always_read(self, s3):
+        spotify = FakeSpotify({A: 3}, owners={A: "spotify"})
+        self.again(spotify, s3, playlists=(A,))
+        assert spotify.fetched == [A]
+
+    def test_a_lost_state_is_made_again_from_raw(self, s3):
+        before = s3.objects.pop(state.KEY)
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3).written == [A, B]
+        assert spotify.fetched == []
+        assert json.loads(s3.objects[state.KEY]) == json.loads(before)
+
+    def test_a_damaged_state_is_made_again_from_raw(self, s3, caplog):
+        s3.objects[state.KEY] = b"{"
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3).written == [A, B]
+        assert spotify.fetched == []
+        assert state.KEY in caplog.text
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            None,
+            b"no gzip",
+            gzip.compress(b"{}"),
+            payloads.raw_object([], playlist_object=payloads.playlist(A, snapshot_id="another")),
+            payloads.raw_object([], playlist_object=payloads.playlist(B, snapshot_id=f"{A}-v1")),
+            payloads.raw_object([], playlist_object=payloads.playlist(A, snapshot_id=f"{A}-v1"))[:40],
+        ],
+    )
+    def test_a_wrong_state_is_not_believed(self, s3, content):
+        key = raw.key(A, AT)
+        if content is None:
+            s3.objects.pop(key)
+        else:
+            s3.objects[key] = content
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3).written == [A, B]
+        assert spotify.fetched == [A]
+        assert len(raw.decode(s3.objects[raw.key(A, self.LATER)]).entries) == 3
+
+    def test_another_sign_in_is_asked_who_it_is(self, s3):
+        spotify = FakeSpotify({A: 3, B: 4})
+        spotify.sign_in_fingerprint = "another"
+        self.again(spotify, s3)
+        assert spotify.requests == 2
+        assert json.loads(s3.objects[state.KEY])["user"] == {"sign_in": "another", "id": "me"}
+
+    def test_nothing_is_written_when_nothing_is_new(self, s3):
+        puts, s3.listings = [], 0
+        s3.on_put = puts.append
+        self.again(FakeSpotify({A: 3, B: 4}), s3)
+        assert puts == [raw.key(A, self.LATER), raw.key(B, self.LATER)]
+        assert s3.listings == 0
+
+    def test_two_runs_at_once(self, s3):
+        """Each takes its turn at every PUT; the second finds what the first has done."""
+        inner = []
+
+        def other_run(key):
+            s3.on_put = None
+            inner.append(self.again(FakeSpotify({A: 3, B: 4}), s3))
+
+        s3.on_put = other_run
+        outer = self.again(FakeSpotify({A: 3, B: 4}), s3)
+        assert (inner[0].written, outer.already_there) == ([A, B], [A, B])
+        assert len(s3.snapshots) == 4

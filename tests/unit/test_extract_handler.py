@@ -67,7 +67,7 @@ def test_result_is_json(world, capsys):
         "already_there": [],
         "failed": [],
     }
-    assert list(world.s3.objects) == [raw.key(ID, datetime(2026, 11, 20, 6, tzinfo=UTC))]
+    assert list(world.s3.snapshots) == [raw.key(ID, datetime(2026, 11, 20, 6, tzinfo=UTC))]
     [emf] = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
     assert json.loads(emf)["EntriesFetched"] == [60]
 

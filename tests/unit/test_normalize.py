@@ -180,6 +180,28 @@ def test_a_song_at_two_positions_is_two_entries_and_one_song() -> None:
     assert len(tables.rows["songs"]) == len(tables.rows["albums"]) == len(tables.rows["artists"]) == 1
 
 
+def test_what_has_no_id_gets_no_row_of_its_own() -> None:
+    song = payloads.song(album=payloads.album(id=None), artists=[payloads.artist() | {"id": None}])
+    tables = tables_of(payloads.entry(song))
+    assert row(tables, "songs")["album_id"] is None
+    assert row(tables, "songs")["artist_ids"] == [None]
+    assert row(tables, "songs")["artist_names"] == ["Mira Sol"]
+    assert rows(tables, "albums") == rows(tables, "artists") == []
+
+
+def test_of_several_states_of_an_object_the_first_in_the_list_counts() -> None:
+    def named(suffix: str) -> dict[str, Any]:
+        return payloads.song(
+            name=f"Low Tide {suffix}",
+            artists=[payloads.artist() | {"name": f"Mira Sol {suffix}"}],
+            album=payloads.album() | {"name": f"Harbor Lights {suffix}"},
+        )
+
+    tables = tables_of(payloads.entry(named("I")), payloads.entry(named("II")))
+    for name in ("songs", "albums", "artists"):
+        assert row(tables, name)["name"].endswith(" I")
+
+
 def test_artists_of_song_and_album_are_credited_once_each() -> None:
     duet = payloads.song(
         artists=[payloads.artist("Ben Oar"), payloads.artist("Mira Sol"), {"id": None, "name": ""}, None],
@@ -250,6 +272,11 @@ def test_a_reject_keeps_position_reason_and_payload() -> None:
     assert json.loads(reject["payload"]) == bad
     assert [found["position"] for found in rows(tables, "playlist_entries")] == [1, 3]
     assert row(tables, "playlists")["entry_count"] == 3
+
+
+def test_entries_that_are_neither_row_nor_reject_would_be_counted() -> None:
+    rows = {"playlist_entries": [(1,), (2,)], "rejects": [(3,)]}
+    assert Tables("x", payloads.NOON, entry_count=5, rows=rows).unaccounted == 2
 
 
 def test_an_empty_playlist_is_a_playlist_row() -> None:

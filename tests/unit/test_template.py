@@ -241,6 +241,8 @@ class TestRoles:
                     ("s3:PutObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:GetObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:ListBucket", "RawBucket.Arn"),
+                    ("s3:GetObject", "${RawBucket.Arn}/state/extract.json"),
+                    ("s3:PutObject", "${RawBucket.Arn}/state/extract.json"),
                     ("s3:PutObject", "${RawBucket.Arn}/state/details/*"),
                     ("s3:GetObject", "${RawBucket.Arn}/state/details/*"),
                     ("secretsmanager:GetSecretValue", "SpotifySecret.Id"),

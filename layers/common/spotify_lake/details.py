@@ -105,6 +105,17 @@ class DetailKeeper:
         """Let a snapshot end with what is known of the artists and albums in it."""
         return DetailedWriter(writer, self)
 
+    def of_copy(self, source: raw.Source) -> dict[str, dict[str, bytes]]:
+        """Return what is known of the artists and albums of a snapshot that is copied, as `of` does."""
+        if not self._calls:
+            return {}
+        pages, playlist = source.content()
+        mentioned: dict[DetailKind, dict[str, None]] = {"artists": {}, "albums": {}}
+        for page in (*pages, playlist.get("items"), playlist.get("tracks")):
+            for kind, object_id in _mentions(page):
+                mentioned[kind][object_id] = None
+        return self.of(mentioned)
+
     def of(self, mentioned: Mentioned) -> dict[str, dict[str, bytes]]:
         """Return what is known of these, after asking for the others as far as this run may.
 

@@ -1,8 +1,9 @@
 """One run of the extraction: which playlists, one raw object each, and what became of them."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -22,12 +23,15 @@ from spotify_lake.errors import (
 )
 from spotify_lake.observability import count, logger
 from spotify_lake.spotify.client import ListedPlaylist, SpotifyClient
+from spotify_lake.state import State
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # EventBridge Scheduler puts the time here; an emulator may pass it on as it is.
 SCHEDULED_TIME_PLACEHOLDER: Final = "<aws.scheduler.scheduled-time>"
+# What Spotify says of a song may change while the list does not: popularity, whether it can be played, its id.
+READ_AGAIN_AFTER: Final = timedelta(days=7)
 _EVENT_KEYS = ("scheduled_at", "playlist_ids", "continuation")
 
 
@@ -169,7 +173,7 @@ def run(
         logger.error("The run stopped: %s", error, error_name=type(error).__name__, not_done=work.remaining)
         raise
     finally:
-        work.close()
+        work.finish()
     return work.summary
 
 
@@ -190,8 +194,12 @@ class _Run:
         self._spotify = spotify
         self._s3 = s3
         self._now = now
+        self._state = State(s3, settings.raw_bucket)
         self._details = DetailKeeper(spotify, s3, settings.raw_bucket, settings.detail_calls_per_run)
         self._listed: dict[str, ListedPlaylist] = {}
+        self._listed_at = now()
+        self._read_by: Counter[raw.Contract] = Counter()
+        self._copied = 0
         self._due: list[str] | None = None
         self._postponed: list[str] = []
 
@@ -220,16 +228,21 @@ class _Run:
             return error
         return postponed_by
 
-    def close(self) -> None:
-        """Keep the details that were learned, and publish the metrics of the run."""
+    def finish(self) -> None:
+        """Publish the metrics of the run, and keep what helps the next one."""
         self._details.close()
         spotify, summary = self._spotify, self.summary
         count("SnapshotsWritten", len(summary.written))
         count("SnapshotsAlreadyThere", len(summary.already_there))
         count("PlaylistsFailed", sum(not failure.retryable for failure in summary.failed))
+        count("SnapshotsCopied", self._copied)
+        count("PlaylistsByItems", self._read_by["items"])
+        count("PlaylistsByTracks", self._read_by["tracks"])
+        count("PlaylistsEmbedded", self._read_by["embedded"])
         count("SpotifyRequests", spotify.requests)
         count("RateLimited", spotify.rate_limits)
         count("QuotaExceeded", spotify.quotas_exceeded)
+        self._state.save()
 
     def _find_due(self) -> list[str]:
         """Find the playlists without a snapshot, and what Spotify's listing says of them."""
@@ -251,13 +264,17 @@ class _Run:
                 self._settings.secret_id,
                 f"to find the playlists you own (PlaylistIds={OWNED}), a user has to sign in",
             )
-        user_id = self._spotify.me()
+        user_id = self._state.user_id(self._spotify.sign_in_fingerprint)
+        if user_id is None:
+            user_id = self._spotify.me()
+            self._state.remember_user(self._spotify.sign_in_fingerprint, user_id)
         self._list()
         owned = [playlist.id for playlist in self._listed.values() if playlist.owner_id == user_id]
         logger.info("%d playlists are owned by the user", len(owned))
         return owned
 
     def _list(self, wanted: Sequence[str] | None = None) -> None:
+        self._listed_at = self._now()
         self._listed = {playlist.id: playlist for playlist in self._spotify.my_playlists(wanted)}
 
     def _without_snapshot(self, playlist_ids: Iterable[str]) -> list[str]:
@@ -272,10 +289,35 @@ class _Run:
         return due
 
     def _snapshot(self, playlist_id: str) -> None:
-        """Read a playlist and write its snapshot."""
+        """Write the snapshot of a playlist; Spotify sends it again only if it has changed."""
         started = time.monotonic()
         key = raw.key(playlist_id, self._request.scheduled_at)
+        listed = self._listed.get(playlist_id)
+        source = self._unchanged(listed) if listed else None
+        written, details = self._copy(source, key) if source else self._read(playlist_id, listed, key)
+        (self.summary.written if written else self.summary.already_there).append(playlist_id)
+        logger.info(
+            "Snapshot written" if written else "Another run wrote the snapshot first",
+            playlist_id=playlist_id,
+            seconds=round(time.monotonic() - started, 3),
+            key=key,
+            **details,
+        )
 
+    def _unchanged(self, listed: ListedPlaylist) -> raw.Source | None:
+        """Find the raw object that holds what the listing speaks of, if it may stand in for it."""
+        if listed.is_spotifys or listed.snapshot_id is None:
+            return None
+        source = self._state.find(listed.id, listed.snapshot_id)
+        return source if source and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER else None
+
+    def _copy(self, source: raw.Source, key: str) -> tuple[bool, dict[str, Any]]:
+        details = self._details.of_copy(source)
+        written = self._put(key, source.copy(self._request.scheduled_at, self._listed_at, details))
+        self._copied += written
+        return written, {"contract": source.header.contract, "copied_from": source.origin.key}
+
+    def _read(self, playlist_id: str, listed: ListedPlaylist | None, key: str) -> tuple[bool, dict[str, Any]]:
         def begin(snapshot_id: str, contract: raw.Contract) -> DetailedWriter:
             writer = raw.SnapshotWriter(
                 playlist_id=playlist_id,
@@ -286,20 +328,16 @@ class _Run:
             )
             return self._details.watch(writer)
 
-        listed = self._listed.get(playlist_id)
         reading = self._spotify.fetch(playlist_id, begin, listed.snapshot_id if listed else None)
-        body = reading.sink.finish(reading.head.playlist)
-        written = raw.put(self._s3, self._settings.raw_bucket, key, body)
-        (self.summary.written if written else self.summary.already_there).append(playlist_id)
+        self._read_by[reading.contract] += 1
         count("EntriesFetched", reading.entries)
-        logger.info(
-            "Snapshot written" if written else "Another run wrote the snapshot first",
-            playlist_id=playlist_id,
-            entries=reading.entries,
-            seconds=round(time.monotonic() - started, 3),
-            contract=reading.contract,
-            key=key,
-        )
+        written = self._put(key, reading.sink.finish(reading.head.playlist))
+        if written and listed and not reading.head.is_spotifys:
+            self._state.remember(playlist_id, reading.head.snapshot_id, key)
+        return written, {"contract": reading.contract, "entries": reading.entries}
+
+    def _put(self, key: str, body: bytes) -> bool:
+        return raw.put(self._s3, self._settings.raw_bucket, key, body)
 
     def _note_failure(self, playlist_id: str, error: LakeError) -> None:
         name = type(error).__name__

@@ -77,7 +77,12 @@ PLAYLISTS: Final = Table(
     ("playlist_id",),
     (
         *_SNAPSHOT_COLUMNS,
-        Column("fetched_at", Type.TIMESTAMP, "Time Spotify was read (UTC).", "2026-11-20 06:00:03.120000"),
+        Column(
+            "fetched_at",
+            Type.TIMESTAMP,
+            "Time Spotify sent the list, or said that it is unchanged (UTC).",
+            "2026-11-20 06:00:03.120000",
+        ),
         Column("name", Type.STRING, "Title of the playlist.", "Road Trip", _NOT_SENT),
         Column("description", Type.STRING, "Text its owner gave it.", "Windows down.", "there is none"),
         Column("owner_id", Type.STRING, "Spotify id of the owner.", "nadia.k", _NOT_SENT),

@@ -27,6 +27,7 @@ from spotify_lake.errors import (
     SpotifyUnavailable,
 )
 from spotify_lake.observability import count, logger
+from spotify_lake.spotify.session import PromptSession
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -254,7 +255,7 @@ def sign_in(
     options: dict[str, Any] = {
         "client_id": credentials.client_id,
         "client_secret": credentials.client_secret,
-        "requests_session": session or requests.Session(),
+        "requests_session": session or PromptSession(),
         "requests_timeout": timeout_s,
         "cache_handler": answer,
     }

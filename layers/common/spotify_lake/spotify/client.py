@@ -3,6 +3,7 @@
 Every condition that Spotify or the network can cause leaves this module as one of the classes in `errors`.
 """
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ from spotify_lake.spotify.auth import (
     retry_after_s,
     sign_in,
 )
+from spotify_lake.spotify.session import PromptSession
 
 RESERVE_S: Final = 10.0  # kept back from the time left, to store what was read and to end in order
 LONGEST_WAIT_S: Final = 60.0  # a longer Retry-After is not sat out: a rate limit's window is 30 s
@@ -43,6 +45,8 @@ FAULT_PAUSES_S: Final = (0.5, 1.0, 2.0)  # before each further try of a request 
 MAX_READINGS: Final = 3  # of a playlist that changes while it is read
 DETAILS_RESERVE_S: Final = 180.0  # details are asked for only while more is left: playlists come first
 DEFAULT_QUOTA_WAIT_S: Final = 24 * 3600.0  # the quota's window, when a 429 does not say
+
+SPOTIFY: Final = "spotify"  # the user who owns what Spotify makes
 
 type DetailKind = Literal["artists", "albums"]
 type _Check = Callable[[dict[str, Any]], str | None]  # what is wrong with an answer
@@ -110,6 +114,11 @@ class ListedPlaylist:
     owner_id: str | None
     total: int | None
 
+    @property
+    def is_spotifys(self) -> bool:
+        """Whether Spotify made the list; its snapshot_id then changes with every request."""
+        return self.owner_id == SPOTIFY
+
 
 @dataclass(frozen=True)
 class Head:
@@ -143,7 +152,7 @@ class Head:
     @property
     def is_spotifys(self) -> bool:
         """Whether Spotify made the list; its snapshot_id then changes with every request."""
-        return _owner_id(self.playlist) == "spotify"
+        return _owner_id(self.playlist) == SPOTIFY
 
 
 @dataclass(frozen=True)
@@ -219,11 +228,17 @@ class SpotifyClient:
         self._time_left = time_left
         self._keep_refresh_token = keep_refresh_token
         self._sleep = sleep
-        self._session = session or requests.Session()
+        self._session = session or PromptSession()
         self._signed_in = False
         self._details_in_batches = True
         self._spotify = spotipy.Spotify(requests_session=self._session)
         self._spotify.prefix = f"{api_url}/v1/"
+
+    @property
+    def sign_in_fingerprint(self) -> str:
+        """The same for as long as the sign-in is, and telling nothing of it."""
+        token = f"{self._credentials.client_id} {self._credentials.refresh_token}"
+        return hashlib.sha256(token.encode()).hexdigest()[:16]
 
     @property
     def acts_for_user(self) -> bool:

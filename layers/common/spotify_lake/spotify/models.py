@@ -16,6 +16,22 @@ Int = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 BigInt = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
+def utc(moment: datetime) -> datetime:
+    """Convert a time to UTC; one without an offset is UTC already, as Spotify's are.
+
+    Raises
+    ------
+    ValueError
+        In UTC it would fall outside the years 1 to 9999. The decoder reports it like a wrong type.
+    """
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"the time {moment.isoformat()} has no equivalent in UTC") from error
+
+
 class Image(Struct):
     """A cover image."""
 
@@ -130,7 +146,7 @@ class Entry(Struct):
             if not content.id and content.type != "episode" and not self._local(content):
                 raise EntryError("song_without_id", "a song that is not a local file has no id")
         if self.added_at is not None:
-            self.added_at = _utc(self.added_at)
+            self.added_at = utc(self.added_at)
 
     @property
     def content(self) -> Content | None:
@@ -157,15 +173,6 @@ class Entry(Struct):
 
 
 _CONTENT_TYPES = frozenset({"track", "episode", None})
-
-
-def _utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise EntryError("undecodable", f"added_at {moment.isoformat()} has no UTC equivalent") from error
 
 
 class Page(Struct):
