@@ -78,7 +78,15 @@ class TestUser:
 
     @pytest.mark.parametrize(
         "wanted, requests",
-        [([7], 1), ([7, 60], 2), ([60], 1), (["elsewhere"], 1), ([7, "elsewhere"], 2), (range(120), 3)],
+        [
+            ([7], 1),
+            ([7, 8], 1),
+            ([7, 60], 2),
+            ([60], 1),
+            (["elsewhere"], 1),
+            ([7, "elsewhere"], 2),
+            (range(120), 3),
+        ],
     )
     def test_a_list_for_some_costs_no_more_than_asking_for_each(self, wanted, requests):
         web = FakeWeb(*(WebPlaylist(spotify_id(n), n) for n in range(120)))
