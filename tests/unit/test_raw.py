@@ -190,6 +190,7 @@ def test_a_lone_surrogate_in_utf_8_costs_a_character_too() -> None:
         (rewritten(GOOD, fetched_at="9999-12-31T23:59:59-05:00"), "no equivalent in UTC"),
         (rewritten(GOOD, scheduled_at="2026-11-20T06:00:00"), "scheduled_at"),
         (rewritten(GOOD, contract="telepathy"), "contract"),
+        (gzip.compress(GOOD_JSON[:-1] + b',"details":' + b"9" * 5000 + b"}"), "no JSON"),
         (rewritten(GOOD, contract="embedded"), "neither pages nor"),
         (rewritten(GOOD, contract="embedded", pages=None), "neither pages nor"),
         (rewritten(GOOD, playlist=None), "playlist"),
