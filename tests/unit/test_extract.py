@@ -67,24 +67,24 @@ class TestParseEvent:
         ["2026-11-20T06:00:00Z", "2026-11-20T07:00:00+01:00", "2026-11-20T06:00:00.987Z", "20261120T060000Z"],
     )
     def test_time_is_utc_and_whole_seconds(self, text):
-        parsed = parse_event({"scheduled_at": text}, NOW)
+        parsed = parse_event({"scheduled_at": text}, lambda: NOW)
         assert parsed == ExtractRequest(scheduled_at=AT)
         assert parsed.scheduled_at.tzinfo is UTC
 
     @pytest.mark.parametrize("event", [{}, {"scheduled_at": None}, {"playlist_ids": None}])
     def test_without_a_time_it_is_now(self, event):
         now = NOW.astimezone(timezone(timedelta(hours=5)))
-        assert parse_event(event, now).scheduled_at == AT + timedelta(seconds=1)
+        assert parse_event(event, lambda: now).scheduled_at == AT + timedelta(seconds=1)
 
     def test_time_that_was_not_filled_in_is_now_and_logged(self, caplog):
-        parsed = parse_event({"scheduled_at": "<aws.scheduler.scheduled-time>"}, NOW)
+        parsed = parse_event({"scheduled_at": "<aws.scheduler.scheduled-time>"}, lambda: NOW)
         assert parsed.scheduled_at == AT + timedelta(seconds=1)
         assert "was not filled in" in caplog.text
 
     def test_playlists_in_every_form(self):
         ids = [A, f"spotify:playlist:{B}", f" https://open.spotify.com/playlist/{C}?si=1 ", A]
-        assert parse_event({"playlist_ids": ids}, NOW).playlists == (A, B, C)
-        assert parse_event({"playlist_ids": ["owned"]}, NOW).playlists == "owned"
+        assert parse_event({"playlist_ids": ids}, lambda: NOW).playlists == (A, B, C)
+        assert parse_event({"playlist_ids": ["owned"]}, lambda: NOW).playlists == "owned"
 
     @pytest.mark.parametrize(
         "event,problem",
@@ -113,7 +113,7 @@ class TestParseEvent:
     )
     def test_other_forms_are_refused(self, event, problem):
         with pytest.raises(EventError, match=problem):
-            parse_event(event, NOW)
+            parse_event(event, lambda: NOW)
 
 
 class TestRun:
@@ -225,7 +225,7 @@ class TestRun:
 
         spotify.playlists[B] = 1
         spotify.fetched.clear()
-        assert run(spotify, s3, request=parse_event(scheduler.events[0], NOW)).written == [B]
+        assert run(spotify, s3, request=parse_event(scheduler.events[0], lambda: NOW)).written == [B]
         assert spotify.fetched == [B]
 
     @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ class TestRun:
         assert line.not_done == [B, C]
 
         spotify.playlists[B] = 1
-        again = run(spotify, s3, request=parse_event(event, NOW + timedelta(days=1)))
+        again = run(spotify, s3, request=parse_event(event, lambda: NOW + timedelta(days=1)))
         assert again.written == [B, C]
         assert list(s3.snapshots) == [raw.key(playlist, AT) for playlist in (A, B, C)]
 
@@ -268,7 +268,7 @@ class TestRun:
         assert run(spotify, scheduler=scheduler).written == []
         assert scheduler.events[0]["playlist_ids"] == ["owned"]
         spotify.listing_error = None
-        request = parse_event(scheduler.events[0], NOW)
+        request = parse_event(scheduler.events[0], lambda: NOW)
         assert run(spotify, playlists=(B,), request=request).written == [A]
 
     @pytest.mark.parametrize("error", [SpotifyUnavailable("x"), SpotifyRefused(403, "Insufficient scope")])

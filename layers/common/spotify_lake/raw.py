@@ -236,10 +236,9 @@ class Source:
         """Where the content was first written."""
         return self.header.copied_from or Origin(self.key, self.header.fetched_at)
 
-    def content(self) -> tuple[list[Any], dict[str, Any]]:
-        """Unpack what Spotify sent: the pages, and the playlist object."""
-        content = json.loads(b"{" + _gunzip(self._content))
-        return content["pages"], content["playlist"]
+    def entries(self) -> list[Entry | RejectedEntry | None]:
+        """Return every position of the playlist, as `decode` does."""
+        return decode(_header_member(self.header, {}) + self._content).entries
 
     def copy(self, scheduled_at: datetime, fetched_at: datetime, details: DetailObjects) -> bytes:
         """Return the bytes of a raw object with the same content for another scheduled time.
