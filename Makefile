@@ -77,7 +77,7 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
-.PHONY: login
+.PHONY: login report
 
 # $(call option,--name,VARIABLE): passed on only if it is set
 option = $(if $($(2)),$(1) '$($(2))')
@@ -86,6 +86,9 @@ WHICH_LAKE = $(call option,--target,TARGET) $(call option,--stack,STACK)
 login: $(DEV) ## Sign the lake in to Spotify: opens your browser; NO_BROWSER=1 if that is elsewhere
 	@$(RUN)/python -m ops login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
 	    $(if $(NO_BROWSER),--no-browser) $(if $(APP_ONLY),--app-only)
+
+report: $(DEV) ## Write the report now, fetch the page and open it; NO_BROWSER=1 only says where it is
+	@$(RUN)/python -m ops report $(WHICH_LAKE) $(if $(NO_BROWSER),--no-browser)
 
 ##@ Checks
 

@@ -53,7 +53,12 @@ LAPTOP_PARAMETERS = {
     # Each transform at a time is a process that unpacks the layers for itself.
     "TransformConcurrency": str(min(5, max(2, os.cpu_count() or 2))),
 }
-DEAD_LETTER_OUTPUTS = ("TransformDeadLettersUrl", "ExtractFailuresUrl", "ScheduleDeadLettersUrl")
+DEAD_LETTER_OUTPUTS = (
+    "TransformDeadLettersUrl",
+    "ExtractFailuresUrl",
+    "ReportFailuresUrl",
+    "ScheduleDeadLettersUrl",
+)
 
 _PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{22})"
 _TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
@@ -299,7 +304,7 @@ class LaptopStack:
         Parameters
         ----------
         function
-            ``extract`` or ``transform``.
+            ``extract``, ``transform`` or ``report``.
         event
             The event; anything that JSON can express.
         """
@@ -335,6 +340,26 @@ class LaptopStack:
             )
         result: dict[str, Any] = invocation.payload
         return result
+
+    def report(self) -> bytes:
+        """Have the report written, and return the page.
+
+        Raises
+        ------
+        LaptopError
+            The function raised.
+        """
+        invocation = self.invoke("report", {})
+        if invocation.error is not None:
+            raise LaptopError(
+                f"The report function failed: {invocation.message.rstrip('.')}. "
+                "`make logs FUNCTION=report` shows what it logged.",
+                log=self.emulator.process.log_path,
+            )
+        written = invocation.payload
+        stored = self.client("s3").get_object(Bucket=written["bucket"], Key=written["keys"][-1])
+        page: bytes = stored["Body"].read()
+        return page
 
     def backlog(self) -> Backlog:
         """Compare what was extracted with what is in the lake."""
@@ -405,7 +430,7 @@ class LaptopStack:
         Parameters
         ----------
         function
-            ``extract`` or ``transform``.
+            ``extract``, ``transform`` or ``report``.
         limit
             The most lines to return.
         """

@@ -1,4 +1,4 @@
-"""The commands for a deployed lake: ``python -m ops login``."""
+"""The commands for a deployed lake: ``python -m ops login``, ``report``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import argparse
 import os
 import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
 from ops import lake as lakes
-from ops import login
+from ops import login, report
 from ops.terminal import Terminal
 from spotify_lake.errors import LakeError
 
+REPORT_PATH = Path(__file__).resolve().parent.parent / ".local" / "report" / "index.html"
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -76,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
         default=login.DEFAULT_PORT,
         help="of this machine, for the redirect (default: %(default)s)",
     )
+
+    about = "Have the report written now, and fetch the page to this machine."
+    command = commands.add_parser("report", parents=[where], help=about, description=about)
+    command.set_defaults(command=_report)
+    command.add_argument("--no-browser", action="store_true", help="do not open the page")
     return parser
 
 
@@ -94,3 +101,8 @@ def _login(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) 
     )
     here = not arguments.no_browser and login.has_browser(os.environ)
     login.run(lake, terminal, options, os.environ, webbrowser.open if here else None)
+
+
+def _report(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:
+    here = not arguments.no_browser and login.has_browser(os.environ)
+    report.run(lake, terminal, REPORT_PATH, webbrowser.open if here else None)
