@@ -59,6 +59,7 @@ DEAD_LETTER_OUTPUTS = (
     "ReportFailuresUrl",
     "ScheduleDeadLettersUrl",
 )
+QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
 
 _PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{22})"
 _TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
@@ -230,6 +231,7 @@ class LaptopStack:
             fresh = self._ensure_emulator()
             self._ensure_stub()
             self._ensure_deployed(fresh=fresh)
+            self._let_report_follow_its_queries()
             self._store_credentials()
             return self._state != before
 
@@ -579,6 +581,24 @@ class LaptopStack:
             self.deployment.deploy(self.endpoint, parameters)
             self._state.deployed = wanted
             self._save_state()
+
+    def _let_report_follow_its_queries(self) -> None:
+        """Give the report function what it needs here and not on AWS.
+
+        AWS knows the workgroup of a query by the query's id and permits asking for it by that. The emulator does
+        not, and takes the question for one about all workgroups.
+        """
+        role = self.client("cloudformation").describe_stack_resource(
+            StackName=self.deployment.settings.stack_name, LogicalResourceId="ReportRole"
+        )["StackResourceDetail"]["PhysicalResourceId"]
+        statement = {
+            "Sid": "FollowQueries",
+            "Effect": "Allow",
+            "Action": list(QUERY_ACTIONS),
+            "Resource": "*",
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
 
     def _store_credentials(self) -> None:
         """Sign the lake in to the stub, as `make login` does for Spotify."""

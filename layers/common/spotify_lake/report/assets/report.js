@@ -4,7 +4,7 @@
   const { generated_at, content } = JSON.parse(document.getElementById("data").textContent);
   const DAY_MS = 86400000, WEEK = 7, MONTH = 30;
   const MOST_BARS = 120; // more snapshots than this are added up by the week
-  const FIRST_ROWS = 25, LINES = 10, BANDS = 8, MOST_PICKED = 20;
+  const FIRST_ROWS = 25, LINES = 10, TOP = 4, BANDS = 8, MOST_PICKED = 20;
   const SPOTIFY = "https://open.spotify.com/";
 
   // --- Reading the data: rows are arrays, as content.py describes them ---
@@ -100,7 +100,7 @@
 
   const songCell = (song, extra) => [
     el("b", {}, link("track", song.id, song.name)),
-    song.explicit ? [" ", el("span", { class: "tag", title: "Explicit", "aria-label": "explicit" }, "E")] : null,
+    song.explicit ? [" ", el("abbr", { class: "tag", title: "Explicit" }, "E")] : null,
     song.kind !== "song" ? [" ", el("span", { class: "tag" }, { episode: "podcast", local: "local file", unavailable: "not available" }[song.kind] || song.kind)] : null,
     song.artists.length > 0 && el("span", { class: "by" }, song.artists.flatMap((artist, number) => [number ? ", " : null, link("artist", artist.id, artist.name)])),
     extra,
@@ -109,10 +109,10 @@
     if (entry.weekAgo === null) return el("span", { class: "muted" }, "–");
     if (entry.weekAgo === 0) return el("span", { class: "tag" }, "new");
     const climbed = entry.weekAgo - entry.position;
-    if (climbed === 0) return el("span", { class: "muted", "aria-label": "unchanged" }, "=");
+    if (climbed === 0) return el("span", { class: "muted", role: "img", "aria-label": "unchanged" }, "=");
     return climbed > 0
-      ? el("span", { class: "up", "aria-label": `up ${climbed}` }, `▲ ${climbed}`)
-      : el("span", { class: "down", "aria-label": `down ${-climbed}` }, `▼ ${-climbed}`);
+      ? el("span", { class: "up", role: "img", "aria-label": `up ${climbed}` }, `▲ ${climbed}`)
+      : el("span", { class: "down", role: "img", "aria-label": `down ${-climbed}` }, `▼ ${-climbed}`);
   };
   const climbed = (entry) => (entry.weekAgo ? entry.weekAgo - entry.position : null);
 
@@ -225,14 +225,14 @@
     return Object.assign(figure, { drawing });
   };
 
-  /** Put ticks where a calendar has them. */
-  const calendar = (first, last) => {
-    const span = last - first, ticks = [];
+  /** Put ticks where a calendar has them, as many as there is room for. */
+  const calendar = (first, last, width) => {
+    const span = last - first, ticks = [], most = Math.min(12, Math.max(3, Math.floor(width / 85)));
     if (span <= 75) {
-      const step = Math.max(1, Math.ceil(span / (narrow.matches ? 5 : 10)));
+      const step = Math.max(1, Math.ceil(span / most));
       for (let day = last; day >= first; day -= step) ticks.unshift(day);
     } else {
-      const months = Math.max(1, Math.ceil(span / 30.4 / (narrow.matches ? 4 : 10)));
+      const months = Math.max(1, Math.ceil(span / 30.4 / most));
       const every = [1, 2, 3, 4, 6, 12].find((choice) => choice >= months) || 12;
       const date = dateOf(first);
       for (let month = 0; ; month++) {
@@ -242,18 +242,23 @@
         if (new Date(at).getUTCMonth() % every === 0) ticks.push(day);
       }
     }
-    return { ticks, label: span <= 75 ? dayMonth : monthYear };
+    return ticks;
   };
   const timeAxis = (first, last) => {
-    const { ticks, label } = calendar(first, last);
+    const label = last - first <= 75 ? dayMonth : monthYear;
     const edge = first === last ? 1 : 0;
     return {
       type: "linear", min: first - edge, max: last + edge, grid: { display: false },
-      afterBuildTicks: (axis) => { axis.ticks = ticks.map((value) => ({ value })); },
+      afterBuildTicks: (axis) => { axis.ticks = calendar(first, last, axis.chart.width).map((value) => ({ value })); },
       ticks: { callback: (value) => label(value), maxRotation: 0, autoSkip: false },
     };
   };
 
+  const fit = (ctx, text, width) => {
+    let length = text.length;
+    while (length > 4 && ctx.measureText(cut(text, length)).width > width) length--;
+    return cut(text, length);
+  };
   /** Names at the ends of lines, moved apart where they would overlap. */
   const endLabels = {
     id: "endLabels",
@@ -280,7 +285,7 @@
         ctx.lineTo(chartArea.right + 14, y);
         ctx.stroke();
         ctx.font = `${chart.focused === number ? 650 : 500} 12px ${Chart.defaults.font.family}`;
-        ctx.fillText(cut(`${dataset.data.at(-1).y}  ${dataset.label}`, 27), chartArea.right + 18, y);
+        ctx.fillText(fit(ctx, `${dataset.data.at(-1).y}  ${dataset.label}`, chart.width - chartArea.right - 20), chartArea.right + 18, y);
       }
       ctx.restore();
     },
@@ -382,12 +387,8 @@
     const when = (day) => (weekly ? `week of ${longDate(day)}` : longDate(day));
     const description = `${count(entered, "entry", "entries")} came and ${num(left)} went since ${longDate(bars[0].day)}; most in the ${weekly ? "" : "snapshot of "}${when(busiest.day)}, with ${num(busiest.entered)} in and ${num(busiest.left)} out.`;
     const first = bars[0].day, last = bars.at(-1).day, unit = weekly ? WEEK : 1;
-    const { ticks, label } = calendar(first, last);
-    const nearest = new Map();
-    for (const tick of ticks) {
-      const at = bars.findIndex((bar) => bar.day + unit > tick);
-      if (at >= 0) nearest.set(at, label(tick));
-    }
+    const label = last - first <= 75 ? dayMonth : monthYear;
+    const labelled = (width) => new Map(calendar(first, last, width).map((tick) => [bars.findIndex((bar) => bar.day + unit > tick), label(tick)]));
     const figure = plot(`Bar chart. ${description}`, () => ({
       type: "bar",
       data: {
@@ -400,7 +401,7 @@
       options: {
         interaction: { mode: "index", intersect: false },
         scales: {
-          x: { stacked: true, grid: { display: false }, ticks: { autoSkip: false, maxRotation: 0, callback: (_, at) => nearest.get(at) ?? null } },
+          x: { stacked: true, grid: { display: false }, ticks: { autoSkip: false, maxRotation: 0, callback(_, at) { return labelled(this.chart.width).get(at) ?? null; } } },
           y: { stacked: true, border: { display: false }, ticks: { precision: 0, maxTicksLimit: 7, callback: (value) => num(Math.abs(value)) } },
         },
         plugins: { tooltip: { callbacks: { title: ([item]) => when(bars[item.dataIndex].day), label: (item) => ` ${num(Math.abs(item.raw))} ${item.dataset.label}` } } },
@@ -433,7 +434,7 @@
     const table = sortable("Artists", [
       { label: "Artist", value: (row) => row.artist.name, cell: (row) => link("artist", row.artist.id, row.artist.name), head: true },
       { label: "Songs", number: false, value: (row) => row.now, title: "Songs in the list; a song by two artists counts for both",
-        cell: (row) => el("div", { class: "meter" }, el("span", {}, num(row.now)), el("i", { style: { width: `${(7 * row.now) / most}rem` }, "aria-hidden": "true" })) },
+        cell: (row) => el("div", { class: "meter" }, el("span", {}, num(row.now)), el("i", { style: { "--part": row.now / most }, "aria-hidden": "true" })) },
       { label: "Share", number: true, value: (row) => row.now / totals[now], cell: (row) => percent(row.now, totals[now]) },
       then !== undefined && { label: `Since ${dayMonth(artistDays[then])}`, number: true, value: (row) => row.now - row.then,
         cell: (row) => (row.now === row.then ? el("span", { class: "muted" }, "=")
@@ -493,7 +494,7 @@
     const name = (year) => (byDecade ? `${year}s` : String(year));
     const best = bins.reduce((a, b) => (b[1] > a[1] ? b : a));
     const fresh = sum(years.filter(([year]) => year >= dateOf(lastDay).getUTCFullYear() - 1).map(([, n]) => n));
-    const description = `Half of the songs are from ${medianYear(years)} or before; most are from ${byDecade ? "the " : ""}${name(best[0])}. ${percent(fresh, total)} came out this year or last.`;
+    const description = `Half of the songs are from ${medianYear(years)} or before; most are from ${byDecade ? "the " : ""}${name(best[0])}.${fresh ? ` ${percent(fresh, total)} came out this year or last.` : ""}`;
     const figure = plot(`Bar chart. ${description}`, () => ({
       type: "bar",
       data: { labels: bins.map(([year]) => name(year)), datasets: [{ label: "songs", data: bins.map(([, n]) => n), backgroundColor: token("c3"), borderRadius: 2, categoryPercentage: 0.92, barPercentage: 0.95, maxBarThickness: 40 }] },
@@ -623,7 +624,7 @@
           el("li", {},
             el("span", { class: step > 0 ? "up" : "down", role: "img", "aria-label": step > 0 ? "entered" : "left" }, step > 0 ? "+" : "−"),
             el("span", {}, link("track", song.id, song.name), song.artists.length > 0 && el("span", { class: "muted" }, " ", own(by(song)))),
-            el("span", { class: "muted" }, step > 0 ? `at ${position}` : `after ${count(stayed, "day")}`))))))));
+            el("span", { class: "muted" }, step > 0 ? `at ${position}` : `${count(stayed, "day")} in all`))))))));
   };
 
   const highlights = (current) => {
@@ -651,9 +652,10 @@
     const leading = () => {
       const numbersInRange = inRange();
       const score = (entry) => sum(numbersInRange.map((number) => { const at = place(entry, number); return at ? Math.max(0, 11 - at) : 0; }));
-      return pool.map((entry) => [score(entry), entry]).filter(([points]) => points)
-        .sort((a, b) => b[0] - a[0]).slice(0, LINES).map(([, entry]) => entry)
-        .sort((a, b) => (a.position ?? 1e6) - (b.position ?? 1e6));
+      const onTop = current.filter((entry) => entry.position <= TOP && entry.places.length);
+      const others = pool.map((entry) => [score(entry), entry]).filter(([points, entry]) => points && !onTop.includes(entry))
+        .sort((a, b) => b[0] - a[0]).slice(0, LINES - onTop.length).map(([, entry]) => entry);
+      return [...onTop, ...others].sort((a, b) => (a.position ?? 1e6) - (b.position ?? 1e6));
     };
     let picked = leading(), chosen = false;
     const numbering = new Map();
@@ -670,8 +672,7 @@
     }));
     const describe = () => {
       if (samples.length < 2) return "There is one snapshot so far; lines begin with the second.";
-      const top = current.find((entry) => entry.position === 1);
-      return `Songs that were longest among the first ten${from > samples[0] ? ` since ${longDate(from)}` : ""}. ${top ? `${top.song.name} is at the top on ${longDate(last)}.` : ""} Tick songs in the table below to add their lines.`;
+      return `The first four on ${longDate(last)}, and the songs that were longest among the first ten${from > samples[0] ? ` since ${longDate(from)}` : ""}. Tick songs in the table below to add their lines.`;
     };
     const figure = plot("", () => bumpOptions(lines(), Math.max(from, samples[0]), last)(), true);
     const keys = el("ul", { class: "legend", role: "list" });
@@ -750,6 +751,11 @@
       table.filter, table.table);
   };
 
+  const inAndOut = (playlist) => {
+    const [came, went] = [since(playlist, playlist.entered, WEEK), since(playlist, playlist.left, WEEK)];
+    return came || went ? [signed(came, "+", "up"), " ", signed(went, "−", "down")] : ["none"];
+  };
+
   const playlistView = (playlist) => {
     const current = playlist.entries.map(readEntry).sort((a, b) => a.position - b.position);
     const last = newest(playlist);
@@ -768,7 +774,7 @@
     parts.push(tiles([
       [`entries on ${shortDate(last)}`, num(size(playlist))],
       playlist.seconds > 0 && ["of music", hours(playlist.seconds)],
-      playlist.days.length > 1 && ["in and out, seven days", signed(since(playlist, playlist.entered, WEEK), "+", "up"), " ", signed(since(playlist, playlist.left, WEEK), "−", "down")],
+      playlist.days.length > 1 && ["in and out, seven days", ...inAndOut(playlist)],
       playlist.songs > 0 && ["explicit", percent(playlist.explicit, playlist.songs)],
       playlist.years.length > 0 && ["median release year", String(medianYear(playlist.years))],
       [`snapshot${playlist.days.length === 1 ? " on" : "s since"} ${shortDate(playlist.days[0])}`, num(playlist.days.length)],
@@ -792,6 +798,7 @@
 
   // --- Finding one's way ---
 
+  playlists.sort((a, b) => collator.compare(a.name, b.name));
   const main = document.getElementById("main"), nav = document.getElementById("nav"), picker = document.getElementById("picker");
   const address = (playlist) => `#playlist=${playlists.indexOf(playlist)}`;
   const views = [["#overview", "All playlists", null], ...playlists.map((playlist) => [address(playlist), playlist.name, playlist])];
