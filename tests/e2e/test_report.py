@@ -64,9 +64,10 @@ def test_it_shows_what_athena_says(lake: LaptopStack) -> None:
         if playlist["entries"]
     }
     assert shown == dict(latest.rows)
+    without = lake.athena("select distinct song_id from songs where cardinality(artist_ids) = 0").rows
     songs = [song for song in content["songs"] if song[2] == "song"]
     assert songs
-    assert all(song[3] for song in songs if song[1]), "every song on the page has its artists"
+    assert {song[0] for song in songs if not song[3]} <= {song_id for (song_id,) in without}
 
 
 def test_it_can_be_written_again_by_any_event(lake: LaptopStack) -> None:
