@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -165,7 +165,7 @@ def to_duckdb(sql: str, schema: Schema) -> str:
     Parameters
     ----------
     sql
-        A query; or a statement that creates or drops a table, which the emulator understands as it is.
+        A query; or a statement that creates a table, which the emulator understands as it is.
     schema
         The tables of the database: their columns with the types of the Glue Data Catalog.
 
@@ -181,7 +181,7 @@ def to_duckdb(sql: str, schema: Schema) -> str:
     if len(statements) != 1:
         raise LaptopError("Athena runs one statement at a time.")
     statement = statements[0]
-    if isinstance(statement, exp.Create | exp.Drop):
+    if isinstance(statement, exp.Create):
         return sql
     if not isinstance(statement, exp.Query):
         raise LaptopError("The laptop stack answers queries: statements that start with SELECT or WITH.")
@@ -196,7 +196,7 @@ def _declare_tables(query: exp.Query, schema: Schema) -> None:
         if not isinstance(table.this, exp.Identifier) or (name in views and not table.db):
             continue
         if name not in schema:
-            raise LaptopError(f"There is no table {table.name}. The tables are {', '.join(sorted(schema))}.")
+            raise LaptopError(no_such_table(table.name, schema))
         columns = [
             exp.cast(exp.column(column, quoted=True), athena_type, dialect="hive").as_(column, quoted=True)
             for column, athena_type in schema[name].items()
@@ -208,6 +208,11 @@ def _declare_tables(query: exp.Query, schema: Schema) -> None:
     for column in query.find_all(exp.Column):
         column.set("db", None)  # spotify_lake.songs.name: the subquery is known as songs
         column.set("catalog", None)
+
+
+def no_such_table(name: str, tables: Iterable[str]) -> str:
+    """Say that there is no table `name`, and which there are."""
+    return f"There is no table {name}. The tables are {', '.join(sorted(tables))}."
 
 
 def explain(reason: str) -> str:

@@ -1,20 +1,24 @@
-"""The commands for a deployed lake: ``python -m ops login``, ``report``."""
+"""The commands for a deployed lake: ``login``, ``status``, ``redrive``, ``replay``, ``import``, ``report``."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import webbrowser
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from ops import importing, login, redrive, replay, report, status
 from ops import lake as lakes
-from ops import login, report
+from ops.dead_letters import QUEUES
 from ops.terminal import Terminal
+from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import LakeError
 
 REPORT_PATH = Path(__file__).resolve().parent.parent / ".local" / "report" / "index.html"
@@ -25,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        lake = lakes.find(arguments.target, arguments.stack)
-        arguments.command(lake, Terminal(Console()), arguments)
+        # What goes into a file or to another program keeps its lines.
+        arguments.command(arguments, Terminal(Console(soft_wrap=not sys.stdout.isatty())))
     except LakeError as error:
         return _fail(str(error))
     except (BotoCoreError, ClientError) as error:
@@ -83,7 +87,60 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("report", parents=[where], help=about, description=about)
     command.set_defaults(command=_report)
     command.add_argument("--no-browser", action="store_true", help="do not open the page")
+
+    about = "Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms."
+    command = commands.add_parser("status", parents=[where], help=about, description=about)
+    command.set_defaults(command=_status)
+
+    about = "Show what is in the dead-letter queues, and move it back to where it failed."
+    command = commands.add_parser("redrive", parents=[where], help=about, description=about)
+    command.set_defaults(command=_redrive)
+    command.add_argument(
+        "--queue", choices=[queue.name for queue in QUEUES], help="only this one (default: all)"
+    )
+    command.add_argument("--yes", action="store_true", help="move without asking")
+
+    about = "Rebuild the tables of some days from the raw snapshots."
+    command = commands.add_parser("replay", parents=[where], help=about, description=about)
+    command.set_defaults(command=_replay)
+    command.add_argument(
+        "--from", dest="first", type=_date, required=True, help="first day, such as 2026-11-01"
+    )
+    command.add_argument("--to", dest="last", type=_date, help="last day (default: today)")
+    command.add_argument("--playlist", help="ids, URIs or links, separated by commas (default: all)")
+
+    about = (
+        "Put dumps of playlists into the lake: what the Web API sent in any year, and what was made of it."
+    )
+    command = commands.add_parser(
+        "import",
+        parents=[where],
+        help=about,
+        description=f"{about} Says of each file what was understood; exits with 1 if one could not be used.",
+    )
+    command.set_defaults(command=_import)
+    command.add_argument(
+        "files",
+        nargs="+",
+        help="paths, patterns, folders or s3:// prefixes: JSON, JSON lines, gzip, zip",
+    )
+    command.add_argument(
+        "--playlist", metavar="ID", help="the list that files belong to which do not say it themselves"
+    )
+    command.add_argument(
+        "--at",
+        metavar="TIME",
+        help="when files were made which do not say it themselves: 2020-05-17T06:00:00Z",
+    )
+    command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     return parser
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2026-11-01") from None
 
 
 def _port(text: str) -> int:
@@ -93,16 +150,59 @@ def _port(text: str) -> int:
     return port
 
 
-def _login(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:
+def _lake(arguments: argparse.Namespace) -> lakes.Lake:
+    return lakes.find(arguments.target, arguments.stack)
+
+
+def _login(arguments: argparse.Namespace, terminal: Terminal) -> None:
     options = login.Options(
         client_id=arguments.client_id,
         app_only=arguments.app_only,
         port=arguments.port,
     )
     here = not arguments.no_browser and login.has_browser(os.environ)
-    login.run(lake, terminal, options, os.environ, webbrowser.open if here else None)
+    login.run(_lake(arguments), terminal, options, os.environ, webbrowser.open if here else None)
 
 
-def _report(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:
+def _import(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    options = importing.Options(
+        files=arguments.files,
+        playlist_id=arguments.playlist and importing.parse_playlist(arguments.playlist),
+        taken_at=arguments.at and importing.parse_time(arguments.at),
+        dry_run=arguments.dry_run,
+    )
+    lake = None
+    try:
+        lake = _lake(arguments)
+    except (LakeError, BotoCoreError) as error:
+        if not options.dry_run:
+            raise
+        why = str(error) if isinstance(error, LakeError) else lakes.sentence(error)
+        terminal.warn(f"{why} This only tells what the files hold, so it goes on without a lake.\n")
+    importing.run(lake, terminal, options)
+
+
+def _status(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    terminal.show(status.render(status.gather(_lake(arguments), datetime.now(UTC))))
+
+
+def _redrive(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    chosen = [arguments.queue] if arguments.queue else [queue.name for queue in QUEUES]
+    redrive.run(_lake(arguments), terminal, redrive.Options(queues=chosen, sure=arguments.yes))
+
+
+def _replay(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    last = arguments.last or datetime.now(UTC).date()
+    if last < arguments.first:
+        raise lakes.OpsError(f"The last day, {last}, is before the first, {arguments.first}.")
+    playlists = parse_playlist_ids(arguments.playlist) if arguments.playlist else OWNED
+    replay.run(
+        _lake(arguments),
+        terminal,
+        replay.Options(arguments.first, last, playlists=None if playlists == OWNED else playlists),
+    )
+
+
+def _report(arguments: argparse.Namespace, terminal: Terminal) -> None:
     here = not arguments.no_browser and login.has_browser(os.environ)
-    report.run(lake, terminal, REPORT_PATH, webbrowser.open if here else None)
+    report.run(_lake(arguments), terminal, REPORT_PATH, webbrowser.open if here else None)
