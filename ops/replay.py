@@ -217,6 +217,8 @@ class _Replay:
             for letter in self._letters()
             if letter.subject in wanted and letter.message_id not in self._old_letters
         }
+        # A message may be given up while its last try is still at work, and succeeds.
+        self.outcome.failed -= self.outcome.rebuilt
 
     def _letters(self) -> list[Letter]:
         """Look at the dead letters, unless they are as many as at the last look."""

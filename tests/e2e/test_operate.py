@@ -239,16 +239,32 @@ def secret(stack: LaptopStack, change: Callable[[dict[str, Any]], str]) -> Itera
 
 
 @contextmanager
-def short_retries(stack: LaptopStack) -> Iterator[None]:
-    """Failed messages come back after a second instead of twelve minutes."""
+def one_try(stack: LaptopStack) -> Iterator[None]:
+    """Messages that fail are dead letters at once, instead of after five tries in an hour."""
     stack.wait_until_idle()
     sqs, queue = stack.client("sqs"), stack.outputs["TransformQueueUrl"]
-    visibility = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    names = ["VisibilityTimeout", "RedrivePolicy"]
+    deployed = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    policy = json.dumps(json.loads(deployed["RedrivePolicy"]) | {"maxReceiveCount": 1})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "3", "RedrivePolicy": policy})
     try:
         yield
     finally:
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes=visibility)
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes=deployed)
+
+
+@contextmanager
+def no_retries(stack: LaptopStack) -> Iterator[None]:
+    """A run that fails is not started again."""
+    functions = stack.client("lambda")
+    which = {"FunctionName": stack.outputs["ExtractFunctionName"], "Qualifier": "$LATEST"}
+    found = functions.get_function_event_invoke_config(**which)
+    deployed = {name: found[name] for name in ("MaximumRetryAttempts", "DestinationConfig")}
+    functions.put_function_event_invoke_config(**which, **deployed | {"MaximumRetryAttempts": 0})
+    try:
+        yield
+    finally:
+        functions.put_function_event_invoke_config(**which, **deployed)
 
 
 @pytest.fixture(scope="module")
@@ -306,13 +322,14 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
     before = curated(filled)
     s3, bucket, key = filled.client("s3"), filled.outputs["RawBucketName"], raw.key(PLAYLIST_IDS[0], DAYS[0])
     good = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    with short_retries(filled):
+    with one_try(filled):
         put_raw(filled, key, good[:-100])
         eventually(lambda: "TransformDeadLetters" in filled.dead_letters())
         person = Person()
-        outcome = replay.run(as_lake(filled), person, options(playlists=[PLAYLIST_IDS[0]]))
+        only = replay.Options(DAYS[0].date(), DAYS[0].date(), playlists=[PLAYLIST_IDS[0]])
+        outcome = replay.run(as_lake(filled), person, only)
         assert [one.raw_key for one in outcome.failed] == [key]
-        assert len(outcome.rebuilt) == len(DAYS) - 1
+        assert outcome.rebuilt == set()
         assert f"failed and went to TransformDeadLetters (see `make redrive`):\n  {key}" in person.saw
         assert curated(filled) == before, "what failed left the tables as they were"
 
@@ -329,13 +346,13 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
         )
         wait_for_alarm(filled, inbox, "transform-dead-letters")
 
-        put_raw(filled, key, good)
-        person = Person()
-        redrive.run(as_lake(filled), person, redrive.Options(sure=True))
-        assert f"{key}  (since " in person.saw
-        assert ", 2 times)" in person.saw
-        assert "cut short or damaged" in person.saw, "the log says why"
-        filled.wait_until_idle()
+    put_raw(filled, key, good)
+    person = Person()
+    redrive.run(as_lake(filled), person, redrive.Options(sure=True))
+    assert f"{key}  (since " in person.saw
+    assert ", 2 times)" in person.saw
+    assert "cut short or damaged" in person.saw, "the log says why"
+    filled.wait_until_idle()
     assert filled.dead_letters() == {}
     assert curated(filled) == before
 
@@ -352,12 +369,13 @@ def test_a_run_that_failed_for_its_sign_in_is_started_again(filled: LaptopStack)
     faults = f"{filled.stub_url}/_stub/faults"
     http_json(faults, method="PUT", body=[refused])
     try:
-        filled.client("lambda").invoke(
-            FunctionName=filled.outputs["ExtractFunctionName"],
-            InvocationType="Event",
-            Payload=json.dumps(event),
-        )
-        eventually(lambda: filled.dead_letters() == {"ExtractFailures": 1})
+        with no_retries(filled):
+            filled.client("lambda").invoke(
+                FunctionName=filled.outputs["ExtractFunctionName"],
+                InvocationType="Event",
+                Payload=json.dumps(event),
+            )
+            eventually(lambda: filled.dead_letters() == {"ExtractFailures": 1})
     finally:
         http_json(faults, method="PUT", body=[])
     person = Person()
@@ -418,20 +436,19 @@ def test_a_transform_that_is_cut_off_and_tried_again_leaves_the_same_tables(
     for key in own:
         s3.delete_object(Bucket=bucket, Key=key)
     snapshot = replay.Snapshot(day, playlist)
-    with short_retries(filled):
-        with disturbance(filled):
-            filled.client("sqs").send_message(
-                QueueUrl=filled.outputs["TransformQueueUrl"],
-                MessageBody=replay.s3_event(filled.outputs["RawBucketName"], snapshot),
-            )
-            eventually(lambda: "TransformDeadLetters" in filled.dead_letters())
-            assert snapshot.done_key not in curated(filled), "a snapshot without all its tables is not there"
-        redrive.run(as_lake(filled), Person(), redrive.Options(sure=True))
-        filled.wait_until_idle()
+    with one_try(filled), disturbance(filled):
+        filled.client("sqs").send_message(
+            QueueUrl=filled.outputs["TransformQueueUrl"],
+            MessageBody=replay.s3_event(filled.outputs["RawBucketName"], snapshot),
+        )
+        eventually(lambda: "TransformDeadLetters" in filled.dead_letters())
+        assert snapshot.done_key not in curated(filled), "a snapshot without all its tables is not there"
+    redrive.run(as_lake(filled), Person(), redrive.Options(sure=True))
+    filled.wait_until_idle()
     assert curated(filled) == before
 
 
-@pytest.mark.parametrize("value", ["", "   ", "{", "[]", '{"client_id": "x"}', "null"])
+@pytest.mark.parametrize("value", ["", "{", '{"client_id": "x"}'])
 def test_a_secret_that_holds_no_credentials_is_named(stack: LaptopStack, value: str) -> None:
     with secret(stack, lambda _: value or " "):
         answer = stack.invoke("extract", {"playlist_ids": PLAYLIST_IDS})
