@@ -77,7 +77,7 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
-.PHONY: login
+.PHONY: login views export
 
 # $(call option,--name,VARIABLE): passed on only if it is set
 option = $(if $($(2)),$(1) '$($(2))')
@@ -86,6 +86,12 @@ WHICH_LAKE = $(call option,--target,TARGET) $(call option,--stack,STACK)
 login: $(DEV) ## Sign the lake in to Spotify: opens your browser; NO_BROWSER=1 if that is elsewhere
 	@$(RUN)/python -m ops login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
 	    $(if $(NO_BROWSER),--no-browser) $(if $(APP_ONLY),--app-only)
+
+views: $(DEV) ## Make the views in Athena, or replace them: once after deploying, and when they change
+	@$(RUN)/python -m ops views $(WHICH_LAKE)
+
+export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export OUT=folder WHAT="latest_songs artist_gains"
+	@$(RUN)/python -m ops export $(WHICH_LAKE) $(call option,--out,OUT) -- $(WHAT)
 
 ##@ Checks
 
@@ -134,20 +140,20 @@ lint-imports: $(DEV)
 	@log=$$($(RUN)/lint-imports --no-cache --no-logo 2>&1) || { echo "$$log"; exit 1; }
 
 lint-template: $(DEV)
-	@$(call say,cfn-lint,template.yaml)
-	@$(RUN)/cfn-lint template.yaml
+	@$(call say,cfn-lint,template.yaml and stacks)
+	@$(RUN)/cfn-lint template.yaml stacks/*.yaml
 
 lint-sam: $(SAM)
 	@$(call say,sam,sam validate --lint)
 	@log=$$($(SAM_CLI) validate --lint --region us-east-1 2>&1) || { echo "$$log"; exit 1; }
 
 lint-checkov: $(CHECKOV)
-	@$(call say,checkov,security of template.yaml)
-	@log=$$(.tools/checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
+	@$(call say,checkov,security of template.yaml and stacks)
+	@log=$$(.tools/checkov/bin/checkov --file template.yaml stacks/*.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
 	    { echo "$$log"; exit 1; }
 
 lint-schema: $(DEV)
-	@$(call say,schema,generated files match schema.py)
+	@$(call say,schema,generated files match schema.py and queries)
 	@$(RUN)/python -m tools.schema --check
 
 LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt functions/*/requirements.txt)
@@ -168,7 +174,7 @@ help: ## List these tasks
 
 tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Install all environments now; other tasks install what they need
 
-schema: $(DEV) ## Write the template's tables and the data dictionary from schema.py
+schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, views, saved queries, docs
 	@$(RUN)/python -m tools.schema
 
 # Layers first: what they ship decides the versions in .venv. Pins stay unless UPGRADE=1.

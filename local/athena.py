@@ -6,9 +6,10 @@ The emulator runs queries on DuckDB and knows no views, so on the laptop a query
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ LONGEST_POLL_S = 1.0
 
 type Schema = Mapping[str, Mapping[str, str]]
 type Value = str | int | float | bool | Decimal | dt.date | dt.datetime | None
+type Row = tuple[Value, ...]
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class QueryResult:
     """
 
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Value, ...], ...]
+    rows: tuple[Row, ...]
     execution_id: str
     seconds: float
     scanned_bytes: int
@@ -79,8 +81,22 @@ def _as_it_is(sql: str) -> str:
     return sql
 
 
-def _ignore(_rows: int) -> None:
-    pass
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one query, whose rows are still to be read: page by page, and once.
+
+    Attributes
+    ----------
+    columns, execution_id, scanned_bytes
+        As in `QueryResult`.
+    pages
+        Lists of rows.
+    """
+
+    columns: tuple[Column, ...]
+    pages: Iterator[list[Row]]
+    execution_id: str
+    scanned_bytes: int
 
 
 class Athena:
@@ -108,9 +124,7 @@ class Athena:
         self._database = database
         self._translate = translate
 
-    def run(
-        self, sql: str, timeout_s: float = 120.0, progress: Callable[[int], object] = _ignore
-    ) -> QueryResult:
+    def run(self, sql: str, timeout_s: float = 120.0) -> QueryResult:
         """Run one query and return its whole answer.
 
         Parameters
@@ -119,14 +133,20 @@ class Athena:
             A statement in Athena's SQL.
         timeout_s
             Longest time to wait for the answer, in seconds.
-        progress
-            Called with the number of rows read so far.
 
         Raises
         ------
         LaptopError
             The query is refused, fails or takes too long; the message says why.
         """
+        started = time.monotonic()
+        answer = self.ask(sql, timeout_s)
+        rows = tuple(row for page in answer.pages for row in page)
+        seconds = time.monotonic() - started
+        return QueryResult(answer.columns, rows, answer.execution_id, seconds, answer.scanned_bytes)
+
+    def ask(self, sql: str, timeout_s: float = 120.0) -> Answer:
+        """Run one query as `run` does; return an answer whose rows are read as they are taken from it."""
         statement = self._translate(sql)
         started = time.monotonic()
         try:
@@ -138,8 +158,8 @@ class Athena:
         except ClientError as error:
             raise LaptopError(f"Athena refused the query: {error.response['Error']['Message']}") from error
         scanned_bytes = self._wait(execution_id, started + timeout_s)
-        columns, rows = self._read(execution_id, progress)
-        return QueryResult(columns, rows, execution_id, time.monotonic() - started, scanned_bytes)
+        columns, pages = self._read(execution_id)
+        return Answer(columns, pages, execution_id, scanned_bytes)
 
     def _wait(self, execution_id: str, deadline: float) -> int:
         """Wait for the end of an execution and return the bytes it scanned."""
@@ -159,26 +179,28 @@ class Athena:
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, LONGEST_POLL_S)
 
-    def _read(
-        self, execution_id: str, progress: Callable[[int], object]
-    ) -> tuple[tuple[Column, ...], tuple[tuple[Value, ...], ...]]:
-        columns: tuple[Column, ...] = ()
-        rows: list[tuple[Value, ...]] = []
-        first = True
-        for page in self._client.get_paginator("get_query_results").paginate(QueryExecutionId=execution_id):
-            result = page["ResultSet"]
-            if first:
-                info = result.get("ResultSetMetadata", {}).get("ColumnInfo", [])
-                columns = tuple(Column(column["Name"], column["Type"]) for column in info)
-            converters = [_converter(column.type) for column in columns]
-            texts = [[datum.get("VarCharValue") for datum in row.get("Data", [])] for row in result["Rows"]]
-            # The answer to a SELECT starts with the column names; that to SHOW or DESCRIBE does not.
-            if first and texts and texts[0] == [column.name for column in columns]:
-                texts = texts[1:]
-            first = False
-            rows.extend(_typed(text, converters) for text in texts)
-            progress(len(rows))
-        return columns, tuple(rows)
+    def _read(self, execution_id: str) -> tuple[tuple[Column, ...], Iterator[list[Row]]]:
+        paginator = self._client.get_paginator("get_query_results")
+        results = (page["ResultSet"] for page in paginator.paginate(QueryExecutionId=execution_id))
+        first = next(results, None)
+        if first is None:
+            return (), iter(())
+        info = first.get("ResultSetMetadata", {}).get("ColumnInfo", [])
+        columns = tuple(Column(column["Name"], column["Type"]) for column in info)
+        converters = [_converter(column.type) for column in columns]
+        # The answer to a SELECT starts with the column names; that to SHOW or DESCRIBE does not.
+        header = [column.name for column in columns]
+
+        def pages() -> Iterator[list[Row]]:
+            for number, result in enumerate(itertools.chain([first], results)):
+                texts = [
+                    [datum.get("VarCharValue") for datum in row.get("Data", [])] for row in result["Rows"]
+                ]
+                if number == 0 and texts and texts[0] == header:
+                    texts = texts[1:]
+                yield [_typed(text, converters) for text in texts]
+
+        return columns, pages()
 
 
 def on_laptop(client: Callable[[Any], Any], workgroup: str, database: str, bucket: str) -> Athena:
@@ -267,13 +289,15 @@ def to_duckdb(
     definitions.add_to(statement)
     for unnest in list(statement.find_all(exp.Unnest)):
         _take_apart(unnest)
+    for extreme in list(statement.find_all(exp.ArgMax, exp.ArgMin)):
+        _keep_nulls(extreme)
     if today is not None:
         for current_date in list(statement.find_all(exp.CurrentDate)):
             current_date.replace(exp.cast(exp.Literal.string(today.isoformat()), "date"))
     return statement.sql(dialect="duckdb", comments=False)
 
 
-def _parse(sql: str) -> exp.Expression:
+def _parse(sql: str) -> exp.Expr:
     try:
         statements = [statement for statement in sqlglot.parse(sql, read="athena") if statement is not None]
     except sqlglot.errors.SqlglotError as error:
@@ -365,6 +389,13 @@ def _take_apart(unnest: exp.Unnest) -> None:
     unnest.replace(side_by_side)
 
 
+def _keep_nulls(extreme: exp.AggFunc) -> None:
+    """Let max_by(x, y) return the x of the largest y even if it is null, as Athena does."""
+    if not extreme.args.get("count"):
+        name = "arg_max_null" if isinstance(extreme, exp.ArgMax) else "arg_min_null"
+        extreme.replace(exp.Anonymous(this=name, expressions=[extreme.this, extreme.expression]))
+
+
 def explain(reason: str) -> str:
     """Shorten an engine's error to what a person needs: no listing of the statement, no terminal codes."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", reason)
@@ -376,7 +407,7 @@ def _converter(athena_type: str) -> Callable[[str], Value]:
     return _CONVERTERS.get(athena_type, str)
 
 
-def _typed(texts: Sequence[str | None], converters: Sequence[Callable[[str], Value]]) -> tuple[Value, ...]:
+def _typed(texts: Sequence[str | None], converters: Sequence[Callable[[str], Value]]) -> Row:
     return tuple(
         None if text is None else convert(text) for text, convert in zip(texts, converters, strict=True)
     )

@@ -21,6 +21,7 @@ from local.display import Steps, show_error, show_result
 from local.emulator import client_environment, leave_aws
 from local.errors import LaptopError
 from local.stack import LaptopStack
+from queries import views
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -160,6 +161,10 @@ def _show_tables(stack: LaptopStack, console: Console) -> None:
         console.print(f"\n[bold]{escape(table['Name'])}[/]  [dim]{escape(table.get('Description', ''))}[/]")
         for column in (*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])):
             console.print(Text.assemble(f"  {column['Name']:<24}", (f"{column['Type']}", "cyan")))
+    for name, view in views().items():
+        console.print(f"\n[bold]{name}[/]  [dim]view: {escape(view.summary)}[/]")
+        for column, kind in view.types.items():
+            console.print(Text.assemble(f"  {column:<24}", (kind, "cyan")))
 
 
 def _logs(stack: LaptopStack, console: Console, _steps: Steps, arguments: argparse.Namespace) -> None:

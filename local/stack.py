@@ -52,6 +52,8 @@ LAPTOP_PARAMETERS = {
     "ScheduleState": "DISABLED",
     # Each transform at a time is a process that unpacks the layers for itself.
     "TransformConcurrency": str(min(5, max(2, os.cpu_count() or 2))),
+    # The emulator has no saved queries.
+    "SavedQueries": "false",
 }
 DEAD_LETTER_OUTPUTS = ("TransformDeadLettersUrl", "ExtractFailuresUrl", "ScheduleDeadLettersUrl")
 

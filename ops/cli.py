@@ -1,4 +1,4 @@
-"""The commands for a deployed lake: ``python -m ops login``."""
+"""The commands for a deployed lake: ``python -m ops login``, ``views`` and ``export``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import argparse
 import os
 import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from local.errors import LaptopError
+from ops import export, login, views
 from ops import lake as lakes
-from ops import login
 from ops.terminal import Terminal
 from spotify_lake.errors import LakeError
 
@@ -25,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         lake = lakes.find(arguments.target, arguments.stack)
         arguments.command(lake, Terminal(Console()), arguments)
-    except LakeError as error:
+    except (LakeError, LaptopError) as error:
         return _fail(str(error))
     except (BotoCoreError, ClientError) as error:
         return _fail(lakes.sentence(error))
@@ -76,6 +78,24 @@ def _parser() -> argparse.ArgumentParser:
         default=login.DEFAULT_PORT,
         help="of this machine, for the redirect (default: %(default)s)",
     )
+
+    about = "Make the views of queries/views in Athena, or replace them."
+    command = commands.add_parser("views", parents=[where], help=about, description=about)
+    command.set_defaults(command=lambda lake, terminal, _arguments: views.run(lake, terminal))
+
+    about = "Write views, tables and the answers of queries as CSV and Parquet files."
+    command = commands.add_parser("export", parents=[where], help=about, description=about)
+    command.set_defaults(command=_export)
+    command.add_argument(
+        "names", nargs="*", metavar="name", help="a view, table or file of queries/ (default: every view)"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=export.DEFAULT_FOLDER,
+        metavar="FOLDER",
+        help="where to write (default: %(default)s)",
+    )
     return parser
 
 
@@ -84,6 +104,10 @@ def _port(text: str) -> int:
     if not 1024 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 1024 to 65535")
     return port
+
+
+def _export(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:
+    export.run(lake, terminal, arguments.names, arguments.out)
 
 
 def _login(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -48,6 +49,12 @@ class Terminal:
     def exact(self, text: str) -> None:
         """Show something to copy, such as a link: on a line of its own and never broken."""
         self._console.print(Text.assemble("\n  ", (text, "cyan"), "\n"), soft_wrap=True)
+
+    @contextlib.contextmanager
+    def busy(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show what is being worked on until the context ends; what it gives takes news of how far it is."""
+        with self._console.status(Text(f"{text} …")) as status:
+            yield lambda news: status.update(Text(f"{text} … {news}"))
 
     def done(self, text: str) -> None:
         """Show that something succeeded."""

@@ -18,6 +18,7 @@ VIEW_FOLDER: Final = FOLDER / "views"
 
 _ITEM = re.compile(r"- (?P<name>[^:]+): (?P<text>.+)")
 _ROW = "One row: "
+_NOTES, _PARAMETERS, _COLUMNS = "Notes:", "Parameters:", "Columns:"
 
 
 class HeaderError(ValueError):
@@ -91,31 +92,39 @@ def parse(name: str, text: str) -> Statement:
     header = [line[2:].strip() for line in lines[:size]]
     if not header or not header[0]:
         raise HeaderError(name, "the first line must be a comment that says what it is about")
-    sections: dict[str, dict[str, str]] = {"Parameters:": {}, "Columns:": {}}
-    notes, row, section = [], "", ""
-    for line in header[1:]:
-        if line in sections:
-            section = line
-        elif line.startswith(_ROW):
-            row = line.removeprefix(_ROW)
-        elif section:
-            if not (item := _ITEM.fullmatch(line)):
-                raise HeaderError(name, f"{line!r} below {section} must be like '- name: meaning'")
-            sections[section][item["name"]] = item["text"]
-        elif line:
-            notes.append(line)
-    columns = sections["Columns:"]
+    sections = _sections(header[1:])
+    row = next((line.removeprefix(_ROW) for line in sections[_NOTES] if line.startswith(_ROW)), "")
+    notes = " ".join(line for line in sections[_NOTES] if line and not line.startswith(_ROW))
+    parameters, columns = (_items(name, sections[title]) for title in (_PARAMETERS, _COLUMNS))
     if not columns:
         raise HeaderError(name, "the header must list the columns")
     types: dict[str, str] = {}
     if row:
-        try:
-            types = dict(column.split(" ") for column in columns)
-        except ValueError:
-            raise HeaderError(name, "each column of a view is listed as '- name type: meaning'") from None
+        if lacking := [column for column in columns if column.count(" ") != 1]:
+            raise HeaderError(name, f"{lacking[0]!r} must be like '- name type: meaning', as in every view")
+        types = dict(column.split(" ") for column in columns)
         columns = dict(zip(types, columns.values(), strict=True))
-    sql = "\n".join(lines[size:]).strip()
-    return Statement(name, header[0], " ".join(notes), row, sections["Parameters:"], columns, types, sql)
+    return Statement(name, header[0], notes, row, parameters, columns, types, "\n".join(lines[size:]).strip())
+
+
+def _sections(header: list[str]) -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {_NOTES: [], _PARAMETERS: [], _COLUMNS: []}
+    title = _NOTES
+    for line in header:
+        if line in sections:
+            title = line
+        else:
+            sections[title].append(line)
+    return sections
+
+
+def _items(name: str, lines: list[str]) -> dict[str, str]:
+    items = {}
+    for line in lines:
+        if not (item := _ITEM.fullmatch(line)):
+            raise HeaderError(name, f"{line!r} must be like '- name: meaning'")
+        items[item["name"]] = item["text"]
+    return items
 
 
 def in_order(views: Iterable[Statement]) -> dict[str, Statement]:

@@ -10,7 +10,7 @@
 -- - playlist: Title of the playlist.
 -- - entered: Songs, episodes and files that were not in the snapshot before.
 -- - gone: Those that were, and are no longer.
--- - highest_new: Title of the one that entered at the highest position.
+-- - highest_new: Title of the one that entered at the highest position; null if it is not available.
 WITH changes AS (
     SELECT snapshot_date, playlist_id, playlist, change, name, position
     FROM playlist_changes

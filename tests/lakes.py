@@ -63,6 +63,9 @@ class Song:
         return (sum(map(ord, self.id)) + day.day) % 101 if self.rated else None
 
 
+LONG_AGO = dt.datetime.combine(dt.date(2026, 8, 1), dt.time(12))
+
+
 @dataclass(frozen=True)
 class Entry:
     kind: str
@@ -71,7 +74,7 @@ class Entry:
     song: Song | None = None
     song_id: str | None = None
     added_by: str | None = "nadia"
-    added_at: dt.datetime | None = dt.datetime(2026, 8, 1, 12)
+    added_at: dt.datetime | None = LONG_AGO
 
 
 @dataclass(frozen=True)
@@ -129,9 +132,9 @@ def _songs() -> list[Song]:
     artists = [(f"ar{number:02}", f"Artist {number:02}") for number in range(9)]
     albums = [
         Album("al0", "Tomorrow", TODAY + dt.timedelta(days=3), 8),
-        Album("al1", "Fresh", TODAY - dt.timedelta(days=12), 1),
-        Album("al2", "Year", dt.date(2026, 1, 1), 11),
-        Album("al3", "Decade", dt.date(2019, 5, 1), 10),
+        Album("al1", "Fresh", TODAY - dt.timedelta(days=30), 1),
+        Album("al2", "Year", TODAY - dt.timedelta(days=365), 11),
+        Album("al3", "Decade", TODAY - dt.timedelta(days=3650), 10),
         Album("al4", "Old", dt.date(1977, 1, 1), 9),
         Album("al5", "Undated", None, 5),
     ]
@@ -170,7 +173,7 @@ def _chart(chance: random.Random) -> Iterator[Snapshot]:
     """Songs enter, move, leave and return daily; three days are missing, and one has two snapshots."""
     missing = [dt.date(2026, 9, day) for day in (10, 11, 12)] + [dt.date(2026, 10, 2)]
     listed = SONGS[:12]
-    for day in _days(dt.date(2026, 8, 20), TODAY, missing):
+    for day in _days(dt.date(2026, 7, 20), TODAY, missing):
         for hour in (6, 18) if day == dt.date(2026, 10, 5) else (6,):
             gone = chance.sample(range(12), chance.choice([0, 1, 2]))
             fresh = chance.sample([song for song in SONGS if song not in listed], len(gone))
@@ -213,6 +216,13 @@ def _steady(playlist: str, name: str | None, days: list[dt.date], songs: list[So
         yield Snapshot(playlist, name, _at(day), tuple(of(song) for song in songs))
 
 
+def _rare(playlist: str, name: str, days: list[dt.date]) -> Iterator[Snapshot]:
+    """Taken weeks apart: some of these days are just inside what a query looks back to, some just outside."""
+    for number, day in enumerate(days):
+        songs = [*SONGS[24 - 3 * number : 28 - 2 * number]]
+        yield Snapshot(playlist, name, _at(day), tuple(of(song) for song in songs))
+
+
 def snapshots() -> list[Snapshot]:
     """Return all playlists, oldest snapshot first."""
     chance = random.Random(11)
@@ -221,8 +231,11 @@ def snapshots() -> list[Snapshot]:
         *_mix(chance),
         *_emptied(),
         *_steady("p-ended", "Ended", _days(dt.date(2026, 8, 25), dt.date(2026, 10, 1)), SONGS[14:18]),
-        *_steady("p-forgotten", "Forgotten", _days(dt.date(2026, 8, 1), dt.date(2026, 8, 30)), SONGS[18:21]),
-        *_steady("p-new", None, _days(dt.date(2026, 10, 13), TODAY), SONGS[6:9]),
+        *_steady("p-forgotten", "Forgotten", _days(dt.date(2026, 4, 20), dt.date(2026, 8, 30)), SONGS[18:21]),
+        *_steady("p-new", None, _days(dt.date(2026, 10, 13), TODAY), SONGS[3:9]),
+        *_rare("p-rare", "Rare", [dt.date(2026, 8, 25), dt.date(2026, 9, 9), dt.date(2026, 10, 12)]),
+        *_rare("p-edge", "Edge", [dt.date(2026, 8, 27), dt.date(2026, 10, 3), dt.date(2026, 10, 9)]),
+        *_rare("p-far", "Far", [dt.date(2026, 8, 26), dt.date(2026, 10, 3), dt.date(2026, 10, 9)]),
         *_steady("p-drafts", "Drafts", _days(dt.date(2026, 10, 1), TODAY), []),
     ]
     return sorted(found, key=lambda snapshot: (snapshot.at, snapshot.playlist))
@@ -256,7 +269,9 @@ def tables(found: Iterable[Snapshot]) -> dict[str, list[dict[str, Any]]]:
             values = {"album_id": album.id, "name": album.name, "total_tracks": album.tracks}
             values |= {"release_date": album.released, "release_year": album.released and album.released.year}
             rows["albums"].append(same | values | {"album_type": "album"})
-        for artist_id, name in dict.fromkeys(artist for _, song in snapshot.songs() for artist in song.artists):
+        for artist_id, name in dict.fromkeys(
+            artist for _, song in snapshot.songs() for artist in song.artists
+        ):
             if artist_id:
                 rows["artists"].append(same | {"artist_id": artist_id, "name": name})
     return rows

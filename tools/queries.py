@@ -10,7 +10,17 @@ from typing import Final
 
 import queries
 from queries import Statement
-from spotify_lake.schema import ALBUMS, ARTISTS, PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, SONGS, Column, Table, Type
+from spotify_lake.schema import (
+    ALBUMS,
+    ARTISTS,
+    PARTITION,
+    PLAYLIST_ENTRIES,
+    PLAYLISTS,
+    SONGS,
+    Column,
+    Table,
+    Type,
+)
 
 ROOT: Final = Path(__file__).parents[1]
 SAVED_QUERIES: Final = ROOT / "stacks" / "saved-queries.yaml"
@@ -131,7 +141,10 @@ def _latest_view(table: Table, summary: str, row: str, note: str) -> str:
         (PARTITION, playlist_id, title, *others),
     )
     columns = _listed(
-        f"t.{PARTITION.name}", "t.playlist_id", "p.name AS playlist", *(f"t.{column.name}" for column in others)
+        f"t.{PARTITION.name}",
+        "t.playlist_id",
+        "p.name AS playlist",
+        *(f"t.{column.name}" for column in others),
     )
     same = " AND ".join(f"p.{key} = t.{key}" for key in ("playlist_id", PARTITION.name, "scheduled_at"))
     return (

@@ -130,7 +130,9 @@ def main(arguments: list[str]) -> int:
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in stale:
-            print(f"{path.relative_to(ROOT)} does not match spotify_lake/schema.py and queries/: run `make schema`")
+            print(
+                f"{path.relative_to(ROOT)} does not match spotify_lake/schema.py and queries/: run `make schema`"
+            )
         return 1 if stale else 0
     for path in stale:
         path.parent.mkdir(exist_ok=True)
