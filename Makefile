@@ -165,7 +165,7 @@ lint-locks:
 
 ##@ Upkeep
 
-.PHONY: help tools schema lock clean
+.PHONY: help tools schema query-bytes lock clean
 
 help: ## List these tasks
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -176,6 +176,9 @@ tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Install all environments now; oth
 
 schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, views, saved queries, docs
 	@$(RUN)/python -m tools.schema
+
+query-bytes: $(DEV) ## Measure what each query reads of a year of data, for docs/queries.md: some minutes
+	@$(RUN)/python -m bench.query_bytes
 
 # Layers first: what they ship decides the versions in .venv. Pins stay unless UPGRADE=1.
 lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions

@@ -43,21 +43,32 @@ standings AS (
         ON s.playlist_id = p.playlist_id AND (p.scheduled_at = s.begins_at OR p.scheduled_at = s.ends_at)
     WHERE e.kind = 'song'
         AND e.snapshot_date >= date_trunc('month', current_date) - INTERVAL '35' DAY AND e.snapshot_date <= current_date
+),
+credits AS (
+    SELECT
+        t.playlist_id,
+        t.scheduled_at,
+        t.score,
+        t.is_now,
+        t.is_before,
+        s.artist_ids,
+        s.artist_names
+    FROM standings AS t
+    JOIN songs AS s
+        ON s.playlist_id = t.playlist_id AND s.snapshot_date = t.snapshot_date AND s.scheduled_at = t.scheduled_at
+        AND s.song_id = t.song_id
+    WHERE s.snapshot_date >= date_trunc('month', current_date) - INTERVAL '35' DAY AND s.snapshot_date <= current_date
 )
 SELECT
-    max_by(c.artist, t.scheduled_at) AS artist,
-    sum(t.is_now - t.is_before) AS gained,
-    sum(t.is_now) AS appearances,
-    sum(t.is_before) AS appearances_before,
-    sum(t.score * (t.is_now - t.is_before)) AS score_gained,
-    count(DISTINCT CASE WHEN t.is_now = 1 THEN t.playlist_id END) AS playlists
-FROM standings AS t
-JOIN songs AS s
-    ON s.playlist_id = t.playlist_id AND s.snapshot_date = t.snapshot_date AND s.scheduled_at = t.scheduled_at
-    AND s.song_id = t.song_id
-CROSS JOIN UNNEST(s.artist_ids, s.artist_names) AS c (artist_id, artist)
-WHERE c.artist_id IS NOT NULL
-    AND s.snapshot_date >= date_trunc('month', current_date) - INTERVAL '35' DAY AND s.snapshot_date <= current_date
-GROUP BY c.artist_id
-ORDER BY gained DESC, score_gained DESC, artist, c.artist_id
+    max_by(a.artist, c.scheduled_at) AS artist,
+    sum(c.is_now - c.is_before) AS gained,
+    sum(c.is_now) AS appearances,
+    sum(c.is_before) AS appearances_before,
+    sum(c.score * (c.is_now - c.is_before)) AS score_gained,
+    count(DISTINCT CASE WHEN c.is_now = 1 THEN c.playlist_id END) AS playlists
+FROM credits AS c
+CROSS JOIN UNNEST(c.artist_ids, c.artist_names) AS a (artist_id, artist)
+WHERE a.artist_id IS NOT NULL
+GROUP BY a.artist_id
+ORDER BY gained DESC, score_gained DESC, artist, a.artist_id
 LIMIT 10

@@ -29,16 +29,27 @@ WITH weeks AS (
         AND e.snapshot_date >= date_trunc('week', current_date) - INTERVAL '56' DAY
         AND s.snapshot_date >= date_trunc('week', current_date) - INTERVAL '56' DAY
     GROUP BY date_trunc('week', e.snapshot_date), e.playlist_id
+),
+followed AS (
+    SELECT
+        week,
+        playlist_id,
+        playlist,
+        songs,
+        average_seconds,
+        shortest_seconds,
+        longest_seconds,
+        lag(week) OVER (PARTITION BY playlist_id ORDER BY week) AS week_before,
+        lag(average_seconds) OVER (PARTITION BY playlist_id ORDER BY week) AS average_before
+    FROM weeks
 )
 SELECT
-    CAST(w.week AS date) AS week,
-    w.playlist,
-    w.songs,
-    w.average_seconds,
-    w.shortest_seconds,
-    w.longest_seconds,
-    w.average_seconds - b.average_seconds AS change_seconds
-FROM weeks AS w
-LEFT JOIN weeks AS b
-    ON b.playlist_id = w.playlist_id AND b.week + INTERVAL '7' DAY = w.week
-ORDER BY w.playlist, w.playlist_id, w.week
+    CAST(week AS date) AS week,
+    playlist,
+    songs,
+    average_seconds,
+    shortest_seconds,
+    longest_seconds,
+    CASE WHEN week_before + INTERVAL '7' DAY = week THEN average_seconds - average_before END AS change_seconds
+FROM followed
+ORDER BY playlist, playlist_id, week

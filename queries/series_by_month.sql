@@ -21,21 +21,31 @@ observed AS (
         playlist_id,
         max_by(playlist, snapshot_date) AS playlist,
         count(*) AS days_observed,
-        avg(CAST(entry_count AS double)) AS entries_per_day
+        avg(CAST(entry_count AS double)) AS entries_per_day,
+        lag(month) OVER (PARTITION BY playlist_id ORDER BY month) AS month_before
     FROM days
     GROUP BY month, playlist_id
 ),
 songs_of_month AS (
-    SELECT DISTINCT date_trunc('month', snapshot_date) AS month, playlist_id, song_id
-    FROM daily_entries
-    WHERE kind = 'song' AND snapshot_date >= date_trunc('month', current_date) - INTERVAL '2' MONTH
+    SELECT
+        month,
+        playlist_id,
+        song_id,
+        lag(month) OVER (PARTITION BY playlist_id, song_id ORDER BY month) AS seen_before
+    FROM (
+        SELECT DISTINCT date_trunc('month', snapshot_date) AS month, playlist_id, song_id
+        FROM daily_entries
+        WHERE kind = 'song' AND snapshot_date >= date_trunc('month', current_date) - INTERVAL '2' MONTH
+    )
 ),
 counted AS (
-    SELECT s.month, s.playlist_id, count(*) AS songs, count_if(b.song_id IS NULL) AS new_songs
-    FROM songs_of_month AS s
-    LEFT JOIN songs_of_month AS b
-        ON b.playlist_id = s.playlist_id AND b.song_id = s.song_id AND b.month + INTERVAL '1' MONTH = s.month
-    GROUP BY s.month, s.playlist_id
+    SELECT
+        month,
+        playlist_id,
+        count(*) AS songs,
+        count_if(seen_before IS NULL OR seen_before + INTERVAL '1' MONTH < month) AS new_songs
+    FROM songs_of_month
+    GROUP BY month, playlist_id
 )
 SELECT
     CAST(o.month AS date) AS month,
@@ -43,10 +53,8 @@ SELECT
     o.days_observed,
     o.entries_per_day,
     coalesce(c.songs, 0) AS songs,
-    CASE WHEN b.month IS NOT NULL THEN coalesce(c.new_songs, 0) END AS new_songs
+    CASE WHEN o.month_before + INTERVAL '1' MONTH = o.month THEN coalesce(c.new_songs, 0) END AS new_songs
 FROM observed AS o
-LEFT JOIN observed AS b
-    ON b.playlist_id = o.playlist_id AND b.month + INTERVAL '1' MONTH = o.month
 LEFT JOIN counted AS c
     ON c.playlist_id = o.playlist_id AND c.month = o.month
 ORDER BY o.playlist, o.playlist_id, o.month

@@ -21,21 +21,31 @@ observed AS (
         playlist_id,
         max_by(playlist, snapshot_date) AS playlist,
         count(*) AS days_observed,
-        avg(CAST(entry_count AS double)) AS entries_per_day
+        avg(CAST(entry_count AS double)) AS entries_per_day,
+        lag(week) OVER (PARTITION BY playlist_id ORDER BY week) AS week_before
     FROM days
     GROUP BY week, playlist_id
 ),
 songs_of_week AS (
-    SELECT DISTINCT date_trunc('week', snapshot_date) AS week, playlist_id, song_id
-    FROM daily_entries
-    WHERE kind = 'song' AND snapshot_date >= date_trunc('week', current_date) - INTERVAL '56' DAY
+    SELECT
+        week,
+        playlist_id,
+        song_id,
+        lag(week) OVER (PARTITION BY playlist_id, song_id ORDER BY week) AS seen_before
+    FROM (
+        SELECT DISTINCT date_trunc('week', snapshot_date) AS week, playlist_id, song_id
+        FROM daily_entries
+        WHERE kind = 'song' AND snapshot_date >= date_trunc('week', current_date) - INTERVAL '56' DAY
+    )
 ),
 counted AS (
-    SELECT s.week, s.playlist_id, count(*) AS songs, count_if(b.song_id IS NULL) AS new_songs
-    FROM songs_of_week AS s
-    LEFT JOIN songs_of_week AS b
-        ON b.playlist_id = s.playlist_id AND b.song_id = s.song_id AND b.week + INTERVAL '7' DAY = s.week
-    GROUP BY s.week, s.playlist_id
+    SELECT
+        week,
+        playlist_id,
+        count(*) AS songs,
+        count_if(seen_before IS NULL OR seen_before + INTERVAL '7' DAY < week) AS new_songs
+    FROM songs_of_week
+    GROUP BY week, playlist_id
 )
 SELECT
     CAST(o.week AS date) AS week,
@@ -43,10 +53,8 @@ SELECT
     o.days_observed,
     o.entries_per_day,
     coalesce(c.songs, 0) AS songs,
-    CASE WHEN b.week IS NOT NULL THEN coalesce(c.new_songs, 0) END AS new_songs
+    CASE WHEN o.week_before + INTERVAL '7' DAY = o.week THEN coalesce(c.new_songs, 0) END AS new_songs
 FROM observed AS o
-LEFT JOIN observed AS b
-    ON b.playlist_id = o.playlist_id AND b.week + INTERVAL '7' DAY = o.week
 LEFT JOIN counted AS c
     ON c.playlist_id = o.playlist_id AND c.week = o.week
 ORDER BY o.playlist, o.playlist_id, o.week

@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import queries
 from queries import Statement
@@ -101,6 +101,17 @@ Each query has conditions on `snapshot_date`, so that Athena reads only the days
 not empty: comparisons skip it, and averages are taken over the days that have a snapshot.
 """
 
+_BYTES_HEAD = """\
+## What they read
+
+Of {days} days of {playlists} playlists with {entries} entries each, {total} MB in all. Computed by `make query-bytes`,
+not reported by Athena: the compressed sizes of the columns and days that DuckDB's plan of the query reads, from the
+footers of the Parquet files, without the footers themselves. A table that a query names twice counts twice. Beside it,
+the CSV files of the usual tutorials, which have no partitions and no columns, so that each of them is read whole.
+
+Athena charges for at least 10 MB a query, which is 0.005 US cents: reading less makes a query faster, not cheaper.
+"""
+
 _VIEWS_HEAD = """\
 # Views
 
@@ -191,8 +202,16 @@ def _saved_query(statement: Statement, name: str, sql: str) -> str:
     )
 
 
-def page(questions: Mapping[str, Statement]) -> str:
-    """Return docs/queries.md."""
+def page(questions: Mapping[str, Statement], measured: Mapping[str, Any]) -> str:
+    """Return docs/queries.md.
+
+    Parameters
+    ----------
+    questions
+        The queries by name.
+    measured
+        What bench/query_bytes.py found.
+    """
     rows = ["| question | file |", "|---|---|"]
     rows += [f"| [{query.summary}](#{name}) | `queries/{name}.sql` |" for name, query in questions.items()]
     parts = [_PAGE_HEAD, "\n".join(rows) + "\n"]
@@ -205,7 +224,13 @@ def page(questions: Mapping[str, Statement]) -> str:
         lines += ["| column | meaning |", "|---|---|"]
         lines += [f"| `{column}` | {words} |" for column, words in query.columns.items()]
         parts.append("\n".join(lines) + "\n")
-    return "\n".join(parts)
+    rows = ["| query | reads | CSV files | part |", "|---|--:|--:|--:|"]
+    rows += [
+        f"| {name} | {row['parquet'] / 1e6:.1f} MB | {row['csv'] / 1e6:.0f} MB | {row['parquet'] / row['csv']:.1%} |"
+        for name, row in measured["queries"].items()
+    ]
+    head = _BYTES_HEAD.format_map({**measured, "total": f"{measured['parquet_total'] / 1e6:.0f}"})
+    return "\n".join([*parts, head, "\n".join(rows) + "\n"])
 
 
 def views_in_dictionary(views: Mapping[str, Statement]) -> str:
@@ -235,5 +260,6 @@ def files() -> tuple[dict[Path, str], str]:
     views = queries.in_order([*written, *(queries.parse(name, text) for name, text in latest.items())])
     questions = queries.queries()
     wanted = {queries.VIEW_FOLDER / f"{name}.sql": text for name, text in latest.items()}
-    wanted |= {SAVED_QUERIES: saved_queries(questions, views), PAGE: page(questions)}
+    measured = json.loads(BYTES.read_text())
+    wanted |= {SAVED_QUERIES: saved_queries(questions, views), PAGE: page(questions, measured)}
     return wanted, views_in_dictionary(views)

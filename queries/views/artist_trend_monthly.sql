@@ -1,8 +1,8 @@
 -- How present each artist was in each playlist, month by month.
--- Counted on the days that have a snapshot (the last of the day) and divided by their number, so that a missing day does
--- not look like a decline. A song with two artists counts for both. Sum appearances_per_day or score_per_day over the
--- playlists to compare artists. A month of a playlist without any snapshot has no rows: nothing is known of it. A
--- condition on month limits the days that are read.
+-- Of this month and the 24 before. Counted on the days that have a snapshot (the last of the day) and divided by
+-- their number, so that a missing day does not look like a decline. A song with two artists counts for both. Sum
+-- appearances_per_day or score_per_day over the playlists to compare artists. A month of a playlist without any snapshot
+-- has no rows: nothing is known of it.
 --
 -- One row: artist, playlist and month
 -- Columns:
@@ -25,9 +25,10 @@ WITH observed AS (
         max_by(playlist, snapshot_date) AS playlist,
         count(*) AS days_observed
     FROM daily_playlists
+    WHERE snapshot_date >= date_trunc('month', current_date) - INTERVAL '24' MONTH
     GROUP BY playlist_id, date_trunc('month', snapshot_date)
 ),
-credited AS (
+credits AS (
     SELECT
         e.playlist_id,
         date_trunc('month', e.snapshot_date) AS month,
@@ -35,28 +36,31 @@ credited AS (
         e.position,
         e.score,
         e.song_id,
-        c.artist_id,
-        c.artist
+        s.artist_ids,
+        s.artist_names
     FROM daily_entries AS e
     JOIN songs AS s
         ON s.playlist_id = e.playlist_id AND s.snapshot_date = e.snapshot_date AND s.scheduled_at = e.scheduled_at
         AND s.song_id = e.song_id
-    CROSS JOIN UNNEST(s.artist_ids, s.artist_names) AS c (artist_id, artist)
-    WHERE e.kind = 'song' AND c.artist_id IS NOT NULL
+    WHERE e.kind = 'song'
+        AND e.snapshot_date >= date_trunc('month', current_date) - INTERVAL '24' MONTH
+        AND s.snapshot_date >= date_trunc('month', current_date) - INTERVAL '24' MONTH
 ),
 counted AS (
     SELECT
-        month,
-        playlist_id,
-        artist_id,
-        max_by(artist, snapshot_date) AS artist,
-        count(DISTINCT snapshot_date) AS days,
-        count(DISTINCT song_id) AS songs,
+        c.month,
+        c.playlist_id,
+        a.artist_id,
+        max_by(a.artist, c.snapshot_date) AS artist,
+        count(DISTINCT c.snapshot_date) AS days,
+        count(DISTINCT c.song_id) AS songs,
         count(*) AS appearances,
-        sum(score) AS score,
-        min(position) AS best_position
-    FROM credited
-    GROUP BY month, playlist_id, artist_id
+        sum(c.score) AS score,
+        min(c.position) AS best_position
+    FROM credits AS c
+    CROSS JOIN UNNEST(c.artist_ids, c.artist_names) AS a (artist_id, artist)
+    WHERE a.artist_id IS NOT NULL
+    GROUP BY c.month, c.playlist_id, a.artist_id
 )
 SELECT
     CAST(c.month AS date) AS month,
