@@ -51,8 +51,7 @@ up: $(DEV) $(SAM) $(EMULATOR) ## Start the emulator and deploy the stack, withou
 down: $(DEV) ## Stop everything that demo or up started
 	@$(RUN)/python -m local down
 
-query: $(DEV) ## Ask the lake: make query SQL="select count(*) from songs"
-	@[ -n "$$LAKE_SQL" ] || { echo 'Say what to ask: make query SQL="select count(*) from songs"'; exit 2; }
+query: $(DEV) ## Ask the lake: make query SQL="select count(*) from songs"; without SQL, list its tables
 	@$(RUN)/python -m local query -- "$$LAKE_SQL"
 
 logs: $(DEV) ## Show what the functions logged
@@ -77,7 +76,8 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
-.PHONY: login views export
+.PHONY: login import
+.PHONY: views export
 
 # $(call option,--name,VARIABLE): passed on only if it is set
 option = $(if $($(2)),$(1) '$($(2))')
@@ -86,6 +86,14 @@ WHICH_LAKE = $(call option,--target,TARGET) $(call option,--stack,STACK)
 login: $(DEV) ## Sign the lake in to Spotify: opens your browser; NO_BROWSER=1 if that is elsewhere
 	@$(RUN)/python -m ops login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
 	    $(if $(NO_BROWSER),--no-browser) $(if $(APP_ONLY),--app-only)
+
+import: $(DEV) ## Put your old dumps into the lake: make import FILES="dumps/ more.json" [AT= PLAYLIST= DRY_RUN=1]
+	@[ -n "$$LAKE_FILES" ] || { echo 'Say what to import: make import FILES="dumps/ liked-*.json.gz s3://bucket/prefix"'; exit 2; }
+	@$(RUN)/python -m ops import $(WHICH_LAKE) $(call option,--playlist,PLAYLIST) $(call option,--at,AT) \
+	    $(if $(DRY_RUN),--dry-run) -- "$$LAKE_FILES"
+
+# The names reach the shell through the environment, so that their blanks and quotes survive.
+export LAKE_FILES = $(value FILES)
 
 views: $(DEV) ## Make the views in Athena, or replace them: once after deploying, and when they change
 	@$(RUN)/python -m ops views $(WHICH_LAKE)
@@ -216,6 +224,9 @@ define find_python
 	fi
 endef
 
+not_installed = echo 'The packages could not be installed: see above. It takes a network, or a package index' \
+    'that pip and uv are configured for.' >&2; exit 1
+
 # A working, recent uv on PATH is used; otherwise the locked one is installed.
 $(UV): requirements/uv.txt
 	@$(call say,install,uv)
@@ -225,7 +236,8 @@ $(UV): requirements/uv.txt
 	    ''|'uv 0.'[0-9].*) \
 	        $(find_python); \
 	        "$$python" -m venv $(@D); \
-	        $(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $<;; \
+	        $(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $< || \
+	            { $(not_installed); };; \
 	    *) \
 	        mkdir -p $(@D)/bin; \
 	        ln -s "$$(command -v uv)" $(UV_CLI);; \
@@ -239,7 +251,7 @@ define install
 	$(find_python); \
 	$(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
 	    $(UV_CLI) venv --quiet --clear --no-python-downloads --python "$$python" $(1); \
-	$(UV_CLI) pip sync --quiet --python $(1)/bin/python --require-hashes $<
+	$(UV_CLI) pip sync --quiet --python $(1)/bin/python --require-hashes $< || { $(not_installed); }
 endef
 
 # The package of layers/common is found through a .pth file: PYTHONPATH would reach the emulated functions too.

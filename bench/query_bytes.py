@@ -169,6 +169,7 @@ class _Changing:
             scheduled_at=scheduled_at,
             fetched_at=scheduled_at + dt.timedelta(seconds=3),
             contract="items",
+            copied_from=None,
             playlist=msgspec.convert({"name": self._name, "owner": {"id": "bench"}}, Playlist),
             entries=[self._entry(song, day) for song in self._listed],
         )

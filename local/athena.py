@@ -266,7 +266,7 @@ def to_duckdb(
     Parameters
     ----------
     sql
-        A query; or a statement that creates or drops a table, which the emulator understands as it is.
+        A query; or a statement that creates a table, which the emulator understands as it is.
     schema
         The tables of the database: their columns with the types of the Glue Data Catalog.
     views
@@ -280,7 +280,7 @@ def to_duckdb(
         `sql` is none or not one statement, or names a table that does not exist.
     """
     statement = _parse(sql)
-    if isinstance(statement, exp.Create | exp.Drop):
+    if isinstance(statement, exp.Create):
         return sql
     if not isinstance(statement, exp.Query):
         raise LaptopError("The laptop stack answers queries: statements that start with SELECT or WITH.")
@@ -359,10 +359,7 @@ class _Definitions:
             ]
             return exp.select(*columns).from_(exp.table_(name))
         if name not in self._views:
-            tables, views = (", ".join(sorted(names)) for names in (self._schema, self._views))
-            raise LaptopError(
-                f"There is no table {written}. The tables are {tables}{'; the views ' + views if views else ''}."
-            )
+            raise LaptopError(no_such_table(written, self._schema, self._views))
         definition = _parse(self._views[name].sql)
         if not isinstance(definition, exp.Query):
             raise LaptopError(f"The view {name} is not a query.")
@@ -394,6 +391,13 @@ def _keep_nulls(extreme: exp.AggFunc) -> None:
     if not extreme.args.get("count"):
         name = "arg_max_null" if isinstance(extreme, exp.ArgMax) else "arg_min_null"
         extreme.replace(exp.Anonymous(this=name, expressions=[extreme.this, extreme.expression]))
+
+
+def no_such_table(name: str, tables: Iterable[str], views: Iterable[str] = ()) -> str:
+    """Say that there is no table or view `name`, and which there are."""
+    known = ", ".join(sorted(tables))
+    others = ", ".join(sorted(views))
+    return f"There is no table {name}. The tables are {known}{f'; the views {others}' if others else ''}."
 
 
 def explain(reason: str) -> str:

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from local import demo
+from local.athena import declared, no_such_table
 from local.display import Steps, show_error, show_result
 from local.emulator import client_environment, leave_aws
 from local.errors import LaptopError
@@ -55,7 +56,7 @@ _LOG_BOILERPLATE = frozenset(
 
 
 # The emulator does not know these statements, but the Glue Data Catalog has the answer.
-_LISTING = re.compile(r"\s*(?:show\s+tables|describe\s+\S+)\s*;?\s*", re.IGNORECASE)
+_LISTING = re.compile(r"\s*(?:show\s+tables|describe\s+(?P<table>\w+))?\s*;?\s*", re.IGNORECASE)
 # What the Lambda service writes around each invocation.
 _PLATFORM_NOISE = re.compile(r"(?:START|END) RequestId: ")
 _REPORT = re.compile(r"REPORT RequestId: \S+\s+Duration: (?P<duration>[\d.]+ ms)")
@@ -114,7 +115,6 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument(
         "function",
         nargs="?",
-        choices=("", *FUNCTIONS),
         default=os.environ.get("FUNCTION", ""),
         help="extract or transform (default: both, or what the variable FUNCTION says)",
     )
@@ -147,8 +147,8 @@ def _down(stack: LaptopStack, console: Console, _steps: Steps, _arguments: argpa
 
 def _query(stack: LaptopStack, console: Console, _steps: Steps, arguments: argparse.Namespace) -> None:
     stack.attach()
-    if not arguments.sql.strip() or _LISTING.fullmatch(arguments.sql):
-        _show_tables(stack, console)
+    if listing := _LISTING.fullmatch(arguments.sql):
+        _show_tables(stack, console, listing["table"])
         return
     result = stack.athena(arguments.sql)
     show_result(console, result)
@@ -156,21 +156,23 @@ def _query(stack: LaptopStack, console: Console, _steps: Steps, arguments: argpa
     console.print(f"[dim]{rows} in {result.seconds:.2f} s[/]", highlight=False)
 
 
-def _show_tables(stack: LaptopStack, console: Console) -> None:
-    for table in stack.tables():
-        console.print(f"\n[bold]{escape(table['Name'])}[/]  [dim]{escape(table.get('Description', ''))}[/]")
-        for column in (*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])):
-            console.print(Text.assemble(f"  {column['Name']:<24}", (f"{column['Type']}", "cyan")))
-    for name, view in views().items():
-        console.print(f"\n[bold]{name}[/]  [dim]view: {escape(view.summary)}[/]")
-        for column, kind in view.types.items():
+def _show_tables(stack: LaptopStack, console: Console, name: str | None) -> None:
+    """Show the table or view `name`, or all of them."""
+    tables = {table["Name"]: table.get("Description", "") for table in stack.tables()}
+    columns = declared(stack.tables()) | {view: found.types for view, found in views().items()}
+    about = tables | {view: f"View. {found.summary}" for view, found in views().items()}
+    if name is not None and name.lower() not in about:
+        raise LaptopError(no_such_table(name, tables, views()))
+    for shown in about if name is None else [name.lower()]:
+        console.print(f"\n[bold]{escape(shown)}[/]  [dim]{escape(about[shown])}[/]")
+        for column, kind in columns[shown].items():
             console.print(Text.assemble(f"  {column:<24}", (kind, "cyan")))
 
 
 def _logs(stack: LaptopStack, console: Console, _steps: Steps, arguments: argparse.Namespace) -> None:
-    stack.attach()
     if arguments.function not in ("", *FUNCTIONS):
         raise LaptopError(f"There is no function {arguments.function!r}. FUNCTION is extract or transform.")
+    stack.attach()
     chosen = [arguments.function] if arguments.function else FUNCTIONS
     lines = [
         (time, name, line)

@@ -30,10 +30,10 @@ from local.emulator import (
     answers,
     clean_environment,
     http_json,
-    wait_until_up,
+    start_server,
 )
 from local.errors import LaptopError
-from local.process import HOST, BackgroundProcess, exclusive, find_port
+from local.process import HOST, BackgroundProcess, exclusive
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 EMULATOR_PORT = 4566
 STUB_PORT = 8700
 STUB_START_TIMEOUT_S = 20.0
-STUB_START_ATTEMPTS = 3
 INVOKE_TIMEOUT_S = 900.0  # the longest a Lambda function may run
 QUIET_S = 3.0
 STALL_S = 90.0
@@ -57,7 +56,7 @@ LAPTOP_PARAMETERS = {
 }
 DEAD_LETTER_OUTPUTS = ("TransformDeadLettersUrl", "ExtractFailuresUrl", "ScheduleDeadLettersUrl")
 
-_PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{22})"
+_PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{1,64})"
 _TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
 _RAW_KEY = re.compile(rf"raw/playlist_id={_PLAYLIST}/{_TIME}\.json\.gz")
 _CURATED_KEY = re.compile(rf"curated/[^/]+/snapshot_date=[^/]+/{_PLAYLIST}-{_TIME}\.parquet")
@@ -340,10 +339,11 @@ class LaptopStack:
 
     def backlog(self) -> Backlog:
         """Compare what was extracted with what is in the lake."""
-        s3 = self.client("s3")
+        s3, lake = self.client("s3"), self.outputs["LakeBucketName"]
         raw = set(_snapshots(_keys(s3, self.outputs["RawBucketName"], "raw/"), _RAW_KEY))
-        curated = Counter(_snapshots(_keys(s3, self.outputs["LakeBucketName"], "curated/"), _CURATED_KEY))
-        tables = len(self.tables())
+        curated = Counter(_snapshots(_keys(s3, lake, "curated/"), _CURATED_KEY))
+        locations = [table["StorageDescriptor"].get("Location", "") for table in self.tables()]
+        tables = sum(location.startswith(f"s3://{lake}/curated/") for location in locations)
         done = sum(curated[snapshot] >= tables for snapshot in raw)
         return Backlog(len(raw), done, self.queue_length("TransformQueueUrl"))
 
@@ -477,26 +477,16 @@ class LaptopStack:
             return
         with self._step("Starting the Spotify stub"):
             self.stub.stop()
-            self._state.stub_port = self._start_stub(self._state.stub_port or self._stub_port)
+            port = self._state.stub_port or self._stub_port
+            self._state.stub_port = start_server(
+                self.stub, self._start_stub, port, "/_stub/health", STUB_START_TIMEOUT_S
+            )
             self._state.stub_version = version
             self._save_state()
 
-    def _start_stub(self, port: int) -> int:
-        for _ in range(STUB_START_ATTEMPTS):
-            port = find_port(port)
-            arguments = ["-m", "local.spotify_stub", "--port", str(port), "--contract", self._contract]
-            self.stub.start([sys.executable, *arguments], clean_environment(os.environ), self.root)
-            if wait_until_up(self.stub, f"http://{HOST}:{port}/_stub/health", STUB_START_TIMEOUT_S):
-                return port
-            if self.stub.pid() is not None:
-                self.stub.stop()
-                break
-            port += 1  # somebody else was quicker to take the port
-        raise LaptopError(
-            f"The Spotify stub did not start on port {port}.",
-            log=self.stub.log_path,
-            excerpt=self.stub.log_tail(),
-        )
+    def _start_stub(self, port: int) -> None:
+        arguments = ["-m", "local.spotify_stub", "--port", str(port), "--contract", self._contract]
+        self.stub.start([sys.executable, *arguments], clean_environment(os.environ), self.root)
 
     def _ask_stub(self, what: str, **request: Any) -> Any:
         try:

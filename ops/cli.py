@@ -1,9 +1,10 @@
-"""The commands for a deployed lake: ``python -m ops login``, ``views`` and ``export``."""
+"""The commands for a deployed lake: ``python -m ops login``, ``import``, ``views``, ``export``."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local.errors import LaptopError
-from ops import export, login, views
+from ops import export, importing, login, views
 from ops import lake as lakes
 from ops.terminal import Terminal
 from spotify_lake.errors import LakeError
@@ -25,8 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        lake = lakes.find(arguments.target, arguments.stack)
-        arguments.command(lake, Terminal(Console()), arguments)
+        # What goes into a file or to another program keeps its lines.
+        arguments.command(arguments, Terminal(Console(soft_wrap=not sys.stdout.isatty())))
     except (LakeError, LaptopError) as error:
         return _fail(str(error))
     except (BotoCoreError, ClientError) as error:
@@ -79,9 +80,34 @@ def _parser() -> argparse.ArgumentParser:
         help="of this machine, for the redirect (default: %(default)s)",
     )
 
+    about = (
+        "Put dumps of playlists into the lake: what the Web API sent in any year, and what was made of it."
+    )
+    command = commands.add_parser(
+        "import",
+        parents=[where],
+        help=about,
+        description=f"{about} Says of each file what was understood; exits with 1 if one could not be used.",
+    )
+    command.set_defaults(command=_import)
+    command.add_argument(
+        "files",
+        nargs="+",
+        help="paths, patterns, folders or s3:// prefixes: JSON, JSON lines, gzip, zip",
+    )
+    command.add_argument(
+        "--playlist", metavar="ID", help="the list that files belong to which do not say it themselves"
+    )
+    command.add_argument(
+        "--at",
+        metavar="TIME",
+        help="when files were made which do not say it themselves: 2020-05-17T06:00:00Z",
+    )
+    command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+
     about = "Make the views of queries/views in Athena, or replace them."
     command = commands.add_parser("views", parents=[where], help=about, description=about)
-    command.set_defaults(command=lambda lake, terminal, _arguments: views.run(lake, terminal))
+    command.set_defaults(command=_views)
 
     about = "Write views, tables and the answers of queries as CSV and Parquet files."
     command = commands.add_parser("export", parents=[where], help=about, description=about)
@@ -106,15 +132,41 @@ def _port(text: str) -> int:
     return port
 
 
-def _export(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:
-    export.run(lake, terminal, arguments.names, arguments.out)
+def _lake(arguments: argparse.Namespace) -> lakes.Lake:
+    return lakes.find(arguments.target, arguments.stack)
 
 
-def _login(lake: lakes.Lake, terminal: Terminal, arguments: argparse.Namespace) -> None:
+def _login(arguments: argparse.Namespace, terminal: Terminal) -> None:
     options = login.Options(
         client_id=arguments.client_id,
         app_only=arguments.app_only,
         port=arguments.port,
     )
     here = not arguments.no_browser and login.has_browser(os.environ)
-    login.run(lake, terminal, options, os.environ, webbrowser.open if here else None)
+    login.run(_lake(arguments), terminal, options, os.environ, webbrowser.open if here else None)
+
+
+def _import(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    options = importing.Options(
+        files=arguments.files,
+        playlist_id=arguments.playlist and importing.parse_playlist(arguments.playlist),
+        taken_at=arguments.at and importing.parse_time(arguments.at),
+        dry_run=arguments.dry_run,
+    )
+    lake = None
+    try:
+        lake = _lake(arguments)
+    except (LakeError, BotoCoreError) as error:
+        if not options.dry_run:
+            raise
+        why = str(error) if isinstance(error, LakeError) else lakes.sentence(error)
+        terminal.warn(f"{why} This only tells what the files hold, so it goes on without a lake.\n")
+    importing.run(lake, terminal, options)
+
+
+def _views(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    views.run(_lake(arguments), terminal)
+
+
+def _export(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    export.run(_lake(arguments), terminal, arguments.names, arguments.out)

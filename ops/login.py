@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import re
 import sys
@@ -11,7 +10,7 @@ import time
 import webbrowser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,20 +21,24 @@ from ops.lake import Lake, OpsError
 from ops.terminal import Terminal
 from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import CredentialsMissing, LakeError, PlaylistError
-from spotify_lake.spotify.auth import Credentials, read_credentials, sign_in
+from spotify_lake.spotify.auth import (
+    VALID_MONTHS,
+    Credentials,
+    read_credentials,
+    sign_in,
+    sign_in_ends,
+)
 from spotify_lake.spotify.client import SpotifyClient
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from spotify_lake.raw import Contract
-    from spotify_lake.spotify.client import Head, ListedPlaylist
+    from spotify_lake.spotify.client import ListedPlaylist
 
 DASHBOARD: Final = "https://developer.spotify.com/dashboard"
 DEFAULT_PORT: Final = 8765
 CONSENT_TIMEOUT_S: Final = 600.0
 CHECK_TIMEOUT_S: Final = 180.0
-VALID_MONTHS: Final = 6  # Spotify's limit for a refresh token, counted from the consent
 
 _DAILY = re.compile(r"cron\((?P<minute>\d{1,2}) (?P<hour>\d{1,2}) (?:\* \* \?|\? \* \*) \*\)")
 
@@ -59,14 +62,10 @@ class Options:
     port: int = DEFAULT_PORT
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What a playlist was read for; its entries are counted by the client."""
+class _Pass:
+    """Keeps no page: the client counts the entries."""
 
-    head: Head
-    contract: Contract
-
-    def add_page(self, _: Mapping[str, Any]) -> None:
+    def add_page(self, page: Mapping[str, Any]) -> None:
         """Let the page pass."""
 
 
@@ -133,13 +132,6 @@ def secret_value(credentials: Credentials) -> str:
     return msgspec.json.encode(
         {name: value for name, value in msgspec.structs.asdict(credentials).items() if value}
     ).decode()
-
-
-def sign_in_ends(authorized_at: datetime) -> date:
-    """Return the day on which Spotify stops accepting the refresh token of a consent, whatever is done with it."""
-    months = authorized_at.month - 1 + VALID_MONTHS
-    year, month = authorized_at.year + months // 12, months % 12 + 1
-    return date(year, month, min(authorized_at.day, calendar.monthrange(year, month)[1]))
 
 
 def next_run(expression: str, timezone: str, now: datetime) -> datetime | None:
@@ -377,8 +369,8 @@ def _reading_order(playlist: ListedPlaylist) -> tuple[bool, float]:
 
 def _read(spotify: SpotifyClient, playlist_id: str) -> tuple[str, int, str]:
     """Read a playlist; return its name, the number of its entries, and the way they were read, in words."""
-    reading = spotify.fetch(playlist_id, _Seen)
-    playlist = reading.sink.head.playlist
+    reading = spotify.fetch(playlist_id, lambda _version, _contract: _Pass())
+    playlist = reading.head.playlist
     if reading.contract == "embedded":
         way = "the playlist object, because this app gets no pages. Playlists of more than 100 entries will fail"
     elif "tracks" in playlist:

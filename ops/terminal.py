@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from rich.padding import Padding
 from rich.text import Text
 
 from ops.lake import OpsError
@@ -63,6 +64,15 @@ class Terminal:
     def warn(self, text: str) -> None:
         """Show something that a person should know about."""
         self._console.print(Text.assemble(("! ", "yellow"), text))
+
+    def fail(self, text: str) -> None:
+        """Show something that did not succeed."""
+        self._console.print(Text.assemble(("✗ ", "bold red"), text))
+
+    def detail(self, text: str) -> None:
+        """Show something that belongs to the line before."""
+        indented = Padding(Text(text), (0, 0, 0, 4)) if self._console.is_terminal else Text(f"    {text}")
+        self._console.print(indented)
 
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask for a line of text.

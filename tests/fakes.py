@@ -1,8 +1,10 @@
 """Stand-ins with the real interfaces: Spotify behind a requests session, the client, a clock and S3."""
 
+import io
+import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -241,7 +243,7 @@ def spotify_client(web: FakeWeb, clock: FakeClock, credentials: Credentials = CR
 class Pages:
     """Keeps the pages of a reading."""
 
-    head: Head
+    snapshot_id: str
     contract: str
     entries: list[Any] = field(default_factory=list)
 
@@ -252,38 +254,81 @@ class Pages:
 class FakeSpotify:
     """The client, with playlists in memory; an exception in place of a size is raised on reading."""
 
-    def __init__(self, playlists: dict[str, int | Exception], *, followed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        playlists: dict[str, int | Exception],
+        *,
+        followed: tuple[str, ...] = (),
+        owners: dict[str, str] | None = None,
+    ) -> None:
         self.playlists = playlists
-        self.followed = followed
+        self.owners = dict.fromkeys(followed, "somebody") | (owners or {})
+        self.versions: dict[str, int] = {}
         self.acts_for_user = True
-        self.requests = 0
+        self.requests = self.rate_limits = self.quotas_exceeded = 0
         self.fetched: list[str] = []
+        self.listed_versions: dict[str, str | None] = {}
+        self.listing_error: Exception | None = None
+        self.sign_in_fingerprint = "the-sign-in"
+
+    def check_time(self) -> None:
+        """There is always time."""
 
     def me(self) -> str:
         self.requests += 1
         return "me"
 
-    def my_playlists(self) -> list[ListedPlaylist]:
+    def my_playlists(self, wanted: Collection[str] | None = None) -> list[ListedPlaylist]:
         self.requests += 1
+        if self.listing_error:
+            raise self.listing_error
         return [
-            ListedPlaylist(name, name, f"{name}-v1", "somebody" if name in self.followed else "me", 0)
+            ListedPlaylist(name, name, self._web(name, 0).snapshot_id, self.owners.get(name, "me"), 0)
             for name in self.playlists
         ]
 
-    def fetch(self, playlist_id: str, begin: Callable[..., Any]) -> Reading[Any]:
+    def fetch(
+        self, playlist_id: str, begin: Callable[..., Any], listed_version: str | None = None
+    ) -> Reading[Any]:
         self.requests += 1
         self.fetched.append(playlist_id)
+        self.listed_versions[playlist_id] = listed_version
         size = self.playlists[playlist_id]
         if isinstance(size, Exception):
             raise size
-        web = WebPlaylist(playlist_id, size)
-        sink = begin(Head(playlist_id, web.snapshot_id, web.head()), "items")
+        web = self._web(playlist_id, size)
+        sink = begin(web.snapshot_id, "items")
         sink.add_page(web.page(0, size))
-        return Reading(sink, size, "items")
+        return Reading(sink, Head(playlist_id, web.snapshot_id, web.head()), size, "items")
+
+    def _web(self, playlist_id: str, size: int) -> WebPlaylist:
+        owner, version = self.owners.get(playlist_id, "me"), self.versions.get(playlist_id, 1)
+        return WebPlaylist(playlist_id, size, owner=owner, version=version)
+
+
+class FakeScheduler:
+    """EventBridge Scheduler: keeps the schedules, by name."""
+
+    class exceptions:
+        class ConflictException(Exception):
+            pass
+
+    def __init__(self) -> None:
+        self.schedules: dict[str, dict[str, Any]] = {}
+
+    def create_schedule(self, *, Name: str, **schedule: Any) -> None:
+        if Name in self.schedules:
+            raise self.exceptions.ConflictException
+        self.schedules[Name] = schedule
+
+    @property
+    def events(self) -> list[Any]:
+        """What the schedules will start the function with."""
+        return [json.loads(schedule["Target"]["Input"]) for schedule in self.schedules.values()]
 
 
 class FakeS3:
-    """A bucket that knows HEAD and the conditional PUT."""
+    """A bucket that knows HEAD, GET, PUT with and without a condition, and listing."""
 
     class exceptions:
         ClientError = ClientError
@@ -291,19 +336,44 @@ class FakeS3:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.on_put: Callable[[str], None] | None = None
+        self.listings = 0
+
+    @property
+    def snapshots(self) -> dict[str, bytes]:
+        """What is below raw/."""
+        return {key: body for key, body in self.objects.items() if key.startswith("raw/")}
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if Key not in self.objects:
             raise _client_error("HeadObject", "404", 404)
         return {}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str, **_: Any) -> None:
-        assert IfNoneMatch == "*"
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        if Key not in self.objects:
+            raise _client_error("GetObject", "NoSuchKey", 404)
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, **_: Any
+    ) -> None:
+        assert (IfNoneMatch == "*") == Key.startswith(("raw/", "state/attempts/"))
         if self.on_put:
             self.on_put(Key)
-        if Key in self.objects:
+        if IfNoneMatch and Key in self.objects:
             raise _client_error("PutObject", "PreconditionFailed", 412)
         self.objects[Key] = Body
+
+    def get_paginator(self, operation: str) -> "FakeS3":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+        """Pages of two keys."""
+        self.listings += 1
+        keys = sorted(key for key in self.objects if key.startswith(Prefix))
+        for page in itertools.batched(keys, 2, strict=False):
+            yield {"Contents": [{"Key": key} for key in page]}
+        yield {}
 
 
 class FakeSecrets:
@@ -312,11 +382,17 @@ class FakeSecrets:
     def __init__(self, value: str | None = None, error: str | None = None) -> None:
         self.value = value
         self.error = error
+        self.put_error: str | None = None
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:
         if self.error:
             raise _client_error("GetSecretValue", self.error, 400)
         return {} if self.value is None else {"SecretString": self.value}
+
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:
+        if self.put_error:
+            raise _client_error("PutSecretValue", self.put_error, 400)
+        self.value = SecretString
 
 
 def _client_error(operation: str, code: str, status: int) -> ClientError:

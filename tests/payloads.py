@@ -194,11 +194,10 @@ def raw_object(
         scheduled_at=scheduled_at,
         fetched_at=scheduled_at.replace(second=3, microsecond=120_000),
         contract=contract,
-        playlist=playlist_object,
     )
     for each in pages:
         writer.add_page(page(each) if isinstance(each, list) else each)
-    return writer.finish()
+    return writer.finish(playlist_object)
 
 
 def every_kind() -> list[Any]:

@@ -11,9 +11,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spotify_lake import extract
 from spotify_lake.config import ExtractSettings
+from spotify_lake.continuation import Continuations
 from spotify_lake.observability import logger, metrics
-from spotify_lake.spotify.auth import read_credentials
+from spotify_lake.spotify.auth import publish_days_left, read_credentials, store_refresh_token
 from spotify_lake.spotify.client import SpotifyClient
+from spotify_lake.state import first_attempt_at
 
 client = cache(boto3.client)  # what every invocation of this environment shares
 
@@ -24,12 +26,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Write the snapshots that the event asks for; return what became of each playlist."""
     now = partial(datetime.now, UTC)
     settings = ExtractSettings.load(os.environ)
-    request = extract.parse_event(event, now())
+    request = extract.parse_event(
+        event,
+        lambda: first_attempt_at(client("s3"), settings.raw_bucket, context.aws_request_id, now()),
+    )
+    credentials = read_credentials(client("secretsmanager"), settings.secret_id)
+    publish_days_left(credentials, now())
     spotify = SpotifyClient(
-        read_credentials(client("secretsmanager"), settings.secret_id),
+        credentials,
         api_url=settings.spotify_api_url,
         accounts_url=settings.spotify_accounts_url,
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        keep_refresh_token=partial(store_refresh_token, client("secretsmanager"), settings.secret_id),
     )
-    summary = extract.run(request, settings, spotify, client("s3"), now)
+    continuations = Continuations(client("scheduler"), settings, context.invoked_function_arn)
+    summary = extract.run(request, settings, spotify, client("s3"), continuations, now)
     return dict(msgspec.to_builtins(summary))

@@ -15,8 +15,8 @@
 -- - release_date_precision string: `day`, `month` or `year`: how much of release_date is known. Null when release_date is null.
 -- - release_year int: Year of release_date. Null when release_date is null.
 -- - total_tracks int: Tracks on the album. Null when Spotify does not send it.
--- - label string: Record label. Null when the app gets Spotify's 2026 development-mode contract.
--- - popularity int: Spotify's popularity, 0 to 100. Null when the app gets Spotify's 2026 development-mode contract.
+-- - label string: Record label. Null when the lake has no details of it (see DetailCallsPerRun) or the app gets Spotify's 2026 development-mode contract.
+-- - popularity int: Spotify's popularity, 0 to 100, as of when the lake got the album's details. Null when the lake has no details of it (see DetailCallsPerRun) or the app gets Spotify's 2026 development-mode contract.
 -- - image_url string: Cover image, the largest. Null when no cover.
 -- - url string: Link to the album. Null when Spotify does not send it.
 SELECT

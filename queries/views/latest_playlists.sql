@@ -6,7 +6,7 @@
 -- - snapshot_date date: UTC date of scheduled_at; the partition of every table.
 -- - playlist_id string: Spotify id of the playlist.
 -- - scheduled_at timestamp: Time the snapshot was scheduled for (UTC).
--- - fetched_at timestamp: Time Spotify was read (UTC).
+-- - fetched_at timestamp: Time Spotify sent the list, or said that it is unchanged (UTC).
 -- - name string: Title of the playlist. Null when Spotify does not send it.
 -- - description string: Text its owner gave it. Null when there is none.
 -- - owner_id string: Spotify id of the owner. Null when Spotify does not send it.

@@ -2,8 +2,9 @@
 
 What a function does itself is tried by invoking it. What the Lambda service does in its name (taking messages
 from the queue, delivering failed events, writing logs) the emulator does without asking the role, and it says 404
-of a missing object to everybody; these are tried by acting with the role's own credentials. Only WriteLogs is not
-tried: the emulator compares it with the ARN of the log group, AWS with that of the streams in it.
+of a missing object to everybody; these are tried by acting with the role's own credentials. Two statements are not
+tried: the emulator compares WriteLogs with the ARN of the log group, AWS with that of the streams in it, and it lets
+everybody pass a role to the scheduler.
 """
 
 import datetime as dt
@@ -18,6 +19,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import raw
@@ -67,6 +69,21 @@ def extract_new_snapshot(stack: LaptopStack) -> Any:
     return stack.invoke("extract", {"scheduled_at": moment.isoformat(), "playlist_ids": [PLAYLIST_ID]})
 
 
+def continue_later(stack: LaptopStack) -> Any:
+    """Run into the quota; the schedule for the rest is taken away again."""
+    quota = {"match": "GET /v1/**", "status": 429, "body": {"error": {"reason": "QUOTA_EXCEEDED"}}}
+    http_json(f"{stack.stub_url}/_stub/faults", method="PUT", body=[quota])
+    try:
+        answer = extract_new_snapshot(stack)
+    finally:
+        http_json(f"{stack.stub_url}/_stub/faults", method="DELETE")
+    if answer.error is None:
+        stack.client("scheduler").delete_schedule(
+            GroupName="spotify-lake-continuations", Name=answer.payload["continued_by"]
+        )
+    return answer
+
+
 def transform_again(stack: LaptopStack) -> Any:
     s3_object = {"bucket": {"name": stack.outputs["RawBucketName"]}, "object": {"key": OBJECT_KEY}}
     return stack.invoke("transform", {"Records": [{"eventSource": "aws:s3", "s3": s3_object}]})
@@ -75,7 +92,9 @@ def transform_again(stack: LaptopStack) -> Any:
 NEEDED: dict[tuple[str, str], Callable[[LaptopStack], Any]] = {
     ("extract", "WriteSnapshots"): extract_new_snapshot,
     ("extract", "SeeWhetherSnapshotExists"): extract_new_snapshot,
+    ("extract", "RememberPlaylists"): extract_new_snapshot,
     ("extract", "ReadSpotifyCredentials"): extract_new_snapshot,
+    ("extract", "PlanContinuations"): continue_later,
     ("transform", "ReadSnapshots"): transform_again,
     ("transform", "WriteTables"): transform_again,
 }
@@ -131,8 +150,24 @@ def list_raw(stack: LaptopStack, act: Callable[[str], Any]) -> None:
     act("s3").list_objects_v2(Bucket=stack.outputs["RawBucketName"], MaxKeys=1)
 
 
+def keep_token(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    """Store what is stored: a function that cannot keep a new token says so, and goes on."""
+    secret_id = stack.outputs["SpotifySecretArn"]
+    stored = stack.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
+    act("secretsmanager").put_secret_value(SecretId=secret_id, SecretString=stored)
+
+
+def keep_details(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    """Store details and read them again: a function that cannot says so, and goes on without."""
+    details = {"Bucket": stack.outputs["RawBucketName"], "Key": "state/details/from-a-test"}
+    act("s3").put_object(Body=b"", **details)
+    act("s3").get_object(**details)
+
+
 NEEDED_BY_THE_SERVICE: dict[tuple[str, str], Callable[[LaptopStack, Callable[[str], Any]], None]] = {
     ("extract", "TellMissingFromForbidden"): list_raw,
+    ("extract", "KeepRotatedRefreshToken"): keep_token,
+    ("extract", "KeepDetails"): keep_details,
     ("extract", "ReportFailedRuns"): report_failure,
     ("transform", "TellMissingFromForbidden"): list_raw,
     ("transform", "TakeFromQueue"): receive,
@@ -152,7 +187,7 @@ def test_the_role_alone_fails_without_any_of_its_statements(
 def test_every_statement_is_tried(stack: LaptopStack) -> None:
     for function in ("extract", "transform"):
         sids = {statement["Sid"] for statement in policy(stack, function)["Statement"]}
-        assert sids - {"WriteLogs"} == {
+        assert sids - {"WriteLogs", "LetSchedulerStartExtract"} == {
             sid for name, sid in [*NEEDED, *NEEDED_BY_THE_SERVICE] if name == function
         }
 
@@ -172,12 +207,15 @@ FORBIDDEN = {
             {"Bucket": "RawBucketName", "Key": "elsewhere/x", "Body": b""},
         ),
         "delete a snapshot": ("s3", "delete_object", {"Bucket": "RawBucketName", "Key": "raw/x"}),
-        "change the secret": (
+        "delete the secret": ("secretsmanager", "delete_secret", {"SecretId": "SpotifySecretArn"}),
+        "change another secret": (
             "secretsmanager",
             "put_secret_value",
-            {"SecretId": "SpotifySecretArn", "SecretString": "x"},
+            {"SecretId": "spotify-lake/other", "SecretString": "x"},
         ),
         "take from the queue": ("sqs", "receive_message", {"QueueUrl": "TransformQueueUrl"}),
+        "end the daily runs": ("scheduler", "delete_schedule", {"Name": "ScheduleName"}),
+        "start itself": ("lambda", "invoke", {"FunctionName": "ExtractFunctionName"}),
         "ask Athena": (
             "athena",
             "start_query_execution",

@@ -1,10 +1,14 @@
 """The extraction against the Spotify stub over HTTP, with S3 and Secrets Manager of moto."""
 
+import contextlib
 import io
 import json
 import logging
-from datetime import UTC, datetime
+import re
+import time
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import moto
@@ -12,14 +16,17 @@ import pytest
 
 from functions.extract import app
 from local import spotify_stub
+from local.spotify_stub import playlists
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
+from local.spotify_stub.service import access_token
 from spotify_lake import raw
 from spotify_lake.errors import (
     CredentialsMissing,
+    LakeError,
     PlaylistForbidden,
-    QuotaExceeded,
     SignInExpired,
+    SpotifyRefused,
     SpotifyUnavailable,
 )
 from spotify_lake.spotify.auth import Credentials
@@ -53,8 +60,9 @@ def stub(contract):
 def aws(stub, monkeypatch):
     """What is deployed around the function: bucket, secret and settings."""
     with moto.mock_aws():
-        s3, secrets = boto3.client("s3"), boto3.client("secretsmanager")
+        s3, secrets, scheduler = (boto3.client(name) for name in ("s3", "secretsmanager", "scheduler"))
         s3.create_bucket(Bucket="raw")
+        scheduler.create_schedule_group(Name="continuations")
         arn = secrets.create_secret(Name="spotify")["ARN"]
         for name, value in {
             "RAW_BUCKET": "raw",
@@ -62,11 +70,30 @@ def aws(stub, monkeypatch):
             "SPOTIFY_SECRET_ID": arn,
             "SPOTIFY_API_URL": stub.url,
             "SPOTIFY_ACCOUNTS_URL": stub.url,
+            "SCHEDULE_GROUP": "continuations",
+            "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedule",
+            "SCHEDULE_DEAD_LETTERS_ARN": "arn:aws:sqs:us-east-1:123456789012:dead-letters",
         }.items():
             monkeypatch.setenv(name, value)
         app.client.cache_clear()
-        yield SimpleNamespace(s3=s3, secrets=secrets, arn=arn)
+        yield SimpleNamespace(s3=s3, secrets=secrets, scheduler=scheduler, arn=arn)
         app.client.cache_clear()
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    """Small playlists that the owner has besides the usual ones, and that never change."""
+    usual = playlists.playlists()
+    songs = playlists.entries(LISTS["Morning Ten"], AT.date())
+    ids = [f"shelf{number:017}" for number in range(40 - len(LISTS))]
+    more = {
+        id_: playlists.Playlist(
+            id_, f"Shelf {place}", "", playlists.OWNER, lambda _, size=place % 10: list(songs[:size])
+        )
+        for place, id_ in enumerate(ids)
+    }
+    monkeypatch.setattr(playlists, "playlists", lambda: usual | more)
+    return ids
 
 
 @pytest.fixture
@@ -80,13 +107,20 @@ def invoke(event=EVENT, left_s=300):
         memory_limit_in_mb=256,
         invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:lake-extract",
         aws_request_id="1",
-        get_remaining_time_in_millis=lambda: left_s * 1000,
+        get_remaining_time_in_millis=lambda: (left_s() if callable(left_s) else left_s) * 1000,
     )
     return app.handler(event, context)
 
 
+def schedules(aws) -> list[dict[str, Any]]:
+    """What was planned, in full."""
+    found = aws.scheduler.list_schedules(GroupName="continuations")["Schedules"]
+    return [aws.scheduler.get_schedule(GroupName="continuations", Name=one["Name"]) for one in found]
+
+
 def objects(s3) -> dict[str, bytes]:
-    listed = s3.list_objects_v2(Bucket="raw").get("Contents", [])
+    """The snapshots."""
+    listed = s3.list_objects_v2(Bucket="raw", Prefix="raw/").get("Contents", [])
     return {entry["Key"]: s3.get_object(Bucket="raw", Key=entry["Key"])["Body"].read() for entry in listed}
 
 
@@ -126,8 +160,44 @@ class TestFunction:
         assert objects(aws.s3) == before
         assert [request["path"].rstrip("/") for request in stub.requests()] == [
             "/api/token",
-            "/v1/me",
             "/v1/me/playlists",
+        ]
+
+    @pytest.mark.parametrize("contract", ["new"], indirect=True)
+    def test_forty_unchanged_playlists_cost_two_requests(self, aws, stub, shelf):
+        everything = {*LISTS.values(), *shelf}
+        assert len(everything) == 40
+        assert set(invoke()["written"]) == everything
+        before = objects(aws.s3)
+        stub.clear_requests()
+        started = time.monotonic()
+        assert set(invoke({"scheduled_at": "2026-11-20T18:00:00Z"})["written"]) == everything
+        print(f"40 unchanged playlists in {time.monotonic() - started:.2f} s")
+        assert [request["path"].rstrip("/") for request in stub.requests()] == [
+            "/api/token",
+            "/v1/me/playlists",
+        ]
+        written = {key: body for key, body in objects(aws.s3).items() if key not in before}
+        assert len(written) == 40
+        for key, body in written.items():
+            copy, first = raw.decode(body), raw.decode(before[key.replace("T18", "T06")])
+            assert copy.entries == first.entries
+            assert copy.scheduled_at.hour == 18
+
+    def test_what_a_changed_playlist_costs(self, aws, stub):
+        """Six pages, the listing and the playlist object."""
+        invoke({**EVENT, "playlist_ids": [LONG]})
+        stub.clock.set(AT + timedelta(days=7))
+        stub.clear_requests()
+        event = {"scheduled_at": "2026-11-27T06:00:00Z", "playlist_ids": [LONG]}
+        assert invoke(event)["written"] == [LONG]
+        key = raw.key(LONG, AT + timedelta(days=7))
+        assert 250 < len(raw.decode(objects(aws.s3)[key]).entries) <= 300
+        assert [request["path"].rstrip("/").rpartition("/")[2] for request in stub.requests()] == [
+            "token",
+            "playlists",
+            *["items"] * 6,
+            LONG,
         ]
 
     def test_two_runs_at_once_write_each_snapshot_once(self, aws, stub):
@@ -160,6 +230,18 @@ class TestFunction:
             invoke()
         assert objects(aws.s3) == {}
 
+    def test_rotated_refresh_token_is_stored(self, aws, stub):
+        token = {
+            "access_token": access_token(for_user=True, expires_at=time.time() + 60),
+            "token_type": "Bearer",
+            "expires_in": 60,
+            "refresh_token": "the-new-one",
+        }
+        stub.faults.replace([Fault(match="POST /api/token", status=200, body=token)])
+        assert invoke()["failed"] == []
+        stored = json.loads(aws.secrets.get_secret_value(SecretId=aws.arn)["SecretString"])
+        assert stored == SECRET | {"refresh_token": "the-new-one"}
+
     def test_quota_in_the_middle(self, aws, stub):
         quota = Fault(
             match=ITEMS,
@@ -168,29 +250,228 @@ class TestFunction:
             body=spotify_error(429, "API rate limit exceeded", "QUOTA_EXCEEDED"),
         )
         stub.faults.replace([quota])
-        with pytest.raises(QuotaExceeded, match=r"24\.0 h"):
-            invoke()
-        done = set(objects(aws.s3))
         result = invoke()
-        assert {raw.key(playlist_id, AT) for playlist_id in result["already_there"]} == done
-        assert len(objects(aws.s3)) == len(LISTS)
+        done = set(objects(aws.s3))
+        assert {raw.key(playlist_id, AT) for playlist_id in result["written"]} == done
+        [schedule] = schedules(aws)
+        assert schedule["Name"] == result["continued_by"]
+        event = json.loads(schedule["Target"]["Input"])
+        assert {raw.key(playlist_id, AT) for playlist_id in event["playlist_ids"]}.isdisjoint(done)
+        at = datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+        assert timedelta(hours=23, minutes=59) < at - datetime.now(UTC) < timedelta(hours=24, minutes=1)
 
-    def test_no_secret_in_any_log_at_any_level(self, aws, stub):
+        result = invoke(event)
+        assert result["written"] == event["playlist_ids"]
+        assert set(objects(aws.s3)) == {raw.key(playlist_id, AT) for playlist_id in LISTS.values()}
+        assert len(schedules(aws)) == 1
+
+
+QUOTA = {
+    "status": 429,
+    "headers": {"Retry-After": "86400"},
+    "body": spotify_error(429, "API rate limit exceeded", "QUOTA_EXCEEDED"),
+}
+PREMIUM = {
+    "status": 403,
+    "body": spotify_error(403, "Active premium subscription required for the owner of the app."),
+}
+CONTINUED_AFTER_S = {
+    "quota": (QUOTA, 86_400),
+    "quota without a time": ({**QUOTA, "headers": {}}, 86_400),
+    "long rate limit": ({"status": 429, "headers": {"Retry-After": "600"}}, 600),
+    "rate limit that does not end": ({"status": 429, "headers": {"Retry-After": "1"}}, 60),
+    "server faults": ({"status": 503, "headers": {"Retry-After": "3600"}}, 600),
+    "resets": ({"reset": True}, 600),
+    "truncated answers": ({"truncate": True}, 600),
+    "empty answers": ({"empty": True}, 600),
+}
+
+
+@pytest.fixture
+def no_waiting(monkeypatch):
+    """Let the waits pass at once; return their lengths in seconds."""
+    waited = []
+    monkeypatch.setattr(SpotifyClient.__init__, "__kwdefaults__", SLEEPLESS | {"sleep": waited.append})
+    return waited
+
+
+SLEEPLESS = dict(SpotifyClient.__init__.__kwdefaults__)
+
+
+@pytest.mark.usefixtures("signed_in")
+@pytest.mark.parametrize("contract", ["new"], indirect=True)
+class TestTenPlaylists:
+    """One run of ten playlists, in the middle of which something goes wrong."""
+
+    @pytest.fixture
+    def ten(self, shelf, no_waiting):
+        return [LISTS["Morning Ten"], *shelf[:9]]
+
+    def there(self, aws) -> list[str]:
+        return sorted(raw.decode(body).playlist_id for body in objects(aws.s3).values())
+
+    @pytest.mark.parametrize("name", CONTINUED_AFTER_S)
+    def test_what_passes_is_waited_out_by_a_schedule(self, aws, stub, ten, no_waiting, name):
+        """The rest comes with the continuation, and nothing is doubled."""
+        fault, seconds = CONTINUED_AFTER_S[name]
+        stub.faults.replace([Fault(match=f"GET /v1/playlists/{ten[4]}/items", times=None, **fault)])
+        started = time.monotonic()
+        result = invoke({**EVENT, "playlist_ids": ten})
+        assert time.monotonic() - started < 10
+        assert sum(no_waiting) <= 300 - 10
+        [schedule] = schedules(aws)
+        assert result["continued_by"] == schedule["Name"]
+        at = datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+        assert timedelta(0) < at - datetime.now(UTC) - timedelta(seconds=seconds - 60) < timedelta(seconds=62)
+        event = json.loads(schedule["Target"]["Input"])
+        assert event["scheduled_at"] == EVENT["scheduled_at"]
+        assert sorted({*result["written"], *event["playlist_ids"]}) == sorted(ten)
+        assert self.there(aws) == sorted(result["written"])
+        # A limit concerns every playlist; a fault that one alone.
+        assert event["playlist_ids"] == (ten[4:] if "limit" in name or "quota" in name else [ten[4]])
+
+        invoke({**EVENT, "playlist_ids": ten})  # the same event once more
+        assert len(schedules(aws)) == 1
+
+        stub.faults.replace([])
+        before = objects(aws.s3)
+        assert invoke(event)["written"] == event["playlist_ids"]
+        assert self.there(aws) == sorted(ten)
+        assert before.items() <= objects(aws.s3).items()
+
+    def test_a_continuation_that_is_stopped_too_is_continued(self, aws, stub, ten):
+        stub.faults.replace([Fault(match="GET /v1/playlists/*/items", skip=3, times=None, **QUOTA)])
+        invoke({**EVENT, "playlist_ids": ten})
+        [first] = (json.loads(one["Target"]["Input"]) for one in schedules(aws))
+        stub.faults.replace([Fault(match="GET /v1/playlists/*/items", skip=2, times=None, **QUOTA)])
+        invoke(first)
+        events = [json.loads(one["Target"]["Input"]) for one in schedules(aws)]
+        [second] = [event for event in events if event["continuation"] == 2]
+        assert set(second["playlist_ids"]) < set(first["playlist_ids"])
+
+    def test_the_end_of_the_functions_time(self, aws, stub, ten):
+        left = iter([300.0] * 20)
+        result = invoke({**EVENT, "playlist_ids": ten}, left_s=lambda: next(left, 9.9))
+        assert 0 < len(result["written"]) < 10
+        [schedule] = schedules(aws)
+        event = json.loads(schedule["Target"]["Input"])
+        assert sorted(result["written"] + event["playlist_ids"]) == sorted(ten)
+        assert invoke(event)["written"] == event["playlist_ids"]
+
+    @pytest.mark.parametrize("retry_after", ["3", None])
+    def test_a_short_rate_limit_is_waited_out_in_the_run(self, aws, stub, ten, no_waiting, retry_after):
+        headers = {"Retry-After": retry_after} if retry_after else {}
+        stub.faults.replace([Fault(match="GET /v1/**", skip=5, times=2, status=429, headers=headers)])
+        assert invoke({**EVENT, "playlist_ids": ten})["written"] == ten
+        assert no_waiting == [float(retry_after or 8)] * 2
+        assert schedules(aws) == []
+
+    def test_an_access_token_that_ends_is_replaced(self, aws, stub, ten):
+        stub.faults.replace([Fault(match="GET /v1/**", skip=9, status=401)])
+        assert invoke({**EVENT, "playlist_ids": ten})["written"] == ten
+        assert [one["path"] for one in stub.requests()].count("/api/token") == 2
+
+    @pytest.mark.parametrize(
+        "fault, advice",
+        [
+            ({"status": 404}, "Check the id"),
+            ({"status": 403, "body": spotify_error(403, "Forbidden")}, "playlist of your own"),
+        ],
+        ids=["not found", "forbidden"],
+    )
+    def test_one_bad_playlist(self, aws, stub, ten, caplog, capsys, fault, advice):
+        """Nine snapshots, and one sentence that says which playlist, why, and what to do."""
+        bad = ten[3]
+        stub.faults.replace(
+            [
+                Fault(match=f"GET /v1/playlists/{bad}", times=None, **fault),
+                Fault(match=f"GET /v1/playlists/{bad}/*", times=None, **fault),
+            ]
+        )
+        result = invoke({**EVENT, "playlist_ids": ten})
+        assert result["written"] == [one for one in ten if one != bad]
+        assert "continued_by" not in result
+        [failure] = result["failed"]
+        assert failure["playlist_id"] == bad
+        [error] = [line.getMessage() for line in caplog.records if line.levelname == "ERROR"]
+        assert error == failure["message"]
+        assert bad in error
+        assert advice in error
+        [metrics] = [
+            json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line
+        ]
+        assert metrics["PlaylistsFailed"] == [1]
+        assert metrics["SnapshotsWritten"] == [9]
+
+    @pytest.mark.parametrize(
+        "match, fault, error, advice",
+        [
+            ("GET /v1/playlists/*/items", PREMIUM, SpotifyRefused, "renew the subscription"),
+            (
+                "POST /api/token",
+                {"status": 400, "body": {"error": "invalid_grant"}},
+                SignInExpired,
+                "make login",
+            ),
+        ],
+        ids=["premium lapsed", "invalid_grant"],
+    )
+    def test_what_needs_a_person_fails_the_run(self, aws, stub, ten, match, fault, error, advice):
+        stub.faults.replace([Fault(match=match, skip=0 if "token" in match else 4, times=None, **fault)])
+        with pytest.raises(error, match=advice):
+            invoke({**EVENT, "playlist_ids": ten})
+        assert schedules(aws) == []
+        stub.faults.replace([])
+        invoke({**EVENT, "playlist_ids": ten})
+        assert self.there(aws) == sorted(ten)
+
+
+@pytest.mark.usefixtures("signed_in", "no_waiting")
+class TestLogs:
+    """What is logged while every logger is set to DEBUG."""
+
+    @pytest.fixture
+    def logged(self):
         stream = io.StringIO()
         handler, root = logging.StreamHandler(stream), logging.getLogger()
         level = root.level
         root.addHandler(handler)
         root.setLevel(logging.DEBUG)
-        try:
-            app.client.cache_clear()
-            invoke()
-        finally:
-            root.setLevel(level)
-            root.removeHandler(handler)
-        logged = stream.getvalue()
-        assert "DEBUG" in logged or "Starting new HTTP connection" in logged
-        for secret in (spotify_stub.CLIENT_SECRET, spotify_stub.REFRESH_TOKEN, "Bearer", "Basic "):
-            assert secret not in logged
+        app.client.cache_clear()
+        yield stream.getvalue
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            None,
+            {"match": "GET /v1/**", "status": 401, "skip": 2},
+            {"match": "GET /v1/**", "status": 403, "skip": 2},
+            {"match": "GET /v1/**", "skip": 2, "times": None, **QUOTA},
+            {"match": "GET /v1/**", "status": 500, "skip": 2, "times": 4},
+            {"match": "GET /v1/**", "reset": True, "skip": 2, "times": 4},
+            {"match": "POST /api/token", "status": 400, "body": {"error": "invalid_grant"}},
+            {"match": "POST /api/token", "status": 500, "times": 4},
+            {"match": "POST /api/token", "truncate": True, "times": 4},
+            {"match": "POST /api/token", "rotate": True},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("contract", ["new"], indirect=True)
+    def test_no_secret_in_any_log_at_any_level(self, aws, stub, logged, fault):
+        token = access_token(for_user=True, expires_at=time.time() + 60)
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": 60, "refresh_token": "the-new"}
+        if fault and fault.pop("rotate", None):
+            fault |= {"status": 200, "body": answer}
+        if fault:
+            stub.faults.replace([Fault(**fault)])
+        with contextlib.suppress(LakeError):
+            invoke({**EVENT, "playlist_ids": [LISTS["Morning Ten"], LISTS["Featuring"]]})
+        assert "Starting new HTTP connection" in logged()
+        for secret in (spotify_stub.CLIENT_SECRET, spotify_stub.REFRESH_TOKEN, token, "the-new"):
+            assert secret not in logged()
+        assert not re.search(r"(Bearer|Basic) \S", logged())
 
 
 def test_no_credentials_yet(aws, stub):
@@ -214,6 +495,7 @@ class TestClient:
             {"status": 429, "headers": {"Retry-After": "2"}},
             {"status": 429},
             {"status": 401},
+            {"slow_body_s": 0.5},
         ],
         ids=str,
     )
@@ -224,14 +506,18 @@ class TestClient:
         assert reading.entries == len(reading.sink.entries) > 250
 
     @pytest.mark.parametrize(
-        "fault", [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}], ids=str
+        "fault",
+        [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}, {"slow_body_s": 4}],
+        ids=str,
     )
     @pytest.mark.parametrize("contract", ["new"], indirect=True)
     def test_lasting_fault(self, stub, fault):
         stub.faults.replace([Fault(match=ITEMS, times=None, **fault)])
         clock = FakeClock(10.3)  # so that a slow answer takes 0.3 s to be given up
+        started = time.monotonic()
         with pytest.raises(SpotifyUnavailable):
             client(stub, clock).fetch(LONG, Pages)
+        assert time.monotonic() - started < 2
         assert clock.slept == []
 
     def test_list_that_changes_while_it_is_paged(self, stub):
@@ -240,7 +526,7 @@ class TestClient:
         stub.faults.replace([Fault(match=match, advance_clock_s=7 * 86_400)])
         reading = client(stub).fetch(weekly, Pages)
         assert stub.clock.now() > AT
-        assert client(stub).playlist(weekly).snapshot_id == reading.sink.head.snapshot_id
+        assert client(stub).playlist(weekly).snapshot_id == reading.head.snapshot_id
         heads = [
             one
             for one in stub.requests()

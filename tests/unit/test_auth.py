@@ -1,7 +1,9 @@
 """Reading the secret, and getting an access token."""
 
 import io
+import json
 import logging
+from datetime import UTC, date, datetime
 
 import pytest
 import requests
@@ -15,7 +17,15 @@ from spotify_lake.errors import (
     SpotifyRefused,
     SpotifyUnavailable,
 )
-from spotify_lake.spotify.auth import Credentials, read_credentials, sign_in
+from spotify_lake.observability import metrics
+from spotify_lake.spotify.auth import (
+    Credentials,
+    publish_days_left,
+    read_credentials,
+    sign_in,
+    sign_in_ends,
+    store_refresh_token,
+)
 from tests.fakes import (
     ACCESS_TOKEN,
     ACCOUNTS_URL,
@@ -196,6 +206,75 @@ class TestSignIn:
         web.fault("^/api/token", 200, body)
         with pytest.raises(SpotifyUnavailable):
             sign_in(credentials, ACCOUNTS_URL, session=web.session())
+
+
+@pytest.fixture
+def counted():
+    """The metrics of the test, by name."""
+    metrics.clear_metrics()
+    yield lambda: {name: sum(metric["Value"]) for name, metric in metrics.metric_set.items()}
+    metrics.clear_metrics()
+
+
+STORED = {"client_id": "c", "refresh_token": "old", "authorized_at": "2026-11-20T06:00:00Z", "x": [1]}
+
+
+class TestStoreRefreshToken:
+    def test_only_the_token_changes(self, counted):
+        secrets = FakeSecrets(json.dumps(STORED))
+        store_refresh_token(secrets, "s", "old", "new")
+        assert json.loads(secrets.value) == STORED | {"refresh_token": "new"}
+        assert counted() == {}
+
+    def test_a_newer_sign_in_stays(self):
+        secrets = FakeSecrets(json.dumps(STORED))
+        store_refresh_token(secrets, "s", "older", "new")
+        assert json.loads(secrets.value) == STORED
+
+    def test_a_failure_is_told_and_counted(self, counted, caplog):
+        secrets = FakeSecrets(json.dumps(STORED))
+        secrets.put_error = "AccessDeniedException"
+        store_refresh_token(secrets, "the-secret", "old", "new-token")
+        assert counted() == {"RefreshTokenNotStored": 1}
+        [line] = caplog.records
+        assert line.levelname == "ERROR"
+        assert "the-secret" in line.getMessage()
+        assert "make login" in line.getMessage()
+        assert "new-token" not in caplog.text
+
+
+class TestDaysLeft:
+    @pytest.mark.parametrize(
+        "authorized, ends",
+        [
+            ((2026, 11, 20), date(2027, 5, 20)),
+            ((2026, 6, 30), date(2026, 12, 30)),
+            ((2026, 7, 1), date(2027, 1, 1)),
+            ((2026, 8, 31), date(2027, 2, 28)),
+            ((2027, 8, 31), date(2028, 2, 29)),
+        ],
+    )
+    def test_a_sign_in_ends_after_six_months(self, authorized, ends):
+        assert sign_in_ends(datetime(*authorized, 23, 59, tzinfo=UTC)) == ends
+
+    def publish(self, today: datetime, **changes) -> None:
+        secret = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}
+        authorized_at = datetime(2026, 6, 30, 6, tzinfo=UTC)
+        publish_days_left(Credentials(**secret | {"authorized_at": authorized_at} | changes), today)
+
+    @pytest.mark.parametrize(
+        "today, days, warns",
+        [((2026, 6, 30), 183, 0), ((2026, 12, 8), 22, 0), ((2026, 12, 9), 21, 1), ((2027, 1, 9), 0, 1)],
+    )
+    def test_published_with_a_warning_near_the_end(self, today, days, warns, counted, caplog):
+        self.publish(datetime(*today, tzinfo=UTC))
+        assert counted() == {"SignInDaysLeft": days}
+        assert ["2026-12-30" in line.getMessage() for line in caplog.records] == [True] * warns
+
+    @pytest.mark.parametrize("changes", [{"refresh_token": None}, {"authorized_at": None}])
+    def test_unknown_without_a_consent(self, changes, counted):
+        self.publish(datetime(2026, 12, 29, tzinfo=UTC), **changes)
+        assert counted() == {}
 
 
 @pytest.fixture

@@ -39,8 +39,10 @@ ITEMS = f"^/v1/playlists/{ID}/items"
 HEAD = rf"^/v1/playlists/{ID}\?"
 
 
-def fetch(web: FakeWeb, clock: FakeClock | None = None, playlist_id: str = ID):
-    return spotify_client(web, clock or FakeClock()).fetch(playlist_id, Pages)
+def fetch(
+    web: FakeWeb, clock: FakeClock | None = None, playlist_id: str = ID, listed_version: str | None = None
+):
+    return spotify_client(web, clock or FakeClock()).fetch(playlist_id, Pages, listed_version)
 
 
 def fetch_error(web: FakeWeb, clock: FakeClock | None = None) -> LakeError:
@@ -118,17 +120,30 @@ class TestCompleteLists:
         reading = fetch(web)
         assert names(reading) == [f"Song {n}" for n in range(size)]
         assert (reading.entries, reading.contract) == (size, "items")
-        assert reading.sink.head.snapshot_id == f"{ID}-v1"
-        assert len(web.sent) == 1 + 1 + max(1, -(-size // 50)) + 1  # token, head, pages, head again
+        assert reading.head.snapshot_id == f"{ID}-v1"
+        assert len(web.sent) == 1 + 1 + max(1, -(-size // 50)) + 1  # token, version, pages, head
+
+    @pytest.mark.parametrize("size", [0, 1, 50, 51, 230])
+    def test_a_listed_version_saves_a_request(self, size):
+        web = FakeWeb(WebPlaylist(ID, size))
+        reading = fetch(web, listed_version=f"{ID}-v1")
+        assert (reading.entries, reading.head.snapshot_id) == (size, f"{ID}-v1")
+        assert len(web.sent) == 1 + max(1, -(-size // 50)) + 1  # token, pages, head
+
+    def test_a_list_that_changed_since_it_was_listed_is_read_again(self):
+        web = FakeWeb(playlist := WebPlaylist(ID, 60, version=3))
+        reading = fetch(web, listed_version=f"{ID}-v2")
+        assert (reading.head.snapshot_id, reading.sink.snapshot_id) == (playlist.snapshot_id,) * 2
+        assert len(web.sent) == 1 + 2 * (2 + 1)  # token, twice the pages and the head
 
     def test_what_is_asked_for(self):
         web = FakeWeb(WebPlaylist(ID, 60))
         fetch(web)
-        head, first, second, again = web.sent[1:]
+        before, first, second, head = web.sent[1:]
+        assert before.query == {"additional_types": "track,episode", "fields": "snapshot_id"}
         assert head.query == {"additional_types": "track,episode"}
         assert first.query == {"additional_types": "track,episode", "limit": "50", "offset": "0"}
         assert second.query["offset"] == "50"
-        assert again.query["fields"] == "snapshot_id"
         assert all(timeout == 10 for timeout in web.timeouts)
 
     def test_smaller_pages_than_asked_for(self):
@@ -186,14 +201,14 @@ class TestCompleteLists:
         def change():
             playlist.version, playlist.size = 2, 70
 
-        def begin(head, contract):
-            begun.append(head.snapshot_id)
-            return Pages(head, contract)
+        def begin(snapshot_id, contract):
+            begun.append(snapshot_id)
+            return Pages(snapshot_id, contract)
 
         web.before(f"{ITEMS}.*offset=50", change)
         reading = spotify_client(web, FakeClock()).fetch(ID, begin)
         assert names(reading) == [f"Song {n}" for n in range(70)]
-        assert reading.sink.head.snapshot_id == f"{ID}-v2"
+        assert reading.head.snapshot_id == f"{ID}-v2"
         assert begun == [f"{ID}-v1", f"{ID}-v2"]
 
     def test_list_that_never_keeps_still(self):
@@ -231,15 +246,16 @@ class TestContracts:
     def test_embedded_page_if_it_is_complete(self, status):
         web = FakeWeb(WebPlaylist(ID, 90, opens={"tracks"}, embeds=100))
         web.fault(ITEMS, status, spotify_error(status, "No"))
-        reading = fetch(web)
+        reading = fetch(web, listed_version="listed before the list changed")
         assert (reading.contract, reading.entries, reading.sink.entries) == ("embedded", 90, [])
-        assert len(reading.sink.head.playlist["items"]["items"]) == 90
+        assert reading.sink.snapshot_id == reading.head.snapshot_id == f"{ID}-v1"
+        assert len(reading.head.playlist["items"]["items"]) == 90
         assert len(web.sent) == 3
 
     def test_embedded_page_under_its_old_name(self):
         web = FakeWeb(WebPlaylist(ID, opens=set()))
         old = {"id": ID, "snapshot_id": "s", "items": None, "tracks": {"items": [None] * 7, "total": 7}}
-        web.fault(HEAD, 200, old)
+        web.fault(HEAD, 200, old, times=2)
         assert fetch(web).entries == 7
 
     def test_old_endpoint_if_it_answers(self):
@@ -464,9 +480,12 @@ class TestSignIn:
         web = self.expired()
         web.token["refresh_token"] = "rotated"
         client = spotify_client(web, FakeClock())
+        kept = []
+        client._keep_refresh_token = lambda old, new: kept.append((old, new, len(web.sent)))
         assert client.rotated_refresh_token is None
         client.fetch(ID, Pages)
         assert client.rotated_refresh_token == "rotated"
+        assert kept == [("the-refresh-token", "rotated", 1)]  # at once, and only when it changed
         assert [sent.form["refresh_token"] for sent in web.sent if sent.form] == [
             "the-refresh-token",
             "rotated",

@@ -1,6 +1,6 @@
 import pytest
 
-from spotify_lake.config import ExtractSettings, TransformSettings, parse_playlist_ids
+from spotify_lake.config import MAX_DETAIL_CALLS, ExtractSettings, TransformSettings, parse_playlist_ids
 from spotify_lake.errors import SettingsError
 
 A, B = "6rqhFgbbKwnb9MLmUQDhG6", "37i9dQZEVXbMDoHDwVN2tF"
@@ -10,6 +10,9 @@ EXTRACT = {
     "SPOTIFY_SECRET_ID": "lake/spotify",
     "SPOTIFY_API_URL": "https://api.spotify.com/",
     "SPOTIFY_ACCOUNTS_URL": "http://127.0.0.1:8080",
+    "SCHEDULE_GROUP": "lake-continuations",
+    "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedule",
+    "SCHEDULE_DEAD_LETTERS_ARN": "arn:aws:sqs:us-east-1:123456789012:dead-letters",
 }
 
 
@@ -96,3 +99,15 @@ def test_the_transform_names_its_missing_setting() -> None:
 def test_a_url_must_be_a_base_url(url: str) -> None:
     with pytest.raises(SettingsError, match="SPOTIFY_API_URL"):
         ExtractSettings.load(EXTRACT | {"SPOTIFY_API_URL": url})
+
+
+def test_details_are_off_unless_a_number_of_requests_is_set() -> None:
+    assert ExtractSettings.load(EXTRACT).detail_calls_per_run == 0
+    for text, number in {"0": 0, " 25 ": 25, "1000": MAX_DETAIL_CALLS}.items():
+        assert ExtractSettings.load(EXTRACT | {"DETAIL_CALLS_PER_RUN": text}).detail_calls_per_run == number
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1001", "1.5", "ten", "9" * 5000, "１０"])
+def test_a_number_of_requests_must_be_one(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"DETAIL_CALLS_PER_RUN=.* from 0 to 1000"):
+        ExtractSettings.load(EXTRACT | {"DETAIL_CALLS_PER_RUN": text})

@@ -30,7 +30,7 @@ NAMES = {
     *TEMPLATE["Parameters"],
     *TEMPLATE["Resources"],
     *TEMPLATE["Outputs"],
-    *re.findall(r'add_metric\(\s*(?:name=)?"(\w+)"', CODE),
+    *re.findall(r'(?:add_metric|count)\(\s*(?:name=)?"(\w+)"', CODE),
     *(name for name, value in vars(errors).items() if isinstance(value, type)),
 }
 

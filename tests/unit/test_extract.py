@@ -1,15 +1,19 @@
 """One run: what an event asks for, which playlists, and what becomes of each."""
 
+import gzip
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from spotify_lake import extract, raw
+from spotify_lake import extract, raw, state
 from spotify_lake.config import ExtractSettings
+from spotify_lake.continuation import Continuations
 from spotify_lake.errors import (
+    ContinuationLimitReached,
     CredentialsMissing,
     EventError,
-    ExtractIncomplete,
+    OutOfTime,
     PlaylistForbidden,
     PlaylistNotFound,
     QuotaExceeded,
@@ -20,7 +24,8 @@ from spotify_lake.errors import (
 )
 from spotify_lake.extract import ExtractRequest, parse_event
 from spotify_lake.observability import metrics
-from tests.fakes import FakeS3, FakeSpotify
+from tests import payloads
+from tests.fakes import FakeS3, FakeScheduler, FakeSpotify
 from tests.payloads import spotify_id
 
 NOW = datetime(2026, 11, 20, 6, 0, 1, 500_000, tzinfo=UTC)
@@ -43,12 +48,17 @@ def settings(playlists="owned") -> ExtractSettings:
         secret_id="the-secret",
         spotify_api_url="https://api.test",
         spotify_accounts_url="https://accounts.test",
+        schedule_group="continuations",
+        schedule_role_arn="the-role",
+        schedule_dead_letters_arn="the-queue",
     )
 
 
-def run(spotify, s3=None, playlists="owned", request=None):
+def run(spotify, s3=None, playlists="owned", request=None, scheduler=None):
     request = request or ExtractRequest(scheduled_at=AT)
-    return extract.run(request, settings(playlists), spotify, s3 or FakeS3(), lambda: NOW)
+    chosen = settings(playlists)
+    continuations = Continuations(scheduler or FakeScheduler(), chosen, "the-function")
+    return extract.run(request, chosen, spotify, s3 or FakeS3(), continuations, lambda: NOW)
 
 
 class TestParseEvent:
@@ -57,24 +67,24 @@ class TestParseEvent:
         ["2026-11-20T06:00:00Z", "2026-11-20T07:00:00+01:00", "2026-11-20T06:00:00.987Z", "20261120T060000Z"],
     )
     def test_time_is_utc_and_whole_seconds(self, text):
-        parsed = parse_event({"scheduled_at": text}, NOW)
+        parsed = parse_event({"scheduled_at": text}, lambda: NOW)
         assert parsed == ExtractRequest(scheduled_at=AT)
         assert parsed.scheduled_at.tzinfo is UTC
 
     @pytest.mark.parametrize("event", [{}, {"scheduled_at": None}, {"playlist_ids": None}])
     def test_without_a_time_it_is_now(self, event):
         now = NOW.astimezone(timezone(timedelta(hours=5)))
-        assert parse_event(event, now).scheduled_at == AT + timedelta(seconds=1)
+        assert parse_event(event, lambda: now).scheduled_at == AT + timedelta(seconds=1)
 
     def test_time_that_was_not_filled_in_is_now_and_logged(self, caplog):
-        parsed = parse_event({"scheduled_at": "<aws.scheduler.scheduled-time>"}, NOW)
+        parsed = parse_event({"scheduled_at": "<aws.scheduler.scheduled-time>"}, lambda: NOW)
         assert parsed.scheduled_at == AT + timedelta(seconds=1)
         assert "was not filled in" in caplog.text
 
     def test_playlists_in_every_form(self):
         ids = [A, f"spotify:playlist:{B}", f" https://open.spotify.com/playlist/{C}?si=1 ", A]
-        assert parse_event({"playlist_ids": ids}, NOW).playlists == (A, B, C)
-        assert parse_event({"playlist_ids": ["owned"]}, NOW).playlists == "owned"
+        assert parse_event({"playlist_ids": ids}, lambda: NOW).playlists == (A, B, C)
+        assert parse_event({"playlist_ids": ["owned"]}, lambda: NOW).playlists == "owned"
 
     @pytest.mark.parametrize(
         "event,problem",
@@ -94,12 +104,16 @@ class TestParseEvent:
             ({"playlist_ids": []}, "is empty"),
             ({"playlist_ids": ["", " "]}, "no playlist id"),
             ({"playlist_ids": [A, "nonsense"]}, "'nonsense'"),
-            ({"playlist_id": A}, "'playlist_id'; known are scheduled_at and playlist_ids"),
+            ({"playlist_id": A}, "'playlist_id'; known are scheduled_at, playlist_ids, continuation"),
+            ({"continuation": -1}, "continuation=-1"),
+            ({"continuation": 11}, "no number from 0 to 10"),
+            ({"continuation": True}, "continuation=True"),
+            ({"continuation": "1"}, "continuation='1'"),
         ],
     )
     def test_other_forms_are_refused(self, event, problem):
         with pytest.raises(EventError, match=problem):
-            parse_event(event, NOW)
+            parse_event(event, lambda: NOW)
 
 
 class TestRun:
@@ -109,13 +123,19 @@ class TestRun:
         assert summary.written == [A, C]
         assert summary.scheduled_at == "2026-11-20T06:00:00Z"
         assert spotify.fetched == [A, C]
-        assert list(s3.objects) == [raw.key(A, AT), raw.key(C, AT)]
+        assert list(s3.snapshots) == [raw.key(A, AT), raw.key(C, AT)]
         assert counted() == {
             "SnapshotsWritten": 2,
             "SnapshotsAlreadyThere": 0,
             "PlaylistsFailed": 0,
             "EntriesFetched": 8,
+            "SnapshotsCopied": 0,
+            "PlaylistsByItems": 2,
+            "PlaylistsByTracks": 0,
+            "PlaylistsEmbedded": 0,
             "SpotifyRequests": 4,
+            "RateLimited": 0,
+            "QuotaExceeded": 0,
         }
 
     def test_snapshot_holds_what_was_read(self):
@@ -129,7 +149,8 @@ class TestRun:
     def test_playlists_of_the_settings(self):
         spotify = FakeSpotify({A: 1, B: 1})
         assert run(spotify, playlists=(B,)).written == [B]
-        assert spotify.requests == 1
+        assert spotify.requests == 2
+        assert spotify.listed_versions == {B: f"{B}-v1"}
 
     def test_playlists_of_the_event_come_first(self):
         request = ExtractRequest(scheduled_at=AT, playlists=(B,))
@@ -156,10 +177,10 @@ class TestRun:
 
     def test_another_run_was_faster(self, counted):
         s3 = FakeS3()
-        s3.on_put = lambda key: s3.objects.setdefault(key, b"theirs")
-        summary = run(FakeSpotify({A: 3}), s3)
+        s3.on_put = lambda key: key.startswith("raw/") and s3.objects.setdefault(key, b"theirs")
+        summary = run(FakeSpotify({A: 3}), s3, playlists=(A,))
         assert (summary.written, summary.already_there) == ([], [A])
-        assert list(s3.objects.values()) == [b"theirs"]
+        assert s3.objects == {raw.key(A, AT): b"theirs"}  # and no note of what is in it
         assert counted()["SnapshotsWritten"] == 0
 
     def test_one_line_for_each_playlist(self, caplog):
@@ -187,20 +208,98 @@ class TestRun:
 
     def test_passing_failures_are_tried_again_after_the_others(self, counted):
         spotify, s3 = FakeSpotify({A: 1, B: SpotifyUnavailable("x"), C: PlaylistNotFound(C), D: 1}), FakeS3()
-        with pytest.raises(ExtractIncomplete, match=r"^1 of the run's playlists") as caught:
-            run(spotify, s3, playlists=(A, B, C, D))
-        assert B in str(caught.value)
-        assert counted()["SnapshotsWritten"] == 2
-        assert counted()["PlaylistsFailed"] == 2
+        scheduler = FakeScheduler()
+        summary = run(spotify, s3, playlists=(A, B, C, D), scheduler=scheduler)
+        assert summary.written == [A, D]
+        assert [(failure.playlist_id, failure.retryable) for failure in summary.failed] == [
+            (B, True),
+            (C, False),
+        ]
+        assert counted()["PlaylistsFailed"] == 1
+        assert counted()["PlaylistsPostponed"] == 1
+        assert counted()["RunsContinued"] == 1
+        assert [summary.continued_by] == list(scheduler.schedules)
+        assert scheduler.events == [
+            {"scheduled_at": "2026-11-20T06:00:00Z", "continuation": 1, "playlist_ids": [B]}
+        ]
 
         spotify.playlists[B] = 1
         spotify.fetched.clear()
-        assert run(spotify, s3, playlists=(A, B, D)).written == [B]
+        assert run(spotify, s3, request=parse_event(scheduler.events[0], lambda: NOW)).written == [B]
         assert spotify.fetched == [B]
 
     @pytest.mark.parametrize(
         "condition",
-        [SignInExpired("x"), SpotifyRefused(401, "x"), QuotaExceeded(86_400), RateLimited(600)],
+        [QuotaExceeded(86_400), RateLimited(600), OutOfTime(9)],
+        ids=lambda condition: type(condition).__name__,
+    )
+    def test_what_passes_continues_the_run(self, condition, counted, caplog):
+        spotify, scheduler, s3 = FakeSpotify({A: 1, B: condition, C: 1}), FakeScheduler(), FakeS3()
+        summary = run(spotify, s3, playlists=(A, B, C), scheduler=scheduler)
+        assert spotify.fetched == [A, B]
+        assert (summary.written, summary.failed) == ([A], [])
+        assert [summary.continued_by] == list(scheduler.schedules)
+        [event] = scheduler.events
+        assert event["playlist_ids"] == [B, C]
+        assert counted()["RunsContinued"] == 1
+        assert counted()["PlaylistsPostponed"] == 2
+        assert counted()["PlaylistsFailed"] == 0
+        [line] = [line for line in caplog.records if line.levelname == "WARNING"]
+        assert str(condition) in line.getMessage()
+        assert "It goes on at 2026-11-2" in line.getMessage()
+        assert line.not_done == [B, C]
+
+        spotify.playlists[B] = 1
+        again = run(spotify, s3, request=parse_event(event, lambda: NOW + timedelta(days=1)))
+        assert again.written == [B, C]
+        assert list(s3.snapshots) == [raw.key(playlist, AT) for playlist in (A, B, C)]
+
+    def test_an_event_that_comes_twice_is_continued_once(self, counted, caplog):
+        spotify, scheduler = FakeSpotify({A: QuotaExceeded(86_400), B: 1}), FakeScheduler()
+        first = run(spotify, playlists=(A, B), scheduler=scheduler)
+        second = run(spotify, playlists=(A, B), scheduler=scheduler)
+        assert first.continued_by == second.continued_by
+        assert len(scheduler.schedules) == 1
+        assert "was there before" in caplog.text
+
+    def test_a_run_that_knows_no_playlists_yet_starts_afresh(self):
+        spotify, scheduler = FakeSpotify({A: 1}), FakeScheduler()
+        spotify.listing_error = SpotifyUnavailable("x")
+        assert run(spotify, scheduler=scheduler).written == []
+        assert scheduler.events[0]["playlist_ids"] == ["owned"]
+        spotify.listing_error = None
+        request = parse_event(scheduler.events[0], lambda: NOW)
+        assert run(spotify, playlists=(B,), request=request).written == [A]
+
+    @pytest.mark.parametrize("error", [SpotifyUnavailable("x"), SpotifyRefused(403, "Insufficient scope")])
+    def test_playlists_by_name_need_no_listing(self, error, caplog):
+        spotify = FakeSpotify({A: 1})
+        spotify.listing_error = error
+        assert run(spotify, playlists=(A,)).written == [A]
+        assert spotify.listed_versions == {A: None}
+        assert str(error) in caplog.text
+
+    def test_a_limit_on_the_listing_keeps_the_playlists_that_were_asked_for(self):
+        spotify, scheduler = FakeSpotify({A: 1, B: 1}), FakeScheduler()
+        spotify.listing_error = QuotaExceeded(86_400)
+        run(spotify, playlists=(B,), scheduler=scheduler)
+        assert scheduler.events[0]["playlist_ids"] == [B]
+
+    @pytest.mark.parametrize("condition", [QuotaExceeded(86_400), SpotifyUnavailable("x")])
+    def test_a_run_is_not_continued_for_ever(self, condition, counted, caplog):
+        scheduler = FakeScheduler()
+        request = ExtractRequest(scheduled_at=AT, playlists=(A, B), continuation=10)
+        with pytest.raises(ContinuationLimitReached, match="continued 10 times") as caught:
+            run(FakeSpotify({A: condition, B: 1}), request=request, scheduler=scheduler)
+        assert A in str(caught.value)
+        assert str(condition) in str(caught.value)
+        assert scheduler.schedules == {}
+        assert counted()["ContinuationLimitReached"] == 1
+        assert "ContinuationLimitReached" in [getattr(line, "error_name", "") for line in caplog.records]
+
+    @pytest.mark.parametrize(
+        "condition",
+        [SignInExpired("x"), SpotifyRefused(401, "x")],
         ids=lambda condition: type(condition).__name__,
     )
     def test_what_would_fail_every_playlist_stops_the_run(self, condition, counted, caplog):
@@ -223,3 +322,154 @@ class TestRun:
         s3.on_put = refuse
         with pytest.raises(PermissionError):
             run(FakeSpotify({A: 1}), s3)
+
+
+class TestUnchangedPlaylists:
+    """A second run at another time, after one that read everything."""
+
+    LATER = AT + timedelta(days=1)
+
+    def again(self, spotify, s3, *, now=None, **options):
+        chosen = settings(options.pop("playlists", "owned"))
+        return extract.run(
+            ExtractRequest(scheduled_at=self.LATER),
+            chosen,
+            spotify,
+            s3,
+            Continuations(options.pop("scheduler", FakeScheduler()), chosen, "the-function"),
+            lambda: now or NOW + timedelta(days=1),
+        )
+
+    @pytest.fixture
+    def s3(self):
+        s3 = FakeS3()
+        run(FakeSpotify({A: 3, B: 4}), s3)
+        metrics.clear_metrics()
+        return s3
+
+    def test_are_not_read_again(self, s3, counted):
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3).written == [A, B]
+        assert (spotify.fetched, spotify.requests) == ([], 1)  # the listing; the user is known, too
+        assert (counted()["SnapshotsWritten"], counted()["SnapshotsCopied"]) == (2, 2)
+        assert "EntriesFetched" not in counted()
+        first, second = (raw.decode(s3.objects[raw.key(A, at)]) for at in (AT, self.LATER))
+        assert (second.scheduled_at, second.fetched_at) == (self.LATER, NOW + timedelta(days=1))
+        assert second.copied_from == raw.Origin(raw.key(A, AT), NOW)
+        assert (second.snapshot_id, second.contract) == (first.snapshot_id, first.contract)
+        assert (second.playlist, second.entries) == (first.playlist, first.entries)
+
+    def test_by_name(self, s3):
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3, playlists=(B,)).written == [B]
+        assert spotify.fetched == []
+
+    def test_take_time_too(self, s3, monkeypatch):
+        """Thousands of copies may outlast the function; the rest is left to a continuation."""
+        spotify, scheduler, time_left = FakeSpotify({A: 3, B: 4}), FakeScheduler(), iter([60])
+
+        def check_time():
+            if not next(time_left, None):
+                raise OutOfTime(9)
+
+        monkeypatch.setattr(spotify, "check_time", check_time)
+        assert self.again(spotify, s3, scheduler=scheduler).written == [A]
+        assert scheduler.events[0]["playlist_ids"] == [B]
+
+    def test_a_changed_one_is_read(self, s3, counted):
+        spotify = FakeSpotify({A: 3, B: 5})
+        spotify.versions[B] = 2
+        assert self.again(spotify, s3).written == [A, B]
+        assert spotify.fetched == [B]
+        assert spotify.listed_versions == {B: f"{B}-v2"}
+        assert len(raw.decode(s3.objects[raw.key(B, self.LATER)]).entries) == 5
+        assert (counted()["SnapshotsCopied"], counted()["PlaylistsByItems"]) == (1, 1)
+        assert json.loads(s3.objects[state.KEY])["playlists"][B] == {
+            "snapshot_id": f"{B}-v2",
+            "key": raw.key(B, self.LATER),
+        }
+
+    def test_a_copy_of_a_copy_names_the_first(self, s3):
+        self.again(FakeSpotify({A: 3}), s3)
+        s3.objects.pop(state.KEY)
+        s3.objects.pop(raw.key(A, AT))
+        self.LATER = AT + timedelta(days=2)
+        spotify = FakeSpotify({A: 3})
+        self.again(spotify, s3)
+        assert spotify.fetched == []
+        assert raw.decode(s3.objects[raw.key(A, self.LATER)]).copied_from == raw.Origin(raw.key(A, AT), NOW)
+
+    def test_what_is_a_week_old_is_read_again(self, s3):
+        for days, read in ((6, []), (7, [A, B])):
+            self.LATER = AT + timedelta(days=days)
+            spotify = FakeSpotify({A: 3, B: 4})
+            self.again(spotify, s3, now=NOW + timedelta(days=days))
+            assert spotify.fetched == read
+
+    def test_lists_made_by_spotify_are_always_read(self, s3):
+        spotify = FakeSpotify({A: 3}, owners={A: "spotify"})
+        self.again(spotify, s3, playlists=(A,))
+        assert spotify.fetched == [A]
+
+    def test_a_lost_state_is_made_again_from_raw(self, s3):
+        before = s3.objects.pop(state.KEY)
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3).written == [A, B]
+        assert spotify.fetched == []
+        assert json.loads(s3.objects[state.KEY]) == json.loads(before)
+
+    def test_a_damaged_state_is_made_again_from_raw(self, s3, caplog):
+        s3.objects[state.KEY] = b"{"
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3).written == [A, B]
+        assert spotify.fetched == []
+        assert state.KEY in caplog.text
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            None,
+            b"no gzip",
+            gzip.compress(b"{}"),
+            payloads.raw_object([], playlist_object=payloads.playlist(A, snapshot_id="another")),
+            payloads.raw_object([], playlist_object=payloads.playlist(B, snapshot_id=f"{A}-v1")),
+            payloads.raw_object([], playlist_object=payloads.playlist(A, snapshot_id=f"{A}-v1"))[:40],
+        ],
+    )
+    def test_a_wrong_state_is_not_believed(self, s3, content):
+        key = raw.key(A, AT)
+        if content is None:
+            s3.objects.pop(key)
+        else:
+            s3.objects[key] = content
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3).written == [A, B]
+        assert spotify.fetched == [A]
+        assert len(raw.decode(s3.objects[raw.key(A, self.LATER)]).entries) == 3
+
+    def test_another_sign_in_is_asked_who_it_is(self, s3):
+        spotify = FakeSpotify({A: 3, B: 4})
+        spotify.sign_in_fingerprint = "another"
+        self.again(spotify, s3)
+        assert spotify.requests == 2
+        assert json.loads(s3.objects[state.KEY])["user"] == {"sign_in": "another", "id": "me"}
+
+    def test_nothing_is_written_when_nothing_is_new(self, s3):
+        puts, s3.listings = [], 0
+        s3.on_put = puts.append
+        self.again(FakeSpotify({A: 3, B: 4}), s3)
+        assert puts == [raw.key(A, self.LATER), raw.key(B, self.LATER)]
+        assert s3.listings == 0
+
+    def test_two_runs_at_once(self, s3):
+        """Each takes its turn at every PUT; the second finds what the first has done."""
+        inner = []
+
+        def other_run(key):
+            s3.on_put = None
+            inner.append(self.again(FakeSpotify({A: 3, B: 4}), s3))
+
+        s3.on_put = other_run
+        outer = self.again(FakeSpotify({A: 3, B: 4}), s3)
+        assert (inner[0].written, outer.already_there) == ([A, B], [A, B])
+        assert len(s3.snapshots) == 4

@@ -10,8 +10,17 @@ import pytest
 
 from functions.extract import app
 from spotify_lake import raw
-from spotify_lake.errors import CredentialsMissing, EventError, OutOfTime, SettingsError
-from tests.fakes import ACCOUNTS_URL, API_URL, FakeS3, FakeSecrets, FakeWeb, WebPlaylist
+from spotify_lake.errors import CredentialsMissing, EventError, SettingsError, SpotifyRefused
+from tests.fakes import (
+    ACCOUNTS_URL,
+    API_URL,
+    FakeS3,
+    FakeScheduler,
+    FakeSecrets,
+    FakeWeb,
+    WebPlaylist,
+    spotify_error,
+)
 from tests.payloads import spotify_id
 
 ID = spotify_id("list")
@@ -22,12 +31,16 @@ SECRET = '{"client_id": "c", "client_secret": "s", "refresh_token": "r"}'
 def world(monkeypatch):
     """The environment of a function: settings, clients and a Spotify with one playlist."""
     world = SimpleNamespace(
-        web=FakeWeb(WebPlaylist(ID, 60)), s3=FakeS3(), secrets=FakeSecrets(SECRET), made=[]
+        web=FakeWeb(WebPlaylist(ID, 60)),
+        s3=FakeS3(),
+        secrets=FakeSecrets(SECRET),
+        scheduler=FakeScheduler(),
+        made=[],
     )
 
     def make(service):
         world.made.append(service)
-        return {"s3": world.s3, "secretsmanager": world.secrets}[service]
+        return {"s3": world.s3, "secretsmanager": world.secrets, "scheduler": world.scheduler}[service]
 
     monkeypatch.setattr(app, "client", make)
     monkeypatch.setattr("requests.Session.get_adapter", lambda *_, **__: world.web)
@@ -37,6 +50,9 @@ def world(monkeypatch):
         "SPOTIFY_SECRET_ID": "the-secret",
         "SPOTIFY_API_URL": API_URL,
         "SPOTIFY_ACCOUNTS_URL": ACCOUNTS_URL,
+        "SCHEDULE_GROUP": "lake-continuations",
+        "SCHEDULE_ROLE_ARN": "the-role",
+        "SCHEDULE_DEAD_LETTERS_ARN": "the-queue",
     }.items():
         monkeypatch.setenv(name, value)
     return world
@@ -60,7 +76,7 @@ def test_result_is_json(world, capsys):
         "already_there": [],
         "failed": [],
     }
-    assert list(world.s3.objects) == [raw.key(ID, datetime(2026, 11, 20, 6, tzinfo=UTC))]
+    assert list(world.s3.snapshots) == [raw.key(ID, datetime(2026, 11, 20, 6, tzinfo=UTC))]
     [emf] = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
     assert json.loads(emf)["EntriesFetched"] == [60]
 
@@ -94,9 +110,30 @@ def test_missing_credentials(world):
 
 
 def test_time_left_is_the_functions(world):
-    with pytest.raises(OutOfTime):
-        app.handler({}, context(left_ms=9_000))
+    event = {"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": [ID]}
+    result = app.handler(event, context(left_ms=9_000))
     assert world.web.sent == []
+    [(name, schedule)] = world.scheduler.schedules.items()
+    assert result["continued_by"] == name
+    assert schedule["GroupName"] == "lake-continuations"
+    assert schedule["Target"]["Arn"] == "arn:aws:lambda:us-east-1:000000000000:function:lake-extract"
+    assert world.scheduler.events == [event | {"continuation": 1}]
+    # The event that the schedule sends is one that the function takes.
+    assert app.handler(world.scheduler.events[0], context())["written"] == [ID]
+
+
+def test_a_retry_of_an_event_without_a_time_means_the_first_attempt(world):
+    world.web.fault("^/v1/playlists", 403, spotify_error(403, "Active premium subscription required"))
+    with pytest.raises(SpotifyRefused):
+        app.handler({"playlist_ids": [ID]}, context())
+    [first] = [body for key, body in world.s3.objects.items() if key.startswith("state/attempts/")]
+    result = app.handler({"playlist_ids": [ID]}, context())
+    at = datetime.fromisoformat(first.decode()).replace(microsecond=0)
+    assert list(world.s3.snapshots) == [raw.key(ID, at)]
+    assert result["scheduled_at"] == at.isoformat().replace("+00:00", "Z")
+    other = SimpleNamespace(**vars(context()) | {"aws_request_id": "2"})
+    app.handler({"playlist_ids": [ID]}, other)
+    assert len([key for key in world.s3.objects if key.startswith("state/attempts/")]) == 2
 
 
 def test_metrics_are_published_when_the_run_fails(world, capsys):

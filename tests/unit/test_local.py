@@ -341,6 +341,7 @@ def test_a_query_that_takes_too_long_is_cancelled():
         ("SELECT 1; SELECT 2", "one statement at a time"),
         ("SELECT (1", "not Athena's SQL"),
         ("DELETE FROM songs", "answers queries"),
+        ("DROP TABLE songs", "answers queries"),
         ("SELECT * FROM sings", "There is no table sings. The tables are albums, artists,"),
     ],
 )
@@ -492,3 +493,46 @@ def test_a_stack_that_does_not_run_is_a_sentence_and_status_1(tmp_path, monkeypa
         patch.setattr(cli.os, "environ", dict(os.environ))
         assert cli.main(["query", "SELECT 1"]) == 1
     assert "The laptop stack is not running." in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    "sql, shown",
+    [
+        ("", ["albums", "songs"]),
+        ("show tables;", ["albums", "songs"]),
+        (" DESCRIBE Songs ", ["songs"]),
+    ],
+)
+def test_the_catalog_answers_what_the_emulator_cannot(sql, shown, monkeypatch, capsys):
+    tables = [
+        {"Name": name, "StorageDescriptor": {"Columns": [{"Name": f"{name}_id", "Type": "string"}]}}
+        for name in ("albums", "songs")
+    ]
+    monkeypatch.setattr(stack.LaptopStack, "attach", lambda _self: None)
+    monkeypatch.setattr(stack.LaptopStack, "tables", lambda _self: tables)
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli.os, "environ", dict(os.environ))
+        assert cli.main(["query", "--", sql]) == 0
+        assert [line for line in capsys.readouterr().out.split() if line in {"albums", "songs"}] == shown
+        assert cli.main(["query", "--", "describe sings"]) == 1
+        assert "The tables are albums, songs." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "location, done", [("s3://lake/curated/b/", 0), ("s3://elsewhere/b/", 1), ("s3://lake/other/b/", 1)]
+)
+def test_only_tables_that_the_transform_fills_count_for_the_backlog(location, done, monkeypatch, tmp_path):
+    playlist = "6rqhFgbbKwnb9MLmUQDhG6"
+    keys = {
+        "raw/": [f"raw/playlist_id={playlist}/20261120T060000Z.json.gz"],
+        "curated/": [f"curated/a/snapshot_date=2026-11-20/{playlist}-20261120T060000Z.parquet"],
+    }
+    lake = stack.LaptopStack(ROOT, tmp_path)
+    lake._outputs = {"RawBucketName": "raw", "LakeBucketName": "lake"}
+    monkeypatch.setattr(stack, "_keys", lambda _s3, _bucket, prefix: keys[prefix])
+    monkeypatch.setattr(lake, "client", lambda _service: None)
+    monkeypatch.setattr(lake, "queue_length", lambda _output: 0)
+    tables = [{"StorageDescriptor": {"Location": path}} for path in ("s3://lake/curated/a/", location)]
+    monkeypatch.setattr(lake, "tables", lambda: tables)
+    assert lake.backlog() == stack.Backlog(raw=1, done=done, queued=0)

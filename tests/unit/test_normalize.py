@@ -1,3 +1,4 @@
+import gzip
 import json
 from datetime import UTC, date, datetime
 from typing import Any
@@ -116,10 +117,13 @@ def test_a_song_becomes_a_row_in_each_table() -> None:
 
 
 def test_what_only_old_apps_get_is_kept() -> None:
+    artist = payloads.artist() | {"genres": [], "followers": {"total": 2_100_345}, "popularity": 71}
     tables = tables_of(
-        payloads.entry(payloads.old_song(), key="track"),
+        payloads.entry(payloads.old_song(artists=[artist]), key="track"),
         playlist_object=payloads.playlist(followers={"href": None, "total": 5_000_000_000}),
     )
+    found = row(tables, "artists")
+    assert (found["genres"], found["followers"], found["popularity"]) == ([], 2_100_345, 71)
     assert row(tables, "songs")["popularity"] == 63
     assert row(tables, "albums")["label"] == "Quay Records"
     assert row(tables, "albums")["popularity"] == 52
@@ -134,6 +138,11 @@ def test_both_contracts_give_the_same_rows() -> None:
     assert as_item == as_track == as_both == item_is_null
 
 
+def test_the_new_name_of_the_content_wins() -> None:
+    both = payloads.entry(payloads.song("New")) | {"track": payloads.song("Old")}
+    assert row(tables_of(both), "songs")["name"] == "New"
+
+
 @pytest.mark.parametrize(
     "entry, kind, named",
     [
@@ -141,6 +150,9 @@ def test_both_contracts_give_the_same_rows() -> None:
         (payloads.entry(payloads.episode()), "episode", True),
         (payloads.entry(payloads.local_file()), "local", True),
         (payloads.entry(payloads.local_file(is_local=None), is_local=True), "local", True),
+        (payloads.entry(payloads.song(type=None)), "song", True),
+        (payloads.entry(payloads.song(duration_ms=0)), "song", True),
+        (payloads.entry(payloads.song(name="")), "song", False),
         (payloads.entry(payloads.ghost()), "unavailable", False),
         (payloads.entry(None), "unavailable", False),
         ({}, "unavailable", False),
@@ -179,13 +191,38 @@ def test_a_song_at_two_positions_is_two_entries_and_one_song() -> None:
     assert len(tables.rows["songs"]) == len(tables.rows["albums"]) == len(tables.rows["artists"]) == 1
 
 
+def test_what_has_no_id_gets_no_row_of_its_own() -> None:
+    song = payloads.song(album=payloads.album(id=None), artists=[payloads.artist() | {"id": None}])
+    tables = tables_of(payloads.entry(song))
+    assert row(tables, "songs")["album_id"] is None
+    assert row(tables, "songs")["artist_ids"] == [None]
+    assert row(tables, "songs")["artist_names"] == ["Mira Sol"]
+    assert rows(tables, "albums") == rows(tables, "artists") == []
+
+
+def test_of_several_states_of_an_object_the_first_in_the_list_counts() -> None:
+    def named(suffix: str) -> dict[str, Any]:
+        return payloads.song(
+            name=f"Low Tide {suffix}",
+            artists=[payloads.artist() | {"name": f"Mira Sol {suffix}"}],
+            album=payloads.album() | {"name": f"Harbor Lights {suffix}"},
+        )
+
+    tables = tables_of(payloads.entry(named("I")), payloads.entry(named("II")))
+    for name in ("songs", "albums", "artists"):
+        assert row(tables, name)["name"].endswith(" I")
+
+
 def test_artists_of_song_and_album_are_credited_once_each() -> None:
+    nobody = [{"id": None, "name": ""}, None]
+    compilers = [payloads.artist("Mira Sol"), payloads.artist("Various Artists")]
     duet = payloads.song(
-        artists=[payloads.artist("Ben Oar"), payloads.artist("Mira Sol"), {"id": None, "name": ""}, None],
-        album=payloads.album(artists=[payloads.artist("Mira Sol"), payloads.artist("Various Artists")]),
+        artists=[payloads.artist("Ben Oar"), payloads.artist("Mira Sol"), *nobody],
+        album=payloads.album(artists=[*compilers, *nobody]),
     )
     tables = tables_of(payloads.entry(duet))
     assert row(tables, "songs")["artist_names"] == ["Ben Oar", "Mira Sol"]
+    assert row(tables, "albums")["artist_ids"] == [artist["id"] for artist in compilers]
     assert [found["name"] for found in rows(tables, "artists")] == ["Ben Oar", "Mira Sol", "Various Artists"]
 
 
@@ -224,7 +261,7 @@ def test_old_payloads_lack_release_dates_and_album_artists() -> None:
     assert_fits_schema(tables)
 
 
-@pytest.mark.parametrize("images", [None, [], [{}], [{"url": None}]])
+@pytest.mark.parametrize("images", [None, [], [None], [{}], [{"url": None}]])
 def test_a_missing_cover_is_null(images: object) -> None:
     tables = tables_of(
         payloads.entry(payloads.song(album=payloads.album(images=images))),
@@ -233,12 +270,34 @@ def test_a_missing_cover_is_null(images: object) -> None:
     assert row(tables, "albums")["image_url"] is row(tables, "playlists")["image_url"] is None
 
 
+def test_the_cover_is_the_first_image_that_has_an_address() -> None:
+    images = [
+        None,
+        {"url": None},
+        {"url": "https://i.scdn.co/image/large"},
+        {"url": "https://i.scdn.co/image/s"},
+    ]
+    tables = tables_of(playlist_object=payloads.playlist(images=images))
+    assert row(tables, "playlists")["image_url"] == "https://i.scdn.co/image/large"
+
+
 def test_placeholders_of_spotify_are_null() -> None:
     found = row(
         tables_of(payloads.entry(payloads.song(), added_at="1970-01-01T00:00:00Z", added_by={"id": ""})),
         "playlist_entries",
     )
     assert found["added_at"] is found["added_by_id"] is None
+    tables = tables_of(playlist_object=payloads.playlist(description=""))
+    assert row(tables, "playlists")["description"] is None
+    song = payloads.song(external_ids={"isrc": ""}, album=payloads.album(id=""))
+    found = row(tables_of(payloads.entry(song)), "songs")
+    assert found["isrc"] is found["album_id"] is None
+
+
+@pytest.mark.parametrize("contract", ["tracks", "embedded"])
+def test_the_playlists_row_says_how_the_entries_were_read(contract: raw.Contract) -> None:
+    playlist = payloads.playlist(tracks=payloads.page([]))
+    assert row(tables_of(playlist_object=playlist, contract=contract), "playlists")["contract"] == contract
 
 
 def test_a_reject_keeps_position_reason_and_payload() -> None:
@@ -249,6 +308,11 @@ def test_a_reject_keeps_position_reason_and_payload() -> None:
     assert json.loads(reject["payload"]) == bad
     assert [found["position"] for found in rows(tables, "playlist_entries")] == [1, 3]
     assert row(tables, "playlists")["entry_count"] == 3
+
+
+def test_entries_that_are_neither_row_nor_reject_would_be_counted() -> None:
+    rows = {"playlist_entries": [(1,), (2,)], "rejects": [(3,)]}
+    assert Tables("x", payloads.NOON, entry_count=5, rows=rows).unaccounted == 2
 
 
 def test_an_empty_playlist_is_a_playlist_row() -> None:
@@ -308,3 +372,69 @@ def test_every_entry_ends_as_a_row_or_a_reject(entries: list[Any]) -> None:
 @given(entries=st.lists(mutated_entries(), max_size=4))
 def test_the_same_object_gives_the_same_rows(entries: list[Any]) -> None:
     assert repr(tables_of(*entries)) == repr(tables_of(*entries))
+
+
+DETAILS = {
+    "artists": {
+        payloads.artist()["id"]: {"genres": ["tango"], "followers": {"total": 2**40}, "popularity": 71},
+    },
+    "albums": {payloads.album()["id"]: {"label": "Quay Records", "popularity": 52}},
+}
+DETAIL_COLUMNS = {"artists": {"genres", "followers", "popularity"}, "albums": {"label", "popularity"}}
+
+
+def with_details(details: Any, *entries: Any) -> Tables:
+    envelope = json.loads(gzip.decompress(payloads.raw_object(list(entries)))) | {"details": details}
+    return normalize(raw.decode(gzip.compress(json.dumps(envelope).encode())))
+
+
+def test_details_fill_what_the_entry_lacks() -> None:
+    tables = with_details(DETAILS, payloads.entry(payloads.song()))
+    artist, album = row(tables, "artists"), row(tables, "albums")
+    assert (artist["genres"], artist["followers"], artist["popularity"]) == (["tango"], 2**40, 71)
+    assert (album["label"], album["popularity"]) == ("Quay Records", 52)
+    assert row(tables, "songs")["popularity"] is None
+
+
+def test_what_the_entry_says_itself_comes_before_details() -> None:
+    own = payloads.artist(genres=[], followers={"total": 0}, popularity=0)
+    song = payloads.song(artists=[own], album=payloads.album(label="", popularity=0, artists=[own]))
+    tables = with_details(DETAILS, payloads.entry(song))
+    artist, album = row(tables, "artists"), row(tables, "albums")
+    assert (artist["genres"], artist["followers"], artist["popularity"]) == ([], 0, 0)
+    assert (album["label"], album["popularity"]) == ("", 0)
+
+
+def test_details_of_others_change_nothing() -> None:
+    song = payloads.entry(payloads.song())
+    others = {"artists": {payloads.spotify_id("else"): {"genres": ["tango"]}}}
+    assert with_details(others, song) == with_details(None, song)
+
+
+SOME_DETAILS = JSON | st.fixed_dictionaries(
+    {},
+    optional={
+        kind: JSON
+        | st.dictionaries(
+            st.sampled_from([*DETAILS[kind], "another id"]),
+            JSON
+            | st.fixed_dictionaries({}, optional=dict.fromkeys(DETAIL_COLUMNS[kind], JSON))
+            | st.just(*DETAILS[kind].values()),
+        )
+        for kind in DETAILS
+    },
+)
+
+
+@given(entries=st.lists(mutated_entries() | JSON, max_size=4), details=SOME_DETAILS)
+def test_details_change_their_own_columns_only(entries: list[Any], details: Any) -> None:
+    plain, detailed = tables_of(*entries), with_details(details, *entries)
+    assert_fits_schema(detailed)
+    for table in TABLES:
+        own = DETAIL_COLUMNS.get(table.name, set())
+        before, after = rows(plain, table.name), rows(detailed, table.name)
+        assert [{name: value for name, value in each.items() if name not in own} for each in after] == [
+            {name: value for name, value in each.items() if name not in own} for each in before
+        ]
+        for old, new in zip(before, after, strict=True):
+            assert all(new[name] == old[name] for name in own if old[name] is not None)

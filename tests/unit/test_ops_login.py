@@ -4,7 +4,7 @@ import getpass
 import io
 import json
 import webbrowser
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -156,20 +156,6 @@ def test_the_secret_holds_what_the_functions_read():
         "authorized_at": "2026-11-20T06:00:00Z",
     }
     assert set(json.loads(login.secret_value(APP))) == {"client_id", "client_secret"}
-
-
-@pytest.mark.parametrize(
-    "authorized, ends",
-    [
-        ((2026, 11, 20), date(2027, 5, 20)),
-        ((2026, 6, 30), date(2026, 12, 30)),
-        ((2026, 7, 1), date(2027, 1, 1)),
-        ((2026, 8, 31), date(2027, 2, 28)),
-        ((2027, 8, 31), date(2028, 2, 29)),
-    ],
-)
-def test_a_sign_in_ends_after_six_months(authorized, ends):
-    assert login.sign_in_ends(datetime(*authorized, 23, 59, tzinfo=UTC)) == ends
 
 
 @pytest.mark.parametrize(

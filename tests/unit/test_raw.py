@@ -1,13 +1,19 @@
 import gzip
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spotify_lake import raw
 from spotify_lake.errors import SnapshotUnreadable
+from spotify_lake.spotify.models import Album, Artist, Details, Followers
 from tests import payloads
 
 
@@ -21,6 +27,10 @@ def test_key_is_made_of_playlist_and_utc_time() -> None:
         raw.key("6rqhFgbbKwnb9MLmUQDhG6", datetime(2026, 11, 20, 7, tzinfo=berlin))
         == "raw/playlist_id=6rqhFgbbKwnb9MLmUQDhG6/20261120T060000Z.json.gz"
     )
+
+
+def test_times_in_keys_have_one_width_and_no_fraction() -> None:
+    assert raw.compact_time(datetime(1, 2, 3, 4, 5, 6, 7, UTC)) == "00010203T040506Z"
 
 
 def test_what_was_written_is_read_back() -> None:
@@ -45,6 +55,8 @@ def test_pages_are_kept_as_spotify_sent_them() -> None:
 
 def test_equal_content_is_equal_bytes() -> None:
     assert payloads.raw_object(payloads.every_kind()) == payloads.raw_object(payloads.every_kind())
+    method, flags, time_stamp = GOOD[2], GOOD[3], GOOD[4:8]
+    assert (method, flags, time_stamp) == (8, 0, bytes(4)), "no file name, no time stamp"
 
 
 @pytest.mark.parametrize("key", ["items", "tracks"])
@@ -58,9 +70,18 @@ def test_entries_embedded_in_the_playlist_are_read_in_either_contract(key: str) 
     assert len(snapshot.entries) == len(payloads.every_kind()) + 1
 
 
-def test_the_embedded_page_is_not_counted_beside_fetched_pages() -> None:
-    playlist = payloads.playlist() | {"items": payloads.page([payloads.entry(payloads.song())])}
-    assert len(raw.decode(payloads.raw_object([payloads.entry(None)], playlist_object=playlist)).entries) == 1
+def test_of_two_embedded_pages_the_new_one_counts() -> None:
+    playlist = payloads.playlist() | {"items": payloads.page([None]), "tracks": payloads.page([None, None])}
+    assert len(raw.decode(payloads.raw_object(playlist_object=playlist, contract="embedded")).entries) == 1
+
+
+@pytest.mark.parametrize("entry", [payloads.entry(payloads.song()), 7], ids=["good", "bad"])
+def test_the_contract_says_whether_pages_or_the_embedded_page_count(entry: object) -> None:
+    playlist = payloads.playlist() | {"items": payloads.page([entry])}
+    pages = ([None, None], [None])
+    assert len(raw.decode(payloads.raw_object(*pages, playlist_object=playlist)).entries) == 3
+    data = payloads.raw_object(*pages, playlist_object=playlist, contract="embedded")
+    assert len(raw.decode(data).entries) == 1
 
 
 @pytest.mark.parametrize(
@@ -68,6 +89,7 @@ def test_the_embedded_page_is_not_counted_beside_fetched_pages() -> None:
     [
         (payloads.entry(payloads.song(duration_ms="long")), "undecodable", "duration_ms"),
         (payloads.entry(payloads.song(duration_ms=2**31)), "undecodable", "duration_ms"),
+        (payloads.entry(payloads.song(duration_ms=-(2**31) - 1)), "undecodable", "duration_ms"),
         (payloads.entry(payloads.song(popularity=10**30)), "undecodable", "popularity"),
         (payloads.entry(payloads.song(), added_at="yesterday"), "undecodable", "added_at"),
         (payloads.entry(payloads.song(), added_at="0001-01-01T00:00:00+05:00"), "undecodable", "UTC"),
@@ -89,6 +111,29 @@ def test_a_bad_entry_becomes_one_reject_and_the_others_stay(entry: object, reaso
     assert json.loads(rejected.payload) == entry
 
 
+@pytest.mark.parametrize("value", [-(2**31), -1, 2**31 - 1])
+def test_whole_numbers_may_use_all_32_bits(value: int) -> None:
+    (entry,) = raw.decode(payloads.raw_object([payloads.entry(payloads.song(duration_ms=value))])).entries
+    assert isinstance(entry, raw.Entry)
+
+
+def test_a_time_without_offset_is_utc() -> None:
+    entries = [
+        payloads.entry(added_at="2026-03-01T18:22:09"),
+        payloads.entry(added_at="2026-03-01T19:22:09+01:00"),
+    ]
+    first, second = raw.decode(payloads.raw_object(entries)).entries
+    assert isinstance(first, raw.Entry)
+    assert isinstance(second, raw.Entry)
+    assert first.added_at == second.added_at == datetime(2026, 3, 1, 18, 22, 9, tzinfo=UTC)
+
+
+def test_a_null_entry_beside_a_bad_one_stays_a_null_entry() -> None:
+    first, second = raw.decode(payloads.raw_object([None, 7])).entries
+    assert first is None
+    assert isinstance(second, raw.RejectedEntry)
+
+
 def test_a_lone_surrogate_costs_a_character_not_the_entry() -> None:
     playlist = payloads.playlist(description="cut in half \ud83d")
     snapshot = raw.decode(
@@ -104,6 +149,15 @@ def test_a_lone_surrogate_costs_a_character_not_the_entry() -> None:
 
 
 GOOD = payloads.raw_object([payloads.entry(payloads.song())])
+GOOD_JSON = gzip.decompress(GOOD)
+
+
+def test_a_lone_surrogate_in_utf_8_costs_a_character_too() -> None:
+    data = gzip.compress(GOOD_JSON.replace(b"Low Tide", "Low \ude00".encode("utf-8", "surrogatepass")))
+    (entry,) = raw.decode(data).entries
+    assert isinstance(entry, raw.Entry)
+    assert entry.content
+    assert entry.content.name == "Low \ufffd"
 
 
 @pytest.mark.parametrize(
@@ -118,17 +172,30 @@ GOOD = payloads.raw_object([payloads.entry(payloads.song())])
         (gzip.compress(b'{"envelope_version": 1, "pages": ['), "no JSON"),
         (gzip.compress(b"\xff\xfe\x00"), "no JSON"),
         (gzip.compress(b"[" * 200_000), "no JSON"),
+        (gzip.compress(b'{"x":' + b"[" * 200_000), "no JSON"),
+        (gzip.compress(GOOD_JSON.replace(b"Low Tide", b"Low \xff")), "no JSON"),
         (gzip.compress(b"[]"), "no object"),
         (gzip.compress(b"{}"), "envelope version None"),
         (rewritten(GOOD, envelope_version=2), "envelope version 2"),
+        (rewritten(GOOD, envelope_version="1" * 10_000), "envelope version '1{79}; this"),
         (rewritten(GOOD, pages=None), "pages are no list"),
         (rewritten(GOOD, pages=[{"items": None}]), "page 1 holds no list"),
         (rewritten(GOOD, pages=[{"items": []}, 7]), "page 2 holds no list"),
+        (rewritten(GOOD, pages=[{"items": {}}]), "page 1 holds no list"),
         (rewritten(GOOD, playlist_id="../../elsewhere"), "playlist_id"),
+        (rewritten(GOOD, playlist_id="line\n"), "playlist_id"),
+        (rewritten(GOOD, playlist_id="under_score"), "playlist_id"),
+        (rewritten(GOOD, playlist_id=""), "playlist_id"),
+        (rewritten(GOOD, scheduled_at="0001-01-01T00:00:00+05:00"), "no equivalent in UTC"),
+        (rewritten(GOOD, fetched_at="9999-12-31T23:59:59-05:00"), "no equivalent in UTC"),
         (rewritten(GOOD, scheduled_at="2026-11-20T06:00:00"), "scheduled_at"),
         (rewritten(GOOD, contract="telepathy"), "contract"),
-        (rewritten(GOOD, contract="embedded"), "entries"),
+        (gzip.compress(GOOD_JSON[:-1] + b',"details":' + b"9" * 5000 + b"}"), "no JSON"),
+        (rewritten(GOOD, contract="embedded"), "neither pages nor"),
+        (rewritten(GOOD, contract="embedded", pages=None), "neither pages nor"),
         (rewritten(GOOD, playlist=None), "playlist"),
+        (rewritten(GOOD, playlist={"followers": {"total": 2**63}}), "followers"),
+        (rewritten(GOOD, playlist={"followers": {"total": -(2**63) - 1}}), "followers"),
         (rewritten(GOOD, playlist={"name": 7}), "name"),
     ],
 )
@@ -148,3 +215,164 @@ def test_times_are_utc_whatever_offset_they_came_with() -> None:
     data = rewritten(GOOD, scheduled_at="2026-11-20T14:00:00+02:00")
     assert raw.decode(data).scheduled_at == datetime(2026, 11, 20, 12, tzinfo=UTC)
     assert raw.decode(data).scheduled_at.tzinfo is UTC
+
+
+ARTIST, ALBUM = payloads.artist()["id"], payloads.album()["id"]
+
+
+def with_details(details: Mapping[str, Mapping[str, bytes]]) -> bytes:
+    writer = raw.SnapshotWriter(
+        playlist_id=payloads.playlist()["id"],
+        snapshot_id="x",
+        scheduled_at=payloads.NOON,
+        fetched_at=payloads.NOON,
+        contract="items",
+    )
+    writer.add_page(payloads.page([payloads.entry(payloads.song())]))
+    writer.add_details(details)
+    return writer.finish(payloads.playlist())
+
+
+def test_details_are_read_back() -> None:
+    data = with_details(
+        {
+            "artists": {ARTIST: b'{"genres":["tango"],"followers":{"total":7},"x":1}', "other": b"{}"},
+            "albums": {ALBUM: b'{"label":"Quay"}'},
+        }
+    )
+    assert json.loads(gzip.decompress(data))["details"]["albums"] == {ALBUM: {"label": "Quay"}}
+    snapshot = raw.decode(data)
+    assert list(snapshot.details.artists) == [ARTIST, "other"]
+    assert snapshot.details.artists[ARTIST] == Artist(genres=["tango"], followers=Followers(7))
+    assert snapshot.details.albums == {ALBUM: Album(label="Quay")}
+    assert len(snapshot.entries) == 1
+
+
+@pytest.mark.parametrize("details", [{}, {"artists": {}}, {"artists": {}, "albums": {}}])
+def test_without_details_an_object_is_as_it_ever_was(details: dict[str, dict[str, bytes]]) -> None:
+    assert "details" not in json.loads(gzip.decompress(with_details(details)))
+    assert raw.decode(with_details(details)).details == Details()
+    assert raw.decode(GOOD).details == Details()
+
+
+@pytest.mark.parametrize(
+    "details", [None, 7, "x", [], {"artists": []}, {"artists": {ARTIST: None}}, {"else": {}}]
+)
+def test_details_that_are_none_are_none(details: object) -> None:
+    snapshot = raw.decode(rewritten(GOOD, details=details))
+    assert not any(snapshot.details.artists.values())
+    assert not snapshot.details.albums
+    assert len(snapshot.entries) == 1
+
+
+@pytest.mark.parametrize("bad_entry", [[], [7]])
+def test_a_damaged_detail_costs_neither_the_others_nor_an_entry(bad_entry: list[object]) -> None:
+    details = {
+        "artists": {ARTIST: {"genres": ["tango"]}, "bad": {"genres": 7}, "cut": {"name": "half \ud83d"}},
+        "albums": {ALBUM: {"label": []}, "other": {"label": "Quay"}},
+    }
+    envelope = json.loads(gzip.decompress(GOOD))
+    envelope["pages"][0]["items"] += bad_entry
+    snapshot = raw.decode(gzip.compress(json.dumps(envelope | {"details": details}).encode()))
+    assert snapshot.details.artists == {
+        ARTIST: Artist(genres=["tango"]),
+        "cut": Artist(name="half \ufffd"),
+    }
+    assert snapshot.details.albums == {"other": Album(label="Quay")}
+    assert len(snapshot.entries) == 1 + len(bad_entry)
+
+
+class TestSource:
+    """A raw object as the source of another."""
+
+    AT, THEN = datetime(2026, 11, 21, 6, tzinfo=UTC), datetime(2026, 11, 21, 6, 0, 2, tzinfo=UTC)
+
+    def test_only_the_envelope_of_a_copy_is_new(self) -> None:
+        data = payloads.raw_object(payloads.every_kind(), payloads.every_kind())
+        source = raw.Source("raw/first", data)
+        before, after = (
+            json.loads(gzip.decompress(each)) for each in (data, source.copy(self.AT, self.THEN, {}))
+        )
+        assert after == before | {
+            "scheduled_at": "2026-11-21T06:00:00Z",
+            "fetched_at": "2026-11-21T06:00:02Z",
+            "copied_from": {"key": "raw/first", "fetched_at": before["fetched_at"]},
+        }
+
+    def test_a_copy_of_a_copy_names_the_first(self) -> None:
+        copy = raw.Source("raw/first", GOOD).copy(self.AT, self.THEN, {})
+        again = raw.Source("raw/second", copy).copy(self.AT, self.THEN, {})
+        assert again == copy
+
+    def test_a_copy_has_the_details_of_its_own_time(self) -> None:
+        data = with_details({"artists": {ARTIST: b'{"genres":["tango"]}'}, "albums": {ALBUM: b"{}"}})
+        source = raw.Source("raw/first", data)
+        assert raw.decode(source.copy(self.AT, self.THEN, {})).details == Details()
+        later = source.copy(self.AT, self.THEN, {"artists": {ARTIST: b'{"genres":["waltz"]}'}, "albums": {}})
+        assert raw.decode(later).details == Details(artists={ARTIST: Artist(genres=["waltz"])})
+        assert source.entries() == raw.decode(data).entries
+
+    def test_content_that_is_no_good_json_is_copied_too(self) -> None:
+        data = payloads.raw_object([payloads.entry(payloads.song("cut in half \\ud83d")), 7])
+        copy = raw.Source("raw/first", data).copy(self.AT, self.THEN, {})
+        assert raw.decode(copy).entries == raw.decode(data).entries
+
+    @pytest.mark.parametrize(
+        "data, cause",
+        [
+            (b"", "envelope"),
+            (b"{}", "not gzip"),
+            (GOOD[:20], "envelope"),
+            (GOOD[:-20], "cut short"),
+            (GOOD[:-60] + b"\0\0\0" + GOOD[-57:], "CRC"),
+            (rewritten(GOOD), "envelope"),
+            (gzip.compress(b"{}") + GOOD, "envelope"),
+            (gzip.compress(b"x,") + GOOD, "damaged"),
+            (gzip.compress(b'{"envelope_version":1,') + GOOD, "playlist_id"),
+        ],
+    )
+    def test_what_is_none_says_why(self, data: bytes, cause: str) -> None:
+        with pytest.raises(SnapshotUnreadable, match=cause):
+            raw.Source("raw/first", data)
+
+    def test_another_envelope_version_is_not_copied(self) -> None:
+        later = gzip.compress(
+            json.dumps(
+                {
+                    "envelope_version": 2,
+                    "playlist_id": payloads.playlist()["id"],
+                    "snapshot_id": None,
+                    "scheduled_at": "2026-11-21T06:00:00Z",
+                    "fetched_at": "2026-11-21T06:00:00Z",
+                    "contract": "items",
+                }
+            ).encode()[:-1]
+            + b","
+        )
+        with pytest.raises(SnapshotUnreadable, match="envelope version 2"):
+            raw.Source("raw/first", later + GOOD)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Any:
+    return boto3.client("s3")
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_only_a_404_means_that_an_object_is_not_there(s3: Any, status: int) -> None:
+    with Stubber(s3) as stub:
+        stub.add_client_error("head_object", http_status_code=404)
+        assert raw.exists(s3, "lake-raw", "raw/x") is False
+        stub.add_client_error("head_object", http_status_code=status)
+        with pytest.raises(ClientError):
+            raw.exists(s3, "lake-raw", "raw/x")
+
+
+@pytest.mark.parametrize("status", [403, 409, 500])
+def test_only_a_412_means_that_an_object_was_there_first(s3: Any, status: int) -> None:
+    with Stubber(s3) as stub:
+        stub.add_client_error("put_object", http_status_code=412)
+        assert raw.put(s3, "lake-raw", "raw/x", b"") is False
+        stub.add_client_error("put_object", http_status_code=status)
+        with pytest.raises(ClientError):
+            raw.put(s3, "lake-raw", "raw/x", b"")

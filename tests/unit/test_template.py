@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from spotify_lake.config import parse_playlist_ids
+from spotify_lake.config import MAX_DETAIL_CALLS, parse_playlist_ids
+from spotify_lake.details import KEY
 from spotify_lake.schema import TABLES
 from tests.template import ROOT, load
 
@@ -38,6 +39,10 @@ def resources_of(statement: dict[str, Any]) -> list[str]:
         next(iter(resource.values())) if isinstance(resource, dict) else resource
         for resource in as_list(statement["Resource"])
     ]
+
+
+def arn_of(service: str, resource: str) -> str:
+    return f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"
 
 
 ROLES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]
@@ -175,6 +180,19 @@ class TestParameters:
         assert [value for value in taken if not re.search(pattern, value)] == []
         assert [value for value in refused if re.search(pattern, value)] == []
 
+    def test_details_have_the_limit_that_the_function_knows(self):
+        parameter = PARAMETERS["DetailCallsPerRun"]
+        assert (parameter["Default"], parameter["MinValue"]) == (0, 0)
+        assert parameter["MaxValue"] == MAX_DETAIL_CALLS
+        variables = RESOURCES["ExtractFunction"]["Properties"]["Environment"]["Variables"]
+        assert variables["DETAIL_CALLS_PER_RUN"] == {"Ref": "DetailCallsPerRun"}
+
+    def test_details_are_kept_where_the_function_may_write_and_no_event_tells_of_it(self):
+        [keep] = [statement for statement in statements("ExtractRole") if statement["Sid"] == "KeepDetails"]
+        assert resources_of(keep) == ["${RawBucket.Arn}/state/details/*"]
+        assert KEY.startswith("state/details/")
+        assert not KEY.startswith("raw/"), "the transform is told of everything below raw/"
+
     def test_bucket_names_fit_in_every_region(self):
         longest = "x" * PARAMETERS["LakeName"]["MaxLength"] + "-lake-" + "0" * 12 + "-ap-southeast-1"
         assert len(longest) <= 63
@@ -223,7 +241,21 @@ class TestRoles:
                     ("s3:PutObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:GetObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:ListBucket", "RawBucket.Arn"),
+                    ("s3:GetObject", "${RawBucket.Arn}/state/extract.json"),
+                    ("s3:GetObject", "${RawBucket.Arn}/state/attempts/*"),
+                    ("s3:PutObject", "${RawBucket.Arn}/state/extract.json"),
+                    ("s3:PutObject", "${RawBucket.Arn}/state/attempts/*"),
+                    ("s3:PutObject", "${RawBucket.Arn}/state/details/*"),
+                    ("s3:GetObject", "${RawBucket.Arn}/state/details/*"),
                     ("secretsmanager:GetSecretValue", "SpotifySecret.Id"),
+                    ("secretsmanager:PutSecretValue", "SpotifySecret.Id"),
+                    ("scheduler:CreateSchedule", arn_of("scheduler", "schedule/${Continuations}/*")),
+                    # No account on AWS has this number.
+                    (
+                        "scheduler:CreateSchedule",
+                        arn_of("scheduler", "schedule/default/*").replace("${AWS::AccountId}", "0" * 12),
+                    ),
+                    ("iam:PassRole", "ScheduleRole.Arn"),
                     ("sqs:SendMessage", "ExtractFailures.Arn"),
                     ("logs:CreateLogStream", "ExtractLogGroup.Arn"),
                     ("logs:PutLogEvents", "ExtractLogGroup.Arn"),
@@ -245,7 +277,7 @@ class TestRoles:
             (
                 "ScheduleRole",
                 {
-                    ("lambda:InvokeFunction", "ExtractFunction.Arn"),
+                    ("lambda:InvokeFunction", arn_of("lambda", "function:${LakeName}-extract")),
                     ("sqs:SendMessage", "ScheduleDeadLetters.Arn"),
                 },
             ),
@@ -278,7 +310,7 @@ class TestRoles:
 class TestBuckets:
     @pytest.mark.parametrize("bucket", BUCKETS)
     def test_stays_when_the_stack_goes(self, bucket):
-        assert RESOURCES[bucket]["DeletionPolicy"] == "Retain"
+        assert RESOURCES[bucket]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert RESOURCES[bucket]["UpdateReplacePolicy"] == "Retain"
 
     @pytest.mark.parametrize("bucket", BUCKETS)
@@ -392,6 +424,10 @@ class TestFunctions:
                 "SPOTIFY_SECRET_ID",
                 "SPOTIFY_API_URL",
                 "SPOTIFY_ACCOUNTS_URL",
+                "SCHEDULE_GROUP",
+                "SCHEDULE_ROLE_ARN",
+                "SCHEDULE_DEAD_LETTERS_ARN",
+                "DETAIL_CALLS_PER_RUN",
             },
             "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET"},
         }
@@ -407,6 +443,16 @@ class TestFunctions:
             "Type": "SQS",
             "Destination": {"GetAtt": "ExtractFailures.Arn"},
         }
+
+    def test_a_stopped_run_can_go_on_by_itself(self):
+        [passing] = [s for s in statements("ExtractRole") if s["Sid"] == "LetSchedulerStartExtract"]
+        assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+        variables = RESOURCES["ExtractFunction"]["Properties"]["Environment"]["Variables"]
+        assert variables["SCHEDULE_GROUP"] == {"Ref": "Continuations"}
+        assert variables["SCHEDULE_ROLE_ARN"] == {"GetAtt": "ScheduleRole.Arn"}
+        assert variables["SCHEDULE_DEAD_LETTERS_ARN"] == {"GetAtt": "ScheduleDeadLetters.Arn"}
+        function = RESOURCES["ExtractFunction"]["Properties"]["FunctionName"]
+        assert function == {"Sub": "${LakeName}-extract"}, "ScheduleRole names it"
 
     def test_the_transform_answers_message_by_message(self):
         source = RESOURCES["TransformFunction"]["Properties"]["Events"]["Snapshots"]["Properties"]

@@ -14,6 +14,7 @@ PLAYLIST_FORMS: Final = (
     "`owned` for every playlist you own, or a comma-separated list of 22-character playlist ids,"
     " spotify:playlist:… URIs or open.spotify.com/playlist/… links"
 )
+MAX_DETAIL_CALLS: Final = 1000  # about three minutes of a run
 # Playlist ids are 22 base-62 characters; links may carry a locale (/intl-de/) and a ?si=… tail.
 _PLAYLIST = re.compile(
     r"(?:spotify:(?:user:[^:,\s]+:)?playlist:"
@@ -69,6 +70,10 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
         Name or ARN of the secret with the Spotify credentials.
     spotify_api_url, spotify_accounts_url
         Base URLs without path or trailing slash.
+    schedule_group, schedule_role_arn, schedule_dead_letters_arn
+        For the schedules by which a run continues itself.
+    detail_calls_per_run
+        The most requests a run may send for details of artists and albums; 0 for no details.
     """
 
     raw_bucket: str
@@ -76,6 +81,10 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
     secret_id: str
     spotify_api_url: str
     spotify_accounts_url: str
+    schedule_group: str
+    schedule_role_arn: str
+    schedule_dead_letters_arn: str
+    detail_calls_per_run: int = 0
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
@@ -86,6 +95,10 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
             secret_id=_required(environ, "SPOTIFY_SECRET_ID", "the name or ARN of a secret"),
             spotify_api_url=_base_url(environ, "SPOTIFY_API_URL"),
             spotify_accounts_url=_base_url(environ, "SPOTIFY_ACCOUNTS_URL"),
+            schedule_group=_required(environ, "SCHEDULE_GROUP", "the name of a schedule group"),
+            schedule_role_arn=_required(environ, "SCHEDULE_ROLE_ARN", "the ARN of a role"),
+            schedule_dead_letters_arn=_required(environ, "SCHEDULE_DEAD_LETTERS_ARN", "the ARN of a queue"),
+            detail_calls_per_run=_count(environ, "DETAIL_CALLS_PER_RUN", MAX_DETAIL_CALLS),
         )
 
 
@@ -128,3 +141,11 @@ def _base_url(environ: Mapping[str, str], name: str) -> str:
     if not usable:
         raise SettingsError(name, value, "is no base URL", accepted)
     return value
+
+
+def _count(environ: Mapping[str, str], name: str, most: int) -> int:
+    """Read a whole number from 0 to `most`; 0 if it is not set."""
+    value = environ.get(name, "0").strip()
+    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) > most:
+        raise SettingsError(name, value, "is no such number", f"a whole number from 0 to {most}")
+    return int(value)

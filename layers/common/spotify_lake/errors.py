@@ -126,14 +126,14 @@ class OutOfTime(LakeError):
         super().__init__(f"Only {left_s:.0f} s are left of the function's time; the rest needs another run.")
 
 
-class ExtractIncomplete(LakeError):
-    """Some playlists of a run failed for a reason that may pass."""
+class ContinuationLimitReached(LakeError):
+    """A run was continued as often as runs are."""
 
-    retryable = True
-
-    def __init__(self, failures: Sequence[str]) -> None:
+    def __init__(self, scheduled_at: str, continuations: int, remaining: Sequence[str], reason: str) -> None:
         super().__init__(
-            f"{len(failures)} of the run's playlists failed and will be tried again: {' | '.join(failures)}"
+            f"The run of {scheduled_at} does not go on by itself any more: it was continued {continuations} times"
+            f" and still lacks a snapshot of some playlists ({', '.join(remaining)}). What stopped it last: {reason}"
+            " Once that is settled, send the event from the failure queue again."
         )
 
 

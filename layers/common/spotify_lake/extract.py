@@ -1,33 +1,38 @@
 """One run of the extraction: which playlists, one raw object each, and what became of them."""
 
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from aws_lambda_powertools.metrics import MetricUnit
 
 from spotify_lake import raw
 from spotify_lake.config import OWNED, ExtractSettings, PlaylistSelection, parse_playlist_ids
+from spotify_lake.continuation import MAX_CONTINUATIONS, Continuations, Rest
+from spotify_lake.details import DetailedWriter, DetailKeeper
 from spotify_lake.errors import (
     CredentialsMissing,
     EventError,
-    ExtractIncomplete,
     LakeError,
     PlaylistError,
     SettingsError,
+    SpotifyRefused,
     SpotifyUnavailable,
 )
-from spotify_lake.observability import logger, metrics
-from spotify_lake.spotify.client import Head, SpotifyClient
+from spotify_lake.observability import count, logger
+from spotify_lake.spotify.client import ListedPlaylist, SpotifyClient
+from spotify_lake.state import State
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # EventBridge Scheduler puts the time here; an emulator may pass it on as it is.
 SCHEDULED_TIME_PLACEHOLDER: Final = "<aws.scheduler.scheduled-time>"
-_EVENT_KEYS = ("scheduled_at", "playlist_ids")
+# What Spotify says of a song may change while the list does not: popularity, whether it can be played, its id.
+READ_AGAIN_AFTER: Final = timedelta(days=7)
+_EVENT_KEYS = ("scheduled_at", "playlist_ids", "continuation")
 
 
 class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,10 +44,13 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
         UTC, whole seconds; names the snapshots.
     playlists
         Which playlists; None for those of the settings.
+    continuation
+        How many times the run was continued to get here.
     """
 
     scheduled_at: datetime
     playlists: PlaylistSelection | None = None
+    continuation: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,16 +84,19 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
     already_there
         Ids of those that had one for this scheduled time.
     failed
-        The others.
+        Those that Spotify did not show. If that may pass, a continuation tries again.
+    continued_by
+        Name of the schedule that goes on with the rest of the run, if there is a rest.
     """
 
     scheduled_at: str
     written: list[str] = msgspec.field(default_factory=list)
     already_there: list[str] = msgspec.field(default_factory=list)
     failed: list[Failure] = msgspec.field(default_factory=list)
+    continued_by: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def parse_event(event: object, now: datetime) -> ExtractRequest:
+def parse_event(event: object, now: Callable[[], datetime]) -> ExtractRequest:
     """Read the event that started the function.
 
     Parameters
@@ -93,7 +104,7 @@ def parse_event(event: object, now: datetime) -> ExtractRequest:
     event
         `{"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": ["…"]}`, both optional.
     now
-        The scheduled time of an event without one.
+        Returns the scheduled time of an event without one; called only then.
 
     Raises
     ------
@@ -104,11 +115,10 @@ def parse_event(event: object, now: datetime) -> ExtractRequest:
         raise EventError(f"it is no JSON object but a {type(event).__name__}")
     unknown = sorted(set(event) - set(_EVENT_KEYS))
     if unknown:
-        raise EventError(f"it has {', '.join(map(repr, unknown))}; known are {' and '.join(_EVENT_KEYS)}")
-    return ExtractRequest(
-        scheduled_at=_scheduled_at(event.get("scheduled_at"), now),
-        playlists=_playlists(event.get("playlist_ids")),
-    )
+        raise EventError(f"it has {', '.join(map(repr, unknown))}; known are {', '.join(_EVENT_KEYS)}")
+    playlists, continuation = _playlists(event.get("playlist_ids")), _continuation(event.get("continuation"))
+    scheduled_at = _scheduled_at(event.get("scheduled_at"), now)
+    return ExtractRequest(scheduled_at=scheduled_at, playlists=playlists, continuation=continuation)
 
 
 def run(
@@ -116,6 +126,7 @@ def run(
     settings: ExtractSettings,
     spotify: SpotifyClient,
     s3: "S3Client",
+    continuations: Continuations,
     now: Callable[[], datetime],
 ) -> ExtractSummary:
     """Write the snapshot of every playlist that has none yet for the scheduled time.
@@ -128,6 +139,8 @@ def run(
         Reads them.
     s3
         A boto3 client.
+    continuations
+        Plans how to go on when something that passes stops the run or keeps a playlist from being read.
     now
         Returns the time, UTC.
 
@@ -138,109 +151,212 @@ def run(
 
     Raises
     ------
-    ExtractIncomplete
-        After all playlists: some failed for a reason that may pass.
     LakeError
-        At once: a condition of the sign-in, the limits or the time left, which would fail every playlist.
+        A condition that would fail every playlist and that a person has to settle.
+    ContinuationLimitReached
+        Something passing stopped the run once too often.
     """
-    summary = ExtractSummary(scheduled_at=_iso(request.scheduled_at))
-    waiting: list[str] = []
+    work = _Run(request, settings, spotify, s3, now)
     try:
-        waiting = _selected(request, settings, spotify)
-        while waiting:
-            _extract(waiting[0], request, settings.raw_bucket, spotify, s3, now, summary)
-            waiting.pop(0)
+        stopped_by = work.extract()
+        if stopped_by:
+            rest = Rest(
+                scheduled_at=work.summary.scheduled_at,
+                continuation=request.continuation + 1,
+                playlist_ids=work.remaining,
+            )
+            work.summary.continued_by = continuations.plan(rest, stopped_by, now())
+            count("PlaylistsPostponed", len(work.remaining))
     except LakeError as error:
-        logger.error("The run stopped: %s", error, error_name=type(error).__name__, not_done=waiting)
+        logger.error("The run stopped: %s", error, error_name=type(error).__name__, not_done=work.remaining)
         raise
     finally:
-        count = MetricUnit.Count
-        metrics.add_metric(name="SnapshotsWritten", unit=count, value=len(summary.written))
-        metrics.add_metric(name="SnapshotsAlreadyThere", unit=count, value=len(summary.already_there))
-        metrics.add_metric(name="PlaylistsFailed", unit=count, value=len(summary.failed))
-        metrics.add_metric(name="SpotifyRequests", unit=count, value=spotify.requests)
-    passing = [f"{failure.playlist_id}: {failure.message}" for failure in summary.failed if failure.retryable]
-    if passing:
-        raise ExtractIncomplete(passing)
-    return summary
+        work.finish()
+    return work.summary
 
 
-def _selected(request: ExtractRequest, settings: ExtractSettings, spotify: SpotifyClient) -> list[str]:
-    playlists = settings.playlists if request.playlists is None else request.playlists
-    if playlists != OWNED:
-        return list(playlists)
-    if not spotify.acts_for_user:
-        raise CredentialsMissing(
-            settings.secret_id, f"to find the playlists you own (PlaylistIds={OWNED}), a user has to sign in"
-        )
-    user_id = spotify.me()
-    owned = [playlist.id for playlist in spotify.my_playlists() if playlist.owner_id == user_id]
-    logger.info("%d playlists are owned by the user", len(owned))
-    return owned
+class _Run:
+    """The playlists of one run, and how far it has come."""
 
+    def __init__(
+        self,
+        request: ExtractRequest,
+        settings: ExtractSettings,
+        spotify: SpotifyClient,
+        s3: "S3Client",
+        now: Callable[[], datetime],
+    ) -> None:
+        self.summary = ExtractSummary(scheduled_at=_iso(request.scheduled_at))
+        self._request = request
+        self._settings = settings
+        self._spotify = spotify
+        self._s3 = s3
+        self._now = now
+        self._state = State(s3, settings.raw_bucket)
+        self._details = DetailKeeper(spotify, s3, settings.raw_bucket, settings.detail_calls_per_run)
+        self._listed: dict[str, ListedPlaylist] = {}
+        self._listed_at = now()
+        self._read_by: Counter[raw.Contract] = Counter()
+        self._copied = 0
+        self._due: list[str] | None = None
+        self._postponed: list[str] = []
 
-def _extract(
-    playlist_id: str,
-    request: ExtractRequest,
-    bucket: str,
-    spotify: SpotifyClient,
-    s3: "S3Client",
-    now: Callable[[], datetime],
-    summary: ExtractSummary,
-) -> None:
-    key = raw.key(playlist_id, request.scheduled_at)
-    if raw.exists(s3, bucket, key):
-        logger.info("Snapshot is already there", playlist_id=playlist_id, key=key)
-        summary.already_there.append(playlist_id)
-        return
-    started = time.monotonic()
+    @property
+    def remaining(self) -> list[str]:
+        """Playlists that another run may get, or the word `owned` while that is all the run knows of them."""
+        return [OWNED] if self._due is None else [*self._due, *self._postponed]
 
-    def begin(head: Head, contract: raw.Contract) -> raw.SnapshotWriter:
-        return raw.SnapshotWriter(
-            playlist_id=playlist_id,
-            snapshot_id=head.snapshot_id,
-            scheduled_at=request.scheduled_at,
-            fetched_at=now(),
-            contract=contract,
-            playlist=head.playlist,
-        )
+    def extract(self) -> LakeError | None:
+        """Write what is due; return what kept the run from all of it, if that passes by itself."""
+        postponed_by: LakeError | None = None
+        try:
+            due = self._find_due()
+            while due:
+                self._spotify.check_time()
+                playlist_id = due[0]
+                try:
+                    self._snapshot(playlist_id)
+                except (PlaylistError, SpotifyUnavailable) as error:
+                    self._note_failure(playlist_id, error)
+                    postponed_by = error if error.retryable else postponed_by
+                due.pop(0)
+        except LakeError as error:
+            if not error.retryable:
+                raise
+            return error
+        return postponed_by
 
-    try:
-        reading = spotify.fetch(playlist_id, begin)
-    except (PlaylistError, SpotifyUnavailable) as error:
-        logger.error("%s", error, playlist_id=playlist_id, error_name=type(error).__name__)
-        summary.failed.append(
-            Failure(
-                playlist_id=playlist_id,
-                error=type(error).__name__,
-                message=str(error),
-                retryable=error.retryable,
+    def finish(self) -> None:
+        """Publish the metrics of the run, and keep what helps the next one."""
+        self._details.close()
+        spotify, summary = self._spotify, self.summary
+        count("SnapshotsWritten", len(summary.written))
+        count("SnapshotsAlreadyThere", len(summary.already_there))
+        count("PlaylistsFailed", sum(not failure.retryable for failure in summary.failed))
+        count("SnapshotsCopied", self._copied)
+        count("PlaylistsByItems", self._read_by["items"])
+        count("PlaylistsByTracks", self._read_by["tracks"])
+        count("PlaylistsEmbedded", self._read_by["embedded"])
+        count("SpotifyRequests", spotify.requests)
+        count("RateLimited", spotify.rate_limits)
+        count("QuotaExceeded", spotify.quotas_exceeded)
+        self._state.save()
+
+    def _find_due(self) -> list[str]:
+        """Find the playlists without a snapshot, and what Spotify's listing says of them."""
+        wanted = self._settings.playlists if self._request.playlists is None else self._request.playlists
+        if wanted == OWNED:
+            self._due = self._without_snapshot(self._owned())
+            return self._due
+        self._due = self._without_snapshot(wanted)
+        if self._due and self._spotify.acts_for_user:
+            try:
+                self._list(self._due)
+            except (SpotifyRefused, SpotifyUnavailable) as error:
+                logger.warning("The playlists are read one by one, without a list of them first: %s", error)
+        return self._due
+
+    def _owned(self) -> list[str]:
+        if not self._spotify.acts_for_user:
+            raise CredentialsMissing(
+                self._settings.secret_id,
+                f"to find the playlists you own (PlaylistIds={OWNED}), a user has to sign in",
             )
+        user_id = self._state.user_id(self._spotify.sign_in_fingerprint)
+        if user_id is None:
+            user_id = self._spotify.me()
+            self._state.remember_user(self._spotify.sign_in_fingerprint, user_id)
+        self._list()
+        owned = [playlist.id for playlist in self._listed.values() if playlist.owner_id == user_id]
+        logger.info("%d playlists are owned by the user", len(owned))
+        return owned
+
+    def _list(self, wanted: Sequence[str] | None = None) -> None:
+        self._listed_at = self._now()
+        self._listed = {playlist.id: playlist for playlist in self._spotify.my_playlists(wanted)}
+
+    def _without_snapshot(self, playlist_ids: Iterable[str]) -> list[str]:
+        due = []
+        for playlist_id in playlist_ids:
+            key = raw.key(playlist_id, self._request.scheduled_at)
+            if raw.exists(self._s3, self._settings.raw_bucket, key):
+                logger.info("Snapshot is already there", playlist_id=playlist_id, key=key)
+                self.summary.already_there.append(playlist_id)
+            else:
+                due.append(playlist_id)
+        return due
+
+    def _snapshot(self, playlist_id: str) -> None:
+        """Write the snapshot of a playlist; Spotify sends it again only if it has changed."""
+        started = time.monotonic()
+        key = raw.key(playlist_id, self._request.scheduled_at)
+        listed = self._listed.get(playlist_id)
+        source = self._unchanged(listed) if listed else None
+        written, details = self._copy(source, key) if source else self._read(playlist_id, listed, key)
+        (self.summary.written if written else self.summary.already_there).append(playlist_id)
+        logger.info(
+            "Snapshot written" if written else "Another run wrote the snapshot first",
+            playlist_id=playlist_id,
+            seconds=round(time.monotonic() - started, 3),
+            key=key,
+            **details,
         )
-        return
-    written = raw.put(s3, bucket, key, reading.sink.finish())
-    (summary.written if written else summary.already_there).append(playlist_id)
-    metrics.add_metric(name="EntriesFetched", unit=MetricUnit.Count, value=reading.entries)
-    logger.info(
-        "Snapshot written" if written else "Another run wrote the snapshot first",
-        playlist_id=playlist_id,
-        entries=reading.entries,
-        seconds=round(time.monotonic() - started, 3),
-        contract=reading.contract,
-        key=key,
-    )
+
+    def _unchanged(self, listed: ListedPlaylist) -> raw.Source | None:
+        """Find the raw object that holds what the listing speaks of, if it may stand in for it."""
+        if listed.is_spotifys or listed.snapshot_id is None:
+            return None
+        source = self._state.find(listed.id, listed.snapshot_id)
+        return source if source and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER else None
+
+    def _copy(self, source: raw.Source, key: str) -> tuple[bool, dict[str, Any]]:
+        details = self._details.of_copy(source)
+        written = self._put(key, source.copy(self._request.scheduled_at, self._listed_at, details))
+        self._copied += written
+        return written, {"contract": source.header.contract, "copied_from": source.origin.key}
+
+    def _read(self, playlist_id: str, listed: ListedPlaylist | None, key: str) -> tuple[bool, dict[str, Any]]:
+        def begin(snapshot_id: str, contract: raw.Contract) -> DetailedWriter:
+            writer = raw.SnapshotWriter(
+                playlist_id=playlist_id,
+                snapshot_id=snapshot_id,
+                scheduled_at=self._request.scheduled_at,
+                fetched_at=self._now(),
+                contract=contract,
+            )
+            return self._details.watch(writer)
+
+        reading = self._spotify.fetch(playlist_id, begin, listed.snapshot_id if listed else None)
+        self._read_by[reading.contract] += 1
+        count("EntriesFetched", reading.entries)
+        written = self._put(key, reading.sink.finish(reading.head.playlist))
+        if written and listed and not reading.head.is_spotifys:
+            self._state.remember(playlist_id, reading.head.snapshot_id, key)
+        return written, {"contract": reading.contract, "entries": reading.entries}
+
+    def _put(self, key: str, body: bytes) -> bool:
+        return raw.put(self._s3, self._settings.raw_bucket, key, body)
+
+    def _note_failure(self, playlist_id: str, error: LakeError) -> None:
+        name = type(error).__name__
+        logger.error("%s", error, playlist_id=playlist_id, error_name=name)
+        if error.retryable:
+            self._postponed.append(playlist_id)
+        self.summary.failed.append(
+            Failure(playlist_id=playlist_id, error=name, message=str(error), retryable=error.retryable)
+        )
 
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _scheduled_at(value: Any, now: datetime) -> datetime:
+def _scheduled_at(value: Any, now: Callable[[], datetime]) -> datetime:
     if value == SCHEDULED_TIME_PLACEHOLDER:
         logger.info("The scheduled time was not filled in (%s): taking the present time", value)
         value = None
     if value is None:
-        return now.astimezone(UTC).replace(microsecond=0)
+        return now().astimezone(UTC).replace(microsecond=0)
     problem = f"scheduled_at={value!r} is no time with a time zone, such as 2026-11-20T06:00:00Z"
     if not isinstance(value, str):
         raise EventError(problem)
@@ -264,3 +380,11 @@ def _playlists(value: Any) -> PlaylistSelection | None:
         return parse_playlist_ids(",".join(value))
     except SettingsError as error:
         raise EventError(f"playlist_ids has {error.value!r}, which is no playlist id, URI or link") from error
+
+
+def _continuation(value: Any) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_CONTINUATIONS:
+        raise EventError(f"continuation={value!r} is no number from 0 to {MAX_CONTINUATIONS}")
+    return value

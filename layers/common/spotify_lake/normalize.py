@@ -19,6 +19,8 @@ type Row = tuple[object, ...]
 # Lists made by Spotify itself carry this instead of a time.
 _NOT_A_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL_ENTRY: Final = Entry()
+_NO_ALBUM: Final = Album()
+_NO_ARTIST: Final = Artist()
 _RELEASE_DATE: Final = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _RELEASE_DATE_FORMS: Final = {4: ("year", "-01-01"), 7: ("month", "-01"), 10: ("day", "")}
 
@@ -64,6 +66,7 @@ def normalize(snapshot: Snapshot) -> Tables:
         Rows of all six tables; equal snapshots give equal rows in equal order.
     """
     same = (snapshot.playlist_id, snapshot.scheduled_at)
+    details = snapshot.details
     entries: list[Row] = []
     rejects: list[Row] = []
     songs: dict[str, Row] = {}
@@ -84,10 +87,13 @@ def normalize(snapshot: Snapshot) -> Tables:
         if album is not None and album.id:
             credited += _credited(album.artists)
             if album.id not in albums:
-                albums[album.id] = (*same, *_album_values(album))
+                albums[album.id] = (*same, *_album_values(album, details.albums.get(album.id) or _NO_ALBUM))
         for artist in credited:
             if artist.id and artist.id not in artists:
-                artists[artist.id] = (*same, *_artist_values(artist))
+                artists[artist.id] = (
+                    *same,
+                    *_artist_values(artist, details.artists.get(artist.id) or _NO_ARTIST),
+                )
 
     return Tables(
         playlist_id=snapshot.playlist_id,
@@ -127,7 +133,7 @@ def _entry_values(entry: Entry) -> Row:
     kind, content = entry.kind, entry.content or Content()
     return (
         kind,
-        (content.id or None) if kind in {"song", "unavailable"} else None,
+        content.id if kind in {"song", "unavailable"} else None,
         content.uri,
         content.name or None,
         None if entry.added_at == _NOT_A_TIME else entry.added_at,
@@ -145,7 +151,7 @@ def _song_values(song: Content) -> Row:
         [artist.name for artist in artists],
         song.duration_ms,
         song.explicit,
-        song.external_ids and song.external_ids.isrc,
+        (song.external_ids and song.external_ids.isrc) or None,
         song.popularity,
         song.disc_number,
         song.track_number,
@@ -153,7 +159,7 @@ def _song_values(song: Content) -> Row:
     )
 
 
-def _album_values(album: Album) -> Row:
+def _album_values(album: Album, details: Album) -> Row:
     release_date, precision = _release_date(album.release_date)
     return (
         album.id,
@@ -164,20 +170,21 @@ def _album_values(album: Album) -> Row:
         precision,
         release_date and release_date.year,
         album.total_tracks,
-        album.label,
-        album.popularity,
+        details.label if album.label is None else album.label,
+        details.popularity if album.popularity is None else album.popularity,
         _largest(album.images),
         _link(album.external_urls),
     )
 
 
-def _artist_values(artist: Artist) -> Row:
+def _artist_values(artist: Artist, details: Artist) -> Row:
+    followers = artist.followers or details.followers
     return (
         artist.id,
         artist.name,
-        artist.genres,
-        artist.followers and artist.followers.total,
-        artist.popularity,
+        details.genres if artist.genres is None else artist.genres,
+        followers and followers.total,
+        details.popularity if artist.popularity is None else artist.popularity,
         _link(artist.external_urls),
     )
 

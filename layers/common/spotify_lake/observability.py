@@ -4,6 +4,7 @@ import logging
 import warnings
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
 logger = Logger(utc=True)
 metrics = Metrics()
@@ -12,3 +13,8 @@ metrics = Metrics()
 warnings.filterwarnings("ignore", message="No application metrics to publish", category=UserWarning)
 # awswrangler warns of every table without rows, and most snapshots have no rejects.
 logging.getLogger("awswrangler").setLevel(logging.ERROR)
+
+
+def count(name: str, value: int = 1) -> None:
+    """Add to a metric that counts."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

@@ -5,12 +5,12 @@ it is written once and never changed, and everything else can be rebuilt from it
 """
 
 import gzip
-import io
 import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -19,34 +19,62 @@ import msgspec
 from msgspec import Meta, Struct
 
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.spotify.models import Entry, EntryError, Page, Playlist
+from spotify_lake.spotify.models import Album, Artist, Details, Entry, EntryError, Page, Playlist, utc
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ENVELOPE_VERSION: Final = 1
 type Contract = Literal["items", "tracks", "embedded"]
+type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albums`: JSON by id
 
-_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+_GZIP = 16  # zlib's code for a gzip header
 # json.loads pairs surrogates where it can; whatever is left cannot be stored as UTF-8.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
-class _Header(Struct):
-    """The envelope without its entries."""
+class Origin(Struct, frozen=True):
+    """Where the content of a snapshot was first written, if Spotify said that it is the same as before.
+
+    Attributes
+    ----------
+    key
+        Of the raw object.
+    fetched_at
+        When Spotify sent the content.
+    """
+
+    key: str
+    fetched_at: _Time
+
+
+class Header(Struct, omit_defaults=True):
+    """The envelope without what Spotify sent; `Snapshot` describes the fields."""
 
     envelope_version: int
-    playlist_id: Annotated[str, Meta(pattern="^[0-9A-Za-z]{1,64}$")]
+    playlist_id: Annotated[str, Meta(pattern=r"^[0-9A-Za-z]{1,64}\Z")]
     snapshot_id: str | None
     scheduled_at: _Time
     fetched_at: _Time
     contract: Literal["items", "tracks", "embedded"]
+    copied_from: Origin | None = None
+
+
+class _Header(Header, kw_only=True):
+    """The envelope without its entries."""
+
     playlist: Playlist
 
+    def __post_init__(self) -> None:
+        self.scheduled_at = utc(self.scheduled_at)
+        self.fetched_at = utc(self.fetched_at)
 
-class _Envelope(_Header):
+
+class _Envelope(_Header, kw_only=True):
     pages: list[Page]
+    details: Details | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +107,17 @@ class Snapshot:
     snapshot_id
         Spotify's version of the list, if known.
     scheduled_at, fetched_at
-        UTC.
+        UTC. The snapshot shows the playlist as it was at the latter.
     contract
         How the entries were read.
+    copied_from
+        For a snapshot of a list that had not changed: where its content comes from.
     playlist
         The playlist's own fields.
     entries
         Every position in order; None for a null entry.
+    details
+        What the lake knew of the artists and albums besides.
     """
 
     playlist_id: str
@@ -93,13 +125,16 @@ class Snapshot:
     scheduled_at: datetime
     fetched_at: datetime
     contract: Contract
+    copied_from: Origin | None
     playlist: Playlist
     entries: list[Entry | RejectedEntry | None]
+    details: Details = field(default_factory=Details)
 
 
 def compact_time(moment: datetime) -> str:
     """Format a time as in object keys, for example 20261120T060000Z."""
-    return moment.astimezone(UTC).strftime(_TIME_FORMAT)
+    # Not strftime: its %Y has fewer than four digits for early years, on some systems.
+    return re.sub("[-:]", "", _iso(moment.replace(microsecond=0)))
 
 
 def key(playlist_id: str, scheduled_at: datetime) -> str:
@@ -110,12 +145,13 @@ def key(playlist_id: str, scheduled_at: datetime) -> str:
 class SnapshotWriter:
     """Builds the bytes of a raw object page by page, so that only one page is in memory unpacked.
 
+    The object is two gzip members, which every reader takes for one: the envelope's own fields, and what
+    Spotify sent. The latter can so be taken over into another snapshot without unpacking it.
+
     Parameters
     ----------
     playlist_id, snapshot_id, scheduled_at, fetched_at, contract
         As in `Snapshot`.
-    playlist
-        The playlist object as Spotify sent it.
     """
 
     def __init__(
@@ -126,35 +162,100 @@ class SnapshotWriter:
         scheduled_at: datetime,
         fetched_at: datetime,
         contract: Contract,
-        playlist: Mapping[str, Any],
     ) -> None:
-        self._buffer = io.BytesIO()
-        # Without a time stamp and file name, equal content is equal bytes.
-        self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._buffer, mtime=0)
+        # Gzip without time stamp and file name: equal content is equal bytes. Unlike a GzipFile, it may be
+        # dropped unfinished, as happens when a playlist changes while it is read.
+        self._gzip = zlib.compressobj(wbits=zlib.MAX_WBITS | _GZIP)
+        self._written = bytearray()
         self._pages = 0
-        header = _to_json(
-            {
-                "envelope_version": ENVELOPE_VERSION,
-                "playlist_id": playlist_id,
-                "snapshot_id": snapshot_id,
-                "scheduled_at": _iso(scheduled_at),
-                "fetched_at": _iso(fetched_at),
-                "contract": contract,
-                "playlist": playlist,
-            }
-        )
-        self._gzip.write(header[:-1] + b',"pages":[')
+        self._header = Header(ENVELOPE_VERSION, playlist_id, snapshot_id, scheduled_at, fetched_at, contract)
+        self._details: DetailObjects = {}
+        self._write(b'"pages":[')
 
     def add_page(self, page: Mapping[str, Any]) -> None:
         """Append a page of entries as Spotify sent it."""
-        self._gzip.write((b"," if self._pages else b"") + _to_json(page))
+        self._write((b"," if self._pages else b"") + _to_json(page))
         self._pages += 1
 
-    def finish(self) -> bytes:
-        """Close the envelope and return the object's bytes; call it once."""
-        self._gzip.write(b"]}")
-        self._gzip.close()
-        return self._buffer.getvalue()
+    def add_details(self, details: DetailObjects) -> None:
+        """Take what is known besides of `artists` and `albums`, for the envelope."""
+        self._details = details
+
+    def finish(self, playlist: Mapping[str, Any]) -> bytes:
+        """Close the envelope with the playlist object as Spotify sent it; return the object's bytes."""
+        self._write(b'],"playlist":' + _to_json(playlist) + b"}")
+        self._written += self._gzip.flush()
+        return _header_member(self._header, self._details) + self._written
+
+    def _write(self, data: bytes) -> None:
+        self._written += self._gzip.compress(data)
+
+
+class Source:
+    """A raw object whose content can be taken over into another snapshot.
+
+    Parameters
+    ----------
+    key
+        Of the object.
+    data
+        Its bytes.
+
+    Attributes
+    ----------
+    key
+        Of the object.
+    header
+        Its envelope.
+
+    Raises
+    ------
+    SnapshotUnreadable
+        It is none, it is damaged, or its envelope is not kept apart from its content.
+    """
+
+    def __init__(self, key: str, data: bytes) -> None:
+        self.key = key
+        unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | _GZIP)
+        try:
+            text = unzip.decompress(data)
+        except zlib.error as error:
+            raise SnapshotUnreadable(f"it is not gzip ({error})") from error
+        self._content = unzip.unused_data
+        if not self._content or not text.endswith(b","):
+            raise SnapshotUnreadable("it is not a member with the envelope and one with the content")
+        try:
+            self.header = msgspec.json.decode(text[:-1] + b"}", type=Header)
+        except msgspec.MsgspecError as error:
+            raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
+        _check_version(self.header.envelope_version)
+        _gunzip(self._content)  # compares its checksum; what is damaged must not be copied
+
+    @property
+    def origin(self) -> Origin:
+        """Where the content was first written."""
+        return self.header.copied_from or Origin(self.key, self.header.fetched_at)
+
+    def entries(self) -> list[Entry | RejectedEntry | None]:
+        """Return every position of the playlist, as `decode` does."""
+        return decode(_header_member(self.header, {}) + self._content).entries
+
+    def copy(self, scheduled_at: datetime, fetched_at: datetime, details: DetailObjects) -> bytes:
+        """Return the bytes of a raw object with the same content for another scheduled time.
+
+        Parameters
+        ----------
+        scheduled_at
+            UTC.
+        fetched_at
+            When Spotify said that the list has not changed, UTC.
+        details
+            What is known of its artists and albums by now.
+        """
+        header = msgspec.structs.replace(
+            self.header, scheduled_at=scheduled_at, fetched_at=fetched_at, copied_from=self.origin
+        )
+        return _header_member(header, details) + self._content
 
 
 def decode(data: bytes) -> Snapshot:
@@ -181,23 +282,25 @@ def decode(data: bytes) -> Snapshot:
     text = _gunzip(data)
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
-        entries: list[Entry | RejectedEntry | None] = [
-            entry for page in envelope.pages for entry in page.items
-        ]
+        pages = envelope.pages
         if envelope.contract == "embedded":
-            entries.extend(_embedded(envelope.playlist).items)
+            pages = [msgspec.json.decode(_embedded(envelope.playlist), type=Page)]
+        entries: list[Entry | RejectedEntry | None] = [entry for page in pages for entry in page.items]
         header: _Header = envelope
-    except (msgspec.MsgspecError, RecursionError):
-        header, entries = _decode_piecewise(text)
+        details = envelope.details or Details()
+    except _UNDECODABLE:
+        header, entries, details = _decode_piecewise(text)
     _check_version(header.envelope_version)
     return Snapshot(
         playlist_id=header.playlist_id,
         snapshot_id=header.snapshot_id,
-        scheduled_at=header.scheduled_at.astimezone(UTC),
-        fetched_at=header.fetched_at.astimezone(UTC),
+        scheduled_at=header.scheduled_at,
+        fetched_at=header.fetched_at,
         contract=header.contract,
+        copied_from=header.copied_from,
         playlist=header.playlist,
         entries=entries,
+        details=details,
     )
 
 
@@ -210,6 +313,27 @@ def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
             return False
         raise
     return True
+
+
+def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
+    """Read an object; None if there is none."""
+    try:
+        return s3.get_object(Bucket=bucket, Key=object_key)["Body"].read()
+    except s3.exceptions.ClientError as error:
+        if _status(error) == HTTPStatus.NOT_FOUND:
+            return None
+        raise
+
+
+def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
+    """Return the key of a playlist's snapshot with the latest scheduled time, if there is any."""
+    newest = None
+    prefix = f"raw/playlist_id={playlist_id}/"
+    # Keys come in alphabetical order, which is the order of their times.
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for found in page.get("Contents", []):
+            newest = found["Key"]
+    return newest
 
 
 def put(s3: "S3Client", bucket: str, object_key: str, body: bytes) -> bool:
@@ -240,6 +364,19 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def _header_member(header: Header, details: DetailObjects) -> bytes:
+    """Write the beginning of an envelope, up to what Spotify sent of the playlist."""
+    objects = {
+        kind: {object_id: msgspec.Raw(value) for object_id, value in known.items()}
+        for kind, known in details.items()
+        if known
+    }
+    text = _to_json(msgspec.to_builtins(header))[:-1]
+    if objects:
+        text += b',"details":' + msgspec.json.encode(objects)
+    return gzip.compress(text + b",", mtime=0)
+
+
 def _to_json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
@@ -253,19 +390,21 @@ def _gunzip(data: bytes) -> bytes:
         raise SnapshotUnreadable(f"the gzip data is cut short or damaged ({error})") from error
 
 
-def _embedded(playlist: Playlist) -> Page:
-    for page in (playlist.items, playlist.tracks):
-        if bytes(page) != b"null":
-            return msgspec.json.decode(page, type=Page)
+def _embedded(playlist: Playlist) -> bytes:
+    for page in map(bytes, (playlist.items, playlist.tracks)):
+        if page != b"null":
+            return page
     raise SnapshotUnreadable("neither pages nor the playlist object hold entries")
 
 
 def _check_version(version: object) -> None:
     if version != ENVELOPE_VERSION:
-        raise SnapshotUnreadable(f"unknown envelope version {version!r}; this code reads {ENVELOPE_VERSION}")
+        raise SnapshotUnreadable(
+            f"unknown envelope version {version!r:.80}; this code reads {ENVELOPE_VERSION}"
+        )
 
 
-def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None]]:
+def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
     try:
         envelope = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -273,14 +412,13 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
     if not isinstance(envelope, dict):
         raise SnapshotUnreadable("the JSON is no object")
     _check_version(envelope.get("envelope_version"))
-    pages = envelope.pop("pages", None)
+    pages, details = envelope.pop("pages", None), envelope.pop("details", None)
     try:
         header = msgspec.json.decode(_storable_json(envelope), type=_Header)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
     if header.contract == "embedded":
-        playlist = envelope["playlist"]
-        pages = [playlist["tracks"] if playlist.get("items") is None else playlist["items"]]
+        pages = [json.loads(_embedded(header.playlist))]
     if not isinstance(pages, list):
         raise SnapshotUnreadable("its pages are no list")
     entries: list[Entry | RejectedEntry | None] = []
@@ -289,16 +427,32 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
         if not isinstance(items, list):
             raise SnapshotUnreadable(f"its page {number} holds no list of entries")
         entries.extend(_decode_entry(item) for item in items)
-    return header, entries
+    return header, entries, _decode_details(details)
 
 
 def _decode_entry(item: object) -> Entry | RejectedEntry | None:
     payload = _storable_json(item)
     try:
         return msgspec.json.decode(payload, type=Entry | None)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except _UNDECODABLE as error:
         reason = error.__cause__.reason if isinstance(error.__cause__, EntryError) else "undecodable"
         return RejectedEntry(reason=reason, detail=str(error), payload=payload)
+
+
+def _decode_details(details: Any) -> Details:
+    """Read the details one by one; what cannot be read is left out, as if it had never been asked for."""
+    return Details(
+        artists=_decodable(details, "artists", Artist), albums=_decodable(details, "albums", Album)
+    )
+
+
+def _decodable[Detail: Struct](details: Any, kind: str, form: type[Detail]) -> dict[str, Detail | None]:
+    objects = details.get(kind) if isinstance(details, dict) else None
+    found: dict[str, Detail | None] = {}
+    for object_id, value in objects.items() if isinstance(objects, dict) else ():
+        with suppress(*_UNDECODABLE):
+            found[object_id] = msgspec.json.decode(_storable_json(value), type=form)
+    return found
 
 
 def _storable_json(value: object) -> str:

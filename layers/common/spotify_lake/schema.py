@@ -59,6 +59,8 @@ PARTITION: Final = Column(
 KINDS: Final = ("song", "episode", "local", "unavailable")
 
 _OLD_APPS_ONLY = "the app gets Spotify's 2026 development-mode contract"
+_NO_DETAILS = "the lake has no details of it (see DetailCallsPerRun)"
+_NO_OLD_DETAILS = f"{_NO_DETAILS} or {_OLD_APPS_ONLY}"
 _NOT_SENT = "Spotify does not send it"
 
 _SNAPSHOT_COLUMNS = (
@@ -75,7 +77,12 @@ PLAYLISTS: Final = Table(
     ("playlist_id",),
     (
         *_SNAPSHOT_COLUMNS,
-        Column("fetched_at", Type.TIMESTAMP, "Time Spotify was read (UTC).", "2026-11-20 06:00:03.120000"),
+        Column(
+            "fetched_at",
+            Type.TIMESTAMP,
+            "Time Spotify sent the list, or said that it is unchanged (UTC).",
+            "2026-11-20 06:00:03.120000",
+        ),
         Column("name", Type.STRING, "Title of the playlist.", "Road Trip", _NOT_SENT),
         Column("description", Type.STRING, "Text its owner gave it.", "Windows down.", "there is none"),
         Column("owner_id", Type.STRING, "Spotify id of the owner.", "nadia.k", _NOT_SENT),
@@ -227,8 +234,14 @@ ALBUMS: Final = Table(
         ),
         Column("release_year", Type.INT, "Year of release_date.", "2017", "release_date is null"),
         Column("total_tracks", Type.INT, "Tracks on the album.", "1", _NOT_SENT),
-        Column("label", Type.STRING, "Record label.", "604 Records", _OLD_APPS_ONLY),
-        Column("popularity", Type.INT, "Spotify's popularity, 0 to 100.", "52", _OLD_APPS_ONLY),
+        Column("label", Type.STRING, "Record label.", "604 Records", _NO_OLD_DETAILS),
+        Column(
+            "popularity",
+            Type.INT,
+            "Spotify's popularity, 0 to 100, as of when the lake got the album's details.",
+            "52",
+            _NO_OLD_DETAILS,
+        ),
         Column(
             "image_url", Type.STRING, "Cover image, the largest.", "https://i.scdn.co/image/ab67…", "no cover"
         ),
@@ -246,10 +259,26 @@ ARTISTS: Final = Table(
         Column("artist_id", Type.STRING, "Spotify id of the artist.", "6sFIWsNpZYqfjUpaCgueju"),
         Column("name", Type.STRING, "Name.", "Carly Rae Jepsen", _NOT_SENT),
         Column(
-            "genres", Type.STRINGS, "Genres (deprecated by Spotify).", "[dance pop]", "Spotify sends none"
+            "genres",
+            Type.STRINGS,
+            "Genres (deprecated by Spotify); often empty.",
+            "[dance pop]",
+            _NO_DETAILS,
         ),
-        Column("followers", Type.BIGINT, "Users who follow the artist.", "2100345", _OLD_APPS_ONLY),
-        Column("popularity", Type.INT, "Spotify's popularity, 0 to 100.", "71", _OLD_APPS_ONLY),
+        Column(
+            "followers",
+            Type.BIGINT,
+            "Users who follow the artist, as of when the lake got the artist's details.",
+            "2100345",
+            _NO_OLD_DETAILS,
+        ),
+        Column(
+            "popularity",
+            Type.INT,
+            "Spotify's popularity, 0 to 100, as of when the lake got the artist's details.",
+            "71",
+            _NO_OLD_DETAILS,
+        ),
         Column("url", Type.STRING, "Link to the artist.", "https://open.spotify.com/artist/6sFI…", _NOT_SENT),
     ),
 )

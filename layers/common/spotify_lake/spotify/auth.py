@@ -3,16 +3,17 @@
 Nothing here ever asks a person: who has to sign in is told so by the error.
 """
 
+import calendar
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import requests
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.exceptions import SpotifyOauthError
 from spotipy.oauth2 import SpotifyClientCredentials, SpotifyOAuth
@@ -25,11 +26,15 @@ from spotify_lake.errors import (
     SpotifyRefused,
     SpotifyUnavailable,
 )
+from spotify_lake.observability import count, logger
+from spotify_lake.spotify.session import PromptSession
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 REQUEST_TIMEOUT_S: Final = 10.0
+VALID_MONTHS: Final = 6  # of a refresh token, counted from the user's consent
+WARNING_DAYS: Final = 21  # before a sign-in ends
 DEFAULT_RETRY_AFTER_S: Final = 8.0  # when a 429 does not say; a few of them outlast the 30 s window
 
 # spotipy insists on one, but only a consent in the browser uses it.
@@ -159,6 +164,64 @@ def read_credentials(secretsmanager: "SecretsManagerClient", secret_id: str) -> 
         raise CredentialsMissing(secret_id, f"its value is no JSON ({error})") from None
 
 
+def store_refresh_token(secretsmanager: "SecretsManagerClient", secret_id: str, old: str, new: str) -> None:
+    """Put a refresh token that Spotify sent in place of another into the secret; the other fields stay.
+
+    A person who signed in meanwhile is newer than both tokens, so nothing is stored then. A failure is
+    reported, not raised: the run itself can go on.
+
+    Parameters
+    ----------
+    secretsmanager
+        A boto3 client.
+    secret_id
+        Name or ARN.
+    old, new
+        The token that was sent to Spotify, and the one that came back.
+    """
+    try:
+        text = secretsmanager.get_secret_value(SecretId=secret_id)["SecretString"]
+        stored = msgspec.json.decode(text, type=dict[str, Any])
+        if stored.get("refresh_token") != old:
+            logger.info("The secret holds another sign-in by now; Spotify's new refresh token is not stored")
+            return
+        value = msgspec.json.encode(stored | {"refresh_token": new}).decode()
+        secretsmanager.put_secret_value(SecretId=secret_id, SecretString=value)
+    except (ClientError, BotoCoreError) as error:
+        count("RefreshTokenNotStored")
+        logger.error(
+            "Spotify replaced the refresh token, and the new one could not be stored in secret %s (%s)."
+            " If a later run says that the sign-in is not accepted any more, run `make login`.",
+            secret_id,
+            type(error).__name__,
+        )
+        return
+    logger.info("Spotify replaced the refresh token; the new one is stored")
+
+
+def sign_in_ends(authorized_at: datetime) -> date:
+    """Return the day on which Spotify stops accepting the refresh token of a consent, whatever is done with it."""
+    months = authorized_at.month - 1 + VALID_MONTHS
+    year, month = authorized_at.year + months // 12, months % 12 + 1
+    return date(year, month, min(authorized_at.day, calendar.monthrange(year, month)[1]))
+
+
+def publish_days_left(credentials: Credentials, now: datetime) -> None:
+    """Publish how many days are left of the user's sign-in, if that is known, and warn when they are few."""
+    if credentials.refresh_token is None or credentials.authorized_at is None:
+        return
+    end = sign_in_ends(credentials.authorized_at)
+    days = max(0, (end - now.astimezone(UTC).date()).days)
+    count("SignInDaysLeft", days)
+    if days <= WARNING_DAYS:
+        logger.warning(
+            "Spotify ends the sign-in on %s (days left: %d), however often it is used. Run `make login` before"
+            " that day.",
+            end,
+            days,
+        )
+
+
 def sign_in(
     credentials: Credentials,
     accounts_url: str,
@@ -192,7 +255,7 @@ def sign_in(
     options: dict[str, Any] = {
         "client_id": credentials.client_id,
         "client_secret": credentials.client_secret,
-        "requests_session": session or requests.Session(),
+        "requests_session": session or PromptSession(),
         "requests_timeout": timeout_s,
         "cache_handler": answer,
     }

@@ -3,13 +3,14 @@
 Every condition that Spotify or the network can cause leaves this module as one of the classes in `errors`.
 """
 
+import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from itertools import chain
+from itertools import chain, count
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -35,18 +36,24 @@ from spotify_lake.spotify.auth import (
     retry_after_s,
     sign_in,
 )
+from spotify_lake.spotify.session import PromptSession
 
 RESERVE_S: Final = 10.0  # kept back from the time left, to store what was read and to end in order
 LONGEST_WAIT_S: Final = 60.0  # a longer Retry-After is not sat out: a rate limit's window is 30 s
 MAX_LIMIT_WAITS: Final = 5  # per request
 FAULT_PAUSES_S: Final = (0.5, 1.0, 2.0)  # before each further try of a request that ended in a fault
 MAX_READINGS: Final = 3  # of a playlist that changes while it is read
+DETAILS_RESERVE_S: Final = 180.0  # details are asked for only while more is left: playlists come first
 DEFAULT_QUOTA_WAIT_S: Final = 24 * 3600.0  # the quota's window, when a 429 does not say
 
+SPOTIFY: Final = "spotify"  # the user who owns what Spotify makes
+
+type DetailKind = Literal["artists", "albums"]
 type _Check = Callable[[dict[str, Any]], str | None]  # what is wrong with an answer
 
 _ENTRY_TYPES = ("track", "episode")
 _PAGE_SIZES: dict[str, int] = {"items": 50, "tracks": 100, "listing": 50}
+_DETAIL_BATCHES: dict[DetailKind, int] = {"artists": 50, "albums": 20}
 _QUOTA_REASON = "QUOTA_EXCEEDED"
 # Conditions of the app or of the sign-in that Spotify reports with 403, whatever is asked for.
 _REFUSALS = {
@@ -107,6 +114,11 @@ class ListedPlaylist:
     owner_id: str | None
     total: int | None
 
+    @property
+    def is_spotifys(self) -> bool:
+        """Whether Spotify made the list; its snapshot_id then changes with every request."""
+        return self.owner_id == SPOTIFY
+
 
 @dataclass(frozen=True)
 class Head:
@@ -140,7 +152,7 @@ class Head:
     @property
     def is_spotifys(self) -> bool:
         """Whether Spotify made the list; its snapshot_id then changes with every request."""
-        return _owner_id(self.playlist) == "spotify"
+        return _owner_id(self.playlist) == SPOTIFY
 
 
 @dataclass(frozen=True)
@@ -151,6 +163,8 @@ class Reading[Sink: PageSink]:
     ----------
     sink
         What took the pages.
+    head
+        The playlist object.
     entries
         Number of entries; Spotify's own count says the same.
     contract
@@ -158,6 +172,7 @@ class Reading[Sink: PageSink]:
     """
 
     sink: Sink
+    head: Head
     entries: int
     contract: Contract
 
@@ -176,6 +191,8 @@ class SpotifyClient:
         Base URLs of the Web API and of the accounts service.
     time_left
         Returns the seconds until the function is stopped.
+    keep_refresh_token
+        Called with the old and the new refresh token when Spotify replaces it, so that it can be stored.
     sleep
         Waits for a number of seconds.
     session
@@ -185,6 +202,8 @@ class SpotifyClient:
     ----------
     requests
         Number of requests sent so far, those to sign in included.
+    rate_limits, quotas_exceeded
+        Number of answers with 429, of either kind.
     rotated_refresh_token
         A refresh token that Spotify sent to replace the stored one, if any.
     """
@@ -196,19 +215,30 @@ class SpotifyClient:
         api_url: str,
         accounts_url: str,
         time_left: Callable[[], float],
+        keep_refresh_token: Callable[[str, str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         session: requests.Session | None = None,
     ) -> None:
         self.requests = 0
+        self.rate_limits = 0
+        self.quotas_exceeded = 0
         self.rotated_refresh_token: str | None = None
         self._credentials = credentials
         self._accounts_url = accounts_url
         self._time_left = time_left
+        self._keep_refresh_token = keep_refresh_token
         self._sleep = sleep
-        self._session = session or requests.Session()
+        self._session = session or PromptSession()
         self._signed_in = False
+        self._details_in_batches = True
         self._spotify = spotipy.Spotify(requests_session=self._session)
         self._spotify.prefix = f"{api_url}/v1/"
+
+    @property
+    def sign_in_fingerprint(self) -> str:
+        """The same for as long as the sign-in is, and telling nothing of it."""
+        token = f"{self._credentials.client_id} {self._credentials.refresh_token}"
+        return hashlib.sha256(token.encode()).hexdigest()[:16]
 
     @property
     def acts_for_user(self) -> bool:
@@ -224,11 +254,22 @@ class SpotifyClient:
         user_id: str = self._global_call("your user profile", self._spotify.current_user, check)["id"]
         return user_id
 
-    def my_playlists(self) -> list[ListedPlaylist]:
-        """List every playlist the user owns or follows, 50 with one request."""
+    def check_time(self) -> None:
+        """Raise OutOfTime if nothing more should be begun."""
+        self._timeout_s()
+
+    def my_playlists(self, wanted: Collection[str] | None = None) -> list[ListedPlaylist]:
+        """List the playlists that the user owns or follows, 50 with one request.
+
+        Parameters
+        ----------
+        wanted
+            Ids to find. The list ends when they are found, or when looking further would take more requests
+            than asking for each of them. None lists all.
+        """
         found: dict[str, ListedPlaylist] = {}
-        offset, more = 0, True
-        while more:
+        offset = 0
+        for _ in count() if wanted is None else wanted:
             page = self._global_call(
                 f"the list of your playlists from {offset} on",
                 partial(self._spotify.current_user_playlists, limit=_PAGE_SIZES["listing"], offset=offset),
@@ -241,7 +282,10 @@ class SpotifyClient:
             )
             found.update({playlist.id: playlist for playlist in listed})
             offset += len(page["items"])
-            more = bool(page["items"]) and offset < page["total"]
+            if not page["items"] or offset >= page["total"]:
+                break
+            if wanted is not None and found.keys() >= set(wanted):
+                break
         return list(found.values())
 
     def playlist(self, playlist_id: str) -> Head:
@@ -277,23 +321,28 @@ class SpotifyClient:
             yield page
 
     def fetch[Sink: PageSink](
-        self, playlist_id: str, begin: Callable[[Head, Contract], Sink]
+        self, playlist_id: str, begin: Callable[[str, Contract], Sink], listed_version: str | None = None
     ) -> Reading[Sink]:
         """Read a whole playlist, as it was at one moment.
+
+        The playlist object comes last: its snapshot_id shows whether the list kept still since the version
+        that is known from before.
 
         Parameters
         ----------
         playlist_id
             22 characters.
         begin
-            Makes the sink for the pages; called once for each reading, with the playlist object and the way
-            the entries are read. A sink is dropped when the list turns out to have changed meanwhile.
+            Makes the sink for the pages; called once for each reading, with the snapshot_id and the way the
+            entries are read. A sink is dropped when the list turns out to have changed meanwhile.
+        listed_version
+            The snapshot_id as `my_playlists` lists it, which saves asking for it.
 
         Returns
         -------
         Reading
-            With the sink that holds every entry. For the contract `embedded` it got no page: the entries are
-            in the playlist object.
+            With the playlist object, and the sink that holds every entry. For the contract `embedded` the
+            sink got no page: the entries are in the playlist object.
 
         Raises
         ------
@@ -302,25 +351,78 @@ class SpotifyClient:
         SpotifyUnavailable
             Also when the list does not keep still, or Spotify sends more or fewer entries than it counts.
         """
+        version = listed_version or self._head(playlist_id, fields="snapshot_id")[0]
         for _ in range(MAX_READINGS):
-            head = self.playlist(playlist_id)
-            contract, pages = self._open(head)
-            sink = begin(head, contract)
-            if contract == "embedded":
-                return Reading(sink, head.embedded[0] if head.embedded else 0, contract)
+            opened = self._open(playlist_id)
+            if isinstance(opened, Head):
+                sink = begin(opened.snapshot_id, "embedded")
+                return Reading(sink, opened, opened.embedded[0] if opened.embedded else 0, "embedded")
+            contract, pages = opened
+            sink = begin(version, contract)
             entries = total = 0
             for page in pages:
                 sink.add_page(page)
                 entries, total = entries + len(page["items"]), page["total"]
-            if head.is_spotifys or head.snapshot_id == self._head(playlist_id, fields="snapshot_id")[0]:
+            head = self.playlist(playlist_id)
+            if head.is_spotifys or head.snapshot_id == version:
                 if entries != total:
                     raise SpotifyUnavailable(
                         f"playlist {playlist_id} has {total} entries, but {entries} came"
                     )
-                return Reading(sink, entries, contract)
+                return Reading(sink, head, entries, contract)
+            version = head.snapshot_id
         raise SpotifyUnavailable(
             f"playlist {playlist_id} changed each of the {MAX_READINGS} times it was read"
         )
+
+    def detail_batch(self, kind: DetailKind) -> int:
+        """Return how many objects one request for details may ask for, as far as is known."""
+        return _DETAIL_BATCHES[kind] if self._details_in_batches else 1
+
+    def details(self, kind: DetailKind, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
+        """Get artists or albums in full, with one request that is not sent again if it fails.
+
+        Parameters
+        ----------
+        kind
+            `artists` or `albums`.
+        ids
+            At most `detail_batch(kind)`.
+
+        Returns
+        -------
+        dict
+            The objects by the ids asked for, None for an id that Spotify does not know. It is empty if this
+            app may not ask for several at a time: `detail_batch` is 1 from then on.
+
+        Raises
+        ------
+        OutOfTime
+            The time left belongs to the playlists.
+        LakeError
+            Whatever Spotify answers instead.
+        """
+        left_s = self._time_left()
+        if left_s < DETAILS_RESERVE_S:
+            raise OutOfTime(left_s)
+        # spotipy's own methods take no more than these do, and ask /artists/?ids= with a stray slash.
+        get = self._spotify._get  # noqa: SLF001
+        what = f"{len(ids)} {kind}"
+        try:
+            if len(ids) > 1:
+                check = partial(_batch_problem, kind=kind, size=len(ids))
+                answer = self._call(what, partial(get, kind, ids=",".join(ids)), check, patient=False)
+                return dict(zip(ids, answer[kind], strict=True))
+            return {
+                ids[0]: self._call(what, partial(get, f"{kind}/{ids[0]}"), _object_problem, patient=False)
+            }
+        except _Refused as refusal:
+            if len(ids) > 1:
+                self._details_in_batches = False
+                return {}
+            if refusal.status == HTTPStatus.NOT_FOUND:
+                return {ids[0]: None}
+            raise SpotifyRefused(refusal.status, f"it does not show {kind} ({refusal.message})") from refusal
 
     def _head(self, playlist_id: str, fields: str | None = None) -> tuple[str, dict[str, Any]]:
         """Get a playlist object, or some of its fields, and its snapshot_id."""
@@ -347,15 +449,19 @@ class SpotifyClient:
             ) from refusal
         return playlist["snapshot_id"], playlist
 
-    def _open(self, head: Head) -> tuple[Contract, Iterator[dict[str, Any]]]:
-        """Find out which way of reading the entries is open to this app, by the first page."""
+    def _open(self, playlist_id: str) -> tuple[Contract, Iterator[dict[str, Any]]] | Head:
+        """Find out which way of reading the entries is open to this app, by the first page.
+
+        Returns the pages, or the playlist object if only that one shows the entries, and shows them all.
+        """
         try:
-            return "items", _started(self._pages(head.id, "items"))
+            return "items", _started(self._pages(playlist_id, "items"))
         except _Refused as refusal:
+            head = self.playlist(playlist_id)
             if head.embedded and head.embedded[0] == head.embedded[1]:
-                return "embedded", iter(())
+                return head
             try:
-                return "tracks", _started(self._pages(head.id, "tracks"))
+                return "tracks", _started(self._pages(playlist_id, "tracks"))
             except _Refused:
                 why = (
                     f"this app gets only the first {head.embedded[0]} of its {head.embedded[1]} entries."
@@ -384,8 +490,13 @@ class SpotifyClient:
                 f"it does not show {what} ({refusal.message}). Run `make login` to sign in again.",
             ) from refusal
 
-    def _call(self, what: str, request: Callable[[], Any], check: _Check) -> dict[str, Any]:
-        """Send a request until it is answered, within the limits that the class describes."""
+    def _call(
+        self, what: str, request: Callable[[], Any], check: _Check, *, patient: bool = True
+    ) -> dict[str, Any]:
+        """Send a request until it is answered, within the limits that the class describes.
+
+        Not being patient, it waits for nothing: only a 401 makes it try again.
+        """
         pauses = iter(FAULT_PAUSES_S)
         waits = 0
         signed_in_again = False
@@ -393,11 +504,15 @@ class SpotifyClient:
             try:
                 return self._attempt(what, request, check)
             except SpotifyUnavailable:
-                if not self._pause(next(pauses, None)):
+                if not patient or not self._pause(next(pauses, None)):
                     raise
+            except QuotaExceeded:
+                self.quotas_exceeded += 1
+                raise
             except RateLimited as limit:
+                self.rate_limits += 1
                 waits += 1
-                if waits > MAX_LIMIT_WAITS or not self._pause(limit.retry_after_s):
+                if not patient or waits > MAX_LIMIT_WAITS or not self._pause(limit.retry_after_s):
                     raise
             except _Unauthorized as error:
                 if signed_in_again:
@@ -445,6 +560,8 @@ class SpotifyClient:
         token = sign_in(self._credentials, self._accounts_url, session=self._session, timeout_s=timeout_s)
         if token.rotated_refresh_token:
             self.rotated_refresh_token = token.rotated_refresh_token
+            if self._keep_refresh_token and self._credentials.refresh_token:
+                self._keep_refresh_token(self._credentials.refresh_token, token.rotated_refresh_token)
             self._credentials = msgspec.structs.replace(
                 self._credentials, refresh_token=token.rotated_refresh_token
             )
@@ -498,6 +615,18 @@ def _listing_problem(page: dict[str, Any]) -> str | None:
     if not page["items"] and page.get("next"):
         return "it is empty, but says that more follow"
     return None
+
+
+def _object_problem(answer: dict[str, Any]) -> str | None:
+    return None if isinstance(answer.get("id"), str) else "it holds no id"
+
+
+def _batch_problem(answer: dict[str, Any], *, kind: DetailKind, size: int) -> str | None:
+    objects = answer.get(kind)
+    if not isinstance(objects, list) or len(objects) != size:
+        return f"it holds no {size} {kind}"
+    problems = (_object_problem(found) if isinstance(found, dict) else found for found in objects)
+    return f"{kind} are no objects with an id" if any(problems) else None
 
 
 def _page_problem(page: dict[str, Any], *, offset: int, limit: int) -> str | None:

@@ -16,6 +16,22 @@ Int = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 BigInt = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
+def utc(moment: datetime) -> datetime:
+    """Convert a time to UTC; one without an offset is UTC already, as Spotify's are.
+
+    Raises
+    ------
+    ValueError
+        In UTC it would fall outside the years 1 to 9999. The decoder reports it like a wrong type.
+    """
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"the time {moment.isoformat()} has no equivalent in UTC") from error
+
+
 class Image(Struct):
     """A cover image."""
 
@@ -73,6 +89,13 @@ class Album(Struct):
     external_urls: ExternalUrls | None = None
 
 
+class Details(Struct):
+    """Full objects of artists and albums by the id that was asked for; None where Spotify knows none."""
+
+    artists: dict[str, Artist | None] = {}
+    albums: dict[str, Album | None] = {}
+
+
 class Content(Struct):
     """What stands at a position: a song, an episode or a local file."""
 
@@ -116,12 +139,14 @@ class Entry(Struct):
         """Check what makes an entry a row, so that the decoder raises for one that cannot be."""
         content = self.content
         if content is not None:
+            if content.type is not None:
+                content.type = content.type.casefold()  # some client libraries store it with a capital
             if content.type not in _CONTENT_TYPES:
                 raise EntryError("unknown_type", f"type {content.type!r} is neither track nor episode")
             if not content.id and content.type != "episode" and not self._local(content):
                 raise EntryError("song_without_id", "a song that is not a local file has no id")
         if self.added_at is not None:
-            self.added_at = _utc(self.added_at)
+            self.added_at = utc(self.added_at)
 
     @property
     def content(self) -> Content | None:
@@ -148,15 +173,6 @@ class Entry(Struct):
 
 
 _CONTENT_TYPES = frozenset({"track", "episode", None})
-
-
-def _utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise EntryError("undecodable", f"added_at {moment.isoformat()} has no UTC equivalent") from error
 
 
 class Page(Struct):

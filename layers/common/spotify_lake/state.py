@@ -1,0 +1,143 @@
+"""What the extraction remembers from run to run: where each playlist's last version is, and who signed in.
+
+All of it saves requests and none of it is the truth. What it says of a raw object is compared with the object
+itself, and what is lost is found in raw again. So two runs at once may write it in any order.
+"""
+
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from spotify_lake import raw
+from spotify_lake.errors import SnapshotUnreadable
+from spotify_lake.observability import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+KEY: Final = "state/extract.json"
+ATTEMPTS_PREFIX: Final = "state/attempts/"
+
+
+class _Held(msgspec.Struct):
+    """The raw object that holds a version of a playlist."""
+
+    snapshot_id: str
+    key: str
+
+
+class _User(msgspec.Struct):
+    """Who signed in, by the fingerprint of the sign-in."""
+
+    sign_in: str
+    id: str
+
+
+class _Content(msgspec.Struct):
+    user: _User | None = None
+    playlists: dict[str, _Held] = msgspec.field(default_factory=dict)
+
+
+def first_attempt_at(s3: "S3Client", bucket: str, invocation: str, now: datetime) -> datetime:
+    """Return when an invocation was tried first: an event without a time means that one, not each retry's own.
+
+    Parameters
+    ----------
+    s3, bucket
+        Where the time is kept; the first attempt writes it.
+    invocation
+        Lambda's request id, which is the same for each attempt.
+    now
+        UTC.
+    """
+    key = f"{ATTEMPTS_PREFIX}{invocation}"
+    if raw.put(s3, bucket, key, now.isoformat().encode()):
+        return now
+    return datetime.fromisoformat((raw.get(s3, bucket, key) or b"").decode())
+
+
+class State:
+    """The state of a lake, read from the raw bucket when it is first needed.
+
+    Parameters
+    ----------
+    s3
+        A boto3 client.
+    bucket
+        The raw bucket.
+    """
+
+    def __init__(self, s3: "S3Client", bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._saved = b""
+
+    @cached_property
+    def _content(self) -> _Content:
+        content = _decode(raw.get(self._s3, self._bucket, KEY))
+        self._saved = msgspec.json.encode(content)
+        return content
+
+    def save(self) -> None:
+        """Write the state, if it is another than it was."""
+        if "_content" not in self.__dict__:
+            return
+        data = msgspec.json.encode(self._content)
+        if data != self._saved:
+            self._s3.put_object(Bucket=self._bucket, Key=KEY, Body=data, ContentType="application/json")
+            self._saved = data
+
+    def user_id(self, sign_in: str) -> str | None:
+        """Return the id of the user behind a sign-in, if it is known."""
+        user = self._content.user
+        return user.id if user and user.sign_in == sign_in else None
+
+    def remember_user(self, sign_in: str, user_id: str) -> None:
+        """Note who is behind a sign-in."""
+        self._content.user = _User(sign_in, user_id)
+
+    def remember(self, playlist_id: str, snapshot_id: str, key: str) -> None:
+        """Note that a raw object holds a version of a playlist."""
+        self._content.playlists[playlist_id] = _Held(snapshot_id, key)
+
+    def find(self, playlist_id: str, snapshot_id: str) -> raw.Source | None:
+        """Find a raw object that holds this version of a playlist.
+
+        Without a note of the playlist, its newest raw object is tried.
+        """
+        held = self._content.playlists.get(playlist_id)
+        if held is not None and held.snapshot_id != snapshot_id:
+            return None
+        source = self._source(held.key, playlist_id, snapshot_id) if held else None
+        if source is None:
+            key = raw.newest_key(self._s3, self._bucket, playlist_id)
+            source = self._source(key, playlist_id, snapshot_id) if key else None
+        if source is None:
+            self._content.playlists.pop(playlist_id, None)
+        else:
+            self.remember(playlist_id, snapshot_id, source.key)
+        return source
+
+    def _source(self, key: str, playlist_id: str, snapshot_id: str) -> raw.Source | None:
+        data = raw.get(self._s3, self._bucket, key)
+        if data is None:
+            return None
+        try:
+            source = raw.Source(key, data)
+        except SnapshotUnreadable as error:
+            logger.warning("The raw object cannot stand in for an unchanged playlist: %s", error, key=key)
+            return None
+        header = source.header
+        return source if (header.playlist_id, header.snapshot_id) == (playlist_id, snapshot_id) else None
+
+
+def _decode(data: bytes | None) -> _Content:
+    if data is None:
+        return _Content()
+    try:
+        return msgspec.json.decode(data, type=_Content)
+    except msgspec.MsgspecError as error:
+        logger.warning("The state in %s cannot be read (%s); it is made again from raw", KEY, error)
+        return _Content()

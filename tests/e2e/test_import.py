@@ -1,0 +1,125 @@
+"""Old dumps through everything that is deployed: from files to Athena's answers."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from local.stack import LaptopStack
+from ops import lake as lakes
+from ops.importing import Options, run
+from ops.lake import Lake
+from ops.terminal import Terminal
+from spotify_lake import raw
+from tests import payloads
+from tests.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def lake(stack: LaptopStack) -> Lake:
+    """The stack as `make import` sees it."""
+    return Lake(
+        target="laptop",
+        stack="spotify-lake",
+        account="000000000000",
+        region="us-east-1",
+        outputs=stack.outputs,
+        parameters={"FirstSnapshotDate": "2026-01-01"},
+        client=stack.client,
+    )
+
+
+def test_old_dumps_are_found_by_athena_entry_by_entry(stack: LaptopStack, lake: Lake, tmp_path: Path) -> None:
+    rows = [*entries(118, key="track"), None, payloads.entry(payloads.local_file(), key="track")]
+    rows += [payloads.entry(payloads.episode(), key="track"), {"track": {"type": "statue"}}]
+    gym = payloads.spotify_id("Gym of old")
+    files = {
+        "gym-1.json": page(rows[:100], gym, total=len(rows), way="tracks"),
+        "gym-2.json": page(rows[100:], gym, offset=100, total=len(rows), way="tracks"),
+        "gym-list.json": [summary("Gym of old", len(rows))],
+        "starred-2011-05-06.json": playlist(
+            entries(3, key="track", added_at="2010-05-03T10:49:43Z"), "Starred of old", key="tracks"
+        ),
+        "Playlist1.json": {"playlists": [export_playlist("Low Tide", "Duet", title="Exported")]},
+    }
+    for name, value in files.items():
+        (tmp_path / f"{name}.gz").write_bytes(zipped(value))
+    (tmp_path / "error.json").write_bytes(as_json({"error": {"status": 404, "message": "Not found."}}))
+
+    with pytest.raises(lakes.OpsError, match="1 file could not be used"):
+        run(lake, Terminal(Console()), Options(files=[str(tmp_path)]))
+    backlog = stack.wait_until_idle()
+    assert backlog.is_clear
+    assert stack.dead_letters() == {}
+
+    found = stack.athena(
+        """
+        select p.name, p.entry_count, p.snapshot_date,
+               count_if(e.kind = 'song'), count_if(e.kind = 'local'), count_if(e.kind = 'episode'),
+               count_if(e.kind = 'unavailable')
+        from playlists p
+        join playlist_entries e
+          on e.playlist_id = p.playlist_id and e.scheduled_at = p.scheduled_at and e.snapshot_date = p.snapshot_date
+        where p.name in ('Starred of old', 'Exported', 'Gym of old')
+        group by p.name, p.entry_count, p.snapshot_date
+        order by p.entry_count
+        """
+    )
+    assert found.rows == (
+        ("Exported", 2, dt.date(2022, 10, 9), 2, 0, 0, 0),
+        ("Starred of old", 3, dt.date(2011, 5, 6), 3, 0, 0, 0),
+        ("Gym of old", 122, dt.date(2026, 3, 1), 118, 1, 1, 1),
+    )
+    rejected = stack.athena(
+        """
+        select r.position, r.reason
+        from rejects r
+        join playlists p on p.playlist_id = r.playlist_id and p.snapshot_date = r.snapshot_date
+        where p.name = 'Gym of old'
+        """
+    )
+    assert rejected.rows == ((122, "unknown_type"),)
+    names = stack.athena(
+        "select song_id, name, album_id from songs where snapshot_date = date '2022-10-09' order by name"
+    )
+    assert [row[:2] for row in names.rows] == [
+        (payloads.spotify_id(name), name) for name in ("Duet", "Low Tide")
+    ]
+
+
+def test_importing_again_changes_nothing(stack: LaptopStack, lake: Lake, tmp_path: Path) -> None:
+    moment = dt.datetime(2019, 5, 2, 10, tzinfo=dt.UTC)
+    (tmp_path / "twice.json").write_bytes(as_json(playlist(entries(2), "Twice imported")))
+    key = raw.key(payloads.spotify_id("Twice imported"), moment)
+    run(lake, Terminal(Console()), Options(files=[str(tmp_path)]))
+    first = stack.client("s3").head_object(Bucket=stack.outputs["RawBucketName"], Key=key)
+    run(lake, Terminal(Console()), Options(files=[str(tmp_path)]))
+    again = stack.client("s3").head_object(Bucket=stack.outputs["RawBucketName"], Key=key)
+    assert first["LastModified"] == again["LastModified"]
+    stack.wait_until_idle()
+
+
+def test_the_make_target_tells_what_files_hold(tmp_path: Path) -> None:
+    """A name with a blank and a quote reaches the command, and a refused file its exit code."""
+    (tmp_path / "Nadia's songs.json").write_bytes(as_json(entries(2)))
+    (tmp_path / "page.html").write_bytes(b"<html>")
+    command = ["make", "import", "DRY_RUN=1", "TARGET=laptop"]
+    environ = os.environ | {"PYTHON": sys.executable}
+    good = subprocess.run(
+        [*command, f"FILES={tmp_path}/Nadia's songs.json"],
+        cwd=ROOT, env=environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert good.returncode == 0, good.stderr
+    assert "2 entries" in good.stdout
+    bad = subprocess.run(
+        [*command, f"FILES={tmp_path}/*.html"],
+        cwd=ROOT, env=environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert bad.returncode != 0
+    assert "It is a web page or XML, not JSON." in bad.stdout
