@@ -292,8 +292,8 @@ def test_a_name_of_ones_own_goes_before_a_view(empty_lake: duckdb.DuckDBPyConnec
     assert sorted(empty_lake.execute(to_duckdb(sql, SCHEMA, VIEWS)).fetchall()) == [(0,), (7,)]
 
 
-def test_today_is_the_day_that_is_given() -> None:
-    found = duckdb.execute(
+def test_today_is_the_day_that_is_given(empty_lake: duckdb.DuckDBPyConnection) -> None:
+    found = empty_lake.execute(
         to_duckdb(
             "SELECT current_date AS a, date_trunc('month', current_date) = DATE '2026-10-01' AS b",
             {},
@@ -304,22 +304,22 @@ def test_today_is_the_day_that_is_given() -> None:
     assert found.fetchall() == [(TODAY, True)]
 
 
-def test_arrays_side_by_side() -> None:
+def test_arrays_side_by_side(empty_lake: duckdb.DuckDBPyConnection) -> None:
     sql = """
         SELECT n, a, b
         FROM (VALUES (1, ARRAY['x', 'y'], ARRAY['p', 'q']), (2, ARRAY['z'], ARRAY[NULL])) AS t (n, one, two)
         CROSS JOIN UNNEST(t.one, t.two) AS u (a, b)
     """
-    assert sorted(duckdb.execute(to_duckdb(sql, {}, {})).fetchall()) == [
+    assert sorted(empty_lake.execute(to_duckdb(sql, {}, {})).fetchall()) == [
         (1, "x", "p"),
         (1, "y", "q"),
         (2, "z", None),
     ]
 
 
-def test_the_name_of_the_largest_may_be_null_as_in_athena() -> None:
+def test_the_name_of_the_largest_may_be_null_as_in_athena(empty_lake: duckdb.DuckDBPyConnection) -> None:
     sql = "SELECT max_by(name, n) AS a, min_by(name, n) AS b FROM (VALUES ('x', 1), (NULL, 2)) AS t (name, n)"
-    assert duckdb.execute(to_duckdb(sql, {}, {})).fetchall() == [(None, "x")]
+    assert empty_lake.execute(to_duckdb(sql, {}, {})).fetchall() == [(None, "x")]
 
 
 def test_what_is_neither_table_nor_view_is_named_with_what_there_is() -> None:
