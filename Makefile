@@ -20,6 +20,7 @@ DEV := .venv/.installed
 SAM := .tools/sam/.installed
 EMULATOR := .tools/emulator/.installed
 CHECKOV := .tools/checkov/.installed
+BROWSER := .tools/browser/.installed
 
 RUN := .venv/bin
 UV_CLI := .tools/uv/bin/uv
@@ -76,7 +77,7 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
-.PHONY: login import
+.PHONY: login status redrive replay import report
 .PHONY: views export
 
 # $(call option,--name,VARIABLE): passed on only if it is set
@@ -87,6 +88,16 @@ login: $(DEV) ## Sign the lake in to Spotify: opens your browser; NO_BROWSER=1 i
 	@$(RUN)/python -m ops login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
 	    $(if $(NO_BROWSER),--no-browser) $(if $(APP_ONLY),--app-only)
 
+status: $(DEV) ## Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms
+	@$(RUN)/python -m ops status $(WHICH_LAKE)
+
+redrive: $(DEV) ## Show the dead letters and move them back; YES=1 does not ask, QUEUE= takes one queue
+	@$(RUN)/python -m ops redrive $(WHICH_LAKE) $(call option,--queue,QUEUE) $(if $(YES),--yes)
+
+replay: $(DEV) ## Rebuild the tables of some days from raw: make replay FROM=2026-11-01 [TO= PLAYLIST=]
+	@[ -n "$(FROM)" ] || { echo 'Say from which day: make replay FROM=2026-11-01 TO=2026-11-30'; exit 2; }
+	@$(RUN)/python -m ops replay $(WHICH_LAKE) --from '$(FROM)' $(call option,--to,TO) $(call option,--playlist,PLAYLIST)
+
 import: $(DEV) ## Put your old dumps into the lake: make import FILES="dumps/ more.json" [AT= PLAYLIST= DRY_RUN=1]
 	@[ -n "$$LAKE_FILES" ] || { echo 'Say what to import: make import FILES="dumps/ liked-*.json.gz s3://bucket/prefix"'; exit 2; }
 	@$(RUN)/python -m ops import $(WHICH_LAKE) $(call option,--playlist,PLAYLIST) $(call option,--at,AT) \
@@ -94,6 +105,9 @@ import: $(DEV) ## Put your old dumps into the lake: make import FILES="dumps/ mo
 
 # The names reach the shell through the environment, so that their blanks and quotes survive.
 export LAKE_FILES = $(value FILES)
+
+report: $(DEV) ## Write the report now, fetch the page and open it; NO_BROWSER=1 only says where it is
+	@$(RUN)/python -m ops report $(WHICH_LAKE) $(if $(NO_BROWSER),--no-browser)
 
 views: $(DEV) ## Make the views in Athena, or replace them: once after deploying, and when they change
 	@$(RUN)/python -m ops views $(WHICH_LAKE)
@@ -103,12 +117,12 @@ export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export
 
 ##@ Checks
 
-.PHONY: test lint unit integration e2e format
+.PHONY: test lint unit integration browser e2e format
 .PHONY: lint-ruff lint-types lint-imports lint-template lint-sam lint-checkov lint-schema lint-locks
 
 test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Everything below, stopping at the first stage that fails
 	@started=$$SECONDS; \
-	for stage in lint unit integration e2e; do \
+	for stage in lint unit integration browser e2e; do \
 	    begun=$$SECONDS; \
 	    $(MAKE) $$stage || { printf '\n%s failed after %s s\n' "make $$stage" $$((SECONDS - begun)); exit 1; }; \
 	    summary="$${summary:-}$$(printf '  %-12s passed in %3d s' $$stage $$((SECONDS - begun)))"$$'\n'; \
@@ -125,6 +139,14 @@ unit: $(DEV) ## Fast tests without any network
 integration: $(DEV) ## Tests against moto and servers on this machine
 	@$(call say,integration,pytest tests/integration)
 	@$(RUN)/pytest tests/integration $(PYTEST_ARGS)
+
+# Playwright drives the machine's own Chromium, and is installed only where there is one.
+CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome-stable google-chrome 2>/dev/null))
+PLAYWRIGHT = .tools/browser/lib/python3.13/site-packages
+
+browser: $(DEV) $(if $(CHROMIUM),$(BROWSER)) ## The report in a real browser, where the machine has Chromium or Chrome
+	@$(call say,browser,pytest tests/browser)
+	@CHROMIUM='$(CHROMIUM)' PYTHONPATH=$(PLAYWRIGHT) $(RUN)/pytest tests/browser $(PYTEST_ARGS)
 
 e2e: $(DEV) $(SAM) $(EMULATOR) ## Tests against the stack, deployed to the emulator
 	@$(call say,e2e,pytest tests/e2e)
@@ -195,7 +217,7 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	    $(call say,lock,layers/$$layer/requirements.txt); \
 	    $(MAKE) --silent -C layers/$$layer lock LOCK_FLAGS="$(if $(UPGRADE),--upgrade)"; \
 	done; \
-	for name in uv dev sam emulator checkov; do \
+	for name in uv dev sam emulator checkov browser; do \
 	    $(call say,lock,requirements/$$name.txt); \
 	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.13 --generate-hashes \
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
@@ -260,6 +282,6 @@ $(DEV): requirements/dev.txt | $(UV)
 	@echo ../../../../layers/common > .venv/lib/python3.13/site-packages/spotify_lake.pth
 	@touch $@
 
-$(SAM) $(EMULATOR) $(CHECKOV): .tools/%/.installed: requirements/%.txt | $(UV)
+$(SAM) $(EMULATOR) $(CHECKOV) $(BROWSER): .tools/%/.installed: requirements/%.txt | $(UV)
 	$(call install,.tools/$*)
 	@touch $@

@@ -73,7 +73,8 @@ def test_names_in_camel_case_are_resources_parameters_outputs_metrics_or_errors(
 
 def test_the_readme_lists_every_parameter_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", README, flags=re.MULTILINE))
-    assert rows == {name: str(parameter["Default"]) for name, parameter in TEMPLATE["Parameters"].items()}
+    defaults = {name: str(parameter["Default"]) for name, parameter in TEMPLATE["Parameters"].items()}
+    assert rows == {name: default or "(empty)" for name, default in defaults.items()}
 
 
 def test_the_readme_shows_how_to_invoke_every_sample_event() -> None:

@@ -29,8 +29,8 @@ TERMINAL = [
     (PlaylistForbidden("6rqhFgbb", "not yours"), ["6rqhFgbb", "403", "not yours"]),
     (SpotifyRefused(403, "Premium lapsed"), ["403", "Premium lapsed"]),
     (
-        ContinuationLimitReached("2026-11-20T06:00:00Z", 24, ["first", "second"], "The quota is used up."),
-        ["2026-11-20T06:00:00Z", "24 times", "first, second", "quota", "failure queue"],
+        ContinuationLimitReached("2026-11-20T06:00:00Z", 10, ["one", "two"], "Quota."),
+        ["2026-11-20T06:00:00Z", "10 times", "one, two", "Quota.", "failure queue"],
     ),
     (SnapshotUnreadable("not gzip"), ["not gzip"]),
     (RawObjectUnreadable("b", "raw/k", "not gzip"), ["s3://b/raw/k", "not gzip", "redrive"]),

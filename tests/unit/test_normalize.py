@@ -150,6 +150,7 @@ def test_the_new_name_of_the_content_wins() -> None:
         (payloads.entry(payloads.episode()), "episode", True),
         (payloads.entry(payloads.local_file()), "local", True),
         (payloads.entry(payloads.local_file(is_local=None), is_local=True), "local", True),
+        (payloads.entry(payloads.local_file(), is_local=None), "local", True),
         (payloads.entry(payloads.song(type=None)), "song", True),
         (payloads.entry(payloads.song(duration_ms=0)), "song", True),
         (payloads.entry(payloads.song(name="")), "song", False),
