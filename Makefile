@@ -77,7 +77,7 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
-.PHONY: login status redrive replay import report
+.PHONY: login status redrive replay import report views export
 .PHONY: views export
 
 # $(call option,--name,VARIABLE): passed on only if it is set
