@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from spotify_lake.schema import TABLES
 if TYPE_CHECKING:
     from local.athena import Athena, Column, Row
     from ops.lake import Lake
-    from ops.terminal import Terminal
+    from ops.terminal import Progress, Terminal
 
 DEFAULT_FOLDER: Final = Path("export")
 TIMEOUT_S: Final = 1800.0  # how long Athena itself lets a query run
@@ -78,19 +79,20 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> N
     terminal.heading(f"Exporting from {lake.place} to {folder}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in chosen:
-            with terminal.busy(name) as tell:
-                written = export(athena, sources[name], folder / name, _rows_told(tell))
-            sizes = ", ".join(f"{path.name} {_size(path.stat().st_size)}" for path in written.paths)
-            terminal.done(f"{name}: {written.rows:,} rows in {sizes}")
+        with terminal.progress("Exporting", len(chosen)) as progress:
+            for number, name in enumerate(chosen):
+                tell = functools.partial(_tell, progress, number, name)
+                written = export(athena, sources[name], folder / name, tell)
+                sizes = ", ".join(f"{path.name} {_size(path.stat().st_size)}" for path in written.paths)
+                terminal.done(f"{name}: {written.rows:,} rows in {sizes}")
     except OSError as error:
         raise OpsError(
             f"{folder} cannot be written to: {error.strerror or error}. Name another one with OUT=…"
         ) from error
 
 
-def _rows_told(tell: Callable[[str], object]) -> Callable[[int], object]:
-    return lambda rows: tell(f"{rows:,} rows so far")
+def _tell(progress: Progress, number: int, name: str, rows: int) -> None:
+    progress.update(number, f"{name}: {rows:,} rows so far")
 
 
 @dataclass(frozen=True)

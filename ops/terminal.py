@@ -86,12 +86,6 @@ class Terminal:
         """Show something to copy, such as a link: on a line of its own and never broken."""
         self._console.print(Text.assemble("\n  ", (text, "cyan"), "\n"), soft_wrap=True)
 
-    @contextlib.contextmanager
-    def busy(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Show what is being worked on until the context ends; what it gives takes news of how far it is."""
-        with self._console.status(Text(f"{text} …")) as status:
-            yield lambda news: status.update(Text(f"{text} … {news}"))
-
     def done(self, text: str) -> None:
         """Show that something succeeded."""
         self._console.print(Text.assemble(("✓ ", "green"), text))

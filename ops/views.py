@@ -25,13 +25,14 @@ def run(lake: Lake, terminal: Terminal) -> None:
     athena = connect(lake)
     every = views()
     terminal.heading(f"Views of {lake.place}")
-    for name, view in every.items():
-        with terminal.busy(name):
+    with terminal.progress("Views", len(every)) as progress:
+        for number, (name, view) in enumerate(every.items()):
+            progress.update(number, name)
             if lake.target == "laptop":
                 athena.run(f"SELECT * FROM {name} LIMIT 0")  # noqa: S608 - a name of ours
             else:
                 athena.run(view.create)
-        terminal.done(name)
+            terminal.done(name)
     if lake.target == "laptop":
         terminal.say(
             f"The {len(every)} views work. On the laptop they are always there, as queries/views has them."
