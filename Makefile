@@ -20,6 +20,7 @@ DEV := .venv/.installed
 SAM := .tools/sam/.installed
 EMULATOR := .tools/emulator/.installed
 CHECKOV := .tools/checkov/.installed
+BROWSER := .tools/browser/.installed
 
 RUN := .venv/bin
 UV_CLI := .tools/uv/bin/uv
@@ -76,7 +77,7 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
-.PHONY: login status redrive replay import
+.PHONY: login status redrive replay import report
 
 # $(call option,--name,VARIABLE): passed on only if it is set
 option = $(if $($(2)),$(1) '$($(2))')
@@ -85,6 +86,9 @@ WHICH_LAKE = $(call option,--target,TARGET) $(call option,--stack,STACK)
 login: $(DEV) ## Sign the lake in to Spotify: opens your browser; NO_BROWSER=1 if that is elsewhere
 	@$(RUN)/python -m ops login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
 	    $(if $(NO_BROWSER),--no-browser) $(if $(APP_ONLY),--app-only)
+
+report: $(DEV) ## Write the report now, fetch the page and open it; NO_BROWSER=1 only says where it is
+	@$(RUN)/python -m ops report $(WHICH_LAKE) $(if $(NO_BROWSER),--no-browser)
 
 status: $(DEV) ## Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms
 	@$(RUN)/python -m ops status $(WHICH_LAKE)
@@ -106,12 +110,12 @@ export LAKE_FILES = $(value FILES)
 
 ##@ Checks
 
-.PHONY: test lint unit integration e2e format
+.PHONY: test lint unit integration browser e2e format
 .PHONY: lint-ruff lint-types lint-imports lint-template lint-sam lint-checkov lint-schema lint-locks
 
 test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Everything below, stopping at the first stage that fails
 	@started=$$SECONDS; \
-	for stage in lint unit integration e2e; do \
+	for stage in lint unit integration browser e2e; do \
 	    begun=$$SECONDS; \
 	    $(MAKE) $$stage || { printf '\n%s failed after %s s\n' "make $$stage" $$((SECONDS - begun)); exit 1; }; \
 	    summary="$${summary:-}$$(printf '  %-12s passed in %3d s' $$stage $$((SECONDS - begun)))"$$'\n'; \
@@ -128,6 +132,14 @@ unit: $(DEV) ## Fast tests without any network
 integration: $(DEV) ## Tests against moto and servers on this machine
 	@$(call say,integration,pytest tests/integration)
 	@$(RUN)/pytest tests/integration $(PYTEST_ARGS)
+
+# Playwright drives the machine's own Chromium, and is installed only where there is one.
+CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome-stable google-chrome 2>/dev/null))
+PLAYWRIGHT = .tools/browser/lib/python3.13/site-packages
+
+browser: $(DEV) $(if $(CHROMIUM),$(BROWSER)) ## The report in a real browser, where the machine has Chromium or Chrome
+	@$(call say,browser,pytest tests/browser)
+	@CHROMIUM='$(CHROMIUM)' PYTHONPATH=$(PLAYWRIGHT) $(RUN)/pytest tests/browser $(PYTEST_ARGS)
 
 e2e: $(DEV) $(SAM) $(EMULATOR) ## Tests against the stack, deployed to the emulator
 	@$(call say,e2e,pytest tests/e2e)
@@ -195,7 +207,7 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	    $(call say,lock,layers/$$layer/requirements.txt); \
 	    $(MAKE) --silent -C layers/$$layer lock LOCK_FLAGS="$(if $(UPGRADE),--upgrade)"; \
 	done; \
-	for name in uv dev sam emulator checkov; do \
+	for name in uv dev sam emulator checkov browser; do \
 	    $(call say,lock,requirements/$$name.txt); \
 	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.13 --generate-hashes \
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
@@ -260,6 +272,6 @@ $(DEV): requirements/dev.txt | $(UV)
 	@echo ../../../../layers/common > .venv/lib/python3.13/site-packages/spotify_lake.pth
 	@touch $@
 
-$(SAM) $(EMULATOR) $(CHECKOV): .tools/%/.installed: requirements/%.txt | $(UV)
+$(SAM) $(EMULATOR) $(CHECKOV) $(BROWSER): .tools/%/.installed: requirements/%.txt | $(UV)
 	$(call install,.tools/$*)
 	@touch $@

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-FUNCTIONS = ("extract", "transform")
+FUNCTIONS = ("extract", "transform", "report")
 LOG_LINES = 60
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "function",
         nargs="?",
         default=os.environ.get("FUNCTION", ""),
-        help="extract or transform (default: both, or what the variable FUNCTION says)",
+        help="extract, transform or report (default: all, or what the variable FUNCTION says)",
     )
     logs.add_argument("--lines", type=int, default=LOG_LINES, help=f"how many lines (default: {LOG_LINES})")
     add("status", _status, "Show what runs where.")
@@ -168,7 +168,9 @@ def _show_tables(stack: LaptopStack, console: Console, name: str | None) -> None
 
 def _logs(stack: LaptopStack, console: Console, _steps: Steps, arguments: argparse.Namespace) -> None:
     if arguments.function not in ("", *FUNCTIONS):
-        raise LaptopError(f"There is no function {arguments.function!r}. FUNCTION is extract or transform.")
+        raise LaptopError(
+            f"There is no function {arguments.function!r}. FUNCTION is one of {', '.join(FUNCTIONS)}."
+        )
     stack.attach()
     chosen = [arguments.function] if arguments.function else FUNCTIONS
     lines = [

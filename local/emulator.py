@@ -9,7 +9,7 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,44 @@ def http_json(url: str, *, method: str = "GET", body: Any = None, timeout_s: flo
     return json.loads(answer) if answer else None
 
 
-def wait_until_up(process: BackgroundProcess, health_url: str, timeout_s: float) -> bool:
+def start_server(
+    process: BackgroundProcess, start_on: Callable[[int], None], port: int, health: str, timeout_s: float
+) -> int:
+    """Start a server on `port` or a free one above it, wait until it answers, and return the port.
+
+    Parameters
+    ----------
+    process
+        The server.
+    start_on
+        Starts it on the port it is given.
+    port
+        The port to use when it is free.
+    health
+        Path that answers once the server is up.
+    timeout_s
+        Longest time to wait for that, in seconds.
+
+    Raises
+    ------
+    LaptopError
+        It does not come up.
+    """
+    for _ in range(START_ATTEMPTS):
+        port = find_port(port)
+        start_on(port)
+        if _wait_until_up(process, f"http://{HOST}:{port}{health}", timeout_s):
+            return port
+        if process.pid() is not None:
+            process.stop()
+            break
+        port += 1  # somebody else was quicker to take the port
+    raise LaptopError(
+        f"The {process.name} did not start on port {port}.", log=process.log_path, excerpt=process.log_tail()
+    )
+
+
+def _wait_until_up(process: BackgroundProcess, health_url: str, timeout_s: float) -> bool:
     """Wait until `health_url` answers; return False when the process ends or the time is over first."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -148,20 +185,8 @@ class Emulator:
         """
         if not self.python.exists():
             raise LaptopError(f"{self.python} is missing. `make up` installs it.")
-        port = self.preferred_port
-        for _ in range(START_ATTEMPTS):
-            port = find_port(port)
-            self._start_on(port)
-            if wait_until_up(self.process, f"http://{HOST}:{port}/_ministack/ready", START_TIMEOUT_S):
-                return port
-            if self.process.pid() is not None:
-                self.process.stop()
-                break
-            port += 1  # somebody else was quicker to take the port
-        raise LaptopError(
-            f"The emulator did not start on port {port}.",
-            log=self.process.log_path,
-            excerpt=self.process.log_tail(),
+        return start_server(
+            self.process, self._start_on, self.preferred_port, "/_ministack/ready", START_TIMEOUT_S
         )
 
     def stop(self) -> bool:

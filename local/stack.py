@@ -30,10 +30,10 @@ from local.emulator import (
     answers,
     clean_environment,
     http_json,
-    wait_until_up,
+    start_server,
 )
 from local.errors import LaptopError
-from local.process import HOST, BackgroundProcess, exclusive, find_port
+from local.process import HOST, BackgroundProcess, exclusive
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 EMULATOR_PORT = 4566
 STUB_PORT = 8700
 STUB_START_TIMEOUT_S = 20.0
-STUB_START_ATTEMPTS = 3
 INVOKE_TIMEOUT_S = 900.0  # the longest a Lambda function may run
 QUIET_S = 3.0
 STALL_S = 90.0
@@ -53,7 +52,13 @@ LAPTOP_PARAMETERS = {
     # Each transform at a time is a process that unpacks the layers for itself.
     "TransformConcurrency": str(min(5, max(2, os.cpu_count() or 2))),
 }
-DEAD_LETTER_OUTPUTS = ("TransformDeadLettersUrl", "ExtractFailuresUrl", "ScheduleDeadLettersUrl")
+DEAD_LETTER_OUTPUTS = (
+    "TransformDeadLettersUrl",
+    "ExtractFailuresUrl",
+    "ReportFailuresUrl",
+    "ScheduleDeadLettersUrl",
+)
+QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
 
 _PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{1,64})"
 _TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
@@ -225,6 +230,7 @@ class LaptopStack:
             fresh = self._ensure_emulator()
             self._ensure_stub()
             self._ensure_deployed(fresh=fresh)
+            self._let_report_follow_its_queries()
             self._store_credentials()
             return self._state != before
 
@@ -299,7 +305,7 @@ class LaptopStack:
         Parameters
         ----------
         function
-            ``extract`` or ``transform``.
+            ``extract``, ``transform`` or ``report``.
         event
             The event; anything that JSON can express.
         """
@@ -335,6 +341,26 @@ class LaptopStack:
             )
         result: dict[str, Any] = invocation.payload
         return result
+
+    def report(self) -> bytes:
+        """Have the report written, and return the page.
+
+        Raises
+        ------
+        LaptopError
+            The function raised.
+        """
+        invocation = self.invoke("report", {})
+        if invocation.error is not None:
+            raise LaptopError(
+                f"The report function failed: {invocation.message.rstrip('.')}. "
+                "`make logs FUNCTION=report` shows what it logged.",
+                log=self.emulator.process.log_path,
+            )
+        written = invocation.payload
+        stored = self.client("s3").get_object(Bucket=written["bucket"], Key=written["keys"][-1])
+        page: bytes = stored["Body"].read()
+        return page
 
     def backlog(self) -> Backlog:
         """Compare what was extracted with what is in the lake."""
@@ -406,7 +432,7 @@ class LaptopStack:
         Parameters
         ----------
         function
-            ``extract`` or ``transform``.
+            ``extract``, ``transform`` or ``report``.
         limit
             The most lines to return.
         """
@@ -487,26 +513,16 @@ class LaptopStack:
             return
         with self._step("Starting the Spotify stub"):
             self.stub.stop()
-            self._state.stub_port = self._start_stub(self._state.stub_port or self._stub_port)
+            port = self._state.stub_port or self._stub_port
+            self._state.stub_port = start_server(
+                self.stub, self._start_stub, port, "/_stub/health", STUB_START_TIMEOUT_S
+            )
             self._state.stub_version = version
             self._save_state()
 
-    def _start_stub(self, port: int) -> int:
-        for _ in range(STUB_START_ATTEMPTS):
-            port = find_port(port)
-            arguments = ["-m", "local.spotify_stub", "--port", str(port), "--contract", self._contract]
-            self.stub.start([sys.executable, *arguments], clean_environment(os.environ), self.root)
-            if wait_until_up(self.stub, f"http://{HOST}:{port}/_stub/health", STUB_START_TIMEOUT_S):
-                return port
-            if self.stub.pid() is not None:
-                self.stub.stop()
-                break
-            port += 1  # somebody else was quicker to take the port
-        raise LaptopError(
-            f"The Spotify stub did not start on port {port}.",
-            log=self.stub.log_path,
-            excerpt=self.stub.log_tail(),
-        )
+    def _start_stub(self, port: int) -> None:
+        arguments = ["-m", "local.spotify_stub", "--port", str(port), "--contract", self._contract]
+        self.stub.start([sys.executable, *arguments], clean_environment(os.environ), self.root)
 
     def _ask_stub(self, what: str, **request: Any) -> Any:
         try:
@@ -555,6 +571,24 @@ class LaptopStack:
             self.deployment.deploy(self.endpoint, parameters)
             self._state.deployed = wanted
             self._save_state()
+
+    def _let_report_follow_its_queries(self) -> None:
+        """Give the report function what it needs here and not on AWS.
+
+        AWS knows the workgroup of a query by the query's id and permits asking for it by that. The emulator does
+        not, and takes the question for one about all workgroups.
+        """
+        role = self.client("cloudformation").describe_stack_resource(
+            StackName=self.deployment.settings.stack_name, LogicalResourceId="ReportRole"
+        )["StackResourceDetail"]["PhysicalResourceId"]
+        statement = {
+            "Sid": "FollowQueries",
+            "Effect": "Allow",
+            "Action": list(QUERY_ACTIONS),
+            "Resource": "*",
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
 
     def _store_credentials(self) -> None:
         """Sign the lake in to the stub, as `make login` does for Spotify."""

@@ -1,4 +1,4 @@
-"""The commands for a deployed lake: ``python -m ops login``, ``status``, ``redrive``, ``replay``, ``import``."""
+"""The commands for a deployed lake: ``login``, ``status``, ``redrive``, ``replay``, ``import``, ``report``."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import sys
 import webbrowser
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from ops import importing, login, redrive, replay, status
+from ops import importing, login, redrive, replay, report, status
 from ops import lake as lakes
 from ops.dead_letters import QUEUES
 from ops.terminal import Terminal
 from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import LakeError
 
+REPORT_PATH = Path(__file__).resolve().parent.parent / ".local" / "report" / "index.html"
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -80,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
         default=login.DEFAULT_PORT,
         help="of this machine, for the redirect (default: %(default)s)",
     )
+
+    about = "Have the report written now, and fetch the page to this machine."
+    command = commands.add_parser("report", parents=[where], help=about, description=about)
+    command.set_defaults(command=_report)
+    command.add_argument("--no-browser", action="store_true", help="do not open the page")
 
     about = "Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms."
     command = commands.add_parser("status", parents=[where], help=about, description=about)
@@ -194,3 +201,8 @@ def _replay(arguments: argparse.Namespace, terminal: Terminal) -> None:
         terminal,
         replay.Options(arguments.first, last, playlists=None if playlists == OWNED else playlists),
     )
+
+
+def _report(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    here = not arguments.no_browser and login.has_browser(os.environ)
+    report.run(_lake(arguments), terminal, REPORT_PATH, webbrowser.open if here else None)

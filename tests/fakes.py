@@ -356,7 +356,7 @@ class FakeS3:
     def put_object(
         self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, **_: Any
     ) -> None:
-        assert (IfNoneMatch == "*") == Key.startswith("raw/")
+        assert (IfNoneMatch == "*") == Key.startswith(("raw/", "state/attempts/"))
         if self.on_put:
             self.on_put(Key)
         if IfNoneMatch and Key in self.objects:

@@ -15,6 +15,7 @@ from spotify_lake.continuation import Continuations
 from spotify_lake.observability import logger, metrics
 from spotify_lake.spotify.auth import publish_days_left, read_credentials, store_refresh_token
 from spotify_lake.spotify.client import SpotifyClient
+from spotify_lake.state import first_attempt_at
 
 client = cache(boto3.client)  # what every invocation of this environment shares
 
@@ -25,7 +26,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Write the snapshots that the event asks for; return what became of each playlist."""
     now = partial(datetime.now, UTC)
     settings = ExtractSettings.load(os.environ)
-    request = extract.parse_event(event, now())
+    request = extract.parse_event(
+        event,
+        lambda: first_attempt_at(client("s3"), settings.raw_bucket, context.aws_request_id, now()),
+    )
     credentials = read_credentials(client("secretsmanager"), settings.secret_id)
     publish_days_left(credentials, now())
     spotify = SpotifyClient(

@@ -36,7 +36,7 @@ def record_handler(record: SQSRecord) -> None:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer an SQS batch with the messages that failed; raise when a plain S3 event fails."""
+    """Answer an SQS batch with the messages that failed; raise when all of them or a plain S3 event fail."""
     if transform.is_sqs_batch(event):
         processor = BatchProcessor(EventType.SQS)
         return dict(process_partial_response(event, record_handler, processor, context))

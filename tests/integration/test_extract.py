@@ -1,8 +1,10 @@
 """The extraction against the Spotify stub over HTTP, with S3 and Secrets Manager of moto."""
 
+import contextlib
 import io
 import json
 import logging
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -21,8 +23,10 @@ from local.spotify_stub.service import access_token
 from spotify_lake import raw
 from spotify_lake.errors import (
     CredentialsMissing,
+    LakeError,
     PlaylistForbidden,
     SignInExpired,
+    SpotifyRefused,
     SpotifyUnavailable,
 )
 from spotify_lake.spotify.auth import Credentials
@@ -103,7 +107,7 @@ def invoke(event=EVENT, left_s=300):
         memory_limit_in_mb=256,
         invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:lake-extract",
         aws_request_id="1",
-        get_remaining_time_in_millis=lambda: left_s * 1000,
+        get_remaining_time_in_millis=lambda: (left_s() if callable(left_s) else left_s) * 1000,
     )
     return app.handler(event, context)
 
@@ -261,22 +265,213 @@ class TestFunction:
         assert set(objects(aws.s3)) == {raw.key(playlist_id, AT) for playlist_id in LISTS.values()}
         assert len(schedules(aws)) == 1
 
-    def test_no_secret_in_any_log_at_any_level(self, aws, stub):
+
+QUOTA = {
+    "status": 429,
+    "headers": {"Retry-After": "86400"},
+    "body": spotify_error(429, "API rate limit exceeded", "QUOTA_EXCEEDED"),
+}
+PREMIUM = {
+    "status": 403,
+    "body": spotify_error(403, "Active premium subscription required for the owner of the app."),
+}
+CONTINUED_AFTER_S = {
+    "quota": (QUOTA, 86_400),
+    "quota without a time": ({**QUOTA, "headers": {}}, 86_400),
+    "long rate limit": ({"status": 429, "headers": {"Retry-After": "600"}}, 600),
+    "rate limit that does not end": ({"status": 429, "headers": {"Retry-After": "1"}}, 60),
+    "server faults": ({"status": 503, "headers": {"Retry-After": "3600"}}, 600),
+    "resets": ({"reset": True}, 600),
+    "truncated answers": ({"truncate": True}, 600),
+    "empty answers": ({"empty": True}, 600),
+}
+
+
+@pytest.fixture
+def no_waiting(monkeypatch):
+    """Let the waits pass at once; return their lengths in seconds."""
+    waited = []
+    monkeypatch.setattr(SpotifyClient.__init__, "__kwdefaults__", SLEEPLESS | {"sleep": waited.append})
+    return waited
+
+
+SLEEPLESS = dict(SpotifyClient.__init__.__kwdefaults__)
+
+
+@pytest.mark.usefixtures("signed_in")
+@pytest.mark.parametrize("contract", ["new"], indirect=True)
+class TestTenPlaylists:
+    """One run of ten playlists, in the middle of which something goes wrong."""
+
+    @pytest.fixture
+    def ten(self, shelf, no_waiting):
+        return [LISTS["Morning Ten"], *shelf[:9]]
+
+    def there(self, aws) -> list[str]:
+        return sorted(raw.decode(body).playlist_id for body in objects(aws.s3).values())
+
+    @pytest.mark.parametrize("name", CONTINUED_AFTER_S)
+    def test_what_passes_is_waited_out_by_a_schedule(self, aws, stub, ten, no_waiting, name):
+        """The rest comes with the continuation, and nothing is doubled."""
+        fault, seconds = CONTINUED_AFTER_S[name]
+        stub.faults.replace([Fault(match=f"GET /v1/playlists/{ten[4]}/items", times=None, **fault)])
+        started = time.monotonic()
+        result = invoke({**EVENT, "playlist_ids": ten})
+        assert time.monotonic() - started < 10
+        assert sum(no_waiting) <= 300 - 10
+        [schedule] = schedules(aws)
+        assert result["continued_by"] == schedule["Name"]
+        at = datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+        assert timedelta(0) < at - datetime.now(UTC) - timedelta(seconds=seconds - 60) < timedelta(seconds=62)
+        event = json.loads(schedule["Target"]["Input"])
+        assert event["scheduled_at"] == EVENT["scheduled_at"]
+        assert sorted({*result["written"], *event["playlist_ids"]}) == sorted(ten)
+        assert self.there(aws) == sorted(result["written"])
+        # A limit concerns every playlist; a fault that one alone.
+        assert event["playlist_ids"] == (ten[4:] if "limit" in name or "quota" in name else [ten[4]])
+
+        invoke({**EVENT, "playlist_ids": ten})  # the same event once more
+        assert len(schedules(aws)) == 1
+
+        stub.faults.replace([])
+        before = objects(aws.s3)
+        assert invoke(event)["written"] == event["playlist_ids"]
+        assert self.there(aws) == sorted(ten)
+        assert before.items() <= objects(aws.s3).items()
+
+    def test_a_continuation_that_is_stopped_too_is_continued(self, aws, stub, ten):
+        stub.faults.replace([Fault(match="GET /v1/playlists/*/items", skip=3, times=None, **QUOTA)])
+        invoke({**EVENT, "playlist_ids": ten})
+        [first] = (json.loads(one["Target"]["Input"]) for one in schedules(aws))
+        stub.faults.replace([Fault(match="GET /v1/playlists/*/items", skip=2, times=None, **QUOTA)])
+        invoke(first)
+        events = [json.loads(one["Target"]["Input"]) for one in schedules(aws)]
+        [second] = [event for event in events if event["continuation"] == 2]
+        assert set(second["playlist_ids"]) < set(first["playlist_ids"])
+
+    def test_the_end_of_the_functions_time(self, aws, stub, ten):
+        left = iter([300.0] * 20)
+        result = invoke({**EVENT, "playlist_ids": ten}, left_s=lambda: next(left, 9.9))
+        assert 0 < len(result["written"]) < 10
+        [schedule] = schedules(aws)
+        event = json.loads(schedule["Target"]["Input"])
+        assert sorted(result["written"] + event["playlist_ids"]) == sorted(ten)
+        assert invoke(event)["written"] == event["playlist_ids"]
+
+    @pytest.mark.parametrize("retry_after", ["3", None])
+    def test_a_short_rate_limit_is_waited_out_in_the_run(self, aws, stub, ten, no_waiting, retry_after):
+        headers = {"Retry-After": retry_after} if retry_after else {}
+        stub.faults.replace([Fault(match="GET /v1/**", skip=5, times=2, status=429, headers=headers)])
+        assert invoke({**EVENT, "playlist_ids": ten})["written"] == ten
+        assert no_waiting == [float(retry_after or 8)] * 2
+        assert schedules(aws) == []
+
+    def test_an_access_token_that_ends_is_replaced(self, aws, stub, ten):
+        stub.faults.replace([Fault(match="GET /v1/**", skip=9, status=401)])
+        assert invoke({**EVENT, "playlist_ids": ten})["written"] == ten
+        assert [one["path"] for one in stub.requests()].count("/api/token") == 2
+
+    @pytest.mark.parametrize(
+        "fault, advice",
+        [
+            ({"status": 404}, "Check the id"),
+            ({"status": 403, "body": spotify_error(403, "Forbidden")}, "playlist of your own"),
+        ],
+        ids=["not found", "forbidden"],
+    )
+    def test_one_bad_playlist(self, aws, stub, ten, caplog, capsys, fault, advice):
+        """Nine snapshots, and one sentence that says which playlist, why, and what to do."""
+        bad = ten[3]
+        stub.faults.replace(
+            [
+                Fault(match=f"GET /v1/playlists/{bad}", times=None, **fault),
+                Fault(match=f"GET /v1/playlists/{bad}/*", times=None, **fault),
+            ]
+        )
+        result = invoke({**EVENT, "playlist_ids": ten})
+        assert result["written"] == [one for one in ten if one != bad]
+        assert "continued_by" not in result
+        [failure] = result["failed"]
+        assert failure["playlist_id"] == bad
+        [error] = [line.getMessage() for line in caplog.records if line.levelname == "ERROR"]
+        assert error == failure["message"]
+        assert bad in error
+        assert advice in error
+        [metrics] = [
+            json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line
+        ]
+        assert metrics["PlaylistsFailed"] == [1]
+        assert metrics["SnapshotsWritten"] == [9]
+
+    @pytest.mark.parametrize(
+        "match, fault, error, advice",
+        [
+            ("GET /v1/playlists/*/items", PREMIUM, SpotifyRefused, "renew the subscription"),
+            (
+                "POST /api/token",
+                {"status": 400, "body": {"error": "invalid_grant"}},
+                SignInExpired,
+                "make login",
+            ),
+        ],
+        ids=["premium lapsed", "invalid_grant"],
+    )
+    def test_what_needs_a_person_fails_the_run(self, aws, stub, ten, match, fault, error, advice):
+        stub.faults.replace([Fault(match=match, skip=0 if "token" in match else 4, times=None, **fault)])
+        with pytest.raises(error, match=advice):
+            invoke({**EVENT, "playlist_ids": ten})
+        assert schedules(aws) == []
+        stub.faults.replace([])
+        invoke({**EVENT, "playlist_ids": ten})
+        assert self.there(aws) == sorted(ten)
+
+
+@pytest.mark.usefixtures("signed_in", "no_waiting")
+class TestLogs:
+    """What is logged while every logger is set to DEBUG."""
+
+    @pytest.fixture
+    def logged(self):
         stream = io.StringIO()
         handler, root = logging.StreamHandler(stream), logging.getLogger()
         level = root.level
         root.addHandler(handler)
         root.setLevel(logging.DEBUG)
-        try:
-            app.client.cache_clear()
-            invoke()
-        finally:
-            root.setLevel(level)
-            root.removeHandler(handler)
-        logged = stream.getvalue()
-        assert "DEBUG" in logged or "Starting new HTTP connection" in logged
-        for secret in (spotify_stub.CLIENT_SECRET, spotify_stub.REFRESH_TOKEN, "Bearer", "Basic "):
-            assert secret not in logged
+        app.client.cache_clear()
+        yield stream.getvalue
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            None,
+            {"match": "GET /v1/**", "status": 401, "skip": 2},
+            {"match": "GET /v1/**", "status": 403, "skip": 2},
+            {"match": "GET /v1/**", "skip": 2, "times": None, **QUOTA},
+            {"match": "GET /v1/**", "status": 500, "skip": 2, "times": 4},
+            {"match": "GET /v1/**", "reset": True, "skip": 2, "times": 4},
+            {"match": "POST /api/token", "status": 400, "body": {"error": "invalid_grant"}},
+            {"match": "POST /api/token", "status": 500, "times": 4},
+            {"match": "POST /api/token", "truncate": True, "times": 4},
+            {"match": "POST /api/token", "rotate": True},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("contract", ["new"], indirect=True)
+    def test_no_secret_in_any_log_at_any_level(self, aws, stub, logged, fault):
+        token = access_token(for_user=True, expires_at=time.time() + 60)
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": 60, "refresh_token": "the-new"}
+        if fault and fault.pop("rotate", None):
+            fault |= {"status": 200, "body": answer}
+        if fault:
+            stub.faults.replace([Fault(**fault)])
+        with contextlib.suppress(LakeError):
+            invoke({**EVENT, "playlist_ids": [LISTS["Morning Ten"], LISTS["Featuring"]]})
+        assert "Starting new HTTP connection" in logged()
+        for secret in (spotify_stub.CLIENT_SECRET, spotify_stub.REFRESH_TOKEN, token, "the-new"):
+            assert secret not in logged()
+        assert not re.search(r"(Bearer|Basic) \S", logged())
 
 
 def test_no_credentials_yet(aws, stub):
@@ -312,7 +507,7 @@ class TestClient:
 
     @pytest.mark.parametrize(
         "fault",
-        [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}, {"slow_body_s": 4}],
+        [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}, {"slow_body_s": 6}],
         ids=str,
     )
     @pytest.mark.parametrize("contract", ["new"], indirect=True)
@@ -322,7 +517,7 @@ class TestClient:
         started = time.monotonic()
         with pytest.raises(SpotifyUnavailable):
             client(stub, clock).fetch(LONG, Pages)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
         assert clock.slept == []
 
     def test_list_that_changes_while_it_is_paged(self, stub):

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
@@ -11,12 +11,13 @@ from urllib.parse import quote_plus
 import boto3
 import pyarrow.parquet as pq
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from moto import mock_aws
 
 from functions.transform import app
 from spotify_lake import lake, raw
 from spotify_lake.normalize import normalize
-from spotify_lake.schema import TABLES
+from spotify_lake.schema import SONGS, TABLES
 from tests import payloads
 
 RAW, LAKE = "lake-raw", "lake-lake"
@@ -80,6 +81,26 @@ def test_each_table_gets_one_object_with_exactly_its_schema(s3: Any, contents: A
     for table in TABLES:
         file = pq.ParquetFile(io.BytesIO(written[lake.key(table, PLAYLIST_ID, payloads.NOON)]))
         assert file.schema_arrow.equals(lake.arrow_schema(table), check_metadata=False)
+        assert file.metadata.num_row_groups <= 1
+        if file.metadata.num_rows:
+            assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_the_playlists_row_is_written_last_and_keys_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(lake.wr.s3, "to_parquet", lambda **call: calls.append(call))
+    session = boto3.Session()
+    keys = lake.write(normalize(raw.decode(payloads.raw_object(payloads.every_kind()))), LAKE, session)
+    assert [call["path"] for call in calls] == [f"s3://{LAKE}/{key}" for key in keys]
+    assert keys == [lake.key(table, PLAYLIST_ID, payloads.NOON) for table in TABLES]
+    assert keys[-1].startswith("curated/playlists/")
+    assert all(call["boto3_session"] is session for call in calls)
+
+
+def test_dates_in_keys_are_utc() -> None:
+    late = payloads.NOON.replace(hour=23).astimezone(timezone(timedelta(hours=2)))
+    key = f"curated/songs/snapshot_date=2026-11-20/{PLAYLIST_ID}-20261120T230000Z.parquet"
+    assert lake.key(SONGS, PLAYLIST_ID, late) == key
 
 
 @pytest.mark.parametrize(
@@ -155,6 +176,11 @@ def test_the_log_names_bucket_key_and_cause(s3: Any, caplog: pytest.LogCaptureFi
     assert "s3://lake-raw/raw/damaged.json.gz" in error.getMessage()
     assert "not gzip" in error.getMessage()
     assert not error.exc_info, "a known condition needs no traceback"
+
+
+def test_when_every_message_fails_the_invocation_does(s3: Any) -> None:
+    with pytest.raises(BatchProcessingError, match="cannot be read"):
+        app.handler(sqs_batch(put(s3, b"not gzip", "raw/damaged.json.gz")), CONTEXT)
 
 
 def test_odd_keys_work(s3: Any, contents: Any) -> None:

@@ -176,11 +176,11 @@ class World:
     clock: FakeClock = field(default_factory=lambda: FakeClock(900))
     day: int = -1
 
-    def run(self, calls: int) -> dict[str, raw.Snapshot]:
-        """One more day, on which every playlist has changed; returns its snapshots by playlist."""
+    def run(self, calls: int, *, changed: bool = True) -> dict[str, raw.Snapshot]:
+        """One more day, on which every playlist has changed or none; returns its snapshots by playlist."""
         self.day += 1
         for playlist in self.web.playlists.values():
-            playlist.version += 1
+            playlist.version += changed
         self.web.sent.clear()
         self.s3.requests.clear()
         metrics.clear_metrics()
@@ -252,13 +252,22 @@ class TestAsking:
         world.run(100)
         assert world.web.asked() == [f"artists/{artist_id(0)}", f"albums/{album_id(0)}"]
 
-    def test_albums_that_tell_nothing_are_asked_for_once_a_run(self, caplog):
+    def test_albums_that_tell_nothing_are_asked_for_once(self, caplog):
         world = World(Catalog(Various(A, 5), Various(B, 5, first=10)))
         world.run(100)
         assert len(world.web.asked("albums")) == 1
         assert "no details of albums" in caplog.text
         world.run(100)
-        assert world.web.asked() == ["albums?4", f"albums/{album_id(1)}"]
+        assert world.web.asked() == []
+
+    def test_an_album_without_a_label_among_others_ends_nothing(self):
+        world = World(Catalog(Various(A, 3), old=True))
+        world.run(100)
+        world.web.playlists[A].size = 4
+        world.web.fault(f"albums/{album_id(3)}", 200, {"id": album_id(3)})
+        world.run(100)
+        world.web.playlists[A].size = 5
+        assert column(world.run(100)[A], "albums", "label") == ["Quay Records"] * 3 + [None, "Quay Records"]
 
     def test_only_songs_are_worth_asking(self):
         page = payloads.every_kind()
@@ -275,6 +284,16 @@ class TestAsking:
         snapshot = world.run(100)[A]
         named = {f"artists/{each}" for each in column(snapshot, "artists", "artist_id") if len(each) == 22}
         assert {each for each in world.web.asked() if "/" in each and each.startswith("artists")} == named
+
+    def test_text_that_is_cut_in_the_middle_of_a_character(self):
+        odd = [payloads.entry(payloads.song()) | change for change in ({"\ud83d": 1}, {"added_at": "\ud83d"})]
+        web = Catalog(WebPlaylist(A, 1), old=True)
+        cut = payloads.entry(payloads.song(artists=[payloads.artist("Cut", name="\ud83d")]))
+        web.playlists[A].page = lambda *_: payloads.page([*odd, cut])
+        world = World(web)
+        for changed in (True, False):
+            snapshot = world.run(100, changed=changed)[A]
+            assert payloads.artist("Cut")["id"] in snapshot.details.artists
 
     def test_entries_in_the_playlist_object_count(self):
         world = World(Catalog(Various(A, 2, opens=set(), embeds=2), old=True))
@@ -335,7 +354,7 @@ class TestLimits:
             assert counted()["DetailCalls"] == len(world.web.asked())
             genres = [g for each in (A, B) for g in column(snapshots[each], "artists", "genres")]
             filled.append(sum(genre is not None for genre in genres))
-        assert filled == [5, 10, 14, 18, 20]
+        assert filled == [5, 10, 14, 19, 20]
 
     def test_a_list_that_changed_while_it_was_read_costs_nothing_more(self):
         world = World(Catalog(Various(A, 3), old=True))
@@ -447,6 +466,7 @@ class TestKeeping:
             lambda body: body + gzip.compress(b'{"kind":"songs","id":"x","object":null}\n'),
             lambda body: gzip.compress(b'{"kind":"artists","id":'),
             lambda body: gzip.compress(b"\xff\n"),
+            lambda body: gzip.compress(b'{"kind":"artists","id":"\xff","object":null}\n'),
         ],
     )
     def test_damaged_it_starts_anew(self, damage, caplog):
@@ -532,3 +552,54 @@ class TestKeeping:
         monkeypatch.setattr(world.s3, "get_object", unreachable)
         assert len(world.run(100)[A].entries) == 3
         assert "cannot be read" in caplog.text
+
+
+class TestUnchangedPlaylists:
+    """Their snapshots are copies, and take along what is known on their own day."""
+
+    def test_details_that_were_switched_on_later(self):
+        world = World(Catalog(Various(A, 30), old=True))
+        plain = world.run(0)[A]
+        snapshot = world.run(100, changed=False)[A]
+        assert snapshot.copied_from is not None
+        assert world.web.asked() == ["artists?30", "albums?20", "albums?10"]
+        assert column(snapshot, "artists", "followers") == [12] * 30
+        assert column(snapshot, "albums", "label") == ["Quay Records"] * 30
+        assert snapshot.entries == plain.entries
+        again = world.run(100, changed=False)[A]
+        assert world.web.asked() == []
+        assert again.details == snapshot.details
+
+    def test_they_fill_over_the_days(self):
+        world = World(Catalog(Various(A, 10)))
+        filled = []
+        for day in range(4):
+            genres = column(world.run(4, changed=day == 0)[A], "artists", "genres")
+            filled.append(sum(genre is not None for genre in genres))
+        assert filled == [3, 6, 9, 10]
+
+    def test_every_kind_of_entry(self):
+        web = Catalog(WebPlaylist(A, 1), old=True)
+        web.playlists[A].page = lambda *_: payloads.page([*payloads.every_kind(), 7])
+        world = World(web)
+        plain = world.run(0)[A]
+        snapshot = world.run(100, changed=False)[A]
+        assert snapshot.entries == plain.entries
+        assert set(snapshot.details.artists) >= set(column(plain, "artists", "artist_id"))
+
+    def test_embedded_entries(self):
+        world = World(Catalog(Various(A, 2, opens=set(), embeds=2), old=True))
+        world.run(0)
+        snapshot = world.run(100, changed=False)[A]
+        assert snapshot.copied_from is not None
+        assert column(snapshot, "artists", "followers") == [12, 12]
+
+    def test_content_that_cannot_be_read_is_told(self, caplog):
+        whole = payloads.raw_object([payloads.entry(payloads.song())])
+        envelope = gzip.compress(gzip.decompress(whole).partition(b'"pages":')[0], mtime=0)
+        source = raw.Source("raw/odd", envelope + gzip.compress(b'"pages":7}'))
+        world = World(Catalog())
+        keeper = details.DetailKeeper(spotify_client(world.web, world.clock), world.s3, "raw", 100)
+        assert not any(keeper.of_copy(source).values())
+        assert "gets no details" in caplog.text
+        assert world.web.asked() == []

@@ -67,24 +67,24 @@ class TestParseEvent:
         ["2026-11-20T06:00:00Z", "2026-11-20T07:00:00+01:00", "2026-11-20T06:00:00.987Z", "20261120T060000Z"],
     )
     def test_time_is_utc_and_whole_seconds(self, text):
-        parsed = parse_event({"scheduled_at": text}, NOW)
+        parsed = parse_event({"scheduled_at": text}, lambda: NOW)
         assert parsed == ExtractRequest(scheduled_at=AT)
         assert parsed.scheduled_at.tzinfo is UTC
 
     @pytest.mark.parametrize("event", [{}, {"scheduled_at": None}, {"playlist_ids": None}])
     def test_without_a_time_it_is_now(self, event):
         now = NOW.astimezone(timezone(timedelta(hours=5)))
-        assert parse_event(event, now).scheduled_at == AT + timedelta(seconds=1)
+        assert parse_event(event, lambda: now).scheduled_at == AT + timedelta(seconds=1)
 
     def test_time_that_was_not_filled_in_is_now_and_logged(self, caplog):
-        parsed = parse_event({"scheduled_at": "<aws.scheduler.scheduled-time>"}, NOW)
+        parsed = parse_event({"scheduled_at": "<aws.scheduler.scheduled-time>"}, lambda: NOW)
         assert parsed.scheduled_at == AT + timedelta(seconds=1)
         assert "was not filled in" in caplog.text
 
     def test_playlists_in_every_form(self):
         ids = [A, f"spotify:playlist:{B}", f" https://open.spotify.com/playlist/{C}?si=1 ", A]
-        assert parse_event({"playlist_ids": ids}, NOW).playlists == (A, B, C)
-        assert parse_event({"playlist_ids": ["owned"]}, NOW).playlists == "owned"
+        assert parse_event({"playlist_ids": ids}, lambda: NOW).playlists == (A, B, C)
+        assert parse_event({"playlist_ids": ["owned"]}, lambda: NOW).playlists == "owned"
 
     @pytest.mark.parametrize(
         "event,problem",
@@ -113,7 +113,7 @@ class TestParseEvent:
     )
     def test_other_forms_are_refused(self, event, problem):
         with pytest.raises(EventError, match=problem):
-            parse_event(event, NOW)
+            parse_event(event, lambda: NOW)
 
 
 class TestRun:
@@ -225,7 +225,7 @@ class TestRun:
 
         spotify.playlists[B] = 1
         spotify.fetched.clear()
-        assert run(spotify, s3, request=parse_event(scheduler.events[0], NOW)).written == [B]
+        assert run(spotify, s3, request=parse_event(scheduler.events[0], lambda: NOW)).written == [B]
         assert spotify.fetched == [B]
 
     @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ class TestRun:
         assert line.not_done == [B, C]
 
         spotify.playlists[B] = 1
-        again = run(spotify, s3, request=parse_event(event, NOW + timedelta(days=1)))
+        again = run(spotify, s3, request=parse_event(event, lambda: NOW + timedelta(days=1)))
         assert again.written == [B, C]
         assert list(s3.snapshots) == [raw.key(playlist, AT) for playlist in (A, B, C)]
 
@@ -268,7 +268,7 @@ class TestRun:
         assert run(spotify, scheduler=scheduler).written == []
         assert scheduler.events[0]["playlist_ids"] == ["owned"]
         spotify.listing_error = None
-        request = parse_event(scheduler.events[0], NOW)
+        request = parse_event(scheduler.events[0], lambda: NOW)
         assert run(spotify, playlists=(B,), request=request).written == [A]
 
     @pytest.mark.parametrize("error", [SpotifyUnavailable("x"), SpotifyRefused(403, "Insufficient scope")])
@@ -336,8 +336,8 @@ class TestUnchangedPlaylists:
             chosen,
             spotify,
             s3,
-            Continuations(FakeScheduler(), chosen, "the-function"),
-            lambda: now or NOW + timedelta(days=1),
+            Continuations(options.pop("scheduler", FakeScheduler()), chosen, "the-function"),
+            options.pop("clock", lambda: now or NOW + timedelta(days=1)),
         )
 
     @pytest.fixture
@@ -363,6 +363,36 @@ class TestUnchangedPlaylists:
         spotify = FakeSpotify({A: 3, B: 4})
         assert self.again(spotify, s3, playlists=(B,)).written == [B]
         assert spotify.fetched == []
+
+    def test_are_as_they_were_when_they_were_listed(self, s3, monkeypatch):
+        spotify, moments, listed_at = FakeSpotify({A: 3, B: 4}), [], []
+        my_playlists = spotify.my_playlists
+
+        def clock():
+            moments.append(NOW + timedelta(days=1, seconds=len(moments)))
+            return moments[-1]
+
+        def list_playlists(wanted=None):
+            listed_at.append(moments[-1])
+            return my_playlists(wanted)
+
+        monkeypatch.setattr(spotify, "my_playlists", list_playlists)
+        self.again(spotify, s3, clock=clock)
+        copies = [raw.decode(s3.objects[raw.key(playlist, self.LATER)]) for playlist in (A, B)]
+        assert [copy.fetched_at for copy in copies] == listed_at * 2
+        assert moments[-1] > listed_at[0]
+
+    def test_take_time_too(self, s3, monkeypatch):
+        """Thousands of copies may outlast the function; the rest is left to a continuation."""
+        spotify, scheduler, time_left = FakeSpotify({A: 3, B: 4}), FakeScheduler(), iter([60])
+
+        def check_time():
+            if not next(time_left, None):
+                raise OutOfTime(9)
+
+        monkeypatch.setattr(spotify, "check_time", check_time)
+        assert self.again(spotify, s3, scheduler=scheduler).written == [A]
+        assert scheduler.events[0]["playlist_ids"] == [B]
 
     def test_a_changed_one_is_read(self, s3, counted):
         spotify = FakeSpotify({A: 3, B: 5})

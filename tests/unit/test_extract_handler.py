@@ -10,8 +10,17 @@ import pytest
 
 from functions.extract import app
 from spotify_lake import raw
-from spotify_lake.errors import CredentialsMissing, EventError, SettingsError
-from tests.fakes import ACCOUNTS_URL, API_URL, FakeS3, FakeScheduler, FakeSecrets, FakeWeb, WebPlaylist
+from spotify_lake.errors import CredentialsMissing, EventError, SettingsError, SpotifyRefused
+from tests.fakes import (
+    ACCOUNTS_URL,
+    API_URL,
+    FakeS3,
+    FakeScheduler,
+    FakeSecrets,
+    FakeWeb,
+    WebPlaylist,
+    spotify_error,
+)
 from tests.payloads import spotify_id
 
 ID = spotify_id("list")
@@ -111,6 +120,20 @@ def test_time_left_is_the_functions(world):
     assert world.scheduler.events == [event | {"continuation": 1}]
     # The event that the schedule sends is one that the function takes.
     assert app.handler(world.scheduler.events[0], context())["written"] == [ID]
+
+
+def test_a_retry_of_an_event_without_a_time_means_the_first_attempt(world):
+    world.web.fault("^/v1/playlists", 403, spotify_error(403, "Active premium subscription required"))
+    with pytest.raises(SpotifyRefused):
+        app.handler({"playlist_ids": [ID]}, context())
+    [first] = [body for key, body in world.s3.objects.items() if key.startswith("state/attempts/")]
+    result = app.handler({"playlist_ids": [ID]}, context())
+    at = datetime.fromisoformat(first.decode()).replace(microsecond=0)
+    assert list(world.s3.snapshots) == [raw.key(ID, at)]
+    assert result["scheduled_at"] == at.isoformat().replace("+00:00", "Z")
+    other = SimpleNamespace(**vars(context()) | {"aws_request_id": "2"})
+    app.handler({"playlist_ids": [ID]}, other)
+    assert len([key for key in world.s3.objects if key.startswith("state/attempts/")]) == 2
 
 
 def test_metrics_are_published_when_the_run_fails(world, capsys):

@@ -117,10 +117,13 @@ def test_a_song_becomes_a_row_in_each_table() -> None:
 
 
 def test_what_only_old_apps_get_is_kept() -> None:
+    artist = payloads.artist() | {"genres": [], "followers": {"total": 2_100_345}, "popularity": 71}
     tables = tables_of(
-        payloads.entry(payloads.old_song(), key="track"),
+        payloads.entry(payloads.old_song(artists=[artist]), key="track"),
         playlist_object=payloads.playlist(followers={"href": None, "total": 5_000_000_000}),
     )
+    found = row(tables, "artists")
+    assert (found["genres"], found["followers"], found["popularity"]) == ([], 2_100_345, 71)
     assert row(tables, "songs")["popularity"] == 63
     assert row(tables, "albums")["label"] == "Quay Records"
     assert row(tables, "albums")["popularity"] == 52
@@ -135,6 +138,11 @@ def test_both_contracts_give_the_same_rows() -> None:
     assert as_item == as_track == as_both == item_is_null
 
 
+def test_the_new_name_of_the_content_wins() -> None:
+    both = payloads.entry(payloads.song("New")) | {"track": payloads.song("Old")}
+    assert row(tables_of(both), "songs")["name"] == "New"
+
+
 @pytest.mark.parametrize(
     "entry, kind, named",
     [
@@ -142,6 +150,10 @@ def test_both_contracts_give_the_same_rows() -> None:
         (payloads.entry(payloads.episode()), "episode", True),
         (payloads.entry(payloads.local_file()), "local", True),
         (payloads.entry(payloads.local_file(is_local=None), is_local=True), "local", True),
+        (payloads.entry(payloads.local_file(), is_local=None), "local", True),
+        (payloads.entry(payloads.song(type=None)), "song", True),
+        (payloads.entry(payloads.song(duration_ms=0)), "song", True),
+        (payloads.entry(payloads.song(name="")), "song", False),
         (payloads.entry(payloads.ghost()), "unavailable", False),
         (payloads.entry(None), "unavailable", False),
         ({}, "unavailable", False),
@@ -203,12 +215,15 @@ def test_of_several_states_of_an_object_the_first_in_the_list_counts() -> None:
 
 
 def test_artists_of_song_and_album_are_credited_once_each() -> None:
+    nobody = [{"id": None, "name": ""}, None]
+    compilers = [payloads.artist("Mira Sol"), payloads.artist("Various Artists")]
     duet = payloads.song(
-        artists=[payloads.artist("Ben Oar"), payloads.artist("Mira Sol"), {"id": None, "name": ""}, None],
-        album=payloads.album(artists=[payloads.artist("Mira Sol"), payloads.artist("Various Artists")]),
+        artists=[payloads.artist("Ben Oar"), payloads.artist("Mira Sol"), *nobody],
+        album=payloads.album(artists=[*compilers, *nobody]),
     )
     tables = tables_of(payloads.entry(duet))
     assert row(tables, "songs")["artist_names"] == ["Ben Oar", "Mira Sol"]
+    assert row(tables, "albums")["artist_ids"] == [artist["id"] for artist in compilers]
     assert [found["name"] for found in rows(tables, "artists")] == ["Ben Oar", "Mira Sol", "Various Artists"]
 
 
@@ -247,7 +262,7 @@ def test_old_payloads_lack_release_dates_and_album_artists() -> None:
     assert_fits_schema(tables)
 
 
-@pytest.mark.parametrize("images", [None, [], [{}], [{"url": None}]])
+@pytest.mark.parametrize("images", [None, [], [None], [{}], [{"url": None}]])
 def test_a_missing_cover_is_null(images: object) -> None:
     tables = tables_of(
         payloads.entry(payloads.song(album=payloads.album(images=images))),
@@ -256,12 +271,34 @@ def test_a_missing_cover_is_null(images: object) -> None:
     assert row(tables, "albums")["image_url"] is row(tables, "playlists")["image_url"] is None
 
 
+def test_the_cover_is_the_first_image_that_has_an_address() -> None:
+    images = [
+        None,
+        {"url": None},
+        {"url": "https://i.scdn.co/image/large"},
+        {"url": "https://i.scdn.co/image/s"},
+    ]
+    tables = tables_of(playlist_object=payloads.playlist(images=images))
+    assert row(tables, "playlists")["image_url"] == "https://i.scdn.co/image/large"
+
+
 def test_placeholders_of_spotify_are_null() -> None:
     found = row(
         tables_of(payloads.entry(payloads.song(), added_at="1970-01-01T00:00:00Z", added_by={"id": ""})),
         "playlist_entries",
     )
     assert found["added_at"] is found["added_by_id"] is None
+    tables = tables_of(playlist_object=payloads.playlist(description=""))
+    assert row(tables, "playlists")["description"] is None
+    song = payloads.song(external_ids={"isrc": ""}, album=payloads.album(id=""))
+    found = row(tables_of(payloads.entry(song)), "songs")
+    assert found["isrc"] is found["album_id"] is None
+
+
+@pytest.mark.parametrize("contract", ["tracks", "embedded"])
+def test_the_playlists_row_says_how_the_entries_were_read(contract: raw.Contract) -> None:
+    playlist = payloads.playlist(tracks=payloads.page([]))
+    assert row(tables_of(playlist_object=playlist, contract=contract), "playlists")["contract"] == contract
 
 
 def test_a_reject_keeps_position_reason_and_payload() -> None:

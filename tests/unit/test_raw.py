@@ -89,6 +89,7 @@ def test_the_contract_says_whether_pages_or_the_embedded_page_count(entry: objec
     [
         (payloads.entry(payloads.song(duration_ms="long")), "undecodable", "duration_ms"),
         (payloads.entry(payloads.song(duration_ms=2**31)), "undecodable", "duration_ms"),
+        (payloads.entry(payloads.song(duration_ms=-(2**31) - 1)), "undecodable", "duration_ms"),
         (payloads.entry(payloads.song(popularity=10**30)), "undecodable", "popularity"),
         (payloads.entry(payloads.song(), added_at="yesterday"), "undecodable", "added_at"),
         (payloads.entry(payloads.song(), added_at="0001-01-01T00:00:00+05:00"), "undecodable", "UTC"),
@@ -108,6 +109,23 @@ def test_a_bad_entry_becomes_one_reject_and_the_others_stay(entry: object, reaso
     assert rejected.reason == reason
     assert detail in rejected.detail
     assert json.loads(rejected.payload) == entry
+
+
+@pytest.mark.parametrize("value", [-(2**31), -1, 2**31 - 1])
+def test_whole_numbers_may_use_all_32_bits(value: int) -> None:
+    (entry,) = raw.decode(payloads.raw_object([payloads.entry(payloads.song(duration_ms=value))])).entries
+    assert isinstance(entry, raw.Entry)
+
+
+def test_a_time_without_offset_is_utc() -> None:
+    entries = [
+        payloads.entry(added_at="2026-03-01T18:22:09"),
+        payloads.entry(added_at="2026-03-01T19:22:09+01:00"),
+    ]
+    first, second = raw.decode(payloads.raw_object(entries)).entries
+    assert isinstance(first, raw.Entry)
+    assert isinstance(second, raw.Entry)
+    assert first.added_at == second.added_at == datetime(2026, 3, 1, 18, 22, 9, tzinfo=UTC)
 
 
 def test_a_null_entry_beside_a_bad_one_stays_a_null_entry() -> None:
@@ -172,9 +190,12 @@ def test_a_lone_surrogate_in_utf_8_costs_a_character_too() -> None:
         (rewritten(GOOD, fetched_at="9999-12-31T23:59:59-05:00"), "no equivalent in UTC"),
         (rewritten(GOOD, scheduled_at="2026-11-20T06:00:00"), "scheduled_at"),
         (rewritten(GOOD, contract="telepathy"), "contract"),
+        (gzip.compress(GOOD_JSON[:-1] + b',"details":' + b"9" * 5000 + b"}"), "no JSON"),
         (rewritten(GOOD, contract="embedded"), "neither pages nor"),
         (rewritten(GOOD, contract="embedded", pages=None), "neither pages nor"),
         (rewritten(GOOD, playlist=None), "playlist"),
+        (rewritten(GOOD, playlist={"followers": {"total": 2**63}}), "followers"),
+        (rewritten(GOOD, playlist={"followers": {"total": -(2**63) - 1}}), "followers"),
         (rewritten(GOOD, playlist={"name": 7}), "name"),
     ],
 )
@@ -289,9 +310,7 @@ class TestSource:
         assert raw.decode(source.copy(self.AT, self.THEN, {})).details == Details()
         later = source.copy(self.AT, self.THEN, {"artists": {ARTIST: b'{"genres":["waltz"]}'}, "albums": {}})
         assert raw.decode(later).details == Details(artists={ARTIST: Artist(genres=["waltz"])})
-        pages, playlist = source.content()
-        assert playlist == payloads.playlist()
-        assert pages == [payloads.page([payloads.entry(payloads.song())])]
+        assert source.entries() == raw.decode(data).entries
 
     def test_content_that_is_no_good_json_is_copied_too(self) -> None:
         data = payloads.raw_object([payloads.entry(payloads.song("cut in half \\ud83d")), 7])

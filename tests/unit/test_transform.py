@@ -75,13 +75,30 @@ def test_keys_are_decoded_once(run: Callable[..., list[Tables]]) -> None:
         assert len(run(s3_event(key), **{key: GOOD})) == 1
 
 
+def test_entries_that_got_lost_are_counted(
+    run: Callable[..., list[Tables]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lossy(snapshot: raw.Snapshot) -> Tables:
+        tables = normalize(snapshot)
+        tables.rows["playlist_entries"] = tables.rows["playlist_entries"][2:]
+        return tables
+
+    monkeypatch.setattr(transform, "normalize", lossy)
+    run(s3_event("a"), a=GOOD)
+    assert counted("EntriesUnaccounted") == 2
+
+
 def test_rejects_are_counted(run: Callable[..., list[Tables]]) -> None:
     run(s3_event("a"), a=payloads.raw_object([payloads.entry(None), 7, "x"]))
     assert (counted("EntriesIn"), counted("EntriesRejected")) == (3, 2)
 
 
-def test_an_object_that_is_gone_is_counted_and_the_next_is_done(run: Callable[..., list[Tables]]) -> None:
+def test_an_object_that_is_gone_is_counted_and_the_next_is_done(
+    run: Callable[..., list[Tables]], caplog: pytest.LogCaptureFixture
+) -> None:
     assert len(run(s3_event("gone", "a"), a=GOOD)) == 1
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "s3://lake-raw/gone is gone" in warning.getMessage()
     assert counted("RawObjectsMissing") == 1
 
 

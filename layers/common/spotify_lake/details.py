@@ -10,15 +10,17 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeIs
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotify_lake import raw
-from spotify_lake.errors import LakeError, SpotifyUnavailable
+from spotify_lake.errors import LakeError, SnapshotUnreadable, SpotifyUnavailable
 from spotify_lake.observability import count, logger
 from spotify_lake.spotify.client import DetailKind, SpotifyClient
 from spotify_lake.spotify.models import Entry
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 KEY: Final = "state/details/known.jsonl.gz"
 MAX_FAULTS: Final = 3  # answers that a run may fail to get before it stops asking
+LATEST: Final = 5  # objects that show what this app gets
 MAX_WRITES: Final = 3  # attempts to store what was learned while other runs do so, too
 
 # What the tables take from the objects. An app that gets none of it need not ask.
@@ -75,7 +78,7 @@ class DetailedWriter:
         return self._writer.finish(playlist)
 
     def _look(self, page: Any) -> None:
-        for kind, object_id in _mentions(page):
+        for kind, object_id in _mentions(_entries(page)):
             self._mentioned[kind][object_id] = None
 
 
@@ -99,7 +102,6 @@ class DetailKeeper:
         self._sent = 0
         self._faults = 0
         self._is_open = calls > 0
-        self._fruitless: set[DetailKind] = set()
 
     def watch(self, writer: raw.SnapshotWriter) -> DetailedWriter:
         """Let a snapshot end with what is known of the artists and albums in it."""
@@ -109,11 +111,12 @@ class DetailKeeper:
         """Return what is known of the artists and albums of a snapshot that is copied, as `of` does."""
         if not self._calls:
             return {}
-        pages, playlist = source.content()
         mentioned: dict[DetailKind, dict[str, None]] = {"artists": {}, "albums": {}}
-        for page in (*pages, playlist.get("items"), playlist.get("tracks")):
-            for kind, object_id in _mentions(page):
+        try:
+            for kind, object_id in _mentions(source.entries()):
                 mentioned[kind][object_id] = None
+        except SnapshotUnreadable as error:
+            logger.warning("The copy of a raw object gets no details: %s", error, key=source.key)
         return self.of(mentioned)
 
     def of(self, mentioned: Mentioned) -> dict[str, dict[str, bytes]]:
@@ -142,7 +145,10 @@ class DetailKeeper:
             count("DetailsKnown", sum(map(len, self._store.known.values())))
 
     def _ask(self, kind: DetailKind, ids: list[str]) -> None:
-        while ids and self._is_open and kind not in self._fruitless:
+        while ids and self._is_open:
+            if self._store.tells_nothing(kind):
+                logger.info("This app gets no details of %s: %d are not asked for", kind, len(ids))
+                return
             if self._sent >= self._calls:
                 self._is_open = False
                 logger.info("All %d requests for details that a run may send are sent", self._calls)
@@ -163,16 +169,9 @@ class DetailKeeper:
             else:
                 if not answers:
                     continue  # not in batches, then: the same ids again
-                self._learn(kind, answers)
+                for object_id, answer in answers.items():
+                    self._store.add(kind, object_id, answer)
             del ids[: len(batch)]
-
-    def _learn(self, kind: DetailKind, answers: Mapping[str, dict[str, Any] | None]) -> None:
-        for object_id, answer in answers.items():
-            self._store.add(kind, object_id, answer)
-        objects = [answer for answer in answers.values() if answer is not None]
-        if objects and not any(_WANTED[kind] & answer.keys() for answer in objects):
-            self._fruitless.add(kind)
-            logger.info("This app gets no details of %s: not asking for more in this run", kind)
 
     def _stop(self, why: str) -> None:
         self._is_open = False
@@ -214,6 +213,12 @@ class _Store:
         """Return those of the objects that are known and exist."""
         known = self.known[kind]
         return {each: known[each] for each in ids if known.get(each, b"null") != _UNKNOWN_TO_SPOTIFY}
+
+    def tells_nothing(self, kind: DetailKind) -> bool:
+        """Tell whether there are objects of this kind, and the latest have nothing that the tables want."""
+        objects = (value for value in reversed(self.known[kind].values()) if value != _UNKNOWN_TO_SPOTIFY)
+        latest = [json.loads(value).keys() for value in islice(objects, LATEST)]
+        return bool(latest) and not any(_WANTED[kind] & fields for fields in latest)
 
     def add(self, kind: DetailKind, object_id: str, answer: Mapping[str, Any] | None) -> None:
         """Keep an answer of Spotify's; None if it does not know the id."""
@@ -277,7 +282,14 @@ class _Store:
                 for text in lines:
                     line = decode(text)
                     self.known[line.kind][line.id] = bytes(line.object)
-        except (OSError, EOFError, zlib.error, msgspec.MsgspecError, RecursionError) as error:
+        except (
+            OSError,
+            EOFError,
+            zlib.error,
+            msgspec.MsgspecError,
+            UnicodeDecodeError,
+            RecursionError,
+        ) as error:
             logger.warning(
                 "What is known of artists and albums (%s) is damaged and starts anew: %s", KEY, error
             )
@@ -304,16 +316,20 @@ def _is_id(value: str | None) -> TypeIs[str]:
     return value is not None and _ID.fullmatch(value) is not None
 
 
-def _mentions(page: Any) -> Iterator[tuple[DetailKind, str]]:
-    """Find the artists and albums on a page that the tables will have."""
-    entries = page.get("items") if isinstance(page, Mapping) else None
-    for value in entries if isinstance(entries, list) else ():
-        try:
-            entry = msgspec.convert(value, Entry)
-        except msgspec.ValidationError:
-            continue  # a reject, later
-        song = entry.content
-        if song is None or entry.kind != "song":
+def _entries(page: Any) -> Iterator[Entry]:
+    """Read those entries of a page that will be no rejects."""
+    items = page.get("items") if isinstance(page, Mapping) else None
+    for item in items if isinstance(items, list) else ():
+        # Of text with half a surrogate pair msgspec says UnicodeEncodeError.
+        with suppress(msgspec.ValidationError, UnicodeEncodeError):
+            yield msgspec.convert(item, Entry)
+
+
+def _mentions(entries: Iterable[Entry | raw.RejectedEntry | None]) -> Iterator[tuple[DetailKind, str]]:
+    """Find the artists and albums that the tables will have."""
+    for entry in entries:
+        song = entry.content if isinstance(entry, Entry) and entry.kind == "song" else None
+        if song is None:
             continue
         credited = list(song.artists or ())
         if song.album is not None:

@@ -96,7 +96,7 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
     continued_by: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def parse_event(event: object, now: datetime) -> ExtractRequest:
+def parse_event(event: object, now: Callable[[], datetime]) -> ExtractRequest:
     """Read the event that started the function.
 
     Parameters
@@ -104,7 +104,7 @@ def parse_event(event: object, now: datetime) -> ExtractRequest:
     event
         `{"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": ["…"]}`, both optional.
     now
-        The scheduled time of an event without one.
+        Returns the scheduled time of an event without one; called only then.
 
     Raises
     ------
@@ -116,11 +116,9 @@ def parse_event(event: object, now: datetime) -> ExtractRequest:
     unknown = sorted(set(event) - set(_EVENT_KEYS))
     if unknown:
         raise EventError(f"it has {', '.join(map(repr, unknown))}; known are {', '.join(_EVENT_KEYS)}")
-    return ExtractRequest(
-        scheduled_at=_scheduled_at(event.get("scheduled_at"), now),
-        playlists=_playlists(event.get("playlist_ids")),
-        continuation=_continuation(event.get("continuation")),
-    )
+    playlists, continuation = _playlists(event.get("playlist_ids")), _continuation(event.get("continuation"))
+    scheduled_at = _scheduled_at(event.get("scheduled_at"), now)
+    return ExtractRequest(scheduled_at=scheduled_at, playlists=playlists, continuation=continuation)
 
 
 def run(
@@ -353,12 +351,12 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _scheduled_at(value: Any, now: datetime) -> datetime:
+def _scheduled_at(value: Any, now: Callable[[], datetime]) -> datetime:
     if value == SCHEDULED_TIME_PLACEHOLDER:
         logger.info("The scheduled time was not filled in (%s): taking the present time", value)
         value = None
     if value is None:
-        return now.astimezone(UTC).replace(microsecond=0)
+        return now().astimezone(UTC).replace(microsecond=0)
     problem = f"scheduled_at={value!r} is no time with a time zone, such as 2026-11-20T06:00:00Z"
     if not isinstance(value, str):
         raise EventError(problem)

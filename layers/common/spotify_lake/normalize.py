@@ -133,7 +133,7 @@ def _entry_values(entry: Entry) -> Row:
     kind, content = entry.kind, entry.content or Content()
     return (
         kind,
-        (content.id or None) if kind in {"song", "unavailable"} else None,
+        content.id if kind in {"song", "unavailable"} else None,
         content.uri,
         content.name or None,
         None if entry.added_at == _NOT_A_TIME else entry.added_at,
@@ -151,7 +151,7 @@ def _song_values(song: Content) -> Row:
         [artist.name for artist in artists],
         song.duration_ms,
         song.explicit,
-        song.external_ids and song.external_ids.isrc,
+        (song.external_ids and song.external_ids.isrc) or None,
         song.popularity,
         song.disc_number,
         song.track_number,

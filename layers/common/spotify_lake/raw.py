@@ -74,7 +74,7 @@ class _Header(Header, kw_only=True):
 
 class _Envelope(_Header, kw_only=True):
     pages: list[Page]
-    details: msgspec.Raw = msgspec.Raw(b"null")
+    details: Details | None = None
 
 
 @dataclass(frozen=True)
@@ -236,10 +236,9 @@ class Source:
         """Where the content was first written."""
         return self.header.copied_from or Origin(self.key, self.header.fetched_at)
 
-    def content(self) -> tuple[list[Any], dict[str, Any]]:
-        """Unpack what Spotify sent: the pages, and the playlist object."""
-        content = json.loads(b"{" + _gunzip(self._content))
-        return content["pages"], content["playlist"]
+    def entries(self) -> list[Entry | RejectedEntry | None]:
+        """Return every position of the playlist, as `decode` does."""
+        return decode(_header_member(self.header, {}) + self._content).entries
 
     def copy(self, scheduled_at: datetime, fetched_at: datetime, details: DetailObjects) -> bytes:
         """Return the bytes of a raw object with the same content for another scheduled time.
@@ -288,7 +287,7 @@ def decode(data: bytes) -> Snapshot:
             pages = [msgspec.json.decode(_embedded(envelope.playlist), type=Page)]
         entries: list[Entry | RejectedEntry | None] = [entry for page in pages for entry in page.items]
         header: _Header = envelope
-        details = _decode_details(envelope.details)
+        details = envelope.details or Details()
     except _UNDECODABLE:
         header, entries, details = _decode_piecewise(text)
     _check_version(header.envelope_version)
@@ -428,7 +427,7 @@ def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry 
         if not isinstance(items, list):
             raise SnapshotUnreadable(f"its page {number} holds no list of entries")
         entries.extend(_decode_entry(item) for item in items)
-    return header, entries, _decode_details_piecewise(details)
+    return header, entries, _decode_details(details)
 
 
 def _decode_entry(item: object) -> Entry | RejectedEntry | None:
@@ -440,14 +439,7 @@ def _decode_entry(item: object) -> Entry | RejectedEntry | None:
         return RejectedEntry(reason=reason, detail=str(error), payload=payload)
 
 
-def _decode_details(data: msgspec.Raw) -> Details:
-    try:
-        return msgspec.json.decode(data, type=Details | None) or Details()
-    except _UNDECODABLE:
-        return _decode_details_piecewise(json.loads(bytes(data)))
-
-
-def _decode_details_piecewise(details: Any) -> Details:
+def _decode_details(details: Any) -> Details:
     """Read the details one by one; what cannot be read is left out, as if it had never been asked for."""
     return Details(
         artists=_decodable(details, "artists", Artist), albums=_decodable(details, "albums", Album)

@@ -4,6 +4,7 @@ All of it saves requests and none of it is the truth. What it says of a raw obje
 itself, and what is lost is found in raw again. So two runs at once may write it in any order.
 """
 
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 KEY: Final = "state/extract.json"
+ATTEMPTS_PREFIX: Final = "state/attempts/"
 
 
 class _Held(msgspec.Struct):
@@ -36,6 +38,24 @@ class _User(msgspec.Struct):
 class _Content(msgspec.Struct):
     user: _User | None = None
     playlists: dict[str, _Held] = msgspec.field(default_factory=dict)
+
+
+def first_attempt_at(s3: "S3Client", bucket: str, invocation: str, now: datetime) -> datetime:
+    """Return when an invocation was tried first: an event without a time means that one, not each retry's own.
+
+    Parameters
+    ----------
+    s3, bucket
+        Where the time is kept; the first attempt writes it.
+    invocation
+        Lambda's request id, which is the same for each attempt.
+    now
+        UTC.
+    """
+    key = f"{ATTEMPTS_PREFIX}{invocation}"
+    if raw.put(s3, bucket, key, now.isoformat().encode()):
+        return now
+    return datetime.fromisoformat((raw.get(s3, bucket, key) or b"").decode())
 
 
 class State:
