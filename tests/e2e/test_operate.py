@@ -465,3 +465,38 @@ def test_a_secret_that_is_gone_is_named(stack: LaptopStack) -> None:
     finally:
         secrets.restore_secret(SecretId=secret_id)
     assert answer.message.startswith("No Spotify credentials in secret ")
+
+
+def test_a_lost_catalog_comes_back_by_deploying_without_the_tables_and_with_them(filled: LaptopStack) -> None:
+    question = "select count(*) from playlist_entries where snapshot_date = date '2026-07-01'"
+    rows, declared = filled.athena(question).rows, filled.schema()
+    for table in filled.tables():
+        filled.client("glue").delete_table(DatabaseName=filled.outputs["DatabaseName"], Name=table["Name"])
+    template = filled.client("cloudformation").get_template(
+        StackName="spotify-lake", TemplateStage="Processed"
+    )
+    whole = template["TemplateBody"]
+    kept = {name: one for name, one in whole["Resources"].items() if one["Type"] != "AWS::Glue::Table"}
+    deploy(filled, whole | {"Resources": kept})
+    assert filled.tables() == []
+    deploy(filled, whole)
+    assert filled.schema() == declared
+    assert filled.athena(question).rows == rows
+
+
+def deploy(stack: LaptopStack, template: dict[str, Any]) -> None:
+    """Update the stack to a template, with the parameters as they are."""
+    stacks, bucket = stack.client("cloudformation"), stack.outputs["LakeBucketName"]
+    stack.client("s3").put_object(Bucket=bucket, Key="template.json", Body=json.dumps(template).encode())
+    [found] = stacks.describe_stacks(StackName="spotify-lake")["Stacks"]
+    stacks.update_stack(
+        StackName="spotify-lake",
+        TemplateURL=f"https://s3.us-east-1.amazonaws.com/{bucket}/template.json",
+        Parameters=[
+            {"ParameterKey": one["ParameterKey"], "UsePreviousValue": True} for one in found["Parameters"]
+        ],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    waiter = stacks.get_waiter("stack_update_complete")
+    waiter.wait(StackName="spotify-lake", WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    stack.client("s3").delete_object(Bucket=bucket, Key="template.json")
