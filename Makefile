@@ -77,7 +77,8 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
-.PHONY: login status redrive replay import report
+.PHONY: login status redrive replay import report views export
+.PHONY: views export
 
 # $(call option,--name,VARIABLE): passed on only if it is set
 option = $(if $($(2)),$(1) '$($(2))')
@@ -107,6 +108,12 @@ import: $(DEV) ## Put your old dumps into the lake: make import FILES="dumps/ mo
 
 # The names reach the shell through the environment, so that their blanks and quotes survive.
 export LAKE_FILES = $(value FILES)
+
+views: $(DEV) ## Make the views in Athena, or replace them: once after deploying, and when they change
+	@$(RUN)/python -m ops views $(WHICH_LAKE)
+
+export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export OUT=folder WHAT="latest_songs artist_gains"
+	@$(RUN)/python -m ops export $(WHICH_LAKE) $(call option,--out,OUT) -- $(WHAT)
 
 ##@ Checks
 
@@ -163,20 +170,20 @@ lint-imports: $(DEV)
 	@log=$$($(RUN)/lint-imports --no-cache --no-logo 2>&1) || { echo "$$log"; exit 1; }
 
 lint-template: $(DEV)
-	@$(call say,cfn-lint,template.yaml)
-	@$(RUN)/cfn-lint template.yaml
+	@$(call say,cfn-lint,template.yaml and stacks)
+	@$(RUN)/cfn-lint template.yaml stacks/*.yaml
 
 lint-sam: $(SAM)
 	@$(call say,sam,sam validate --lint)
 	@log=$$($(SAM_CLI) validate --lint --region us-east-1 2>&1) || { echo "$$log"; exit 1; }
 
 lint-checkov: $(CHECKOV)
-	@$(call say,checkov,security of template.yaml)
-	@log=$$(.tools/checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
+	@$(call say,checkov,security of template.yaml and stacks)
+	@log=$$(.tools/checkov/bin/checkov --file template.yaml stacks/*.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
 	    { echo "$$log"; exit 1; }
 
 lint-schema: $(DEV)
-	@$(call say,schema,generated files match schema.py)
+	@$(call say,schema,generated files match schema.py and queries)
 	@$(RUN)/python -m tools.schema --check
 
 LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt functions/*/requirements.txt)
@@ -188,7 +195,7 @@ lint-locks:
 
 ##@ Upkeep
 
-.PHONY: help tools schema lock clean
+.PHONY: help tools schema query-bytes lock clean
 
 help: ## List these tasks
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -197,8 +204,11 @@ help: ## List these tasks
 
 tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Install all environments now; other tasks install what they need
 
-schema: $(DEV) ## Write the template's tables and the data dictionary from schema.py
+schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, views, saved queries, docs
 	@$(RUN)/python -m tools.schema
+
+query-bytes: $(DEV) ## Measure what each query reads of a year of data, for docs/queries.md: some minutes
+	@$(RUN)/python -m bench.query_bytes
 
 # Layers first: what they ship decides the versions in .venv. Pins stay unless UPGRADE=1.
 lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions

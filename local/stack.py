@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 
 from local import spotify_stub
-from local.athena import Athena, QueryResult
+from local.athena import QueryResult, on_laptop
 from local.deploy import Deployment, StackBroken, Tools, fingerprint
 from local.emulator import (
     ACCESS_KEY,
@@ -51,6 +51,8 @@ LAPTOP_PARAMETERS = {
     "ScheduleState": "DISABLED",
     # Each transform at a time is a process that unpacks the layers for itself.
     "TransformConcurrency": str(min(5, max(2, os.cpu_count() or 2))),
+    # The emulator has no saved queries.
+    "SavedQueries": "false",
 }
 DEAD_LETTER_OUTPUTS = (
     "TransformDeadLettersUrl",
@@ -456,24 +458,13 @@ class LaptopStack:
         )
         return [table for page in pages for table in page["TableList"]]
 
-    def schema(self) -> dict[str, dict[str, str]]:
-        """Return the columns of each declared table, partition keys last, with their types in Athena."""
-        return {
-            table["Name"]: {
-                column["Name"]: column["Type"]
-                for column in (*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", []))
-            }
-            for table in self.tables()
-        }
-
     def athena(self, sql: str) -> QueryResult:
-        """Run one query of Athena's SQL through the Athena API."""
-        return Athena(
-            self.client("athena"),
-            self.outputs["AthenaWorkGroupName"],
-            self.outputs["DatabaseName"],
-            self.schema(),
-        ).run(sql)
+        """Run one query of Athena's SQL through the Athena API; it may name the views too."""
+        outputs = self.outputs
+        athena = on_laptop(
+            self.client, outputs["AthenaWorkGroupName"], outputs["DatabaseName"], outputs["LakeBucketName"]
+        )
+        return athena.run(sql)
 
     # --- how it is made ---
 

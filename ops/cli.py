@@ -14,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from ops import importing, login, redrive, replay, report, status
+from local.errors import LaptopError
+from ops import export, importing, login, redrive, replay, report, status, views
 from ops import lake as lakes
 from ops.dead_letters import QUEUES
 from ops.terminal import Terminal
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # What goes into a file or to another program keeps its lines.
         arguments.command(arguments, Terminal(Console(soft_wrap=not sys.stdout.isatty())))
-    except LakeError as error:
+    except (LakeError, LaptopError) as error:
         return _fail(str(error))
     except (BotoCoreError, ClientError) as error:
         return _fail(lakes.sentence(error))
@@ -133,6 +134,24 @@ def _parser() -> argparse.ArgumentParser:
         help="when files were made which do not say it themselves: 2020-05-17T06:00:00Z",
     )
     command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+
+    about = "Make the views of queries/views in Athena, or replace them."
+    command = commands.add_parser("views", parents=[where], help=about, description=about)
+    command.set_defaults(command=_views)
+
+    about = "Write views, tables and the answers of queries as CSV and Parquet files."
+    command = commands.add_parser("export", parents=[where], help=about, description=about)
+    command.set_defaults(command=_export)
+    command.add_argument(
+        "names", nargs="*", metavar="name", help="a view, table or file of queries/ (default: every view)"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=export.DEFAULT_FOLDER,
+        metavar="FOLDER",
+        help="where to write (default: %(default)s)",
+    )
     return parser
 
 
@@ -206,3 +225,11 @@ def _replay(arguments: argparse.Namespace, terminal: Terminal) -> None:
 def _report(arguments: argparse.Namespace, terminal: Terminal) -> None:
     here = not arguments.no_browser and login.has_browser(os.environ)
     report.run(_lake(arguments), terminal, REPORT_PATH, webbrowser.open if here else None)
+
+
+def _views(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    views.run(_lake(arguments), terminal)
+
+
+def _export(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    export.run(_lake(arguments), terminal, arguments.names, arguments.out)
