@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
@@ -97,15 +97,20 @@ class Queue:
     output
         Name of the output with its address.
     target
-        Where its messages go back to: the transform queue, or the extract function.
+        Name of the output with what its messages go back to: the address of a queue, or the name of a function.
     read
         Finds subject, error and event of a message.
     """
 
     name: str
     output: str
-    target: Literal["queue", "function"]
+    target: str
     read: Callable[[MessageTypeDef], Reading]
+
+    @property
+    def is_for_function(self) -> bool:
+        """Whether its messages hold events of runs, instead of messages of a queue."""
+        return self.target.endswith("FunctionName")
 
 
 @dataclass(frozen=True)
@@ -171,10 +176,17 @@ def _afresh(event: Any) -> Any:
     )
 
 
+def _read_run(message: MessageTypeDef) -> Reading:
+    """Read either of the two, for a queue that holds both."""
+    failed = _read_failed_run(message)
+    return failed if failed.is_clear else _read_undelivered_run(message)
+
+
 QUEUES: Final = (
-    Queue("TransformDeadLetters", "TransformDeadLettersUrl", "queue", _read_s3_event),
-    Queue("ExtractFailures", "ExtractFailuresUrl", "function", _read_failed_run),
-    Queue("ScheduleDeadLetters", "ScheduleDeadLettersUrl", "function", _read_undelivered_run),
+    Queue("TransformDeadLetters", "TransformDeadLettersUrl", "TransformQueueUrl", _read_s3_event),
+    Queue("ExtractFailures", "ExtractFailuresUrl", "ExtractFunctionName", _read_failed_run),
+    Queue("ScheduleDeadLetters", "ScheduleDeadLettersUrl", "ExtractFunctionName", _read_undelivered_run),
+    Queue("ReportFailures", "ReportFailuresUrl", "ReportFunctionName", _read_run),
 )
 
 

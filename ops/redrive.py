@@ -83,7 +83,7 @@ def run(lake: Lake, terminal: Terminal, options: Options) -> None:
             if queue.name in options.queues:
                 letters = in_hand[queue] = dead_letters.receive(sqs, lake.output(queue.output), queue)
                 found = causes(letters)
-                if queue.target == "queue" and found:
+                if not queue.is_for_function and found:
                     keys = {cause.subject for cause in found}
                     reasons = _reasons(lake, keys, found[0].since, terminal)
                     found = [replace(cause, why=reasons.get(cause.subject, "")) for cause in found]
@@ -196,20 +196,19 @@ def _move(lake: Lake, queue: Queue, letters: list[Letter], terminal: Terminal) -
             moved.update(letter.message_id for letter in gone)
     finally:
         letters[:] = [letter for letter in letters if letter.message_id not in moved]
-    if queue.target == "queue":
-        terminal.done(f"{queue.name}: {_messages(len(moved))} moved back to the transform queue")
-    else:
+    if queue.is_for_function:
         terminal.done(f"{queue.name}: {len(moved)} started again; what fails again comes back within minutes")
+    else:
+        terminal.done(f"{queue.name}: {_messages(len(moved))} moved back to the transform queue")
     if stayed := len(clear) - len(moved):
         terminal.warn(f"{_messages(stayed)} could not be moved and stayed in {queue.name}: try again.")
 
 
 def _moving(lake: Lake, queue: Queue, letters: Sequence[Letter]) -> Iterator[list[Letter]]:
-    sqs, source = lake.client("sqs"), lake.output(queue.output)
-    if queue.target == "queue":
-        return dead_letters.send_back(sqs, source, lake.output("TransformQueueUrl"), letters)
-    function = lake.output("ExtractFunctionName")
-    return dead_letters.start_again(sqs, lake.client("lambda"), source, function, letters)
+    sqs, source, target = lake.client("sqs"), lake.output(queue.output), lake.output(queue.target)
+    if queue.is_for_function:
+        return dead_letters.start_again(sqs, lake.client("lambda"), source, target, letters)
+    return dead_letters.send_back(sqs, source, target, letters)
 
 
 def _messages(number: int) -> str:

@@ -42,6 +42,7 @@ QUEUES = {
     "TransformDeadLettersUrl": "transform-dead-letters",
     "ExtractFailuresUrl": "extract-failures",
     "ScheduleDeadLettersUrl": "schedule-dead-letters",
+    "ReportFailuresUrl": "report-failures",
 }
 
 
@@ -50,10 +51,12 @@ class FakeLambda:
 
     def __init__(self):
         self.events = []
+        self.functions = []
         self.refuses = False
 
     def invoke(self, *, FunctionName, InvocationType, Payload):
-        assert (FunctionName, InvocationType) == ("spotify-lake-extract", "Event")
+        assert InvocationType == "Event"
+        self.functions.append(FunctionName)
         if self.refuses:
             raise ConnectionError("no answer")
         self.events.append(json.loads(Payload))
@@ -95,6 +98,7 @@ def lake():
                 "CrawlerName": "spotify-lake",
                 "ExtractFunctionName": "spotify-lake-extract",
                 "TransformFunctionName": "spotify-lake-transform",
+                "ReportFunctionName": "spotify-lake-report",
                 "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:spotify-lake-alarms",
             },
             parameters=dict(PARAMETERS),
@@ -337,6 +341,7 @@ class TestRedrive:
         send(lake, "ScheduleDeadLettersUrl", {"FunctionName": "f", "Payload": continued})
         person = Person()
         redrive.run(lake, person.terminal, redrive.Options(sure=True))
+        assert set(lake.client("lambda").functions) == {"spotify-lake-extract"}
         assert lake.client("lambda").events[0] == RUN
         assert {json.dumps(event) for event in lake.client("lambda").events[1:]} == {
             json.dumps(RUN | {"playlist_ids": [TOP]}),
@@ -345,6 +350,13 @@ class TestRedrive:
         assert "run of 2026-11-21T06:00:00Z, 1 playlists" in person.saw
         assert "X: gone" in person.saw
         assert messages(lake, "ExtractFailuresUrl") == messages(lake, "ScheduleDeadLettersUrl") == []
+
+    def test_the_report_is_written_again(self, lake):
+        send(lake, "ReportFailuresUrl", FAILED_RUN | {"requestPayload": {}})
+        send(lake, "ReportFailuresUrl", {}, ERROR_CODE="X", ERROR_MESSAGE="gone")
+        redrive.run(lake, Person().terminal, redrive.Options(sure=True))
+        assert lake.client("lambda").events == [{}, {}]
+        assert lake.client("lambda").functions == ["spotify-lake-report"] * 2
 
     def test_nothing_is_deleted_that_was_not_taken(self, lake):
         send(lake, "ExtractFailuresUrl", FAILED_RUN)

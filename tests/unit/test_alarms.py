@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from ops.dead_letters import QUEUES
 from spotify_lake.spotify.auth import WARNING_DAYS
 from tests.template import ROOT, load
 
@@ -22,6 +23,9 @@ RULES = {
 }
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 FUNCTIONS = {"extract": "ExtractFunction", "transform": "TransformFunction"}
+DEAD_LETTER_QUEUES = {
+    name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::SQS::Queue"
+} - {"TransformQueue"}
 # What AWS counts by itself: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html,
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html,
 # https://docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html,
@@ -84,7 +88,7 @@ def test_every_condition_is_watched():
     for function in FUNCTIONS.values():
         for metric in ("Errors", "Throttles", "Duration"):
             assert (metric, json.dumps({"Ref": function})) in watched
-    for queue in ("TransformDeadLetters", "ExtractFailures", "ScheduleDeadLetters"):
+    for queue in DEAD_LETTER_QUEUES:
         assert ("ApproximateNumberOfMessagesVisible", json.dumps({"GetAtt": f"{queue}.QueueName"})) in watched
     own = {alarm["MetricName"] for alarm in ALARMS.values() if is_own(alarm)}
     assert own == {
@@ -217,6 +221,10 @@ class TestRunbook:
     def test_every_alarm_has_its_entry_and_every_entry_its_alarm(self):
         assert entries("Alarms").keys() == ALARMS.keys() | RULES.keys()
 
+    def test_no_entry_is_there_twice(self):
+        headings = re.findall(r"^### (.+)$", RUNBOOK, flags=re.MULTILINE)
+        assert sorted(set(headings)) == sorted(headings)
+
     def test_other_entries_name_a_situation(self):
         for heading in entries("Situations"):
             assert " " in heading, f"{heading} is no alarm, and no situation in words"
@@ -245,4 +253,4 @@ class TestRunbook:
 
     def test_redrive_is_told_queues_that_exist(self):
         from_docs = set(re.findall(r"make redrive QUEUE=(\w+)", RUNBOOK))
-        assert from_docs == {"TransformDeadLetters", "ExtractFailures", "ScheduleDeadLetters"}
+        assert from_docs == DEAD_LETTER_QUEUES == {queue.name for queue in QUEUES}
