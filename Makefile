@@ -88,6 +88,9 @@ login: $(DEV) ## Sign the lake in to Spotify: opens your browser; NO_BROWSER=1 i
 	@$(RUN)/python -m ops login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
 	    $(if $(NO_BROWSER),--no-browser) $(if $(APP_ONLY),--app-only)
 
+report: $(DEV) ## Write the report now, fetch the page and open it; NO_BROWSER=1 only says where it is
+	@$(RUN)/python -m ops report $(WHICH_LAKE) $(if $(NO_BROWSER),--no-browser)
+
 status: $(DEV) ## Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms
 	@$(RUN)/python -m ops status $(WHICH_LAKE)
 
@@ -105,9 +108,6 @@ import: $(DEV) ## Put your old dumps into the lake: make import FILES="dumps/ mo
 
 # The names reach the shell through the environment, so that their blanks and quotes survive.
 export LAKE_FILES = $(value FILES)
-
-report: $(DEV) ## Write the report now, fetch the page and open it; NO_BROWSER=1 only says where it is
-	@$(RUN)/python -m ops report $(WHICH_LAKE) $(if $(NO_BROWSER),--no-browser)
 
 views: $(DEV) ## Make the views in Athena, or replace them: once after deploying, and when they change
 	@$(RUN)/python -m ops views $(WHICH_LAKE)

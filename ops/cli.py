@@ -1,4 +1,4 @@
-"""The commands for a deployed lake: ``python -m ops login``, ``status``, ``import`` and so on."""
+"""The commands for a deployed lake: ``login``, ``status``, ``redrive``, ``replay``, ``import``, ``report``."""
 
 from __future__ import annotations
 
@@ -84,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         help="of this machine, for the redirect (default: %(default)s)",
     )
 
+    about = "Have the report written now, and fetch the page to this machine."
+    command = commands.add_parser("report", parents=[where], help=about, description=about)
+    command.set_defaults(command=_report)
+    command.add_argument("--no-browser", action="store_true", help="do not open the page")
+
     about = "Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms."
     command = commands.add_parser("status", parents=[where], help=about, description=about)
     command.set_defaults(command=_status)
@@ -129,11 +134,6 @@ def _parser() -> argparse.ArgumentParser:
         help="when files were made which do not say it themselves: 2020-05-17T06:00:00Z",
     )
     command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
-
-    about = "Have the report written now, and fetch the page to this machine."
-    command = commands.add_parser("report", parents=[where], help=about, description=about)
-    command.set_defaults(command=_report)
-    command.add_argument("--no-browser", action="store_true", help="do not open the page")
 
     about = "Make the views of queries/views in Athena, or replace them."
     command = commands.add_parser("views", parents=[where], help=about, description=about)

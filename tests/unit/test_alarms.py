@@ -233,7 +233,7 @@ class TestRunbook:
         lake = TEMPLATE["Parameters"]["LakeName"]["Default"]
         groups = {
             RESOURCES[name]["Properties"]["LogGroupName"]["Sub"].replace("${LakeName}", lake)
-            for name in ("ExtractLogGroup", "ReportLogGroup", "TransformLogGroup")
+            for name in ("ExtractLogGroup", "TransformLogGroup", "ReportLogGroup")
         }
         assert set(re.findall(r"logs tail (/aws/lambda/\S+)", RUNBOOK)) == groups
         functions = {

@@ -321,7 +321,7 @@ class TestRoles:
                 "ReportScheduleRole",
                 {
                     ("lambda:InvokeFunction", "ReportFunction.Arn"),
-                    ("sqs:SendMessage", "ScheduleDeadLetters.Arn"),
+                    ("sqs:SendMessage", "ReportFailures.Arn"),
                 },
             ),
             (
@@ -504,6 +504,21 @@ class TestFunctions:
             "Destination": {"GetAtt": "ExtractFailures.Arn"},
         }
 
+    def test_the_report_is_written_after_the_snapshots_and_failures_are_kept(self):
+        report = RESOURCES["ReportFunction"]["Properties"]
+        daily = report["Events"]["Daily"]["Properties"]
+        extract = RESOURCES["ExtractFunction"]["Properties"]["Events"]["Daily"]["Properties"]
+        for same in ("State", "ScheduleExpressionTimezone", "RetryPolicy"):
+            assert daily[same] == extract[same]
+        # make redrive would start what is in ScheduleDeadLetters as runs of the extract function.
+        assert daily["DeadLetterConfig"] == {"Arn": {"GetAtt": "ReportFailures.Arn"}}
+        hours = [PARAMETERS[name]["Default"].split()[1] for name in ("ScheduleExpression", "ReportSchedule")]
+        assert int(hours[0]) < int(hours[1])
+        assert report["EventInvokeConfig"]["DestinationConfig"]["OnFailure"] == {
+            "Type": "SQS",
+            "Destination": {"GetAtt": "ReportFailures.Arn"},
+        }
+
     def test_a_stopped_run_can_go_on_by_itself(self):
         [passing] = [s for s in statements("ExtractRole") if s["Sid"] == "LetSchedulerStartExtract"]
         assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
@@ -513,19 +528,6 @@ class TestFunctions:
         assert variables["SCHEDULE_DEAD_LETTERS_ARN"] == {"GetAtt": "ScheduleDeadLetters.Arn"}
         function = RESOURCES["ExtractFunction"]["Properties"]["FunctionName"]
         assert function == {"Sub": "${LakeName}-extract"}, "ScheduleRole names it"
-
-    def test_the_report_is_written_after_the_snapshots_and_failures_are_kept(self):
-        report = RESOURCES["ReportFunction"]["Properties"]
-        daily = report["Events"]["Daily"]["Properties"]
-        extract = RESOURCES["ExtractFunction"]["Properties"]["Events"]["Daily"]["Properties"]
-        for same in ("State", "ScheduleExpressionTimezone", "DeadLetterConfig", "RetryPolicy"):
-            assert daily[same] == extract[same]
-        hours = [PARAMETERS[name]["Default"].split()[1] for name in ("ScheduleExpression", "ReportSchedule")]
-        assert int(hours[0]) < int(hours[1])
-        assert report["EventInvokeConfig"]["DestinationConfig"]["OnFailure"] == {
-            "Type": "SQS",
-            "Destination": {"GetAtt": "ReportFailures.Arn"},
-        }
 
     def test_the_transform_answers_message_by_message(self):
         source = RESOURCES["TransformFunction"]["Properties"]["Events"]["Snapshots"]["Properties"]

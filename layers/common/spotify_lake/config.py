@@ -184,5 +184,5 @@ def _number(environ: Mapping[str, str], name: str, least: int, most: int) -> int
     accepted = f"a whole number from {least} to {most}"
     value = _required(environ, name, accepted)
     if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
-        raise SettingsError(name, value, "cannot be used", accepted)
+        raise SettingsError(name, value, "is no such number", accepted)
     return int(value)
