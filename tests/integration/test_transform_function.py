@@ -176,6 +176,8 @@ def test_the_log_names_bucket_key_and_cause(s3: Any, caplog: pytest.LogCaptureFi
     assert "s3://lake-raw/raw/damaged.json.gz" in error.getMessage()
     assert "not gzip" in error.getMessage()
     assert not error.exc_info, "a known condition needs no traceback"
+    (done,) = [record for record in caplog.records if record.getMessage() == "Transformed a snapshot"]
+    assert done.raw_key == raw.key(PLAYLIST_ID, payloads.NOON)
 
 
 def test_when_every_message_fails_the_invocation_does(s3: Any) -> None:
