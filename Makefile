@@ -20,6 +20,7 @@ DEV := .venv/.installed
 SAM := .tools/sam/.installed
 EMULATOR := .tools/emulator/.installed
 CHECKOV := .tools/checkov/.installed
+BROWSER := .tools/browser/.installed
 
 RUN := .venv/bin
 UV_CLI := .tools/uv/bin/uv
@@ -76,7 +77,8 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
-.PHONY: login import
+.PHONY: login status redrive replay import report views export
+.PHONY: views export
 
 # $(call option,--name,VARIABLE): passed on only if it is set
 option = $(if $($(2)),$(1) '$($(2))')
@@ -86,6 +88,19 @@ login: $(DEV) ## Sign the lake in to Spotify: opens your browser; NO_BROWSER=1 i
 	@$(RUN)/python -m ops login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
 	    $(if $(NO_BROWSER),--no-browser) $(if $(APP_ONLY),--app-only)
 
+report: $(DEV) ## Write the report now, fetch the page and open it; NO_BROWSER=1 only says where it is
+	@$(RUN)/python -m ops report $(WHICH_LAKE) $(if $(NO_BROWSER),--no-browser)
+
+status: $(DEV) ## Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms
+	@$(RUN)/python -m ops status $(WHICH_LAKE)
+
+redrive: $(DEV) ## Show the dead letters and move them back; YES=1 does not ask, QUEUE= takes one queue
+	@$(RUN)/python -m ops redrive $(WHICH_LAKE) $(call option,--queue,QUEUE) $(if $(YES),--yes)
+
+replay: $(DEV) ## Rebuild the tables of some days from raw: make replay FROM=2026-11-01 [TO= PLAYLIST=]
+	@[ -n "$(FROM)" ] || { echo 'Say from which day: make replay FROM=2026-11-01 TO=2026-11-30'; exit 2; }
+	@$(RUN)/python -m ops replay $(WHICH_LAKE) --from '$(FROM)' $(call option,--to,TO) $(call option,--playlist,PLAYLIST)
+
 import: $(DEV) ## Put your old dumps into the lake: make import FILES="dumps/ more.json" [AT= PLAYLIST= DRY_RUN=1]
 	@[ -n "$$LAKE_FILES" ] || { echo 'Say what to import: make import FILES="dumps/ liked-*.json.gz s3://bucket/prefix"'; exit 2; }
 	@$(RUN)/python -m ops import $(WHICH_LAKE) $(call option,--playlist,PLAYLIST) $(call option,--at,AT) \
@@ -94,14 +109,20 @@ import: $(DEV) ## Put your old dumps into the lake: make import FILES="dumps/ mo
 # The names reach the shell through the environment, so that their blanks and quotes survive.
 export LAKE_FILES = $(value FILES)
 
+views: $(DEV) ## Make the views in Athena, or replace them: once after deploying, and when they change
+	@$(RUN)/python -m ops views $(WHICH_LAKE)
+
+export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export OUT=folder WHAT="latest_songs artist_gains"
+	@$(RUN)/python -m ops export $(WHICH_LAKE) $(call option,--out,OUT) -- $(WHAT)
+
 ##@ Checks
 
-.PHONY: test lint unit integration e2e format
+.PHONY: test lint unit integration browser e2e format
 .PHONY: lint-ruff lint-types lint-imports lint-template lint-sam lint-checkov lint-schema lint-locks
 
 test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Everything below, stopping at the first stage that fails
 	@started=$$SECONDS; \
-	for stage in lint unit integration e2e; do \
+	for stage in lint unit integration browser e2e; do \
 	    begun=$$SECONDS; \
 	    $(MAKE) $$stage || { printf '\n%s failed after %s s\n' "make $$stage" $$((SECONDS - begun)); exit 1; }; \
 	    summary="$${summary:-}$$(printf '  %-12s passed in %3d s' $$stage $$((SECONDS - begun)))"$$'\n'; \
@@ -118,6 +139,14 @@ unit: $(DEV) ## Fast tests without any network
 integration: $(DEV) ## Tests against moto and servers on this machine
 	@$(call say,integration,pytest tests/integration)
 	@$(RUN)/pytest tests/integration $(PYTEST_ARGS)
+
+# Playwright drives the machine's own Chromium, and is installed only where there is one.
+CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome-stable google-chrome 2>/dev/null))
+PLAYWRIGHT = .tools/browser/lib/python3.13/site-packages
+
+browser: $(DEV) $(if $(CHROMIUM),$(BROWSER)) ## The report in a real browser, where the machine has Chromium or Chrome
+	@$(call say,browser,pytest tests/browser)
+	@CHROMIUM='$(CHROMIUM)' PYTHONPATH=$(PLAYWRIGHT) $(RUN)/pytest tests/browser $(PYTEST_ARGS)
 
 e2e: $(DEV) $(SAM) $(EMULATOR) ## Tests against the stack, deployed to the emulator
 	@$(call say,e2e,pytest tests/e2e)
@@ -141,20 +170,20 @@ lint-imports: $(DEV)
 	@log=$$($(RUN)/lint-imports --no-cache --no-logo 2>&1) || { echo "$$log"; exit 1; }
 
 lint-template: $(DEV)
-	@$(call say,cfn-lint,template.yaml)
-	@$(RUN)/cfn-lint template.yaml
+	@$(call say,cfn-lint,template.yaml and stacks)
+	@$(RUN)/cfn-lint template.yaml stacks/*.yaml
 
 lint-sam: $(SAM)
 	@$(call say,sam,sam validate --lint)
 	@log=$$($(SAM_CLI) validate --lint --region us-east-1 2>&1) || { echo "$$log"; exit 1; }
 
 lint-checkov: $(CHECKOV)
-	@$(call say,checkov,security of template.yaml)
-	@log=$$(.tools/checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
+	@$(call say,checkov,security of template.yaml and stacks)
+	@log=$$(.tools/checkov/bin/checkov --file template.yaml stacks/*.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
 	    { echo "$$log"; exit 1; }
 
 lint-schema: $(DEV)
-	@$(call say,schema,generated files match schema.py)
+	@$(call say,schema,generated files match schema.py and queries)
 	@$(RUN)/python -m tools.schema --check
 
 LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt functions/*/requirements.txt)
@@ -166,7 +195,7 @@ lint-locks:
 
 ##@ Upkeep
 
-.PHONY: help tools schema lock clean
+.PHONY: help tools schema query-bytes lock clean
 
 help: ## List these tasks
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -175,8 +204,11 @@ help: ## List these tasks
 
 tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Install all environments now; other tasks install what they need
 
-schema: $(DEV) ## Write the template's tables and the data dictionary from schema.py
+schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, views, saved queries, docs
 	@$(RUN)/python -m tools.schema
+
+query-bytes: $(DEV) ## Measure what each query reads of a year of data, for docs/queries.md: some minutes
+	@$(RUN)/python -m bench.query_bytes
 
 # Layers first: what they ship decides the versions in .venv. Pins stay unless UPGRADE=1.
 lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
@@ -185,7 +217,7 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	    $(call say,lock,layers/$$layer/requirements.txt); \
 	    $(MAKE) --silent -C layers/$$layer lock LOCK_FLAGS="$(if $(UPGRADE),--upgrade)"; \
 	done; \
-	for name in uv dev sam emulator checkov; do \
+	for name in uv dev sam emulator checkov browser; do \
 	    $(call say,lock,requirements/$$name.txt); \
 	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.13 --generate-hashes \
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
@@ -250,6 +282,6 @@ $(DEV): requirements/dev.txt | $(UV)
 	@echo ../../../../layers/common > .venv/lib/python3.13/site-packages/spotify_lake.pth
 	@touch $@
 
-$(SAM) $(EMULATOR) $(CHECKOV): .tools/%/.installed: requirements/%.txt | $(UV)
+$(SAM) $(EMULATOR) $(CHECKOV) $(BROWSER): .tools/%/.installed: requirements/%.txt | $(UV)
 	$(call install,.tools/$*)
 	@touch $@

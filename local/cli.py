@@ -17,18 +17,19 @@ from rich.markup import escape
 from rich.text import Text
 
 from local import demo
-from local.athena import no_such_table
+from local.athena import declared, no_such_table
 from local.display import Steps, show_error, show_result
 from local.emulator import client_environment, leave_aws
 from local.errors import LaptopError
 from local.stack import LaptopStack
+from queries import views
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
     from types import FrameType
 
-FUNCTIONS = ("extract", "transform")
+FUNCTIONS = ("extract", "transform", "report")
 LOG_LINES = 60
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
@@ -115,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         "function",
         nargs="?",
         default=os.environ.get("FUNCTION", ""),
-        help="extract or transform (default: both, or what the variable FUNCTION says)",
+        help="extract, transform or report (default: all, or what the variable FUNCTION says)",
     )
     logs.add_argument("--lines", type=int, default=LOG_LINES, help=f"how many lines (default: {LOG_LINES})")
     add("status", _status, "Show what runs where.")
@@ -156,19 +157,23 @@ def _query(stack: LaptopStack, console: Console, _steps: Steps, arguments: argpa
 
 
 def _show_tables(stack: LaptopStack, console: Console, name: str | None) -> None:
-    """Show the table `name`, or all of them."""
-    tables = {table["Name"]: table for table in stack.tables()}
-    if name is not None and name.lower() not in tables:
-        raise LaptopError(no_such_table(name, tables))
-    for table in tables.values() if name is None else [tables[name.lower()]]:
-        console.print(f"\n[bold]{escape(table['Name'])}[/]  [dim]{escape(table.get('Description', ''))}[/]")
-        for column in (*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])):
-            console.print(Text.assemble(f"  {column['Name']:<24}", (f"{column['Type']}", "cyan")))
+    """Show the table or view `name`, or all of them."""
+    tables = {table["Name"]: table.get("Description", "") for table in stack.tables()}
+    columns = declared(stack.tables()) | {view: found.types for view, found in views().items()}
+    about = tables | {view: f"View. {found.summary}" for view, found in views().items()}
+    if name is not None and name.lower() not in about:
+        raise LaptopError(no_such_table(name, tables, views()))
+    for shown in about if name is None else [name.lower()]:
+        console.print(f"\n[bold]{escape(shown)}[/]  [dim]{escape(about[shown])}[/]")
+        for column, kind in columns[shown].items():
+            console.print(Text.assemble(f"  {column:<24}", (kind, "cyan")))
 
 
 def _logs(stack: LaptopStack, console: Console, _steps: Steps, arguments: argparse.Namespace) -> None:
     if arguments.function not in ("", *FUNCTIONS):
-        raise LaptopError(f"There is no function {arguments.function!r}. FUNCTION is extract or transform.")
+        raise LaptopError(
+            f"There is no function {arguments.function!r}. FUNCTION is one of {', '.join(FUNCTIONS)}."
+        )
     stack.attach()
     chosen = [arguments.function] if arguments.function else FUNCTIONS
     lines = [

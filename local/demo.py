@@ -50,10 +50,27 @@ def run(stack: LaptopStack, console: Console, steps: Steps) -> None:
         steps.done("Found the laptop stack running and up to date", time.monotonic() - started)
     added = fill(stack, console, steps)
     check(stack)
+    page = write_report(stack, steps)
     show(stack, console)
     news = f"{added} snapshots are new" if added else "nothing is new: every snapshot was there already"
     console.print(f"\n[green]Done[/] in {time.monotonic() - started:.0f} s; {news}.", highlight=False)
-    show_next_steps(console)
+    show_next_steps(console, page)
+
+
+def write_report(stack: LaptopStack, steps: Steps) -> Path:
+    """Write the report with the deployed function, and save the page where a browser can open it.
+
+    Raises
+    ------
+    LaptopError
+        The function fails.
+    """
+    with steps("Writing the report with the deployed function"):
+        path = stack.state_dir / "report" / "index.html"
+        page = stack.report()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(page)
+    return path
 
 
 def moments() -> Iterator[dt.datetime]:
@@ -268,8 +285,10 @@ def _number(value: Value) -> float:
     return float(value) if isinstance(value, int | float | Decimal) else 0.0
 
 
-def show_next_steps(console: Console) -> None:
+def show_next_steps(console: Console, page: Path) -> None:
     """Say what one can do now."""
+    console.print("\nThe report is a web page; open it in a browser:")
+    console.print(Text(f"  {page}", style="cyan"), soft_wrap=True)
     console.print()
     for command, effect in (
         ('make query SQL="SELECT name FROM songs LIMIT 9"', "ask the lake yourself"),

@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 
 from local import spotify_stub
-from local.athena import Athena, QueryResult
+from local.athena import QueryResult, on_laptop
 from local.deploy import Deployment, StackBroken, Tools, fingerprint
 from local.emulator import (
     ACCESS_KEY,
@@ -51,8 +51,16 @@ LAPTOP_PARAMETERS = {
     "ScheduleState": "DISABLED",
     # Each transform at a time is a process that unpacks the layers for itself.
     "TransformConcurrency": str(min(5, max(2, os.cpu_count() or 2))),
+    # The emulator has no saved queries.
+    "SavedQueries": "false",
 }
-DEAD_LETTER_OUTPUTS = ("TransformDeadLettersUrl", "ExtractFailuresUrl", "ScheduleDeadLettersUrl")
+DEAD_LETTER_OUTPUTS = (
+    "TransformDeadLettersUrl",
+    "ExtractFailuresUrl",
+    "ReportFailuresUrl",
+    "ScheduleDeadLettersUrl",
+)
+QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
 
 _PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{1,64})"
 _TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
@@ -224,6 +232,7 @@ class LaptopStack:
             fresh = self._ensure_emulator()
             self._ensure_stub()
             self._ensure_deployed(fresh=fresh)
+            self._let_report_follow_its_queries()
             self._store_credentials()
             return self._state != before
 
@@ -298,7 +307,7 @@ class LaptopStack:
         Parameters
         ----------
         function
-            ``extract`` or ``transform``.
+            ``extract``, ``transform`` or ``report``.
         event
             The event; anything that JSON can express.
         """
@@ -334,6 +343,26 @@ class LaptopStack:
             )
         result: dict[str, Any] = invocation.payload
         return result
+
+    def report(self) -> bytes:
+        """Have the report written, and return the page.
+
+        Raises
+        ------
+        LaptopError
+            The function raised.
+        """
+        invocation = self.invoke("report", {})
+        if invocation.error is not None:
+            raise LaptopError(
+                f"The report function failed: {invocation.message.rstrip('.')}. "
+                "`make logs FUNCTION=report` shows what it logged.",
+                log=self.emulator.process.log_path,
+            )
+        written = invocation.payload
+        stored = self.client("s3").get_object(Bucket=written["bucket"], Key=written["keys"][-1])
+        page: bytes = stored["Body"].read()
+        return page
 
     def backlog(self) -> Backlog:
         """Compare what was extracted with what is in the lake."""
@@ -405,7 +434,7 @@ class LaptopStack:
         Parameters
         ----------
         function
-            ``extract`` or ``transform``.
+            ``extract``, ``transform`` or ``report``.
         limit
             The most lines to return.
         """
@@ -429,24 +458,13 @@ class LaptopStack:
         )
         return [table for page in pages for table in page["TableList"]]
 
-    def schema(self) -> dict[str, dict[str, str]]:
-        """Return the columns of each declared table, partition keys last, with their types in Athena."""
-        return {
-            table["Name"]: {
-                column["Name"]: column["Type"]
-                for column in (*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", []))
-            }
-            for table in self.tables()
-        }
-
     def athena(self, sql: str) -> QueryResult:
-        """Run one query of Athena's SQL through the Athena API."""
-        return Athena(
-            self.client("athena"),
-            self.outputs["AthenaWorkGroupName"],
-            self.outputs["DatabaseName"],
-            self.schema(),
-        ).run(sql)
+        """Run one query of Athena's SQL through the Athena API; it may name the views too."""
+        outputs = self.outputs
+        athena = on_laptop(
+            self.client, outputs["AthenaWorkGroupName"], outputs["DatabaseName"], outputs["LakeBucketName"]
+        )
+        return athena.run(sql)
 
     # --- how it is made ---
 
@@ -544,6 +562,24 @@ class LaptopStack:
             self.deployment.deploy(self.endpoint, parameters)
             self._state.deployed = wanted
             self._save_state()
+
+    def _let_report_follow_its_queries(self) -> None:
+        """Give the report function what it needs here and not on AWS.
+
+        AWS knows the workgroup of a query by the query's id and permits asking for it by that. The emulator does
+        not, and takes the question for one about all workgroups.
+        """
+        role = self.client("cloudformation").describe_stack_resource(
+            StackName=self.deployment.settings.stack_name, LogicalResourceId="ReportRole"
+        )["StackResourceDetail"]["PhysicalResourceId"]
+        statement = {
+            "Sid": "FollowQueries",
+            "Effect": "Allow",
+            "Action": list(QUERY_ACTIONS),
+            "Resource": "*",
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
 
     def _store_credentials(self) -> None:
         """Sign the lake in to the stub, as `make login` does for Spotify."""

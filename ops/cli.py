@@ -1,4 +1,4 @@
-"""The commands for a deployed lake: ``python -m ops login``, ``import``."""
+"""The commands for a deployed lake: ``login``, ``status``, ``redrive``, ``replay``, ``import``, ``report``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import os
 import sys
 import webbrowser
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from ops import importing, login
+from local.errors import LaptopError
+from ops import export, importing, login, redrive, replay, report, status, views
 from ops import lake as lakes
+from ops.dead_letters import QUEUES
 from ops.terminal import Terminal
+from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import LakeError
 
+REPORT_PATH = Path(__file__).resolve().parent.parent / ".local" / "report" / "index.html"
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -26,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # What goes into a file or to another program keeps its lines.
         arguments.command(arguments, Terminal(Console(soft_wrap=not sys.stdout.isatty())))
-    except LakeError as error:
+    except (LakeError, LaptopError) as error:
         return _fail(str(error))
     except (BotoCoreError, ClientError) as error:
         return _fail(lakes.sentence(error))
@@ -78,6 +84,32 @@ def _parser() -> argparse.ArgumentParser:
         help="of this machine, for the redirect (default: %(default)s)",
     )
 
+    about = "Have the report written now, and fetch the page to this machine."
+    command = commands.add_parser("report", parents=[where], help=about, description=about)
+    command.set_defaults(command=_report)
+    command.add_argument("--no-browser", action="store_true", help="do not open the page")
+
+    about = "Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms."
+    command = commands.add_parser("status", parents=[where], help=about, description=about)
+    command.set_defaults(command=_status)
+
+    about = "Show what is in the dead-letter queues, and move it back to where it failed."
+    command = commands.add_parser("redrive", parents=[where], help=about, description=about)
+    command.set_defaults(command=_redrive)
+    command.add_argument(
+        "--queue", choices=[queue.name for queue in QUEUES], help="only this one (default: all)"
+    )
+    command.add_argument("--yes", action="store_true", help="move without asking")
+
+    about = "Rebuild the tables of some days from the raw snapshots."
+    command = commands.add_parser("replay", parents=[where], help=about, description=about)
+    command.set_defaults(command=_replay)
+    command.add_argument(
+        "--from", dest="first", type=_date, required=True, help="first day, such as 2026-11-01"
+    )
+    command.add_argument("--to", dest="last", type=_date, help="last day (default: today)")
+    command.add_argument("--playlist", help="ids, URIs or links, separated by commas (default: all)")
+
     about = (
         "Put dumps of playlists into the lake: what the Web API sent in any year, and what was made of it."
     )
@@ -102,7 +134,32 @@ def _parser() -> argparse.ArgumentParser:
         help="when files were made which do not say it themselves: 2020-05-17T06:00:00Z",
     )
     command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+
+    about = "Make the views of queries/views in Athena, or replace them."
+    command = commands.add_parser("views", parents=[where], help=about, description=about)
+    command.set_defaults(command=_views)
+
+    about = "Write views, tables and the answers of queries as CSV and Parquet files."
+    command = commands.add_parser("export", parents=[where], help=about, description=about)
+    command.set_defaults(command=_export)
+    command.add_argument(
+        "names", nargs="*", metavar="name", help="a view, table or file of queries/ (default: every view)"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=export.DEFAULT_FOLDER,
+        metavar="FOLDER",
+        help="where to write (default: %(default)s)",
+    )
     return parser
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2026-11-01") from None
 
 
 def _port(text: str) -> int:
@@ -142,3 +199,37 @@ def _import(arguments: argparse.Namespace, terminal: Terminal) -> None:
         why = str(error) if isinstance(error, LakeError) else lakes.sentence(error)
         terminal.warn(f"{why} This only tells what the files hold, so it goes on without a lake.\n")
     importing.run(lake, terminal, options)
+
+
+def _status(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    terminal.show(status.render(status.gather(_lake(arguments), datetime.now(UTC))))
+
+
+def _redrive(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    chosen = [arguments.queue] if arguments.queue else [queue.name for queue in QUEUES]
+    redrive.run(_lake(arguments), terminal, redrive.Options(queues=chosen, sure=arguments.yes))
+
+
+def _replay(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    last = arguments.last or datetime.now(UTC).date()
+    if last < arguments.first:
+        raise lakes.OpsError(f"The last day, {last}, is before the first, {arguments.first}.")
+    playlists = parse_playlist_ids(arguments.playlist) if arguments.playlist else OWNED
+    replay.run(
+        _lake(arguments),
+        terminal,
+        replay.Options(arguments.first, last, playlists=None if playlists == OWNED else playlists),
+    )
+
+
+def _report(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    here = not arguments.no_browser and login.has_browser(os.environ)
+    report.run(_lake(arguments), terminal, REPORT_PATH, webbrowser.open if here else None)
+
+
+def _views(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    views.run(_lake(arguments), terminal)
+
+
+def _export(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    export.run(_lake(arguments), terminal, arguments.names, arguments.out)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import boto3
 import botocore.exceptions as aws
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.emulator import leave_aws
@@ -24,6 +25,8 @@ type Target = Literal["aws", "laptop"]
 TARGETS: Final[tuple[Target, ...]] = ("aws", "laptop")
 DEFAULT_STACK: Final = "spotify-lake"
 
+# A function may run for a quarter of an hour, and an invocation that is sent again would run it again.
+_PATIENT = Config(read_timeout=900, retries={"total_max_attempts": 1})
 _ROOT = Path(__file__).resolve().parent.parent
 _SIGN_IN_TO_AWS = (
     "Sign in with `aws login`, `aws sso login` or `aws configure`, or set AWS_PROFILE. For the lake on this"
@@ -186,7 +189,7 @@ def _aws() -> tuple[Callable[[str], Any], str]:
 
 def _any_client(session: Any) -> Callable[[str], Any]:
     def make_client(service: str) -> Any:
-        return session.client(service)
+        return session.client(service, config=_PATIENT) if service == "lambda" else session.client(service)
 
     return make_client
 

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import time
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, Protocol
 
+import rich.progress
 from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.text import Text
 
 from ops.lake import OpsError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+
+SECONDS_BETWEEN_LINES: Final = 10.0
+
+
+class Progress(Protocol):
+    """Shows how far something is."""
+
+    def update(self, done: int, note: str = "") -> None:
+        """Show how many are done, and a few words."""
+
+
+class _Bar:
+    def __init__(self, bar: rich.progress.Progress, task: rich.progress.TaskID) -> None:
+        self._bar = bar
+        self._task = task
+
+    def update(self, done: int, note: str = "") -> None:
+        self._bar.update(self._task, completed=done, note=note)
+
+
+class _Lines:
+    def __init__(self, console: Console, doing: str, total: int) -> None:
+        self._console = console
+        self._doing = doing
+        self._total = total
+        self._shown_at = time.monotonic()
+
+    def update(self, done: int, note: str = "") -> None:
+        if time.monotonic() - self._shown_at < SECONDS_BETWEEN_LINES:
+            return
+        self._shown_at = time.monotonic()
+        self._console.print(Text(f"{self._doing} {done:,} of {self._total:,}{note and f' ({note})'}"))
 
 
 class Terminal:
@@ -62,10 +98,31 @@ class Terminal:
         """Show something that did not succeed."""
         self._console.print(Text.assemble(("✗ ", "bold red"), text))
 
-    def detail(self, text: str) -> None:
+    def detail(self, text: str, depth: int = 1) -> None:
         """Show something that belongs to the line before."""
-        indented = Padding(Text(text), (0, 0, 0, 4)) if self._console.is_terminal else Text(f"    {text}")
-        self._console.print(indented)
+        indent = 4 * depth
+        fits = " " in text and self._console.is_terminal  # else unbroken, so that it can be copied
+        line = Padding(Text(text), (0, 0, 0, indent)) if fits else Text(" " * indent + text)
+        self._console.print(line, soft_wrap=not fits)
+
+    def show(self, table: RenderableType) -> None:
+        """Show a table."""
+        self._console.print(table)
+
+    @contextlib.contextmanager
+    def progress(self, doing: str, total: int) -> Iterator[Progress]:
+        """Show how far something is: as a bar, or as a line now and then where the output is no terminal."""
+        if not self._console.is_terminal:
+            yield _Lines(self._console, doing, total)
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with rich.progress.Progress(*columns, console=self._console, transient=True) as bar:
+            yield _Bar(bar, bar.add_task(doing, total=total, note=""))
 
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask for a line of text.

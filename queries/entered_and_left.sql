@@ -1,51 +1,37 @@
 -- What entered and left the playlists?
--- Compares each snapshot with the one before; the last seven days on which something changed.
-WITH snapshots AS (
+-- Compares each snapshot with the one before, however long ago within 35 days; the last seven days on which something
+-- changed. A day without a snapshot is no change.
+--
+-- Parameters:
+-- - INTERVAL '35' DAY: How far to look back.
+-- - day_number <= 7: How many days.
+-- Columns:
+-- - day: Day of the snapshot (UTC).
+-- - playlist: Title of the playlist.
+-- - entered: Songs, episodes and files that were not in the snapshot before.
+-- - gone: Those that were, and are no longer.
+-- - highest_new: Title of the one that entered at the highest position; null if it is not available.
+WITH changes AS (
     SELECT
-        playlist_id,
-        name,
         snapshot_date,
-        scheduled_at,
-        lag(scheduled_at) OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS previous
-    FROM playlists
-),
-contents AS (
-    SELECT playlist_id, scheduled_at, uri, min(position) AS position, max(name) AS name
-    FROM playlist_entries
-    WHERE uri IS NOT NULL
-    GROUP BY playlist_id, scheduled_at, uri
-),
-changes AS (
-    SELECT s.snapshot_date, s.playlist_id, s.name AS playlist, 1 AS entered, 0 AS gone, c.position, c.name
-    FROM snapshots AS s
-    JOIN contents AS c
-        ON c.playlist_id = s.playlist_id AND c.scheduled_at = s.scheduled_at
-    LEFT JOIN contents AS p
-        ON p.playlist_id = s.playlist_id AND p.scheduled_at = s.previous AND p.uri = c.uri
-    WHERE s.previous IS NOT NULL AND p.uri IS NULL
-    UNION ALL
-    SELECT s.snapshot_date, s.playlist_id, s.name AS playlist, 0 AS entered, 1 AS gone, NULL AS position, NULL AS name
-    FROM snapshots AS s
-    JOIN contents AS p
-        ON p.playlist_id = s.playlist_id AND p.scheduled_at = s.previous
-    LEFT JOIN contents AS c
-        ON c.playlist_id = s.playlist_id AND c.scheduled_at = s.scheduled_at AND c.uri = p.uri
-    WHERE c.uri IS NULL
-),
-days AS (
-    SELECT DISTINCT snapshot_date
-    FROM changes
-    ORDER BY snapshot_date DESC
-    LIMIT 7
+        playlist_id,
+        playlist,
+        change,
+        name,
+        position,
+        dense_rank() OVER (ORDER BY snapshot_date DESC) AS day_number
+    FROM playlist_changes
+    WHERE change IN ('entered', 'left')
+        AND snapshot_date >= current_date - INTERVAL '35' DAY
+        AND previous_date >= current_date - INTERVAL '35' DAY
 )
 SELECT
-    c.snapshot_date AS day,
-    c.playlist,
-    sum(c.entered) AS entered,
-    sum(c.gone) AS gone,
-    min_by(c.name, c.position) AS highest_new
-FROM changes AS c
-JOIN days AS d
-    ON d.snapshot_date = c.snapshot_date
-GROUP BY c.snapshot_date, c.playlist_id, c.playlist
-ORDER BY day, playlist
+    snapshot_date AS day,
+    max(playlist) AS playlist,
+    count_if(change = 'entered') AS entered,
+    count_if(change = 'left') AS gone,
+    min_by(name, position) AS highest_new
+FROM changes
+WHERE day_number <= 7
+GROUP BY snapshot_date, playlist_id
+ORDER BY day, playlist, playlist_id

@@ -1,10 +1,20 @@
 -- How did one song move through a playlist?
--- Takes the song that changed its position most from day to day, and where it stood in each snapshot.
+-- Takes the song that changed its position most in the last 35 days, and where it stood in each snapshot. A snapshot
+-- without it has nulls; a day without a snapshot has no row.
+--
+-- Parameters:
+-- - INTERVAL '35' DAY: How far to look back.
+-- Columns:
+-- - day: Day of the snapshot (UTC).
+-- - playlist: Title of the playlist.
+-- - song: Title of the song.
+-- - artists: Names of the artists, separated by commas.
+-- - position: First position of the song; null when it is not in the list.
 WITH standings AS (
-    SELECT playlist_id, scheduled_at, song_id, min(position) AS position
+    SELECT playlist_id, snapshot_date, scheduled_at, song_id, min(position) AS position
     FROM playlist_entries
-    WHERE kind = 'song'
-    GROUP BY playlist_id, scheduled_at, song_id
+    WHERE kind = 'song' AND snapshot_date >= current_date - INTERVAL '35' DAY
+    GROUP BY playlist_id, snapshot_date, scheduled_at, song_id
 ),
 moves AS (
     SELECT
@@ -17,7 +27,7 @@ traveler AS (
     SELECT playlist_id, song_id
     FROM moves
     GROUP BY playlist_id, song_id
-    ORDER BY sum(moved) DESC NULLS LAST, song_id
+    ORDER BY sum(moved) DESC NULLS LAST, song_id, playlist_id
     LIMIT 1
 )
 SELECT
@@ -30,7 +40,10 @@ FROM traveler AS t
 JOIN playlists AS p
     ON p.playlist_id = t.playlist_id
 LEFT JOIN standings AS w
-    ON w.playlist_id = t.playlist_id AND w.song_id = t.song_id AND w.scheduled_at = p.scheduled_at
+    ON w.playlist_id = p.playlist_id AND w.snapshot_date = p.snapshot_date AND w.scheduled_at = p.scheduled_at
+    AND w.song_id = t.song_id
 LEFT JOIN songs AS s
-    ON s.playlist_id = t.playlist_id AND s.song_id = t.song_id AND s.scheduled_at = p.scheduled_at
+    ON s.playlist_id = p.playlist_id AND s.snapshot_date = p.snapshot_date AND s.scheduled_at = p.scheduled_at
+    AND s.song_id = w.song_id
+WHERE p.snapshot_date >= current_date - INTERVAL '35' DAY
 ORDER BY p.scheduled_at

@@ -1,6 +1,6 @@
-"""Write what follows from spotify_lake/schema.py: the template's Glue tables and the data dictionary.
+"""Write what follows from spotify_lake/schema.py and queries/: Glue tables, views, saved queries, documentation.
 
-`python -m tools.schema` rewrites both files, `python -m tools.schema --check` only tells whether they are
+`python -m tools.schema` rewrites the files, `python -m tools.schema --check` only tells whether they are
 up to date.
 """
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from spotify_lake.schema import PARTITION, TABLES, Column, Table
+from tools import queries
+from tools.queries import meaning
 
 ROOT: Final = Path(__file__).parents[1]
 TEMPLATE: Final = ROOT / "template.yaml"
@@ -50,8 +52,8 @@ _TABLE_RESOURCE = """\
 _DICTIONARY_HEAD = """\
 # Data dictionary
 
-The tables of the lake, as they stand in the Glue database and in Athena. This page is generated from
-`layers/common/spotify_lake/schema.py` by `make schema`.
+The tables of the lake, as they stand in the Glue database and in Athena, and below them the views. This page is
+generated from `layers/common/spotify_lake/schema.py` and `queries/views/` by `make schema`.
 
 Every table is partitioned by `{partition}` ({partition_type}): {partition_description} Give a condition on it
 in every query, and only those days are read. All times are UTC. Rows of one snapshot share `playlist_id` and
@@ -123,13 +125,17 @@ def with_tables(template: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write or check the generated files; returns the exit code."""
-    wanted = {TEMPLATE: with_tables(TEMPLATE.read_text()), DICTIONARY: dictionary()}
+    wanted, views = queries.files()
+    wanted |= {TEMPLATE: with_tables(TEMPLATE.read_text()), DICTIONARY: f"{dictionary()}\n{views}"}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in stale:
-            print(f"{path.relative_to(ROOT)} does not match spotify_lake/schema.py: run `make schema`")
+            print(
+                f"{path.relative_to(ROOT)} does not match spotify_lake/schema.py and queries/: run `make schema`"
+            )
         return 1 if stale else 0
     for path in stale:
+        path.parent.mkdir(exist_ok=True)
         path.write_text(wanted[path])
         print(f"wrote {path.relative_to(ROOT)}")
     return 0
@@ -141,12 +147,7 @@ def _yaml_column(column: Column, indent: int) -> str:
 
 
 def _comment(column: Column) -> str:
-    comment = (
-        column.description
-        if column.null_when is None
-        else f"{column.description} Null when {column.null_when}."
-    )
-    return comment.replace("`", "'")
+    return meaning(column).replace("`", "'")
 
 
 def _markdown_row(column: Column) -> str:

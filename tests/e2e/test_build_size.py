@@ -12,7 +12,7 @@ from tests.template import ROOT, load
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: code and layers together, unzipped.
 LIMIT_BYTES = 250 * 1024 * 1024
-FUNCTIONS = ("ExtractFunction", "TransformFunction")
+FUNCTIONS = ("ExtractFunction", "TransformFunction", "ReportFunction")
 ELF_AARCH64 = 183
 
 

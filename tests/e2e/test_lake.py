@@ -194,12 +194,15 @@ def test_partition_projection_leads_to_every_object(lake: LaptopStack, table: Ta
     assert parameters["projection.enabled"] == "true"
     assert parameters["projection.snapshot_date.type"] == "date"
     assert parameters["projection.snapshot_date.format"] == "yyyy-MM-dd"
+    found = 0
     for key in curated(lake):
-        if key.startswith(f"curated/{table.name}/"):
-            day = key.split("/")[2].removeprefix("snapshot_date=")
-            assert day >= first
+        day = key.split("/")[2].removeprefix("snapshot_date=")
+        # Other tests import what is older than the parameter FirstSnapshotDate.
+        if key.startswith(f"curated/{table.name}/") and day >= first:
+            found += 1
             folder = template.replace("${snapshot_date}", day)
             assert f"s3://{lake.outputs['LakeBucketName']}/{key}".startswith(folder)
+    assert found >= len(DAYS) * len(PLAYLISTS)
 
 
 def test_only_the_poison_reaches_the_dead_letters_and_a_redrive_heals(lake: LaptopStack) -> None:

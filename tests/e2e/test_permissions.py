@@ -89,6 +89,10 @@ def transform_again(stack: LaptopStack) -> Any:
     return stack.invoke("transform", {"Records": [{"eventSource": "aws:s3", "s3": s3_object}]})
 
 
+def write_report(stack: LaptopStack) -> Any:
+    return stack.invoke("report", {})
+
+
 NEEDED: dict[tuple[str, str], Callable[[LaptopStack], Any]] = {
     ("extract", "WriteSnapshots"): extract_new_snapshot,
     ("extract", "SeeWhetherSnapshotExists"): extract_new_snapshot,
@@ -97,6 +101,8 @@ NEEDED: dict[tuple[str, str], Callable[[LaptopStack], Any]] = {
     ("extract", "PlanContinuations"): continue_later,
     ("transform", "ReadSnapshots"): transform_again,
     ("transform", "WriteTables"): transform_again,
+    ("report", "AskAthena"): write_report,
+    ("report", "WriteReport"): write_report,
 }
 
 
@@ -134,12 +140,42 @@ def session_of(stack: LaptopStack, function: str) -> Callable[[str], Any]:
     return lambda service: session.client(service, endpoint_url=stack.endpoint)  # type: ignore[call-overload]
 
 
+def read_tables(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    key = next(iter(objects(stack, "curated/")))
+    act("s3").get_object(Bucket=stack.outputs["LakeBucketName"], Key=key)["Body"].read()
+
+
+def list_lake(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    act("s3").list_objects_v2(Bucket=stack.outputs["LakeBucketName"], Prefix="curated/", MaxKeys=1)
+
+
+def keep_answer(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    place = {"Bucket": stack.outputs["LakeBucketName"], "Key": "athena-results/from-a-test.csv"}
+    act("s3").put_object(**place, Body=b"")
+    act("s3").get_object(**place)["Body"].read()
+
+
+def read_catalog(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    act("glue").get_table(DatabaseName=stack.outputs["DatabaseName"], Name="songs")
+
+
+def report_failed_report(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    report_failure(stack, act, "ReportFailuresUrl")
+
+
+def objects(stack: LaptopStack, prefix: str) -> list[str]:
+    bucket = stack.outputs["LakeBucketName"]
+    return [
+        found["Key"] for found in stack.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
+    ]
+
+
 def receive(stack: LaptopStack, act: Callable[[str], Any]) -> None:
     act("sqs").receive_message(QueueUrl=stack.outputs["TransformQueueUrl"])
 
 
-def report_failure(stack: LaptopStack, act: Callable[[str], Any]) -> None:
-    queue = stack.outputs["ExtractFailuresUrl"]
+def report_failure(stack: LaptopStack, act: Callable[[str], Any], output: str = "ExtractFailuresUrl") -> None:
+    queue = stack.outputs[output]
     act("sqs").send_message(QueueUrl=queue, MessageBody="from a test")
     sqs = stack.client("sqs")
     for message in sqs.receive_message(QueueUrl=queue).get("Messages", []):
@@ -171,13 +207,20 @@ NEEDED_BY_THE_SERVICE: dict[tuple[str, str], Callable[[LaptopStack, Callable[[st
     ("extract", "ReportFailedRuns"): report_failure,
     ("transform", "TellMissingFromForbidden"): list_raw,
     ("transform", "TakeFromQueue"): receive,
+    # The emulator's Athena reads and writes without asking the role.
+    ("report", "ReadCatalog"): read_catalog,
+    ("report", "ReadTables"): read_tables,
+    ("report", "FindTables"): list_lake,
+    ("report", "KeepAnswers"): keep_answer,
+    ("report", "ReportFailedRuns"): report_failed_report,
 }
 
 
 @pytest.mark.parametrize("function, sid", NEEDED_BY_THE_SERVICE)
 def test_the_role_alone_fails_without_any_of_its_statements(
-    stack: LaptopStack, function: str, sid: str
+    ready: LaptopStack, function: str, sid: str
 ) -> None:
+    stack = ready
     use, act = NEEDED_BY_THE_SERVICE[function, sid], session_of(stack, function)
     use(stack, act)
     with without(stack, function, sid), pytest.raises(ClientError, match="AccessDenied"):
@@ -185,7 +228,7 @@ def test_the_role_alone_fails_without_any_of_its_statements(
 
 
 def test_every_statement_is_tried(stack: LaptopStack) -> None:
-    for function in ("extract", "transform"):
+    for function in ("extract", "transform", "report"):
         sids = {statement["Sid"] for statement in policy(stack, function)["Statement"]}
         assert sids - {"WriteLogs", "LetSchedulerStartExtract"} == {
             sid for name, sid in [*NEEDED, *NEEDED_BY_THE_SERVICE] if name == function
@@ -238,6 +281,23 @@ FORBIDDEN = {
         ),
         "read the secret": ("secretsmanager", "get_secret_value", {"SecretId": "SpotifySecretArn"}),
         "change the catalog": ("glue", "delete_table", {"DatabaseName": "DatabaseName", "Name": "songs"}),
+    },
+    "report": {
+        "read raw": ("s3", "get_object", {"Bucket": "RawBucketName", "Key": "raw/x"}),
+        "list raw": ("s3", "list_objects_v2", {"Bucket": "RawBucketName"}),
+        "write a table": (
+            "s3",
+            "put_object",
+            {"Bucket": "LakeBucketName", "Key": "curated/songs/x", "Body": b""},
+        ),
+        "delete a report": ("s3", "delete_object", {"Bucket": "LakeBucketName", "Key": "report/index.html"}),
+        "read the secret": ("secretsmanager", "get_secret_value", {"SecretId": "SpotifySecretArn"}),
+        "change the catalog": ("glue", "delete_table", {"DatabaseName": "DatabaseName", "Name": "songs"}),
+        "use another workgroup": (
+            "athena",
+            "start_query_execution",
+            {"QueryString": "select 1", "WorkGroup": "primary"},
+        ),
     },
 }
 

@@ -507,7 +507,7 @@ class TestClient:
 
     @pytest.mark.parametrize(
         "fault",
-        [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}, {"slow_body_s": 4}],
+        [{"reset": True}, {"hang_up": True}, {"truncate": True}, {"delay_s": 2}, {"slow_body_s": 6}],
         ids=str,
     )
     @pytest.mark.parametrize("contract", ["new"], indirect=True)
@@ -517,7 +517,7 @@ class TestClient:
         started = time.monotonic()
         with pytest.raises(SpotifyUnavailable):
             client(stub, clock).fetch(LONG, Pages)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
         assert clock.slept == []
 
     def test_list_that_changes_while_it_is_paged(self, stub):

@@ -431,11 +431,12 @@ def test_the_callback_answers_only_its_own_path():
 
         def visit():
             for path in ("/favicon.ico", "/callback?code=x"):
-                pages[path] = requests.get(server.redirect_uri.replace("/callback", path), timeout=5)
+                pages[path] = requests.get(server.redirect_uri.replace("/callback", path), timeout=60)
 
-        threading.Thread(target=visit).start()
-        assert server.wait(lambda address: address, 10) == "/callback?code=x"
-
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        assert server.wait(lambda address: address, 60) == "/callback?code=x"
+    visitor.join()
     assert pages["/favicon.ico"].status_code == 404
 
 
@@ -450,9 +451,11 @@ def test_what_spotify_says_is_escaped_on_the_page():
 
     pages = []
     with CallbackServer(0) as server:
-        threading.Thread(target=lambda: pages.append(requests.get(server.redirect_uri, timeout=5))).start()
+        visitor = threading.Thread(target=lambda: pages.append(requests.get(server.redirect_uri, timeout=60)))
+        visitor.start()
         with pytest.raises(OpsError):
-            server.wait(refuse, 10)
+            server.wait(refuse, 60)
+    visitor.join()
     assert "<script>" not in pages[0].text
 
 

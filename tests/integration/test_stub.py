@@ -129,7 +129,7 @@ def connect():
                     CLIENT_ID, client_secret, requests_session=session, cache_handler=MemoryCacheHandler()
                 )
             auth.OAUTH_TOKEN_URL = f"{server.url}/api/token"
-            client = spotipy.Spotify(auth_manager=auth, requests_session=session, requests_timeout=2)
+            client = spotipy.Spotify(auth_manager=auth, requests_session=session, requests_timeout=30)
             client.prefix = f"{server.url}/v1/"
             return client
 
@@ -156,7 +156,7 @@ def spotify(connect, stub):
 
 
 def set_faults(stub, *faults):
-    answer = requests.put(f"{stub.url}/_stub/faults", json=list(faults), timeout=5)
+    answer = requests.put(f"{stub.url}/_stub/faults", json=list(faults), timeout=30)
     assert answer.status_code == 200, answer.text
 
 
@@ -367,7 +367,7 @@ def test_sign_in(connect, stub):
 
 def test_a_refresh_returns_no_new_refresh_token(stub):
     form = {"grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}
-    token = requests.post(f"{stub.url}/api/token", form, auth=(CLIENT_ID, CLIENT_SECRET), timeout=5).json()
+    token = requests.post(f"{stub.url}/api/token", form, auth=(CLIENT_ID, CLIENT_SECRET), timeout=30).json()
 
     assert set(token) == {"access_token", "token_type", "expires_in", "scope"}
     assert (token["token_type"], token["expires_in"]) == ("Bearer", 3600)
@@ -391,7 +391,7 @@ def consent(stub):
 
 def visit(address):
     """Where /authorize sends the browser."""
-    answer = requests.get(address, allow_redirects=False, timeout=5)
+    answer = requests.get(address, allow_redirects=False, timeout=30)
     assert answer.status_code == 302, answer.text
     return answer.headers["Location"]
 
@@ -419,7 +419,7 @@ def test_a_user_refuses_or_grants_less(stub, consent):
         "code": consent.parse_response_code(address),
         "redirect_uri": consent.redirect_uri,
     }
-    token = requests.post(f"{stub.url}/api/token", form, auth=(CLIENT_ID, CLIENT_SECRET), timeout=5).json()
+    token = requests.post(f"{stub.url}/api/token", form, auth=(CLIENT_ID, CLIENT_SECRET), timeout=30).json()
     assert token["scope"] == "playlist-read-private"
 
 
@@ -446,7 +446,7 @@ def test_the_consent_page_refuses(stub, name, value, message):
         "response_type": "code",
         name: value,
     }
-    answer = requests.get(f"{stub.url}/authorize", query, allow_redirects=False, timeout=5)
+    answer = requests.get(f"{stub.url}/authorize", query, allow_redirects=False, timeout=30)
 
     assert answer.status_code == 400
     assert answer.json()["error_description"] == message
@@ -456,7 +456,7 @@ def test_the_consent_page_refuses(stub, name, value, message):
     "header, message", [({}, "No token provided"), ({"Authorization": "Bearer x"}, "Invalid")]
 )
 def test_no_answer_without_a_token(stub, header, message):
-    answer = requests.get(f"{stub.url}/v1/me", headers=header, timeout=5)
+    answer = requests.get(f"{stub.url}/v1/me", headers=header, timeout=30)
 
     assert answer.status_code == 401
     assert answer.json()["error"]["message"].startswith(message)
@@ -479,9 +479,9 @@ def test_two_stubs_send_the_same_bytes(contract):
     def bodies(url):
         with requests.Session() as session:
             form = {"grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}
-            token = session.post(f"{url}/api/token", form, auth=(CLIENT_ID, CLIENT_SECRET), timeout=5).json()
+            token = session.post(f"{url}/api/token", form, auth=(CLIENT_ID, CLIENT_SECRET), timeout=30).json()
             headers = {"Authorization": f"Bearer {token['access_token']}", "Host": "api.spotify.com"}
-            return [session.get(url + path, headers=headers, timeout=5).content for path in paths]
+            return [session.get(url + path, headers=headers, timeout=30).content for path in paths]
 
     with serve(contract=contract, now=NOW) as here, stub_process(contract) as there:
         assert bodies(here.url) == bodies(there)
@@ -490,12 +490,12 @@ def test_two_stubs_send_the_same_bytes(contract):
 def test_the_clock_moves_the_lists(stub, spotify):
     before = spotify.playlist(PLAYLISTS["Top 100"])
     still = spotify.playlist(PLAYLISTS["Morning Ten"])
-    answer = requests.put(f"{stub.url}/_stub/clock", json={"now": "2026-11-02T07:00:00+01:00"}, timeout=5)
+    answer = requests.put(f"{stub.url}/_stub/clock", json={"now": "2026-11-02T07:00:00+01:00"}, timeout=30)
 
     assert answer.json() == {"status": "ok", "contract": "new", "now": "2026-11-02T06:00:00Z"}
     assert spotify.playlist(PLAYLISTS["Top 100"])["snapshot_id"] != before["snapshot_id"]
     assert spotify.playlist(PLAYLISTS["Morning Ten"]) == still
-    real = requests.put(f"{stub.url}/_stub/clock", json={"now": None}, timeout=5).json()["now"]
+    real = requests.put(f"{stub.url}/_stub/clock", json={"now": None}, timeout=30).json()["now"]
     assert abs(datetime.fromisoformat(real) - datetime.now(UTC)).total_seconds() < 60
 
 
@@ -510,17 +510,17 @@ def test_the_clock_moves_the_lists(stub, spotify):
     ],
 )
 def test_wrong_control_requests_are_refused_with_a_sentence(stub, what, body):
-    answer = requests.put(f"{stub.url}/_stub/{what}", json=body, timeout=5)
+    answer = requests.put(f"{stub.url}/_stub/{what}", json=body, timeout=30)
 
     assert answer.status_code == 400
     assert answer.json()["error"]["message"].endswith(".")
-    assert requests.put(f"{stub.url}/_stub/{what}", data=b"{", timeout=5).status_code == 400
-    assert requests.get(f"{stub.url}/_stub/nothing", timeout=5).status_code == 404
+    assert requests.put(f"{stub.url}/_stub/{what}", data=b"{", timeout=30).status_code == 400
+    assert requests.get(f"{stub.url}/_stub/nothing", timeout=30).status_code == 404
 
 
 def test_the_log_of_requests(stub, spotify):
     spotify.playlist_items(PLAYLISTS["Morning Ten"], limit=5, offset=5)
-    log = requests.get(f"{stub.url}/_stub/requests", timeout=5).json()
+    log = requests.get(f"{stub.url}/_stub/requests", timeout=30).json()
 
     assert log == [
         {"method": "POST", "path": "/api/token", "query": {}, "status": 200},
@@ -531,7 +531,7 @@ def test_the_log_of_requests(stub, spotify):
             "status": 200,
         },
     ]
-    requests.delete(f"{stub.url}/_stub/requests", timeout=5)
+    requests.delete(f"{stub.url}/_stub/requests", timeout=30)
     assert stub.requests() == []
 
 
@@ -605,7 +605,7 @@ def test_fault_premium_lapsed_with_a_body_that_is_no_json(stub, spotify):
         with pytest.raises(spotipy.SpotifyException, match=text) as error:
             spotify.me()
         assert error.value.http_status == 403
-    requests.delete(f"{stub.url}/_stub/faults", timeout=5)
+    requests.delete(f"{stub.url}/_stub/faults", timeout=30)
     assert spotify.me()["id"] == OWNER_ID
 
 
@@ -663,14 +663,14 @@ def test_fault_a_list_that_changes_while_it_is_paged(stub, spotify):
 
     assert len(entries) == 100
     assert spotify.playlist(top)["snapshot_id"] != before
-    assert requests.get(f"{stub.url}/_stub/clock", timeout=5).json()["now"] == "2026-11-02T06:00:00Z"
+    assert requests.get(f"{stub.url}/_stub/clock", timeout=30).json()["now"] == "2026-11-02T06:00:00Z"
 
 
 def test_faults_say_what_is_left_of_them(stub, spotify):
     set_faults(stub, {"match": "GET /v1/me", "times": 3, "headers": {"X-Seen": "1"}})
     spotify.me()
 
-    left = requests.get(f"{stub.url}/_stub/faults", timeout=5).json()
+    left = requests.get(f"{stub.url}/_stub/faults", timeout=30).json()
     assert [(one["match"], one["times"]) for one in left] == [("GET /v1/me", 2)]
 
 
@@ -680,7 +680,7 @@ def test_faults_say_what_is_left_of_them(stub, spotify):
 def test_stopping_ends_open_connections_and_running_waits():
     with requests.Session() as session:
         with serve() as server:
-            assert session.get(f"{server.url}/_stub/health", timeout=5).json()["status"] == "ok"
+            assert session.get(f"{server.url}/_stub/health", timeout=30).json()["status"] == "ok"
             server.faults.replace([])
             set_faults(server, {"match": "GET /v1/me", "delay_s": 30})
             waiting = threading.Thread(target=lambda: requests.get(f"{server.url}/v1/me", timeout=20))
@@ -691,13 +691,13 @@ def test_stopping_ends_open_connections_and_running_waits():
         waiting.join(10)
         assert time.monotonic() - began < 5
         with pytest.raises(requests.ConnectionError):
-            session.get(f"{server.url}/_stub/health", timeout=5)
+            session.get(f"{server.url}/_stub/health", timeout=30)
 
 
 def test_the_command(stub):
     command = [sys.executable, "-m", "local.spotify_stub"]
     with stub_process("legacy") as url:
-        health = requests.get(f"{url}/_stub/health", timeout=5).json()
+        health = requests.get(f"{url}/_stub/health", timeout=30).json()
         assert health == {"status": "ok", "contract": "legacy", "now": "2026-11-01T06:00:00Z"}
     taken = subprocess.run(
         [*command, "--port", str(stub.server_address[1])],

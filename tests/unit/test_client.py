@@ -76,6 +76,24 @@ class TestUser:
         assert listed[7].total == 7
         assert [sent.query["offset"] for sent in web.sent[1:]] == ["0", "50", "100"]
 
+    @pytest.mark.parametrize(
+        "wanted, requests",
+        [
+            ([7], 1),
+            ([7, 8], 1),
+            ([7, 60], 2),
+            ([60], 1),
+            (["elsewhere"], 1),
+            ([7, "elsewhere"], 2),
+            (range(120), 3),
+        ],
+    )
+    def test_a_list_for_some_costs_no_more_than_asking_for_each(self, wanted, requests):
+        web = FakeWeb(*(WebPlaylist(spotify_id(n), n) for n in range(120)))
+        listed = spotify_client(web, FakeClock()).my_playlists([spotify_id(n) for n in wanted])
+        assert [playlist.id for playlist in listed] == list(web.playlists)[: 50 * requests]
+        assert len(web.sent) == 1 + requests
+
     def test_short_pages_of_the_listing_leave_none_out(self):
         web = FakeWeb(*(WebPlaylist(spotify_id(n)) for n in range(94)), listing_page=48)
         assert len(spotify_client(web, FakeClock()).my_playlists()) == 94

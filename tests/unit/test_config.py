@@ -1,6 +1,12 @@
 import pytest
 
-from spotify_lake.config import MAX_DETAIL_CALLS, ExtractSettings, TransformSettings, parse_playlist_ids
+from spotify_lake.config import (
+    MAX_DETAIL_CALLS,
+    ExtractSettings,
+    ReportSettings,
+    TransformSettings,
+    parse_playlist_ids,
+)
 from spotify_lake.errors import SettingsError
 
 A, B = "6rqhFgbbKwnb9MLmUQDhG6", "37i9dQZEVXbMDoHDwVN2tF"
@@ -86,6 +92,32 @@ def test_a_missing_setting_is_named(name: str, value: str | None) -> None:
     )
     with pytest.raises(SettingsError, match=f"Setting {name}="):
         ExtractSettings.load(environ)
+
+
+REPORT = {
+    "LAKE_BUCKET": "lake",
+    "DATABASE": "spotify_lake",
+    "WORKGROUP": "spotify-lake",
+    "REPORT_DAYS": "730",
+}
+
+
+def test_the_reports_settings_are_read_from_the_environment() -> None:
+    settings = ReportSettings.load(REPORT)
+    assert (settings.lake_bucket, settings.database) == ("lake", "spotify_lake")
+    assert (settings.workgroup, settings.days) == ("spotify-lake", 730)
+
+
+@pytest.mark.parametrize("name", sorted(REPORT))
+def test_the_report_names_its_missing_setting(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"Setting {name}="):
+        ReportSettings.load({key: text for key, text in REPORT.items() if key != name})
+
+
+@pytest.mark.parametrize("days", ["6", "3661", "-7", "7.5", "a year", "٧٧", "99999999999"])
+def test_the_days_of_the_report_are_a_number_in_its_range(days: str) -> None:
+    with pytest.raises(SettingsError, match="a whole number from 7 to 3660"):
+        ReportSettings.load(REPORT | {"REPORT_DAYS": days})
 
 
 def test_the_transform_names_its_missing_setting() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from queries import queries, views
 from spotify_lake import errors
 from spotify_lake.schema import PARTITION, TABLES
 
@@ -72,7 +73,8 @@ def test_names_in_camel_case_are_resources_parameters_outputs_metrics_or_errors(
 
 def test_the_readme_lists_every_parameter_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", README, flags=re.MULTILINE))
-    assert rows == {name: str(parameter["Default"]) for name, parameter in TEMPLATE["Parameters"].items()}
+    defaults = {name: str(parameter["Default"]) for name, parameter in TEMPLATE["Parameters"].items()}
+    assert rows == {name: default or "(empty)" for name, default in defaults.items()}
 
 
 def test_the_readme_shows_how_to_invoke_every_sample_event() -> None:
@@ -82,7 +84,8 @@ def test_the_readme_shows_how_to_invoke_every_sample_event() -> None:
 
 def test_queries_in_the_docs_name_real_tables_and_columns() -> None:
     columns = {column for table in TABLES for column in table.column_names} | {PARTITION.name}
-    tables = {table.name for table in TABLES}
+    columns |= {column for view in views().values() for column in view.columns}
+    tables = {table.name for table in TABLES} | set(views())
     for path in DOCS:
         for query in re.findall(r"```sql\n(.*?)```", path.read_text(), flags=re.DOTALL):
             assert set(re.findall(r"\b(?:from|join) (\w+)\b(?!\()", query)) <= tables, query
@@ -95,3 +98,15 @@ def test_every_decision_has_its_parts() -> None:
         text = path.read_text()
         for part in ("**Status:**", "**Decision.**", "**Consequences.**"):
             assert part in text, f"{path.name} lacks {part}"
+
+
+def test_the_readme_counts_the_questions() -> None:
+    assert f"lists {len(queries())} questions" in README
+
+
+def test_the_dictionary_describes_every_view_and_column() -> None:
+    dictionary = (ROOT / "docs" / "data-dictionary.md").read_text()
+    for view in views().values():
+        section = dictionary.partition(f"## {view.name}\n")[2].partition("\n## ")[0]
+        for column in view.columns:
+            assert f"| `{column}` |" in section, f"{view.name}.{column}"

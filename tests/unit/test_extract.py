@@ -336,8 +336,8 @@ class TestUnchangedPlaylists:
             chosen,
             spotify,
             s3,
-            Continuations(FakeScheduler(), chosen, "the-function"),
-            lambda: now or NOW + timedelta(days=1),
+            Continuations(options.pop("scheduler", FakeScheduler()), chosen, "the-function"),
+            options.pop("clock", lambda: now or NOW + timedelta(days=1)),
         )
 
     @pytest.fixture
@@ -363,6 +363,36 @@ class TestUnchangedPlaylists:
         spotify = FakeSpotify({A: 3, B: 4})
         assert self.again(spotify, s3, playlists=(B,)).written == [B]
         assert spotify.fetched == []
+
+    def test_are_as_they_were_when_they_were_listed(self, s3, monkeypatch):
+        spotify, moments, listed_at = FakeSpotify({A: 3, B: 4}), [], []
+        my_playlists = spotify.my_playlists
+
+        def clock():
+            moments.append(NOW + timedelta(days=1, seconds=len(moments)))
+            return moments[-1]
+
+        def list_playlists(wanted=None):
+            listed_at.append(moments[-1])
+            return my_playlists(wanted)
+
+        monkeypatch.setattr(spotify, "my_playlists", list_playlists)
+        self.again(spotify, s3, clock=clock)
+        copies = [raw.decode(s3.objects[raw.key(playlist, self.LATER)]) for playlist in (A, B)]
+        assert [copy.fetched_at for copy in copies] == listed_at * 2
+        assert moments[-1] > listed_at[0]
+
+    def test_take_time_too(self, s3, monkeypatch):
+        """Thousands of copies may outlast the function; the rest is left to a continuation."""
+        spotify, scheduler, time_left = FakeSpotify({A: 3, B: 4}), FakeScheduler(), iter([60])
+
+        def check_time():
+            if not next(time_left, None):
+                raise OutOfTime(9)
+
+        monkeypatch.setattr(spotify, "check_time", check_time)
+        assert self.again(spotify, s3, scheduler=scheduler).written == [A]
+        assert scheduler.events[0]["playlist_ids"] == [B]
 
     def test_a_changed_one_is_read(self, s3, counted):
         spotify = FakeSpotify({A: 3, B: 5})

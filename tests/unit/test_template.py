@@ -16,7 +16,12 @@ from tests.template import ROOT, load
 TEMPLATE = load()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
-FUNCTIONS = ("ExtractFunction", "TransformFunction")
+FUNCTIONS = ("ExtractFunction", "TransformFunction", "ReportFunction")
+WORKGROUP = "arn:${AWS::Partition}:athena:${AWS::Region}:${AWS::AccountId}:workgroup/${WorkGroup}"
+CATALOG = [
+    f"arn:${{AWS::Partition}}:glue:${{AWS::Region}}:${{AWS::AccountId}}:{part}"
+    for part in ("catalog", "database/${DatabaseName}", "table/${DatabaseName}/*")
+]
 BUCKETS = ("RawBucket", "LakeBucket")
 PLAYLIST = "37i9dQZF1DXcBWIGoYBM5M"
 
@@ -146,6 +151,7 @@ class TestParameters:
                 ["cron(0 6 * * ? *)", "rate(1 day)", "rate(12 hours)"],
                 ["0 6 * * *", "cron()", "rate(0 days)", "rate(1 week)", "at(2026-11-20T06:00:00)", "daily"],
             ),
+            ("ReportSchedule", ["cron(0 7 * * ? *)", "rate(15 minutes)"], ["0 7 * * *", "rate(0 days)", ""]),
             (
                 "ScheduleTimezone",
                 [
@@ -275,6 +281,50 @@ class TestRoles:
                 },
             ),
             (
+                "ReportRole",
+                {
+                    *(
+                        (f"athena:{action}", WORKGROUP)
+                        for action in (
+                            "StartQueryExecution",
+                            "GetQueryExecution",
+                            "GetQueryResults",
+                            "StopQueryExecution",
+                        )
+                    ),
+                    *(
+                        (f"glue:{action}", resource)
+                        for action in (
+                            "GetDatabase",
+                            "GetTable",
+                            "GetTables",
+                            "GetPartition",
+                            "GetPartitions",
+                        )
+                        for resource in CATALOG
+                    ),
+                    ("s3:GetObject", "${LakeBucket.Arn}/curated/*"),
+                    ("s3:GetObject", "${LakeBucket.Arn}/athena-results/*"),
+                    ("s3:PutObject", "${LakeBucket.Arn}/athena-results/*"),
+                    ("s3:AbortMultipartUpload", "${LakeBucket.Arn}/athena-results/*"),
+                    ("s3:ListMultipartUploadParts", "${LakeBucket.Arn}/athena-results/*"),
+                    ("s3:ListBucket", "LakeBucket.Arn"),
+                    ("s3:ListBucketMultipartUploads", "LakeBucket.Arn"),
+                    ("s3:GetBucketLocation", "LakeBucket.Arn"),
+                    ("s3:PutObject", "${LakeBucket.Arn}/report/*"),
+                    ("sqs:SendMessage", "ReportFailures.Arn"),
+                    ("logs:CreateLogStream", "ReportLogGroup.Arn"),
+                    ("logs:PutLogEvents", "ReportLogGroup.Arn"),
+                },
+            ),
+            (
+                "ReportScheduleRole",
+                {
+                    ("lambda:InvokeFunction", "ReportFunction.Arn"),
+                    ("sqs:SendMessage", "ReportFailures.Arn"),
+                },
+            ),
+            (
                 "ScheduleRole",
                 {
                     ("lambda:InvokeFunction", arn_of("lambda", "function:${LakeName}-extract")),
@@ -304,6 +354,8 @@ class TestRoles:
             "TransformRole": [{"Service": "lambda.amazonaws.com"}],
             "ScheduleRole": [{"Service": "scheduler.amazonaws.com"}],
             "CrawlerRole": [{"Service": "glue.amazonaws.com"}],
+            "ReportRole": [{"Service": "lambda.amazonaws.com"}],
+            "ReportScheduleRole": [{"Service": "scheduler.amazonaws.com"}],
         }
 
 
@@ -410,8 +462,9 @@ class TestFunctions:
     def test_no_concurrency_is_reserved(self):
         assert "ReservedConcurrentExecutions" not in json.dumps(TEMPLATE)
 
-    def test_extract_starts_without_pandas(self):
-        assert RESOURCES["ExtractFunction"]["Properties"]["Layers"] == [{"Ref": "CommonLayer"}]
+    @pytest.mark.parametrize("function", ["ExtractFunction", "ReportFunction"])
+    def test_what_needs_no_pandas_starts_without(self, function):
+        assert RESOURCES[function]["Properties"]["Layers"] == [{"Ref": "CommonLayer"}]
 
     def test_settings(self):
         both = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
@@ -430,6 +483,13 @@ class TestFunctions:
                 "DETAIL_CALLS_PER_RUN",
             },
             "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET"},
+            "ReportFunction": {
+                "POWERTOOLS_SERVICE_NAME",
+                "LAKE_BUCKET",
+                "DATABASE",
+                "WORKGROUP",
+                "REPORT_DAYS",
+            },
         }
 
     def test_the_daily_run_knows_its_time_and_is_never_lost(self):
@@ -442,6 +502,21 @@ class TestFunctions:
         assert extract["EventInvokeConfig"]["DestinationConfig"]["OnFailure"] == {
             "Type": "SQS",
             "Destination": {"GetAtt": "ExtractFailures.Arn"},
+        }
+
+    def test_the_report_is_written_after_the_snapshots_and_failures_are_kept(self):
+        report = RESOURCES["ReportFunction"]["Properties"]
+        daily = report["Events"]["Daily"]["Properties"]
+        extract = RESOURCES["ExtractFunction"]["Properties"]["Events"]["Daily"]["Properties"]
+        for same in ("State", "ScheduleExpressionTimezone", "RetryPolicy"):
+            assert daily[same] == extract[same]
+        # make redrive would start what is in ScheduleDeadLetters as runs of the extract function.
+        assert daily["DeadLetterConfig"] == {"Arn": {"GetAtt": "ReportFailures.Arn"}}
+        hours = [PARAMETERS[name]["Default"].split()[1] for name in ("ScheduleExpression", "ReportSchedule")]
+        assert int(hours[0]) < int(hours[1])
+        assert report["EventInvokeConfig"]["DestinationConfig"]["OnFailure"] == {
+            "Type": "SQS",
+            "Destination": {"GetAtt": "ReportFailures.Arn"},
         }
 
     def test_a_stopped_run_can_go_on_by_itself(self):
@@ -507,6 +582,8 @@ class TestDeployment:
             "ExtractFunctionName",
             "LakeBucketName",
             "RawBucketName",
+            "ReportFailuresUrl",
+            "ReportFunctionName",
             "ScheduleDeadLettersUrl",
             "ScheduleName",
             "SpotifySecretArn",

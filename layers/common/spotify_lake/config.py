@@ -119,6 +119,35 @@ class TransformSettings(msgspec.Struct, frozen=True, kw_only=True):
         return cls(lake_bucket=_required(environ, "LAKE_BUCKET", "the name of the lake bucket"))
 
 
+class ReportSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the report function needs to know.
+
+    Attributes
+    ----------
+    lake_bucket
+        Bucket of the tables, and of the page.
+    database, workgroup
+        Where Athena runs the queries.
+    days
+        How far back the page looks, counted from the newest snapshot.
+    """
+
+    lake_bucket: str
+    database: str
+    workgroup: str
+    days: int
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings from `environ`; raises SettingsError for the first that cannot be used."""
+        return cls(
+            lake_bucket=_required(environ, "LAKE_BUCKET", "the name of the lake bucket"),
+            database=_required(environ, "DATABASE", "the name of the database in Athena"),
+            workgroup=_required(environ, "WORKGROUP", "the name of an Athena workgroup"),
+            days=_number(environ, "REPORT_DAYS", 7, 3660),
+        )
+
+
 def _required(environ: Mapping[str, str], name: str, accepted: str) -> str:
     value = environ.get(name, "").strip()
     if not value:
@@ -148,4 +177,12 @@ def _count(environ: Mapping[str, str], name: str, most: int) -> int:
     value = environ.get(name, "0").strip()
     if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) > most:
         raise SettingsError(name, value, "is no such number", f"a whole number from 0 to {most}")
+    return int(value)
+
+
+def _number(environ: Mapping[str, str], name: str, least: int, most: int) -> int:
+    accepted = f"a whole number from {least} to {most}"
+    value = _required(environ, name, accepted)
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+        raise SettingsError(name, value, "is no such number", accepted)
     return int(value)

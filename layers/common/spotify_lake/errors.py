@@ -163,3 +163,15 @@ class RawObjectMissing(LakeError):
             f"The raw object s3://{bucket}/{key} is gone: it was deleted before its event arrived."
             " There is nothing to transform."
         )
+
+
+class QueryFailed(LakeError):
+    """Athena does not answer a query of the report."""
+
+    retryable = True
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"Athena did not answer the report's query {name!r}: {reason}. The pages of earlier days stay as they"
+            " are; `make report` tries again."
+        )

@@ -115,6 +115,9 @@ def _transform_object(raw_object: RawObject, s3: "S3Client", write: Callable[[Ta
     metrics.add_metric("SnapshotsTransformed", MetricUnit.Count, 1)
     metrics.add_metric("EntriesIn", MetricUnit.Count, tables.entry_count)
     metrics.add_metric("EntriesRejected", MetricUnit.Count, rejects)
+    # Of each snapshot: among many entries, one list that is rejected as a whole would not be seen.
+    percent = 100 * rejects / tables.entry_count if tables.entry_count else 0
+    metrics.add_metric("RejectsPercent", MetricUnit.Percent, percent)
     metrics.add_metric("EntriesUnaccounted", MetricUnit.Count, tables.unaccounted)
     logger.info(
         "Transformed a snapshot",

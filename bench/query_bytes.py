@@ -1,0 +1,297 @@
+"""What each query of queries/ reads of a year of data, against the same question to CSV files without partitions.
+
+`make query-bytes` writes bench/query_bytes.json, from which docs/queries.md takes its numbers. Nothing here asks
+Athena. A year of playlists goes through the lake's own code into Parquet, whose footers say how many bytes each
+column of each day has. DuckDB plans each query as Athena's SQL was translated, each reference to a table or view by
+itself, and its plan says which columns each scan takes, and which days a condition leaves of it. Filters that it finds
+only while it runs are not counted, footers are not either.
+
+The other side is the layout of the usual tutorials: three folders of CSV files for albums, artists and songs, one file
+a snapshot and no partitions, so that each question reads the whole of each folder it needs. They lack position,
+playlist and day, without which most of the questions could not be answered; leaving these out makes the comparison
+kinder to them.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import random
+import re
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlglot
+from rich.console import Console
+from rich.progress import track
+from sqlglot import exp
+
+from local.athena import to_duckdb
+from local.spotify_stub import api, playlists
+from local.spotify_stub.catalog import base62_id, catalog
+from queries import queries, views
+from spotify_lake.lake import arrow_schema
+from spotify_lake.normalize import normalize
+from spotify_lake.raw import Snapshot
+from spotify_lake.schema import PARTITION, TABLES
+from spotify_lake.spotify.models import Entry, Playlist
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+RESULT: Final = Path(__file__).with_name("query_bytes.json")
+DAYS: Final = 365
+PLAYLISTS: Final = 20
+ENTRIES: Final = 100
+POOL: Final = 400  # songs that come and go in one playlist
+NEW_A_DAY: Final = 3
+MOVES_A_DAY: Final = 10
+LAST_DAY: Final = dt.date(2026, 12, 31)
+SEED: Final = 7
+MARK: Final = "__"  # between the names of table and column in plans
+
+type Sizes = dict[tuple[str, dt.date], dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One reading of one table in a plan."""
+
+    table: str
+    columns: frozenset[str]
+    days: frozenset[dt.date]
+
+
+def main() -> int:
+    """Measure, write the result, and return the exit status."""
+    with tempfile.TemporaryDirectory(prefix="query-bytes-") as folder:
+        _lay_out(Path(folder))
+        plans = {name: _scans(Path(folder), query.sql) for name, query in queries().items()}
+    parquet, csv_bytes = _generate()
+    measured = {
+        name: {
+            "sql": queries()[name].fingerprint,
+            "parquet": sum(
+                parquet[scan.table, day][column]
+                for scan in scans
+                for day in scan.days
+                for column in scan.columns - {PARTITION.name}
+            ),
+            "csv": sum(csv_bytes[name] for name in _csv_folders(scans)),
+        }
+        for name, scans in plans.items()
+    }
+    total = sum(sum(columns.values()) for columns in parquet.values())
+    result = {
+        "days": DAYS,
+        "playlists": PLAYLISTS,
+        "entries": ENTRIES,
+        "parquet_total": total,
+        "csv_total": sum(csv_bytes.values()),
+        "queries": measured,
+    }
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    Console().print(
+        f"Wrote {RESULT.relative_to(ROOT)}. `make schema` takes it into docs/queries.md.", highlight=False
+    )
+    return 0
+
+
+def _generate() -> tuple[Sizes, dict[str, int]]:
+    """Make a year of snapshots; return the bytes of each column by table and day, and those of each CSV folder."""
+    sizes: Sizes = {}
+    csv_bytes: dict[str, int] = defaultdict(int)
+    lists = [_Changing(number) for number in range(PLAYLISTS)]
+    for day in track(_every_day(), "Days", console=Console(stderr=True), transient=True):
+        for table in TABLES:
+            sizes[table.name, day] = dict.fromkeys(table.column_names, 0)
+        for changing in lists:
+            rows = normalize(changing.snapshot(day)).rows
+            for table in TABLES:
+                for column, size in _column_sizes(rows[table.name], arrow_schema(table)).items():
+                    sizes[table.name, day][column] += size
+            for name, size in _csv_sizes(rows).items():
+                csv_bytes[name] += size
+    return sizes, dict(csv_bytes)
+
+
+def _every_day() -> list[dt.date]:
+    return [LAST_DAY - dt.timedelta(days=number) for number in reversed(range(DAYS))]
+
+
+def _lay_out(folder: Path) -> None:
+    """Leave an empty file of each table and day for the planner.
+
+    Its columns bear the name of their table, since plans name columns only.
+    """
+    for table in TABLES:
+        schema = arrow_schema(table)
+        empty = schema.empty_table().rename_columns([f"{table.name}{MARK}{name}" for name in schema.names])
+        for day in _every_day():
+            path = folder / table.name / f"{table.name}{MARK}{PARTITION.name}={day}" / "empty.parquet"
+            path.parent.mkdir(parents=True)
+            pq.write_table(empty, path)
+
+
+class _Changing:
+    """A playlist of songs from the stub's catalog that changes a little every day."""
+
+    def __init__(self, number: int) -> None:
+        self._id = base62_id("bench playlist", number)
+        self._chance = random.Random(f"{SEED} {number}")  # noqa: S311 - playlists need no secrecy
+        pool = self._chance.sample(sorted(catalog().songs), POOL)
+        self._listed, self._others = pool[:ENTRIES], pool[ENTRIES:]
+        self._entries: dict[str, Entry] = {}
+        self._name = f"Playlist {number}"
+
+    def snapshot(self, day: dt.date) -> Snapshot:
+        """Change the list and return it as it is on `day`."""
+        for _ in range(NEW_A_DAY):
+            place, fresh = self._chance.randrange(ENTRIES), self._chance.randrange(len(self._others))
+            self._listed[place], self._others[fresh] = self._others[fresh], self._listed[place]
+            self._entries.pop(self._listed[place], None)
+        for _ in range(MOVES_A_DAY):
+            song = self._listed.pop(self._chance.randrange(ENTRIES))
+            self._listed.insert(self._chance.randrange(ENTRIES), song)
+        scheduled_at = dt.datetime.combine(day, dt.time(6), dt.UTC)
+        return Snapshot(
+            playlist_id=self._id,
+            snapshot_id=base62_id(self._id, day),
+            scheduled_at=scheduled_at,
+            fetched_at=scheduled_at + dt.timedelta(seconds=3),
+            contract="items",
+            copied_from=None,
+            playlist=msgspec.convert({"name": self._name, "owner": {"id": "bench"}}, Playlist),
+            entries=[self._entry(song, day) for song in self._listed],
+        )
+
+    def _entry(self, song_id: str, day: dt.date) -> Entry:
+        if song_id not in self._entries:
+            added_at = f"{day}T00:{self._chance.randrange(60):02}:{self._chance.randrange(60):02}Z"
+            entry = playlists.Entry("song", song_id, added_at)
+            sent = api.entry_object(entry, "new", day, frozenset())
+            self._entries[song_id] = msgspec.convert(sent, Entry)
+        return self._entries[song_id]
+
+
+def _column_sizes(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> dict[str, int]:
+    """Return the bytes of each column in a Parquet file of these rows, written as the lake writes it."""
+    values = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    columns = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=schema), buffer, compression="zstd", version="2.6")
+    sizes = dict.fromkeys(schema.names, 0)
+    metadata = pq.read_metadata(buffer)
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(number)
+            sizes[chunk.path_in_schema.split(".")[0]] += chunk.total_compressed_size
+    return sizes
+
+
+def _csv_sizes(rows: Mapping[str, Sequence[tuple[object, ...]]]) -> dict[str, int]:
+    """Return the bytes of the CSV files that the tutorials make of a snapshot, by folder."""
+    named = {
+        table.name: [dict(zip(table.column_names, row, strict=True)) for row in rows[table.name]]
+        for table in TABLES
+    }
+    added = {entry["song_id"]: entry["added_at"] for entry in named["playlist_entries"]}
+    albums = [
+        [a["album_id"], a["name"], a["release_date"], a["total_tracks"], a["url"]] for a in named["albums"]
+    ]
+    artists = [[a["artist_id"], a["name"], a["url"]] for a in named["artists"]]
+    songs = [
+        [
+            *(s["song_id"], s["name"], s["duration_ms"], s["url"], s["popularity"]),
+            *(added[s["song_id"]], s["album_id"], _first(s["artist_ids"])),
+        ]
+        for s in named["songs"]
+    ]
+    return {
+        "albums": _csv_size("album_id name release_date total_tracks url", albums),
+        "artists": _csv_size("artist_id artist_name external_url", artists),
+        "songs": _csv_size(
+            "song_id song_name duration_ms url popularity song_added album_id artist_id", songs
+        ),
+    }
+
+
+def _first(values: Any) -> object:
+    return values[0] if values else None
+
+
+def _csv_size(header: str, rows: Sequence[Sequence[object]]) -> int:
+    text = io.StringIO()
+    csv.writer(text).writerows([header.split(), *rows])
+    return len(text.getvalue().encode())
+
+
+def _csv_folders(scans: Sequence[Scan]) -> set[str]:
+    """Return the CSV folders that hold what the scans read."""
+    folders = set()
+    for scan in scans:
+        folders.add(scan.table if scan.table in {"albums", "artists"} else "songs")
+        if "artist_names" in scan.columns:
+            folders.add("artists")
+    return folders
+
+
+def _scans(folder: Path, sql: str) -> list[Scan]:
+    """Return what the plan of a query reads."""
+    schema = {
+        table.name: {column.name: str(column.type) for column in (*table.columns, PARTITION)}
+        for table in TABLES
+    }
+    statement = sqlglot.parse_one(to_duckdb(sql, schema, views(), LAST_DAY), read="duckdb")
+    for cte in statement.find_all(exp.CTE):
+        cte.args["materialized"] = False  # Athena too plans each reference by itself
+    with duckdb.connect() as connection:
+        # These would merge scans, double them, or answer from statistics, which are those of empty files.
+        connection.execute(
+            "SET disabled_optimizers = 'common_subplan,empty_result_pullup,statistics_propagation,window_self_join'"
+        )
+        for table in TABLES:
+            key = f"{table.name}{MARK}{PARTITION.name}"
+            columns = ", ".join(
+                f"{table.name}{MARK}{name} AS {name}" for name in (*table.column_names, PARTITION.name)
+            )
+            connection.execute(
+                f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet("  # noqa: S608 - names of ours
+                f"'{folder}/{table.name}/*/*.parquet', hive_partitioning = true, hive_types = {{'{key}': DATE}})"
+            )
+        plan = connection.execute(f"EXPLAIN (FORMAT JSON) {statement.sql(dialect='duckdb')}").fetchall()[0][1]
+        return [scan for node in json.loads(plan) for scan in _of_plan(connection, node)]
+
+
+def _of_plan(connection: duckdb.DuckDBPyConnection, node: dict[str, Any]) -> Iterator[Scan]:
+    details = node["extra_info"]
+    if details.get("Function") == "READ_PARQUET":
+        named = re.findall(rf"\b([a-z_]+?){MARK}(\w+)", json.dumps(details))
+        (table,) = {table for table, _ in named}
+        days = _days(connection, f"{table}{MARK}{PARTITION.name}", details.get("File Filters", []))
+        if days and f"{len(days)}/{DAYS}" != details.get("Scanning Files", f"{DAYS}/{DAYS}"):
+            raise ValueError(f"the days of this scan are not understood: {details}")
+        yield Scan(table, frozenset(column for _, column in named), days)
+    for child in node["children"]:
+        yield from _of_plan(connection, child)
+
+
+def _days(connection: duckdb.DuckDBPyConnection, column: str, filters: str | list[str]) -> frozenset[dt.date]:
+    """Return the days of which the files remain after the filters of a scan."""
+    every = f"SELECT CAST(unnest(range(DATE '{LAST_DAY}' - {DAYS - 1}, DATE '{LAST_DAY}' + 1, INTERVAL 1 DAY)) AS DATE)"
+    conditions = " AND ".join([filters] if isinstance(filters, str) else filters) or "true"
+    rows = connection.execute(f"SELECT * FROM ({every} AS {column}) WHERE {conditions}").fetchall()  # noqa: S608
+    return frozenset(day for (day,) in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

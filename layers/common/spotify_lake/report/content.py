@@ -1,0 +1,480 @@
+"""Athena's answers to what the page shows. Pure: the same rows give the same content.
+
+Days are numbers, counted from the first day of the report. Songs, albums and artists are kept once and named by
+their place in a list. Rows that come by the thousand are arrays; assets/report.js reads them by position.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from typing import Final
+
+import msgspec
+
+from spotify_lake.report import queries
+from spotify_lake.report.queries import (
+    ArtistRow,
+    MovementRow,
+    SnapshotsRow,
+    SongRow,
+    StandingRow,
+    Window,
+)
+
+EPOCH: Final = dt.date(1970, 1, 1)
+WEEK: Final = 7
+MOST_EVENTS: Final = 300  # of a playlist
+SHORTEST_RUN: Final = 3
+POPULARITY_STEP: Final = 10
+
+_ID = re.compile(r"[0-9A-Za-z]{22}")
+
+# A run of equal values is a pair (value, how often).
+type Runs = list[int | tuple[int, int]]
+
+
+class Album(msgspec.Struct, array_like=True, frozen=True):
+    """An album; `id` and `image` are None when there is nothing to link to."""
+
+    id: str | None
+    name: str | None
+    year: int | None
+    image: str | None
+
+
+class Song(msgspec.Struct, array_like=True, frozen=True):
+    """A song, or what else may stand in a list; `artists` and `album` are places in the content's lists."""
+
+    id: str | None
+    name: str | None
+    kind: str
+    artists: list[int]
+    album: int | None
+    seconds: int | None
+    explicit: int
+    popularity: int | None
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True):
+    """A song in a playlist.
+
+    Attributes
+    ----------
+    song
+        Place in the content's list.
+    position
+        In the last snapshot; None when it is no longer in the list.
+    week_ago
+        Position a week before the last snapshot; 0 when it was not in the list, None when there was no snapshot.
+    days, best, first
+        Snapshots with it, its best position, and the day it was first seen.
+    added
+        Day it was added to the list, which may be before the first day of the report.
+    start, places
+        Positions in the playlist's samples from number `start` on, 0 where it was not in the list.
+    """
+
+    song: int
+    position: int | None
+    week_ago: int | None
+    days: int
+    best: int
+    first: int
+    added: int | None
+    start: int
+    places: Runs
+
+
+class Event(msgspec.Struct, array_like=True, frozen=True):
+    """Something entered (`step` 1) or left (-1) on a day, at a position. `days` it had been there, when it left."""
+
+    day: int
+    step: int
+    song: int
+    position: int
+    days: int
+
+
+class Artist(msgspec.Struct, array_like=True, frozen=True):
+    """Songs of an artist on the content's artist days from number `start` on."""
+
+    artist: int
+    start: int
+    songs: Runs
+
+
+class Playlist(msgspec.Struct, frozen=True, kw_only=True):
+    """A playlist.
+
+    Attributes
+    ----------
+    days, counts, entered, left
+        Of each day with a snapshot: the day, the entries, and how many entered and left since the one before.
+    samples
+        Days of which positions are kept.
+    years, popularity
+        Songs by release year, and by popularity in steps of ten; None when no song has one.
+    unlisted
+        Entries that `entries` leaves out.
+    """
+
+    id: str | None
+    name: str
+    description: str | None
+    owner: str | None
+    image: str | None
+    followers: int | None
+    days: list[int]
+    counts: list[int]
+    entered: list[int]
+    left: list[int]
+    samples: list[int]
+    entries: list[Entry]
+    former: list[Entry]
+    events: list[Event]
+    artists: list[Artist]
+    years: list[tuple[int, int]]
+    popularity: list[int] | None
+    mean_popularity: float | None
+    songs: int
+    seconds: int
+    explicit: int
+    unlisted: int
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything on the page.
+
+    Attributes
+    ----------
+    first, last
+        First and last day, as dates; None when the lake is empty.
+    artist_days
+        Days on which artists are counted.
+    different_songs, different_artists
+        In all lists together, as they were last seen.
+    """
+
+    first: dt.date | None = None
+    last: dt.date | None = None
+    artist_days: list[int] = []
+    playlists: list[Playlist] = []
+    top_artists: list[Artist] = []
+    songs: list[Song] = []
+    albums: list[Album] = []
+    artists: list[tuple[str | None, str | None]] = []
+    different_songs: int = 0
+    different_artists: int = 0
+
+
+def window_of(snapshots: Iterable[SnapshotsRow], days: int) -> Window | None:
+    """Return the last `days` days that the page looks at; None when there is no snapshot."""
+    all_days = {day for row in snapshots for day in row.days}
+    if not all_days:
+        return None
+    last = max(all_days)
+    first = min(day for day in all_days if day > last - days)
+    return Window(EPOCH + dt.timedelta(days=first), EPOCH + dt.timedelta(days=last))
+
+
+def artist_dates(snapshots: Iterable[SnapshotsRow], window: Window) -> list[dt.date]:
+    """Return the days on which artists are counted: all, or the last of each week when that were too many.
+
+    The days on which playlists were seen last are among them.
+    """
+    snapshots = list(snapshots)
+    dates = sorted({date for row in snapshots for date in _dates(row, window)})
+    if len(dates) <= queries.MOST_DATES:
+        return dates
+    weekly = {date.isocalendar()[:2]: date for date in dates}
+    last_seen = {max(seen) for row in snapshots if (seen := _dates(row, window))}
+    return sorted({*weekly.values(), *last_seen})
+
+
+def songs_to_look_up(
+    standings: Iterable[StandingRow], snapshots: Iterable[SnapshotsRow], window: Window
+) -> tuple[set[dt.date], set[dt.date], set[str]]:
+    """Return the dates of which to read all songs, older dates, and the songs to read on those.
+
+    Songs still in a list were seen on its last day; those that left lately, a few weeks ago. What remains are
+    former leaders, each on a day of its own.
+    """
+    last_seen = {max(seen) for row in snapshots if (seen := _dates(row, window))}
+    songs = [row for row in standings if row.kind == "song"]
+    news = {row.last_seen for row in songs if row.position is None and not row.is_leader} | last_seen
+    older = [row for row in songs if row.last_seen not in news]
+    return news, {row.last_seen for row in older}, {row.entry for row in older}
+
+
+def compose(
+    window: Window,
+    snapshots: Sequence[SnapshotsRow],
+    movement: Sequence[MovementRow],
+    standings: Sequence[StandingRow],
+    artists: Sequence[ArtistRow],
+    songs: Sequence[SongRow],
+) -> Content:
+    """Put the answers together.
+
+    Parameters
+    ----------
+    window
+        The days that the answers are about.
+    snapshots, movement, standings, artists, songs
+        The answers to the questions of `queries` with these names.
+
+    Returns
+    -------
+    Content
+        Playlists in the order of their names; those without a snapshot in the window are left out.
+    """
+    catalog = _Catalog({row.song_id: row for row in songs})
+    moved = {row.playlist_id: row for row in movement}
+    by_playlist: dict[str, list[StandingRow]] = defaultdict(list)
+    for row in standings:
+        by_playlist[row.playlist_id].append(row)
+    artists_by_playlist: dict[str | None, list[ArtistRow]] = defaultdict(list)
+    for artist in artists:
+        artists_by_playlist[artist.playlist_id].append(artist)
+    artist_days = [window.number(date) for date in artist_dates(snapshots, window)]
+
+    def count_artists(playlist_id: str | None) -> list[Artist]:
+        return [_artist(row, artist_days, catalog) for row in artists_by_playlist[playlist_id]]
+
+    playlists = [
+        _playlist(
+            row,
+            window,
+            moved.get(row.playlist_id),
+            by_playlist[row.playlist_id],
+            count_artists(row.playlist_id),
+            catalog,
+        )
+        for row in snapshots
+        if _dates(row, window)
+    ]
+    current = {row.entry for row in standings if row.position is not None and row.kind == "song"}
+    credited = {
+        artist_id
+        for song_id in current
+        if (song := catalog.rows.get(song_id))
+        for artist_id in song.artist_ids
+    }
+    return Content(
+        first=window.first,
+        last=window.last,
+        artist_days=artist_days,
+        playlists=sorted(playlists, key=lambda playlist: (playlist.name.casefold(), playlist.id or "")),
+        top_artists=count_artists(None),
+        songs=catalog.songs,
+        albums=catalog.albums,
+        artists=catalog.artists,
+        different_songs=len(current),
+        different_artists=len(credited),
+    )
+
+
+def runs(values: Iterable[int]) -> Runs:
+    """Write what repeats at least three times in a row as a pair.
+
+    >>> runs([5, 5, 5, 5, 4, 4, 9])
+    [(5, 4), 4, 4, 9]
+    """
+    written: Runs = []
+    for value, group in groupby(values):
+        times = sum(1 for _ in group)
+        written.extend([(value, times)] if times >= SHORTEST_RUN else [value] * times)
+    return written
+
+
+@dataclass
+class _Catalog:
+    """Songs, albums and artists, each once, in the order in which they are asked for."""
+
+    rows: Mapping[str, SongRow]
+    songs: list[Song] = field(default_factory=list)
+    albums: list[Album] = field(default_factory=list)
+    artists: list[tuple[str | None, str | None]] = field(default_factory=list)
+    _places: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def song(self, standing: StandingRow) -> int:
+        key = ("song", standing.entry)
+        if key not in self._places:
+            row = self.rows.get(standing.entry)
+            if row is None:
+                is_song = standing.kind == "song" and _ID.fullmatch(standing.entry)
+                entry_id = standing.entry if is_song else None
+                song = Song(entry_id, standing.name, standing.kind, [], None, None, 0, None)
+            else:
+                credited = zip(row.artist_ids, row.artist_names, strict=False)
+                song = Song(
+                    _linkable(row.song_id),
+                    row.name or standing.name,
+                    standing.kind,
+                    [self.artist(artist_id, name) for artist_id, name in credited],
+                    self.album(row),
+                    None if row.duration_ms is None else round(row.duration_ms / 1000),
+                    int(row.is_explicit is True),
+                    row.popularity,
+                )
+            self._places[key] = len(self.songs)
+            self.songs.append(song)
+        return self._places[key]
+
+    def album(self, row: SongRow) -> int | None:
+        if row.album_id is None:
+            return None
+        key = ("album", row.album_id)
+        if key not in self._places:
+            self._places[key] = len(self.albums)
+            album_id = _linkable(row.album_id)
+            self.albums.append(Album(album_id, row.album, row.release_year, _image(row.image_url)))
+        return self._places[key]
+
+    def artist(self, artist_id: str, name: str | None) -> int:
+        key = ("artist", artist_id)
+        if key not in self._places:
+            self._places[key] = len(self.artists)
+            self.artists.append((_linkable(artist_id), name))
+        return self._places[key]
+
+
+def _playlist(
+    row: SnapshotsRow,
+    window: Window,
+    moved: MovementRow | None,
+    standings: Sequence[StandingRow],
+    artists: list[Artist],
+    catalog: _Catalog,
+) -> Playlist:
+    counted = [
+        (window.number(date), count)
+        for day, count in zip(row.days, row.counts, strict=True)
+        if window.first <= (date := EPOCH + dt.timedelta(days=day)) <= window.last
+    ]
+    days = [day for day, _ in counted]
+    samples = _samples(days, window)
+    entered, left = _movement(moved, len(days))
+    current = [standing for standing in standings if standing.position is not None]
+    known = [song for standing in current if (song := catalog.rows.get(standing.entry))]
+    popularities = [song.popularity for song in known if song.popularity is not None]
+    years = Counter(song.release_year for song in known if song.release_year is not None)
+    listed = [s for s in current if s.position is not None and s.position <= queries.LISTED]
+    return Playlist(
+        id=_linkable(row.playlist_id),
+        name=row.name or row.playlist_id,
+        description=html.unescape(row.description) if row.description else None,
+        owner=row.owner,
+        image=_image(row.image_url),
+        followers=row.followers,
+        days=days,
+        counts=[count for _, count in counted],
+        entered=entered,
+        left=left,
+        samples=samples,
+        entries=[_entry(standing, window, samples, catalog) for standing in listed],
+        former=[
+            _entry(standing, window, samples, catalog)
+            for standing in standings
+            if standing.position is None and standing.is_leader
+        ],
+        events=_events(standings, days, catalog),
+        artists=artists,
+        years=sorted(years.items()),
+        popularity=_histogram(popularities),
+        mean_popularity=round(sum(popularities) / len(popularities), 1) if popularities else None,
+        songs=sum(standing.kind == "song" for standing in current),
+        seconds=round(sum(song.duration_ms or 0 for song in known) / 1000),
+        explicit=sum(song.is_explicit is True for song in known),
+        unlisted=len(current) - len(listed),
+    )
+
+
+def _entry(standing: StandingRow, window: Window, samples: Sequence[int], catalog: _Catalog) -> Entry:
+    places = dict(zip(standing.days or [], standing.places or [], strict=True))
+    seen = [number for number, day in enumerate(samples) if day in places]
+    start = seen[0] if seen else 0
+    before = bisect_right(samples, samples[-1] - WEEK) - 1
+    return Entry(
+        song=catalog.song(standing),
+        position=standing.position,
+        week_ago=places.get(samples[before], 0) if before >= 0 else None,
+        days=standing.days_in_list,
+        best=standing.best,
+        first=window.number(standing.first_seen),
+        added=_added(standing.added_at, window),
+        start=start,
+        places=runs(places.get(day, 0) for day in samples[start : seen[-1] + 1]) if seen else [],
+    )
+
+
+def _events(standings: Iterable[StandingRow], days: Sequence[int], catalog: _Catalog) -> list[Event]:
+    """Compare the last snapshots with each other, newest first."""
+    lately = [(before, day) for before, day in pairwise(days) if day > days[-1] - queries.NEWS]
+    events = []
+    for standing in standings:
+        places = dict(zip(standing.days or [], standing.places or [], strict=True))
+        for before, day in lately:
+            if (day in places) != (before in places):
+                step = 1 if day in places else -1
+                place = places[day if step > 0 else before]
+                stayed = 0 if step > 0 else standing.days_in_list
+                events.append(Event(day, step, catalog.song(standing), place, stayed))
+    events.sort(key=lambda event: (-event.day, -event.step, event.position, event.song))
+    return events[:MOST_EVENTS]
+
+
+def _artist(row: ArtistRow, artist_days: Sequence[int], catalog: _Catalog) -> Artist:
+    counts = dict(zip(row.days, row.songs, strict=True))
+    seen = [number for number, day in enumerate(artist_days) if day in counts]
+    start, end = seen[0], seen[-1] + 1
+    songs = runs(counts.get(day, 0) for day in artist_days[start:end])
+    return Artist(catalog.artist(row.artist_id, row.name), start, songs)
+
+
+def _movement(moved: MovementRow | None, snapshots: int) -> tuple[list[int], list[int]]:
+    """Return what entered and left with each snapshot; the first has nothing to be compared with."""
+    entered, left = [0] * snapshots, [0] * snapshots
+    if moved is not None:
+        for number, coming, leaving in zip(moved.numbers, moved.entered, moved.leaving, strict=True):
+            entered[number - 1] = coming
+            if number < snapshots:  # what leaves is missing in the next snapshot
+                left[number] = leaving
+    return entered, left
+
+
+def _samples(days: Sequence[int], window: Window) -> list[int]:
+    """Return the days of which `standings` gives positions."""
+    recent = window.number(window.recent)
+    weekly = {(window.first + dt.timedelta(days=day)).isocalendar()[:2]: day for day in days}
+    return sorted({day for day in days if day >= recent} | set(weekly.values()))
+
+
+def _dates(row: SnapshotsRow, window: Window) -> list[dt.date]:
+    dates = (EPOCH + dt.timedelta(days=day) for day in row.days)
+    return [date for date in dates if window.first <= date <= window.last]
+
+
+def _histogram(popularities: Iterable[int]) -> list[int] | None:
+    steps = Counter(min(popularity // POPULARITY_STEP, 9) for popularity in popularities)
+    return [steps[step] for step in range(10)] if steps else None
+
+
+def _added(added_at: int | None, window: Window) -> int | None:
+    """Return the day; none for the beginning of 1970, which Spotify gives for lists of its own making."""
+    return window.number(EPOCH + dt.timedelta(seconds=added_at)) if added_at else None
+
+
+def _linkable(spotify_id: str) -> str | None:
+    return spotify_id if _ID.fullmatch(spotify_id) else None
+
+
+def _image(url: str | None) -> str | None:
+    return url if url is not None and re.fullmatch(r"https://[^\s\"'<>\\]+", url) else None

@@ -1,0 +1,94 @@
+"""One run of the report function: ask, compose, render, store."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from aws_lambda_powertools.metrics import MetricUnit
+
+from spotify_lake.observability import logger, metrics
+from spotify_lake.report import queries
+from spotify_lake.report.athena import Athena
+from spotify_lake.report.content import Content, artist_dates, compose, songs_to_look_up, window_of
+from spotify_lake.report.page import render
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PREFIX: Final = "report/"
+INDEX: Final = f"{PREFIX}index.html"
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run wrote.
+
+    Attributes
+    ----------
+    bucket, keys
+        Where the page is.
+    date
+        Day of the newest snapshot; None when the lake is empty.
+    playlists, size_bytes
+        How much is on the page.
+    """
+
+    bucket: str
+    keys: list[str]
+    date: dt.date | None
+    playlists: int
+    size_bytes: int
+
+
+def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) -> Written:
+    """Write the page as ``report/index.html`` and, named for the newest snapshot's day, beside it.
+
+    Parameters
+    ----------
+    athena
+        Answers the queries.
+    s3, bucket
+        Where the page goes.
+    days
+        How far back it looks.
+    now
+        Time that the page gives as its own.
+
+    Raises
+    ------
+    QueryFailed
+        Athena does not answer; nothing is written.
+    """
+    content = ask(athena, days)
+    page = render(content, now)
+    keys = [INDEX] if content.last is None else [f"{PREFIX}{content.last}.html", INDEX]
+    for key in keys:
+        s3.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=page,
+            ContentType="text/html; charset=utf-8",
+            # Both are written anew when the report is made again on the same day.
+            CacheControl="no-cache",
+        )
+    written = Written(
+        bucket=bucket, keys=keys, date=content.last, playlists=len(content.playlists), size_bytes=len(page)
+    )
+    metrics.add_metric("ReportsWritten", MetricUnit.Count, 1)
+    logger.info("Wrote the report", **msgspec.to_builtins(written))
+    return written
+
+
+def ask(athena: Athena, days: int) -> Content:
+    """Ask everything that the page shows; raises QueryFailed when Athena does not answer."""
+    snapshots = athena.ask(queries.snapshots())
+    window = window_of(snapshots, days)
+    if window is None:
+        return Content()
+    movement = athena.start(queries.movement(window))
+    standings = athena.start(queries.standings(window))
+    artists = athena.start(queries.artists(window, artist_dates(snapshots, window)))
+    standing = standings()
+    songs = athena.start(queries.songs(*songs_to_look_up(standing, snapshots, window)))
+    return compose(window, snapshots, movement(), standing, artists(), songs())

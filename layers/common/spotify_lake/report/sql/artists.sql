@@ -1,0 +1,58 @@
+-- How many songs has each artist in the lists, and how many were there before?
+-- One row per playlist and artist; those without a playlist are all playlists together. A song with two artists counts for
+-- both. `days` (counted from $first) and `songs` are parallel lists.
+WITH days AS (
+    SELECT playlist_id, snapshot_date, max(scheduled_at) AS scheduled_at
+    FROM playlists
+    WHERE snapshot_date IN ($dates)
+    GROUP BY playlist_id, snapshot_date
+),
+credits AS (
+    SELECT s.playlist_id, s.snapshot_date, s.scheduled_at, c.artist_id
+    FROM songs AS s
+    CROSS JOIN UNNEST(s.artist_ids) AS c (artist_id)
+    WHERE s.snapshot_date IN ($dates)
+),
+named AS (
+    SELECT c.playlist_id, c.snapshot_date, c.artist_id, count(*) AS songs, max(a.name) AS name
+    FROM credits AS c
+    JOIN days AS d
+        ON d.playlist_id = c.playlist_id
+        AND d.snapshot_date = c.snapshot_date
+        AND d.scheduled_at = c.scheduled_at
+    LEFT JOIN artists AS a
+        ON a.playlist_id = c.playlist_id
+        AND a.snapshot_date = c.snapshot_date
+        AND a.scheduled_at = c.scheduled_at
+        AND a.artist_id = c.artist_id
+        AND a.snapshot_date IN ($dates)
+    GROUP BY c.playlist_id, c.snapshot_date, c.artist_id
+),
+together AS (
+    SELECT playlist_id, artist_id, snapshot_date, sum(songs) AS songs, max(name) AS name
+    FROM named
+    GROUP BY GROUPING SETS ((playlist_id, artist_id, snapshot_date), (artist_id, snapshot_date))
+),
+histories AS (
+    SELECT
+        playlist_id,
+        artist_id,
+        max(name) AS name,
+        sum(songs) AS total,
+        sum(CASE WHEN snapshot_date = DATE '$last' THEN songs ELSE 0 END) AS latest,
+        CAST(array_agg(date_diff('day', DATE '$first', snapshot_date) ORDER BY snapshot_date) AS JSON) AS days,
+        CAST(array_agg(songs ORDER BY snapshot_date) AS JSON) AS songs
+    FROM together
+    GROUP BY playlist_id, artist_id
+),
+ranked AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY playlist_id ORDER BY latest DESC, total DESC, artist_id) AS latest_rank,
+        row_number() OVER (PARTITION BY playlist_id ORDER BY total DESC, artist_id) AS total_rank
+    FROM histories
+)
+SELECT playlist_id, artist_id, name, days, songs
+FROM ranked
+WHERE latest_rank <= CASE WHEN playlist_id IS NULL THEN $overall ELSE $each END OR total_rank <= 10
+ORDER BY playlist_id, total_rank

@@ -1,0 +1,30 @@
+-- Which songs climbed and fell most in the last seven days?
+-- The largest moves from one snapshot to the next, also across missing days, up to 35 days back. Everything below a new
+-- entry falls by one.
+--
+-- Parameters:
+-- - INTERVAL '7' DAY: How far to look back for moves.
+-- - INTERVAL '35' DAY: How far back the snapshot before may be.
+-- - LIMIT 20: How many moves.
+-- Columns:
+-- - day: Day of the snapshot (UTC).
+-- - playlist: Title of the playlist.
+-- - song: Title of the song, episode or file.
+-- - climbed: Positions it climbed; below zero if it fell.
+-- - from_position: Position in the snapshot before.
+-- - to_position: Position now.
+-- - days_between: Days between the two snapshots.
+SELECT
+    snapshot_date AS day,
+    playlist,
+    name AS song,
+    climbed,
+    previous_position AS from_position,
+    position AS to_position,
+    days_between
+FROM playlist_changes
+WHERE change = 'moved'
+    AND snapshot_date >= current_date - INTERVAL '7' DAY
+    AND previous_date >= current_date - INTERVAL '35' DAY
+ORDER BY abs(climbed) DESC, day DESC, to_position, playlist, uri
+LIMIT 20

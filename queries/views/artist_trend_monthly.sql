@@ -1,0 +1,80 @@
+-- How present each artist was in each playlist, month by month.
+-- Of this month and the 24 before. Counted on the days that have a snapshot (the last of the day) and divided by
+-- their number, so that a missing day does not look like a decline. A song with two artists counts for both. Sum
+-- appearances_per_day or score_per_day over the playlists to compare artists. A month of a playlist without any snapshot
+-- has no rows: nothing is known of it.
+--
+-- One row: artist, playlist and month
+-- Columns:
+-- - month date: First day of the month.
+-- - playlist_id string: Spotify id of the playlist.
+-- - playlist string: Title as it was last seen in the month. Null when Spotify does not send it.
+-- - artist_id string: Spotify id of the artist.
+-- - artist string: Name.
+-- - days_observed bigint: Days of the month that have a snapshot of the playlist.
+-- - days bigint: Those of them on which the artist was in it.
+-- - songs bigint: Different songs of the artist in it.
+-- - appearances bigint: Entries of the artist, summed over the days.
+-- - appearances_per_day double: Entries of the artist on an average observed day.
+-- - score_per_day double: Their position-weighted score on an average observed day: 1 for the first position, falling evenly to 1/n for the last of n.
+-- - best_position int: Best position; 1 is the top.
+WITH observed AS (
+    SELECT
+        playlist_id,
+        date_trunc('month', snapshot_date) AS month,
+        max_by(playlist, snapshot_date) AS playlist,
+        count(*) AS days_observed
+    FROM daily_playlists
+    WHERE snapshot_date >= date_trunc('month', current_date) - INTERVAL '24' MONTH
+    GROUP BY playlist_id, date_trunc('month', snapshot_date)
+),
+credits AS (
+    SELECT
+        e.playlist_id,
+        date_trunc('month', e.snapshot_date) AS month,
+        e.snapshot_date,
+        e.position,
+        e.score,
+        e.song_id,
+        s.artist_ids,
+        s.artist_names
+    FROM daily_entries AS e
+    JOIN songs AS s
+        ON s.playlist_id = e.playlist_id AND s.snapshot_date = e.snapshot_date AND s.scheduled_at = e.scheduled_at
+        AND s.song_id = e.song_id
+    WHERE e.kind = 'song'
+        AND e.snapshot_date >= date_trunc('month', current_date) - INTERVAL '24' MONTH
+        AND s.snapshot_date >= date_trunc('month', current_date) - INTERVAL '24' MONTH
+),
+counted AS (
+    SELECT
+        c.month,
+        c.playlist_id,
+        a.artist_id,
+        max_by(a.artist, c.snapshot_date) AS artist,
+        count(DISTINCT c.snapshot_date) AS days,
+        count(DISTINCT c.song_id) AS songs,
+        count(*) AS appearances,
+        sum(c.score) AS score,
+        min(c.position) AS best_position
+    FROM credits AS c
+    CROSS JOIN UNNEST(c.artist_ids, c.artist_names) AS a (artist_id, artist)
+    WHERE a.artist_id IS NOT NULL
+    GROUP BY c.month, c.playlist_id, a.artist_id
+)
+SELECT
+    CAST(c.month AS date) AS month,
+    c.playlist_id,
+    o.playlist,
+    c.artist_id,
+    c.artist,
+    o.days_observed,
+    c.days,
+    c.songs,
+    c.appearances,
+    CAST(c.appearances AS double) / o.days_observed AS appearances_per_day,
+    c.score / o.days_observed AS score_per_day,
+    c.best_position
+FROM counted AS c
+JOIN observed AS o
+    ON o.playlist_id = c.playlist_id AND o.month = c.month

@@ -1,0 +1,27 @@
+-- Each playlist once a day: its last snapshot of that day.
+-- A day without a snapshot has no row: nothing is known of it, which is not the same as an empty playlist.
+--
+-- One row: playlist and day
+-- Columns:
+-- - snapshot_date date: The day (UTC).
+-- - playlist_id string: Spotify id of the playlist.
+-- - playlist string: Title it had. Null when Spotify does not send it.
+-- - scheduled_at timestamp: Time of the snapshot (UTC).
+-- - entry_count int: Entries in the playlist.
+SELECT
+    snapshot_date,
+    playlist_id,
+    name AS playlist,
+    scheduled_at,
+    entry_count
+FROM (
+    SELECT
+        snapshot_date,
+        playlist_id,
+        name,
+        scheduled_at,
+        entry_count,
+        max(scheduled_at) OVER (PARTITION BY playlist_id, snapshot_date) AS last_of_day
+    FROM playlists
+)
+WHERE scheduled_at = last_of_day

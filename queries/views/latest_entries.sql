@@ -1,0 +1,32 @@
+-- What stands at each position of each playlist as it was last seen.
+-- A song may stand at several positions. Looks back 35 days, as latest_playlists does.
+--
+-- One row: position of a playlist
+-- Columns:
+-- - snapshot_date date: UTC date of scheduled_at; the partition of every table.
+-- - playlist_id string: Spotify id of the playlist.
+-- - playlist string: Title of the playlist. Null when Spotify does not send it.
+-- - scheduled_at timestamp: Time the snapshot was scheduled for (UTC).
+-- - position int: Position in the list; the first is 1.
+-- - kind string: `song`, `episode` (podcast), `local` (a file of the owner's) or `unavailable` (taken down).
+-- - song_id string: Spotify id of the song; joins to songs when kind is `song`. Null when kind is `episode` or `local`, or Spotify sends nothing of an unavailable entry.
+-- - uri string: Spotify URI of whatever stands there. Null when Spotify sends nothing of an unavailable entry.
+-- - name string: Title of the song, episode or file. Null when kind is `unavailable`.
+-- - added_at timestamp: When it was added to the list (UTC). Null when the entry is very old or the list is made by Spotify.
+-- - added_by_id string: Spotify id of the user who added it. Null when Spotify does not say.
+SELECT
+    t.snapshot_date,
+    t.playlist_id,
+    p.name AS playlist,
+    t.scheduled_at,
+    t.position,
+    t.kind,
+    t.song_id,
+    t.uri,
+    t.name,
+    t.added_at,
+    t.added_by_id
+FROM playlist_entries AS t
+JOIN latest_playlists AS p
+    ON p.playlist_id = t.playlist_id AND p.snapshot_date = t.snapshot_date AND p.scheduled_at = t.scheduled_at
+WHERE t.snapshot_date >= current_date - INTERVAL '35' DAY

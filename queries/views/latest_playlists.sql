@@ -1,0 +1,61 @@
+-- Each playlist as it was last seen.
+-- Looks back 35 days; a playlist that has had no snapshot for longer is not in it.
+--
+-- One row: playlist
+-- Columns:
+-- - snapshot_date date: UTC date of scheduled_at; the partition of every table.
+-- - playlist_id string: Spotify id of the playlist.
+-- - scheduled_at timestamp: Time the snapshot was scheduled for (UTC).
+-- - fetched_at timestamp: Time Spotify sent the list, or said that it is unchanged (UTC).
+-- - name string: Title of the playlist. Null when Spotify does not send it.
+-- - description string: Text its owner gave it. Null when there is none.
+-- - owner_id string: Spotify id of the owner. Null when Spotify does not send it.
+-- - owner_name string: Display name of the owner. Null when the owner has none.
+-- - snapshot_id string: Spotify's version of the list; it changes when the list does. Null when an imported dump lacks it.
+-- - is_public boolean: Shown on the owner's profile. Null when Spotify does not say.
+-- - is_collaborative boolean: Others may add to it. Null when Spotify does not send it.
+-- - followers bigint: Users who saved the playlist. Null when the app gets Spotify's 2026 development-mode contract.
+-- - entry_count int: Entries in the snapshot, rejected ones included.
+-- - image_url string: Cover image, the largest. Null when no cover.
+-- - url string: Link to the playlist. Null when Spotify does not send it.
+-- - contract string: How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one) or `embedded` (the page inside the playlist object).
+SELECT
+    snapshot_date,
+    playlist_id,
+    scheduled_at,
+    fetched_at,
+    name,
+    description,
+    owner_id,
+    owner_name,
+    snapshot_id,
+    is_public,
+    is_collaborative,
+    followers,
+    entry_count,
+    image_url,
+    url,
+    contract
+FROM (
+    SELECT
+        snapshot_date,
+        playlist_id,
+        scheduled_at,
+        fetched_at,
+        name,
+        description,
+        owner_id,
+        owner_name,
+        snapshot_id,
+        is_public,
+        is_collaborative,
+        followers,
+        entry_count,
+        image_url,
+        url,
+        contract,
+        max(scheduled_at) OVER (PARTITION BY playlist_id) AS newest
+    FROM playlists
+    WHERE snapshot_date >= current_date - INTERVAL '35' DAY
+)
+WHERE scheduled_at = newest

@@ -1,0 +1,104 @@
+-- What entered, left or moved between one snapshot of a playlist and the one before.
+-- The one before is the last there is, however long ago: a missing day is no change, and days_between tells of it. A
+-- playlist's first snapshot changes nothing. What stands in a list several times counts once, at its first position.
+-- Unavailable entries of which Spotify sends no URI are left out. Conditions on snapshot_date and on previous_date limit
+-- the days that are read.
+--
+-- One row: entry that changed in a snapshot
+-- Columns:
+-- - snapshot_date date: Day of the snapshot (UTC).
+-- - playlist_id string: Spotify id of the playlist.
+-- - playlist string: Title it had. Null when Spotify does not send it.
+-- - scheduled_at timestamp: Time of the snapshot (UTC).
+-- - previous_date date: Day of the snapshot before (UTC).
+-- - previous_at timestamp: Time of the snapshot before (UTC).
+-- - days_between bigint: Days from the snapshot before to this one; 1 in a daily lake without gaps.
+-- - change string: `entered`, `left` or `moved`.
+-- - uri string: Spotify URI of what changed.
+-- - song_id string: Spotify id of the song. Null when it is an episode or a local file.
+-- - name string: Title. Null when it was never available.
+-- - position int: First position now. Null when it left.
+-- - previous_position int: First position before. Null when it entered.
+-- - climbed int: Positions it climbed; below zero if it fell. Null when it entered or left.
+WITH snapshots AS (
+    SELECT
+        playlist_id,
+        name AS playlist,
+        snapshot_date,
+        scheduled_at,
+        lag(snapshot_date) OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS previous_date,
+        lag(scheduled_at) OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS previous_at
+    FROM playlists
+),
+stands AS (
+    SELECT
+        s.snapshot_date,
+        s.playlist_id,
+        s.playlist,
+        s.scheduled_at,
+        s.previous_date,
+        s.previous_at,
+        e.uri,
+        e.song_id,
+        e.name,
+        e.position AS position,
+        CAST(NULL AS integer) AS previous_position
+    FROM playlist_entries AS e
+    JOIN snapshots AS s
+        ON s.playlist_id = e.playlist_id AND s.snapshot_date = e.snapshot_date AND s.scheduled_at = e.scheduled_at
+    WHERE e.uri IS NOT NULL AND s.previous_at IS NOT NULL
+    UNION ALL
+    SELECT
+        s.snapshot_date,
+        s.playlist_id,
+        s.playlist,
+        s.scheduled_at,
+        s.previous_date,
+        s.previous_at,
+        e.uri,
+        e.song_id,
+        e.name,
+        CAST(NULL AS integer) AS position,
+        e.position AS previous_position
+    FROM playlist_entries AS e
+    JOIN snapshots AS s
+        ON s.playlist_id = e.playlist_id AND s.previous_date = e.snapshot_date AND s.previous_at = e.scheduled_at
+    WHERE e.uri IS NOT NULL
+),
+compared AS (
+    SELECT
+        snapshot_date,
+        playlist_id,
+        playlist,
+        scheduled_at,
+        previous_date,
+        previous_at,
+        uri,
+        max(song_id) AS song_id,
+        max(name) AS name,
+        min(position) AS position,
+        min(previous_position) AS previous_position
+    FROM stands
+    GROUP BY snapshot_date, playlist_id, playlist, scheduled_at, previous_date, previous_at, uri
+)
+SELECT
+    snapshot_date,
+    playlist_id,
+    playlist,
+    scheduled_at,
+    previous_date,
+    previous_at,
+    date_diff('day', previous_date, snapshot_date) AS days_between,
+    CASE
+        WHEN previous_position IS NULL THEN 'entered'
+        WHEN position IS NULL THEN 'left'
+        ELSE 'moved'
+    END AS change,
+    uri,
+    song_id,
+    name,
+    position,
+    previous_position,
+    previous_position - position AS climbed
+FROM compared
+WHERE position IS DISTINCT FROM previous_position

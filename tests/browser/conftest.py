@@ -1,0 +1,113 @@
+"""A browser of the machine's own, and pages to open in it."""
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spotify_lake.report.page import render
+from spotify_lake.report.run import ask
+from tests import payloads
+from tests.lake_in_memory import Lake, generate, snapshot
+
+NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+# Without the middle ones, Chromium looks for servers of its own at every start.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MADE = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
+FIRST = dt.date(2026, 9, 7)
+SCRIPT = "<script>document.documentElement.dataset.taken=''</script>"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip("there is no Chromium here; install it, or name it in the variable CHROMIUM")
+    playwright = pytest.importorskip("playwright.sync_api", reason="`make browser` installs Playwright")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def years(tmp_path_factory) -> Path:
+    """The page of two years of twenty playlists with a hundred entries."""
+    lake = Lake()
+    generate(lake, playlists=20, days=730, entries=100)
+    return write(lake, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def weeks(tmp_path_factory) -> Path:
+    """The page of what is awkward: a song called <script>, an empty list, one that ended, one seen once."""
+    lake = Lake()
+    for number in range(20):
+        day = FIRST + dt.timedelta(days=number)
+        first = [SCRIPT] if number > 3 else []
+        lake.add(
+            snapshot(day, [*first, *(f"Song {(number // 3 + place) % 40}" for place in range(30))]),
+            snapshot(day, [], playlist_id=payloads.spotify_id("Empty"), name="Empty"),
+        )
+    lake.add(
+        snapshot(FIRST, ["A", "B"], playlist_id=payloads.spotify_id("Ended"), name="Ended"),
+        snapshot(FIRST + dt.timedelta(days=1), ["B"], playlist_id=payloads.spotify_id("Ended"), name="Ended"),
+        snapshot(
+            FIRST + dt.timedelta(days=19),
+            payloads.every_kind(),
+            playlist_id=payloads.spotify_id("Once"),
+            name=SCRIPT,
+        ),
+    )
+    return write(lake, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def nothing(tmp_path_factory) -> Path:
+    """The page of a lake without snapshots."""
+    return write(Lake(), tmp_path_factory)
+
+
+def write(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "index.html"
+    path.write_bytes(render(ask(lake.athena(), 730), MADE))
+    return path
+
+
+@pytest.fixture
+def visit(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Open a page; at the end, nothing may have been logged, thrown or asked of any server."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(path: Path, view: str = "", *, width: int = 1280, height: int = 900, **options: Any) -> Any:
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
+        page.on(
+            "request",
+            lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url),
+        )
+        page.goto(path.as_uri() + view)
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

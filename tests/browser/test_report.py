@@ -1,0 +1,272 @@
+"""The report in a real browser."""
+
+import re
+from itertools import pairwise
+
+import pytest
+
+from tests.browser.conftest import SCRIPT
+
+LIMIT_BYTES = 5_000_000
+INTERACTIVE_MS = 2000
+PHONE = {"width": 390, "height": 844, "is_mobile": True, "has_touch": True}
+INKED = """
+canvas => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let inked = 0;
+    for (let at = 3; at < data.length; at += 4) inked += data[at] > 0;
+    return inked / (canvas.width * canvas.height);
+}
+"""
+
+
+def open_view(page, name):
+    """Go to a view by its link, as a person does."""
+    page.get_by_role("navigation").get_by_role("link", name=name).click()
+    page.get_by_role("heading", level=1, name=name).wait_for()
+
+
+def column(page, caption, label):
+    """The texts of a column of a table."""
+    table = page.get_by_role("table", name=caption)
+    table.wait_for()
+    labels = [text.strip() for text in table.locator("thead th").all_text_contents()]
+    return table.locator(f"tbody tr > :nth-child({labels.index(label) + 1})").all_text_contents()
+
+
+def positions(page, expression):
+    """What JavaScript says of the chart of positions."""
+    return page.evaluate(f"(chart => {expression})(Chart.getChart(document.querySelector('.tall canvas')))")
+
+
+def lines(page):
+    return positions(page, "chart.data.datasets.map(line => line.label)")
+
+
+def numerically(text):
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
+
+
+def background(page):
+    return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_two_years_of_twenty_playlists_are_small(years):
+    size = years.stat().st_size
+    print(f"\n{size / 1e6:.2f} MB")
+    assert size < LIMIT_BYTES
+
+
+def test_two_years_of_twenty_playlists_are_fast(visit, years):
+    page = visit(years)
+    ready = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    started = page.evaluate("performance.now()")
+    open_view(page, "List 3")
+    page.wait_for_function("Chart.getChart(document.querySelector('.tall canvas'))")
+    switched = page.evaluate("performance.now()") - started
+    print(f"\nready after {ready:.0f} ms, another playlist after {switched:.0f} ms")
+    assert ready < INTERACTIVE_MS
+    assert switched < INTERACTIVE_MS
+
+
+@pytest.mark.parametrize("view, charts", [("", 4), ("#playlist=0", 5)])
+def test_charts_are_drawn(visit, years, view, charts):
+    page = visit(years, view)
+    canvases = page.locator("canvas")
+    assert canvases.count() == charts
+    for number in range(charts):
+        canvas = canvases.nth(number)
+        assert canvas.evaluate(INKED) > 0.01
+        assert len(canvas.get_attribute("aria-label")) > 40, "a chart says in words what it shows"
+
+
+@pytest.mark.parametrize("way", ["click", "keyboard"])
+def test_tables_sort(visit, weeks, way):
+    page = visit(weeks, "#playlist=3")
+    caption = re.compile("^Entries of")
+    header = page.get_by_role("table", name=caption).get_by_role("button", name="Song")
+
+    def use():
+        if way == "click":
+            header.click()
+        else:
+            header.focus()
+            page.keyboard.press("Enter")
+
+    given = column(page, caption, "#")
+    assert given == [str(number) for number in range(1, 26)]
+    use()
+    songs = column(page, caption, "Song")
+    assert songs == sorted(songs, key=numerically)
+    assert header.locator("..").get_attribute("aria-sort") == "ascending"
+    use()
+    assert column(page, caption, "Song") != songs
+    assert header.locator("..").get_attribute("aria-sort") == "descending"
+    assert "sorted by Song, descending" in page.get_by_role("status").text_content()
+
+
+def test_a_table_is_filtered_and_shown_whole(visit, weeks):
+    page = visit(weeks, "#playlist=3")
+    caption = re.compile("^Entries of")
+    search = page.get_by_label(re.compile("Filter: Entries"))
+    search.fill("song 1")
+    found = column(page, caption, "Song")
+    assert found
+    assert all("Song 1" in text for text in found)
+    search.fill("")
+    page.get_by_role("button", name="Show all 31").click()
+    assert len(column(page, caption, "Song")) == 31
+
+
+def test_a_song_called_script_stays_a_song(visit, weeks):
+    page = visit(weeks)
+    assert page.get_by_role("link", name=SCRIPT).count() >= 1, "the playlist of that name"
+    for number in range(4):
+        page.goto(f"{weeks.as_uri()}#playlist={number}")
+        page.get_by_role("heading", level=1).wait_for()
+        assert page.locator("script").count() == 3
+        assert page.locator("html[data-taken]").count() == 0
+    open_view(page, "Road Trip")
+    assert SCRIPT in column(page, re.compile("^Entries of"), "Song")[0]
+    assert SCRIPT in lines(page)
+
+
+def test_the_policy_stops_a_script_that_got_in(chromium, weeks):
+    page = chromium.new_page()
+    page.goto(weeks.as_uri())
+    page.evaluate("""
+        const script = document.createElement("script");
+        script.textContent = "document.documentElement.dataset.taken = ''";
+        document.body.append(script);
+        const image = new Image();
+        image.src = "https://example.org/x.png";
+        image.onerror = () => { document.documentElement.dataset.refused = ""; };
+        document.body.append(image);
+    """)
+    page.wait_for_selector("html[data-refused]", state="attached")
+    assert page.locator("html[data-taken]").count() == 0
+    page.close()
+
+
+def test_lines_are_added_and_taken_out(visit, weeks):
+    page = visit(weeks, "#playlist=3")
+    before = lines(page)
+    box = page.get_by_role("checkbox", checked=False).first
+    name = box.get_attribute("aria-label").removeprefix("Show ").removesuffix(" in the chart")
+    box = page.get_by_role("checkbox", name=f"Show {name} in the chart", exact=True)
+    box.focus()
+    page.keyboard.press("Space")
+    assert lines(page) == [*before, name]
+    page.get_by_role("button", name=f"Take {name} out of the chart").click()
+    assert lines(page) == before
+    assert not box.is_checked()
+
+
+def test_pointing_at_a_line_shows_its_song(visit, years):
+    page = visit(years, "#playlist=0")
+    canvas = page.locator(".tall canvas")
+    canvas.scroll_into_view_if_needed()
+    spot = positions(page, "(({ x, y }) => ({ x, y }))(chart.getDatasetMeta(0).data.at(-3))")
+    canvas.hover(position=spot)
+    assert positions(page, "chart.focused") is not None
+    assert positions(page, "[chart.tooltip.opacity, chart.tooltip.body.length]") == [1, 1]
+
+
+def test_another_range_of_days(visit, years):
+    page = visit(years, "#playlist=0")
+    days = page.get_by_role("group", name="Days shown")
+    assert days.get_by_role("button").all_text_contents() == ["30 days", "90 days", "1 year", "All"]
+    days.get_by_role("button", name="All").click()
+    assert days.get_by_role("button", name="All").get_attribute("aria-pressed") == "true"
+    span = positions(page, "chart.scales.x.max - chart.scales.x.min")
+    assert span > 700
+
+
+def test_a_charts_numbers_are_a_table(visit, weeks):
+    page = visit(weeks)
+    numbers = page.get_by_text("Numbers of this chart").first
+    numbers.focus()
+    page.keyboard.press("Enter")
+    entered = column(page, "Entries that entered and left by snapshot", "Entered")
+    assert len(entered) == 20
+    assert sum(map(int, entered)) > 0
+
+
+@pytest.mark.parametrize("scheme, other", [("light", "dark"), ("dark", "light")])
+def test_light_and_dark_by_system_and_by_choice(visit, weeks, scheme, other):
+    page = visit(weeks, color_scheme=scheme)
+    opposite = background(visit(weeks, color_scheme=other))
+    by_system = background(page)
+    assert by_system != opposite
+    ink = page.evaluate("Chart.defaults.color")
+    page.get_by_role("button", name=f"Change to {other} colors").click()
+    assert background(page) == opposite
+    assert page.evaluate("Chart.defaults.color") != ink, "charts follow"
+    page.reload()
+    assert background(page) == opposite, "the choice is kept"
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_phone_never_scrolls_sideways(visit, weeks, width):
+    page = visit(weeks, **PHONE | {"width": width})
+    for number in range(4):
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, page.title()
+        page.goto(f"{weeks.as_uri()}#playlist={number}")
+        page.get_by_role("heading", level=1).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.title()
+
+
+def test_a_phone_changes_views_with_a_list(visit, weeks):
+    page = visit(weeks, **PHONE)
+    page.get_by_label("Show", exact=True).select_option(label="Road Trip")
+    page.get_by_role("heading", level=1, name="Road Trip").wait_for()
+    assert page.evaluate("document.activeElement.id") == "main", "readers go on at the new content"
+
+
+def test_views_have_addresses_and_one_first_heading(visit, weeks):
+    page = visit(weeks, "#playlist=1")
+    for view, title in (("Empty", "Empty"), ("Road Trip", "Road Trip"), ("All playlists", "All playlists")):
+        open_view(page, view)
+        assert page.get_by_role("heading", level=1).all_text_contents() == [title]
+        assert page.locator("nav [aria-current=page]").text_content().startswith(title)
+    page.go_back()
+    page.get_by_role("heading", level=1, name="Road Trip").wait_for()
+    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map(h => Number(h.tagName[1]))")
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert page.get_by_role("main").count() == page.get_by_role("banner").count() == 1
+
+
+def test_the_first_tab_leads_past_the_navigation(visit, weeks):
+    page = visit(weeks)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+
+
+def test_lists_that_are_empty_ended_or_new_say_so(visit, weeks):
+    page = visit(weeks)
+    assert page.get_by_text("not seen since 8 Sept 2026").count() == 1
+    open_view(page, "Empty")
+    assert page.get_by_text("This playlist is empty.").is_visible()
+    open_view(page, "Ended")
+    assert page.get_by_text("There is no snapshot of this playlist after 8 September 2026.").is_visible()
+    open_view(page, SCRIPT)
+    assert page.get_by_text("There is one snapshot so far; lines begin with the second.").is_visible()
+
+
+def test_a_lake_without_snapshots_says_what_to_do(visit, nothing):
+    page = visit(nothing)
+    assert page.get_by_role("heading", level=1).text_content() == "No snapshots yet"
+    assert page.get_by_text("make report").is_visible()
+
+
+def test_those_who_want_no_motion_get_none(visit, weeks):
+    page = visit(weeks, reduced_motion="reduce")
+    assert page.evaluate("getComputedStyle(document.querySelector('button')).transitionDuration") == "0s"
+    assert page.evaluate("Chart.defaults.animation") is False
+
+
+def test_links_lead_to_spotify_and_pictures_are_not_shown(visit, weeks):
+    page = visit(weeks, "#playlist=3")
+    targets = page.evaluate("[...document.querySelectorAll('a[href^=http]')].map(a => new URL(a.href).host)")
+    assert set(targets) == {"open.spotify.com", "i.scdn.co"}
+    assert page.locator("img").count() == 0

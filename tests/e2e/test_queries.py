@@ -1,0 +1,115 @@
+"""Views and queries through the deployed Athena, compared with what Spotify sent."""
+
+import csv
+import datetime as dt
+import gzip
+import io
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from local.spotify_stub import PLAYLISTS
+from local.stack import LaptopStack
+from ops import export, views
+from ops.lake import Lake
+from ops.terminal import Terminal
+from queries import queries
+from queries import views as all_views
+from spotify_lake import raw
+
+# The last of August, and three days of September of which one is missing in between.
+DAYS = [dt.datetime(2026, month, day, 6, tzinfo=dt.UTC) for month, day in ((8, 31), (9, 1), (9, 3))]
+LAST = DAYS[-1]
+
+
+@pytest.fixture(scope="module")
+def lake(stack: LaptopStack) -> LaptopStack:
+    for day in DAYS:
+        result = stack.invoke_extract(day)
+        assert result["failed"] == []
+    assert stack.wait_until_idle().is_clear
+    return stack
+
+
+def sent(stack: LaptopStack, playlist: str, day: dt.datetime) -> list[dict[str, Any]]:
+    """What Spotify sent of a playlist's entries, read without the code under test."""
+    key = raw.key(PLAYLISTS[playlist], day)
+    data = stack.client("s3").get_object(Bucket=stack.outputs["RawBucketName"], Key=key)["Body"].read()
+    return [
+        (entry or {}).get("item") or {}
+        for page in json.loads(gzip.decompress(data))["pages"]
+        for entry in page["items"]
+    ]
+
+
+def positions(items: list[dict[str, Any]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for position, item in enumerate(items, start=1):
+        if item.get("uri"):
+            found.setdefault(item["uri"], position)
+    return found
+
+
+def test_the_artist_that_gained_most_this_month(lake: LaptopStack) -> None:
+    """The question of the README, asked as of the third of September."""
+    gained: Counter[str] = Counter()
+    for playlist in PLAYLISTS:
+        for day, sign in ((DAYS[0], -1), (LAST, 1)):
+            for item in sent(lake, playlist, day):
+                if item.get("type") == "track" and item.get("name") and not item.get("is_local"):
+                    gained.update({artist["name"]: sign for artist in item["artists"] if artist.get("id")})
+    sql = queries()["artist_gains"].sql.replace("current_date", f"DATE '{LAST.date()}'")
+    answer = lake.athena(sql).records()
+    assert [row["gained"] for row in answer] == sorted(gained.values(), reverse=True)[: len(answer)]
+    assert {row["artist"]: row["gained"] for row in answer}.items() <= gained.items()
+    assert answer[0]["gained"] > 0
+
+
+def test_a_missing_day_is_no_change_and_what_changed_is_what_spotify_sent(lake: LaptopStack) -> None:
+    found = lake.athena(
+        """
+        SELECT uri, position, previous_position, days_between FROM playlist_changes
+        WHERE playlist = 'Top 100' AND snapshot_date = DATE '2026-09-03'
+        """
+    )
+    # Other tests may have brought the day between.
+    previous = LAST - dt.timedelta(days=int(found.rows[0][3]))
+    before, now = (positions(sent(lake, "Top 100", day)) for day in (previous, LAST))
+    assert {row[:3] for row in found.rows} == {
+        (uri, now.get(uri), before.get(uri)) for uri in before | now if before.get(uri) != now.get(uri)
+    }
+    assert len({row[3] for row in found.rows}) == 1
+
+
+def test_latest_is_the_newest_of_each_playlist(lake: LaptopStack) -> None:
+    rows = lake.athena(
+        "SELECT playlist_id, scheduled_at, max(position), count(*) FROM latest_entries GROUP BY 1, 2"
+    ).rows
+    newest = {row[0]: row[1:] for row in rows if row[0] in PLAYLISTS.values()}
+    assert len(newest) == len(PLAYLISTS) - 1, "Drafts is empty"
+    for name in ("Top 100", "Odds & Ends"):
+        entries = len(sent(lake, name, LAST))
+        assert newest[PLAYLISTS[name]] == (LAST, entries, entries)
+
+
+def test_views_and_exports_of_the_laptop(lake: LaptopStack, tmp_path: Path) -> None:
+    """The commands behind `make views TARGET=laptop` and `make export TARGET=laptop`."""
+    told = io.StringIO()
+    found = Lake("laptop", "spotify-lake", "0" * 12, "us-east-1", lake.outputs, {}, lake.client)
+    terminal = Terminal(Console(file=told, width=200))
+    views.run(found, terminal)
+    export.run(found, terminal, ["latest_songs", "song_history", "data_quality"], tmp_path)
+    assert [name for name in all_views() if f"✓ {name}" not in told.getvalue()] == []
+    names = {
+        item["name"]: [artist["name"] for artist in item["artists"]] for item in sent(lake, "Top 100", LAST)
+    }
+    songs = pq.read_table(tmp_path / "latest_songs.parquet").to_pylist()
+    assert {song["name"]: song["artist_names"] for song in songs if song["playlist"] == "Top 100"} == names
+    with (tmp_path / "data_quality.csv").open(newline="") as file:
+        assert {row["unaccounted"] for row in csv.DictReader(file)} == {"0"}
+    assert pq.read_metadata(tmp_path / "song_history.parquet").num_rows > len(names)

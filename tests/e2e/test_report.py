@@ -1,0 +1,77 @@
+"""The report, written by the deployed function with its own rights."""
+
+import datetime as dt
+import json
+import re
+from typing import Any
+
+import pytest
+
+from local.spotify_stub import PLAYLISTS
+from local.stack import LaptopStack
+
+DAYS = [dt.datetime(2026, 9, day, 6, tzinfo=dt.UTC) for day in (4, 5)]  # a Friday changes several lists
+
+
+@pytest.fixture(scope="module")
+def lake(stack: LaptopStack) -> LaptopStack:
+    for day in DAYS:
+        stack.invoke_extract(day)
+    assert stack.wait_until_idle().is_clear
+    return stack
+
+
+def content_of(page: bytes) -> Any:
+    match = re.search(rb'id="data">(.*?)</script>', page, re.DOTALL)
+    assert match is not None
+    return json.loads(match[1])["content"]
+
+
+def test_the_function_writes_the_page(lake: LaptopStack) -> None:
+    answer = lake.invoke("report", {})
+    assert answer.error is None, answer.message
+    newest = lake.athena("select max(snapshot_date) as day from playlists").rows[0][0]
+    assert answer.payload["keys"] == [f"report/{newest}.html", "report/index.html"]
+    assert answer.payload["date"] == str(newest)
+    stored = [
+        lake.client("s3").get_object(Bucket=lake.outputs["LakeBucketName"], Key=key)
+        for key in answer.payload["keys"]
+    ]
+    assert {each["ContentType"] for each in stored} == {"text/html; charset=utf-8"}
+    assert {each["CacheControl"] for each in stored} == {"no-cache"}
+    dated, index = (each["Body"].read() for each in stored)
+    assert dated == index
+    assert len(index) == answer.payload["size_bytes"]
+    content = content_of(index)
+    assert {playlist["name"] for playlist in content["playlists"]} >= PLAYLISTS.keys()
+    assert content["last"] == str(newest)
+
+
+def test_it_shows_what_athena_says(lake: LaptopStack) -> None:
+    content = content_of(lake.report())
+    latest = lake.athena(
+        """
+        with latest as (select playlist_id, max(scheduled_at) as scheduled_at from playlists group by playlist_id)
+        select e.playlist_id, count(distinct coalesce(e.song_id, e.uri))
+        from latest l
+        join playlist_entries e on e.playlist_id = l.playlist_id and e.scheduled_at = l.scheduled_at
+        group by e.playlist_id
+        """
+    )
+    shown = {
+        playlist["id"]: len(playlist["entries"]) + playlist["unlisted"]
+        for playlist in content["playlists"]
+        if playlist["entries"]
+    }
+    assert shown == dict(latest.rows)
+    without = lake.athena("select distinct song_id from songs where cardinality(artist_ids) = 0").rows
+    songs = [song for song in content["songs"] if song[2] == "song"]
+    assert songs
+    assert {song[0] for song in songs if not song[3]} <= {song_id for (song_id,) in without}
+
+
+def test_it_can_be_written_again_by_any_event(lake: LaptopStack) -> None:
+    first = content_of(lake.report())
+    answer = lake.invoke("report", {"anything": ["else"]})
+    assert answer.error is None, answer.message
+    assert content_of(lake.report()) == first

@@ -1,0 +1,590 @@
+"""What an operator does: status, redrive and replay, against moto."""
+
+import contextlib
+import io
+import json
+import time
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from moto import mock_aws
+from rich.console import Console
+
+from ops import cli, redrive, replay, status
+from ops import lake as lakes
+from ops.lake import Lake, OpsError
+from ops.objects import Snapshot
+from ops.terminal import Terminal
+from tests import payloads
+
+NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+TOP, QUIET = payloads.spotify_id("top"), payloads.spotify_id("quiet")
+PARAMETERS = {
+    "LakeName": "spotify-lake",
+    "PlaylistIds": "owned",
+    "ScheduleExpression": "cron(0 6 * * ? *)",
+    "ScheduleTimezone": "UTC",
+    "ScheduleState": "ENABLED",
+    "StaleAfterHours": "26",
+}
+SECRET = {
+    "client_id": "id",
+    "client_secret": "secret",
+    "refresh_token": "token",
+    "authorized_at": "2026-11-20T06:00:00Z",
+}
+QUEUES = {
+    "TransformQueueUrl": "transform",
+    "TransformDeadLettersUrl": "transform-dead-letters",
+    "ExtractFailuresUrl": "extract-failures",
+    "ScheduleDeadLettersUrl": "schedule-dead-letters",
+}
+
+
+class FakeLambda:
+    """Remembers the events it was started with; `refuses` as many of them."""
+
+    def __init__(self):
+        self.events = []
+        self.refuses = False
+
+    def invoke(self, *, FunctionName, InvocationType, Payload):
+        assert (FunctionName, InvocationType) == ("spotify-lake-extract", "Event")
+        if self.refuses:
+            raise ConnectionError("no answer")
+        self.events.append(json.loads(Payload))
+
+
+@pytest.fixture
+def lake():
+    """A deployed lake without data."""
+    with mock_aws():
+        s3, sqs = boto3.client("s3"), boto3.client("sqs")
+        for bucket in ("raw", "lake"):
+            s3.create_bucket(Bucket=bucket)
+        outputs = {
+            output: sqs.create_queue(QueueName=f"spotify-lake-{name}")["QueueUrl"]
+            for output, name in QUEUES.items()
+        }
+        secrets, glue = boto3.client("secretsmanager"), boto3.client("glue")
+        secret = secrets.create_secret(Name="spotify-lake/spotify", SecretString=json.dumps(SECRET))
+        glue.create_database(DatabaseInput={"Name": "spotify_lake"})
+        glue.create_crawler(
+            Name="spotify-lake",
+            Role="role",
+            DatabaseName="spotify_lake",
+            Targets={"S3Targets": [{"Path": "s3://lake/curated/songs/"}]},
+        )
+        boto3.client("scheduler").create_schedule_group(Name="spotify-lake-continuations")
+        boto3.client("logs").create_log_group(logGroupName="/aws/lambda/spotify-lake-transform")
+        functions = FakeLambda()
+        yield Lake(
+            target="aws",
+            stack="spotify-lake",
+            account="123456789012",
+            region="us-east-1",
+            outputs=outputs
+            | {
+                "RawBucketName": "raw",
+                "LakeBucketName": "lake",
+                "SpotifySecretArn": secret["ARN"],
+                "CrawlerName": "spotify-lake",
+                "ExtractFunctionName": "spotify-lake-extract",
+                "TransformFunctionName": "spotify-lake-transform",
+                "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:spotify-lake-alarms",
+            },
+            parameters=dict(PARAMETERS),
+            client=cache(lambda service: functions if service == "lambda" else boto3.client(service)),
+        )
+
+
+class Person:
+    """Sits at the terminal, and answers as given."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.output = io.StringIO()
+        self.terminal = Terminal(Console(file=self.output, width=200), read=self.read)
+
+    def read(self, prompt):
+        if not self.answers:
+            raise EOFError
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    @property
+    def saw(self):
+        return self.output.getvalue()
+
+
+def put_raw(lake, *snapshots):
+    for snapshot in snapshots:
+        lake.client("s3").put_object(Bucket="raw", Key=snapshot.raw_key, Body=b"raw")
+
+
+def transform(lake, snapshot, name="A list"):
+    table = pa.table({"name": [name], "entry_count": pa.array([7], pa.int32()), "url": ["u"]})
+    body = io.BytesIO()
+    pq.write_table(table, body)
+    lake.client("s3").put_object(Bucket="lake", Key=snapshot.done_key, Body=body.getvalue())
+
+
+def messages(lake, output):
+    sqs, url, found = lake.client("sqs"), lake.output(output), []
+    while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        found += [message["Body"] for message in batch]
+    return found
+
+
+def send(lake, output, body, **attributes):
+    lake.client("sqs").send_message(
+        QueueUrl=lake.output(output),
+        MessageBody=body if isinstance(body, str) else json.dumps(body),
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        },
+    )
+
+
+def days(playlist, first, number):
+    return [Snapshot(first + timedelta(days=n), playlist) for n in range(number)]
+
+
+class TestStatus:
+    def lines(self, lake):
+        return {line.name: line for line in status.gather(lake, NOW).lines}
+
+    def test_a_healthy_lake(self, lake):
+        today = Snapshot(NOW.replace(hour=6, minute=0), TOP)
+        put_raw(lake, *days(TOP, today.scheduled_at - timedelta(days=3), 3), today)
+        transform(lake, today, "Top 100")
+        found = status.gather(lake, NOW)
+        assert found.playlists == [
+            status.PlaylistStatus(TOP, today.scheduled_at, "Top 100", 7, in_tables=True)
+        ]
+        lines = {line.name: line for line in found.lines}
+        assert lines["Daily run"].text == "next at 2026-11-22 06:00 UTC"
+        assert lines["Sign-in"].text == "180 days left, until 2027-05-20"
+        assert lines["Dead letters"].text == "none"
+        assert lines["Crawler"].text == "has not run yet"
+        assert lines["Continuations"].text == "none planned"
+        assert lines["Alarms"].text == "none"
+        assert not [line for line in found.lines if line.is_good is False]
+
+        shown = io.StringIO()
+        Console(file=shown, width=100).print(status.render(found))
+        assert "Top 100" in shown.getvalue()
+        assert "4 h" in shown.getvalue()
+
+    def test_a_lake_without_anything(self, lake):
+        found = status.gather(lake, NOW)
+        assert found.playlists == []
+        shown = io.StringIO()
+        Console(file=shown, width=100).print(status.render(found))
+        assert "no snapshot yet" in shown.getvalue()
+
+    def test_playlists_that_lag_come_first(self, lake):
+        lake.parameters["PlaylistIds"] = f"{TOP},{payloads.spotify_id('never')}"
+        old = Snapshot(NOW - timedelta(days=400), QUIET)
+        fresh = Snapshot(NOW - timedelta(hours=4), TOP)
+        put_raw(lake, old, fresh)
+        transform(lake, old)
+        assert [
+            (one.playlist_id, one.newest, one.in_tables) for one in status.gather(lake, NOW).playlists
+        ] == [
+            (payloads.spotify_id("never"), None, False),
+            (QUIET, old.scheduled_at, True),
+            (TOP, fresh.scheduled_at, False),
+        ]
+
+    @pytest.mark.parametrize(
+        "secret, is_good, text",
+        [
+            ({}, False, "No Spotify credentials"),
+            (
+                {"authorized_at": "2026-06-01T00:00:00Z"},
+                False,
+                "10 days left, until 2026-12-01: run `make login`",
+            ),
+            ({"authorized_at": "2026-01-01T00:00:00Z"}, False, "ended on 2026-07-01: run `make login`"),
+            ({"refresh_token": None}, True, "as the app alone"),
+            ({"authorized_at": None}, None, "of unknown age"),
+        ],
+    )
+    def test_the_sign_in(self, lake, secret, is_good, text):
+        value = json.dumps(SECRET | secret) if secret else "{}"
+        lake.client("secretsmanager").put_secret_value(
+            SecretId=lake.output("SpotifySecretArn"), SecretString=value
+        )
+        line = self.lines(lake)["Sign-in"]
+        assert line.is_good is is_good
+        assert line.text.startswith(text)
+
+    def test_what_is_wrong_is_told(self, lake):
+        send(lake, "TransformQueueUrl", "{}")
+        send(lake, "ExtractFailuresUrl", "{}")
+        send(lake, "ExtractFailuresUrl", "{}")
+        alarm = {
+            "Namespace": "n",
+            "MetricName": "m",
+            "Statistic": "Sum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 0.0,
+            "ComparisonOperator": "GreaterThanThreshold",
+        }
+        cloudwatch = lake.client("cloudwatch")
+        for name, topic in (("stale", lake.output("AlarmTopicArn")), ("two-stale", "arn:of:another-lake")):
+            cloudwatch.put_metric_alarm(AlarmName=f"spotify-lake-{name}", AlarmActions=[topic], **alarm)
+            cloudwatch.set_alarm_state(
+                AlarmName=f"spotify-lake-{name}", StateValue="ALARM", StateReason="a test"
+            )
+        lake.client("scheduler").create_schedule(
+            Name="20261121T060000Z-1-0123456789abcdef",
+            GroupName="spotify-lake-continuations",
+            ScheduleExpression="at(2026-11-21T12:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={
+                "Arn": "arn:aws:lambda:us-east-1:123456789012:function:f",
+                "RoleArn": "arn:aws:iam::123456789012:role/r",
+            },
+        )
+        lines = self.lines(lake)
+        assert lines["Transform queue"].text.startswith("1 waiting")
+        assert lines["Dead letters"].text == "2 in ExtractFailures: `make redrive` shows them"
+        assert lines["Alarms"].text == "stale: see docs/runbook.md"
+        assert lines["Continuations"].text == "planned: 20261121T060000Z-1-0123456789abcdef"
+        assert [name for name, line in lines.items() if line.is_good is False] == ["Dead letters", "Alarms"]
+
+    def test_looking_changes_nothing(self, lake):
+        send(lake, "TransformDeadLettersUrl", "x")
+        status.gather(lake, NOW)
+        assert messages(lake, "TransformDeadLettersUrl") == ["x"]
+
+
+RAW = Snapshot(NOW, TOP)
+RUN = {"scheduled_at": "2026-11-21T06:00:00Z"}
+FAILED_RUN = {
+    "requestContext": {"condition": "RetriesExhausted"},
+    "requestPayload": RUN,
+    "responsePayload": {
+        "errorType": "SignInExpired",
+        "errorMessage": "Spotify no longer accepts the sign-in.",
+    },
+}
+
+
+class TestRedrive:
+    def test_shows_what_failed_how_often_since_when_and_why(self, lake):
+        logs, group = lake.client("logs"), "/aws/lambda/spotify-lake-transform"
+        logs.create_log_stream(logGroupName=group, logStreamName="s")
+        line = {
+            "level": "ERROR",
+            "message": f"The raw object s3://raw/{RAW.raw_key} cannot be read: it is not gzip",
+        }
+        for _ in range(2):
+            send(lake, "TransformDeadLettersUrl", replay.s3_event("raw", RAW))
+        stamp = int(datetime.now(UTC).timestamp() * 1000)
+        events = [{"timestamp": stamp, "message": text} for text in ("REPORT", json.dumps(line))]
+        logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+        send(lake, "ExtractFailuresUrl", FAILED_RUN)
+        person = Person("no")
+        redrive.run(lake, person.terminal, redrive.Options())
+        assert f"{RAW.raw_key}  (since {datetime.now(UTC):%Y-%m-%d}" in person.saw
+        assert "2 times)" in person.saw
+        assert "it is not gzip" in person.saw
+        assert "run of 2026-11-21T06:00:00Z" in person.saw
+        assert "Spotify no longer accepts the sign-in." in person.saw
+        assert "ScheduleDeadLetters is empty" in person.saw
+        assert "Nothing was moved." in person.saw
+
+    @pytest.mark.parametrize("answer", ["no", "", "what?", EOFError(), KeyboardInterrupt()])
+    def test_without_a_yes_everything_stays_and_can_be_seen_again(self, lake, answer):
+        send(lake, "TransformDeadLettersUrl", replay.s3_event("raw", RAW))
+        person = Person(answer)
+        with contextlib.suppress(OpsError, KeyboardInterrupt):
+            redrive.run(lake, person.terminal, redrive.Options())
+        assert messages(lake, "TransformDeadLettersUrl") == [replay.s3_event("raw", RAW)]
+        assert messages(lake, "TransformQueueUrl") == []
+
+    def test_moves_everything_as_it_is(self, lake):
+        bodies = {replay.s3_event("raw", one) for one in days(TOP, NOW, 23)}
+        for body in bodies:
+            send(lake, "TransformDeadLettersUrl", body, origin="a test")
+        person = Person("yes")
+        redrive.run(lake, person.terminal, redrive.Options())
+        assert "23 messages moved back to the transform queue" in person.saw
+        assert "… and 3 more" in person.saw
+        assert set(messages(lake, "TransformQueueUrl")) == bodies
+        assert messages(lake, "TransformDeadLettersUrl") == []
+
+    def test_starts_runs_with_the_event_that_was_kept(self, lake):
+        send(lake, "ExtractFailuresUrl", FAILED_RUN)
+        send(
+            lake,
+            "ScheduleDeadLettersUrl",
+            RUN | {"playlist_ids": [TOP]},
+            ERROR_CODE="X",
+            ERROR_MESSAGE="gone",
+        )
+        continued = json.dumps(RUN | {"continuation": 10})
+        send(lake, "ScheduleDeadLettersUrl", {"FunctionName": "f", "Payload": continued})
+        person = Person()
+        redrive.run(lake, person.terminal, redrive.Options(sure=True))
+        assert lake.client("lambda").events[0] == RUN
+        assert {json.dumps(event) for event in lake.client("lambda").events[1:]} == {
+            json.dumps(RUN | {"playlist_ids": [TOP]}),
+            json.dumps(RUN),
+        }
+        assert "run of 2026-11-21T06:00:00Z, 1 playlists" in person.saw
+        assert "X: gone" in person.saw
+        assert messages(lake, "ExtractFailuresUrl") == messages(lake, "ScheduleDeadLettersUrl") == []
+
+    def test_nothing_is_deleted_that_was_not_taken(self, lake):
+        send(lake, "ExtractFailuresUrl", FAILED_RUN)
+        lake.client("lambda").refuses = True
+        with pytest.raises(ConnectionError):
+            redrive.run(lake, Person().terminal, redrive.Options(sure=True))
+        assert [json.loads(body) for body in messages(lake, "ExtractFailuresUrl")] == [FAILED_RUN]
+
+    def test_messages_that_the_queue_refuses_stay(self, lake):
+        good, bad = replay.s3_event("raw", RAW), replay.s3_event("raw", Snapshot(NOW, QUIET))
+        for body in (good, bad):
+            send(lake, "TransformDeadLettersUrl", body)
+        refusing = Refusing(lake.client("sqs"), bad)
+        lake = redirected(lake, sqs=refusing)
+        person = Person()
+        redrive.run(lake, person.terminal, redrive.Options(sure=True))
+        assert "1 message could not be moved and stayed in TransformDeadLetters: try again." in person.saw
+        assert messages(lake, "TransformQueueUrl") == [good]
+        assert messages(lake, "TransformDeadLettersUrl") == [bad]
+
+    def test_what_is_no_event_of_the_lake_stays(self, lake):
+        send(lake, "ExtractFailuresUrl", "hello")
+        send(lake, "ScheduleDeadLettersUrl", [1])
+        person = Person()
+        redrive.run(lake, person.terminal, redrive.Options(sure=True))
+        assert "no failed run: hello" in person.saw
+        assert "stays there: delete it by hand" in person.saw
+        assert lake.client("lambda").events == []
+        assert messages(lake, "ExtractFailuresUrl") == ["hello"]
+
+    def test_one_queue_alone(self, lake):
+        send(lake, "TransformDeadLettersUrl", replay.s3_event("raw", RAW))
+        send(lake, "ExtractFailuresUrl", FAILED_RUN)
+        redrive.run(lake, Person().terminal, redrive.Options(queues=["ExtractFailures"], sure=True))
+        assert lake.client("lambda").events == [RUN]
+        assert len(messages(lake, "TransformDeadLettersUrl")) == 1
+
+    def test_messages_in_other_hands_are_mentioned(self, lake):
+        send(lake, "TransformDeadLettersUrl", replay.s3_event("raw", RAW))
+        lake.client("sqs").receive_message(
+            QueueUrl=lake.output("TransformDeadLettersUrl"), VisibilityTimeout=60
+        )
+        person = Person()
+        redrive.run(lake, person.terminal, redrive.Options())
+        assert "1 message more in TransformDeadLetters cannot be seen just now" in person.saw
+
+
+class Refusing:
+    """An SQS client whose queue does not take one body."""
+
+    def __init__(self, sqs, body):
+        self._sqs = sqs
+        self._body = body
+
+    def __getattr__(self, name):
+        return getattr(self._sqs, name)
+
+    def send_message_batch(self, QueueUrl, Entries):
+        answer = self._sqs.send_message_batch(
+            QueueUrl=QueueUrl, Entries=[one for one in Entries if one["MessageBody"] != self._body]
+        )
+        refused = [{"Id": one["Id"], "Code": "x"} for one in Entries if one["MessageBody"] == self._body]
+        return answer | {"Failed": refused}
+
+
+def redirected(lake, **clients):
+    return lakes.Lake(
+        **{
+            name: getattr(lake, name)
+            for name in ("target", "stack", "account", "region", "outputs", "parameters")
+        },
+        client=lambda service: clients.get(service) or lake.client(service),
+    )
+
+
+class Transform:
+    """Stands in for the transform function: works while the replay sleeps, a few messages at a time."""
+
+    def __init__(self, lake, *, poison=(), a_time=10):
+        self.lake = lake
+        self.poison = {one.raw_key for one in poison}
+        self.a_time = a_time
+        self.now = 0.0
+        self.longest = 0
+        self.handled = []
+        self.interrupt_at = None
+
+    def clock(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        sqs, url = self.lake.client("sqs"), self.lake.output("TransformQueueUrl")
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        self.longest = max(self.longest, int(attributes["Attributes"]["ApproximateNumberOfMessages"]))
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=self.a_time).get("Messages", []):
+            key = json.loads(message["Body"])["Records"][0]["s3"]["object"]["key"].replace("%3D", "=")
+            self.handled.append(key)
+            if key in self.poison:
+                send(self.lake, "TransformDeadLettersUrl", message["Body"])
+            else:
+                _, playlist, name = key.split("/")
+                moment = datetime.strptime(name, "%Y%m%dT%H%M%SZ.json.gz").replace(tzinfo=UTC)
+                transform(self.lake, Snapshot(moment, playlist.removeprefix("playlist_id=")))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        if self.interrupt_at is not None and len(self.handled) >= self.interrupt_at:
+            raise KeyboardInterrupt
+
+
+def options(**changes):
+    return replay.Options(**({"first": date(2026, 11, 1), "last": date(2026, 11, 12)} | changes))
+
+
+FIRST = datetime(2026, 11, 1, 6, tzinfo=UTC)
+
+
+class TestReplay:
+    def replay(self, lake, worker, person=None, **changes):
+        person = person or Person()
+        return replay.run(lake, person.terminal, options(**changes), worker.sleep, worker.clock)
+
+    def test_rebuilds_each_snapshot_of_the_days_and_no_other(self, lake):
+        wanted = days(TOP, FIRST, 12) + days(QUIET, FIRST, 12)
+        late = Snapshot(datetime(2026, 11, 12, 23, 59, 59, tzinfo=UTC), TOP)
+        put_raw(lake, *wanted, late)
+        put_raw(lake, Snapshot(FIRST - timedelta(days=1), TOP), Snapshot(FIRST + timedelta(days=12), TOP))
+        lake.client("s3").put_object(Bucket="raw", Key=f"raw/playlist_id={TOP}/odd name.json.gz", Body=b"")
+        worker, person = Transform(lake), Person()
+        outcome = self.replay(lake, worker, person)
+        assert sorted(worker.handled) == sorted(one.raw_key for one in [*wanted, late])
+        assert outcome.rebuilt == {*wanted, late}
+        assert outcome.missing == []
+        assert "25 of 25 snapshots rebuilt" in person.saw
+        oldest_first = [one.scheduled_at for one in outcome.wanted]
+        assert oldest_first == sorted(oldest_first)
+
+    def test_never_fills_the_queue(self, lake):
+        put_raw(lake, *days(TOP, FIRST, 12), *days(QUIET, FIRST, 12))
+        worker = Transform(lake, a_time=3)
+        assert len(self.replay(lake, worker, queue_limit=12).rebuilt) == 24
+        assert worker.longest <= 12
+
+    def test_one_playlist_and_some_days(self, lake):
+        put_raw(lake, *days(TOP, FIRST, 12), *days(QUIET, FIRST, 12))
+        worker = Transform(lake)
+        outcome = self.replay(
+            lake, worker, first=date(2026, 11, 3), last=date(2026, 11, 4), playlists=[QUIET]
+        )
+        assert outcome.rebuilt == set(days(QUIET, FIRST, 12)[2:4])
+
+    def test_what_was_there_before_does_not_count(self, lake):
+        snapshots = days(TOP, FIRST, 3)
+        put_raw(lake, *snapshots)
+        for snapshot in snapshots:
+            transform(lake, snapshot)
+        worker = Transform(lake)
+        wait_in_earnest = [True]
+
+        def sleep(seconds):
+            if wait_in_earnest:  # once, since the objects' times have whole seconds
+                time.sleep(seconds)
+                wait_in_earnest.clear()
+            worker.sleep(seconds)
+
+        outcome = replay.run(lake, Person().terminal, options(), sleep, worker.clock)
+        assert outcome.rebuilt == set(snapshots)
+        assert len(worker.handled) == 3
+
+    def test_names_what_went_to_the_dead_letters(self, lake):
+        good, bad = days(TOP, FIRST, 5), Snapshot(FIRST, QUIET)
+        put_raw(lake, *good, bad)
+        person = Person()
+        outcome = self.replay(lake, Transform(lake, poison=[bad]), person)
+        assert outcome.failed == {bad}
+        assert "5 of 6 snapshots rebuilt" in person.saw
+        assert "1 snapshot failed and went to TransformDeadLetters" in person.saw
+        assert bad.raw_key in person.saw
+        assert len(messages(lake, "TransformDeadLettersUrl")) == 1, "they can be seen and redriven"
+
+    def test_gives_up_on_what_neither_comes_out_nor_fails(self, lake):
+        put_raw(lake, *days(TOP, FIRST, 2))
+        worker, person = Transform(lake), Person()
+        lost = days(TOP, FIRST, 2)[1]
+        transform_one = worker.sleep
+
+        def sleep(seconds):
+            transform_one(seconds)
+            lake.client("s3").delete_object(Bucket="lake", Key=lost.done_key)
+
+        outcome = replay.run(lake, person.terminal, options(settling_s=5), sleep, worker.clock)
+        assert outcome.missing == [lost]
+        assert "Of 1 snapshot nothing came out" in person.saw
+        assert worker.now < 20
+
+    def test_interrupted_and_repeated_is_as_good_as_done_at_once(self, lake):
+        wanted = days(TOP, FIRST, 12) + days(QUIET, FIRST, 12)
+        put_raw(lake, *wanted)
+        worker, person = Transform(lake, a_time=3), Person()
+        worker.interrupt_at = 6
+        with pytest.raises(KeyboardInterrupt):
+            self.replay(lake, worker, person, queue_limit=10)
+        assert "Stopped: " in person.saw
+        [day] = [line.split("FROM=")[1][:10] for line in person.saw.splitlines() if "FROM=" in line]
+        again = Transform(lake)
+        outcome = self.replay(lake, again, first=date.fromisoformat(day))
+        assert outcome.missing == []
+        assert set(worker.handled) | set(again.handled) == {one.raw_key for one in wanted}
+
+    def test_without_snapshots_there_is_nothing_to_do(self, lake):
+        with pytest.raises(OpsError, match="no raw snapshots of 2026-11-01 to 2026-11-12"):
+            self.replay(lake, Transform(lake))
+
+
+class TestCommands:
+    @pytest.fixture(autouse=True)
+    def found(self, lake, monkeypatch):
+        monkeypatch.setattr(lakes, "find", lambda target, stack: lake)
+
+    def test_status(self, lake, capsys):
+        assert cli.main(["status"]) == 0
+        assert "spotify-lake (AWS account 123456789012, us-east-1)" in capsys.readouterr().out
+
+    def test_redrive(self, lake, capsys):
+        send(lake, "ExtractFailuresUrl", FAILED_RUN)
+        assert cli.main(["redrive", "--yes", "--queue", "ExtractFailures"]) == 0
+        assert lake.client("lambda").events == [RUN]
+
+    @pytest.mark.parametrize(
+        "arguments, sentence",
+        [
+            (["--from", "2026-11-02", "--to", "2026-11-01"], "is before the first"),
+            (["--from", "2026-11-02", "--to", "2026-11-02"], "no raw snapshots of 2026-11-02"),
+            (["--from", "2026-11-02", "--playlist", "nonsense"], "nonsense"),
+        ],
+    )
+    def test_replay_that_cannot_be(self, lake, capsys, arguments, sentence):
+        assert cli.main(["replay", *arguments]) == 1
+        assert sentence in " ".join(capsys.readouterr().err.split())
+
+    def test_a_bad_date(self, lake, capsys):
+        with pytest.raises(SystemExit):
+            cli.main(["replay", "--from", "yesterday"])
+        assert "no date such as 2026-11-01" in capsys.readouterr().err

@@ -1,0 +1,248 @@
+"""Alarms, dashboard and runbook agree with each other and with what the functions count."""
+
+import json
+import re
+
+import pytest
+
+from spotify_lake.spotify.auth import WARNING_DAYS
+from tests.template import ROOT, load
+
+TEMPLATE = load()
+RESOURCES = TEMPLATE["Resources"]
+ALARMS = {
+    name: resource["Properties"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::CloudWatch::Alarm"
+}
+RULES = {
+    name: resource["Properties"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Events::Rule"
+}
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+FUNCTIONS = {"extract": "ExtractFunction", "transform": "TransformFunction"}
+# What AWS counts by itself: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html,
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html,
+# https://docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html,
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
+OF_AWS = {
+    "AWS/Lambda": {"Duration", "Errors", "Invocations", "Throttles"},
+    "AWS/SQS": {
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesVisible",
+    },
+    "AWS/Athena": {"ProcessedBytes"},
+    "AWS/S3": {"BucketSizeBytes"},
+}
+
+
+def counted() -> set[str]:
+    """The names of the metrics that the code publishes."""
+    code = [*(ROOT / "layers/common/spotify_lake").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    pattern = r'\b(?:add_metric|count)\(\s*(?:name=)?"(\w+)"'
+    return {name for path in code for name in re.findall(pattern, path.read_text())}
+
+
+def entries(part: str) -> dict[str, str]:
+    """The entries of a part of the runbook, by heading."""
+    [_, text] = RUNBOOK.split(f"\n## {part}\n")
+    found = re.split(r"^### (.+)$", text.split("\n## ")[0], flags=re.MULTILINE)[1:]
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def is_own(alarm) -> bool:
+    return alarm["Namespace"] == {"Ref": "LakeName"}
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_watches_something_that_is_counted(name):
+    alarm = ALARMS[name]
+    [dimension] = alarm["Dimensions"]
+    if is_own(alarm):
+        assert alarm["MetricName"] in counted()
+        assert dimension["Name"] == "service"
+        variables = RESOURCES[FUNCTIONS[dimension["Value"]]]["Properties"]["Environment"]["Variables"]
+        assert variables["POWERTOOLS_SERVICE_NAME"] == dimension["Value"]
+    else:
+        assert alarm["MetricName"] in OF_AWS[alarm["Namespace"]]
+        resource = dimension["Value"].get("Ref") or dimension["Value"]["GetAtt"].split(".")[0]
+        assert dimension["Name"] == {"AWS/Lambda": "FunctionName", "AWS/SQS": "QueueName"}[alarm["Namespace"]]
+        assert RESOURCES[resource]["Type"] in {"AWS::Serverless::Function", "AWS::SQS::Queue"}
+
+
+def test_the_functions_count_in_the_namespace_that_the_alarms_watch():
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Ref": "LakeName"}
+
+
+def test_every_condition_is_watched():
+    watched = {
+        (alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"])) for alarm in ALARMS.values()
+    }
+    for function in FUNCTIONS.values():
+        for metric in ("Errors", "Throttles", "Duration"):
+            assert (metric, json.dumps({"Ref": function})) in watched
+    for queue in ("TransformDeadLetters", "ExtractFailures", "ScheduleDeadLetters"):
+        assert ("ApproximateNumberOfMessagesVisible", json.dumps({"GetAtt": f"{queue}.QueueName"})) in watched
+    own = {alarm["MetricName"] for alarm in ALARMS.values() if is_own(alarm)}
+    assert own == {
+        "ContinuationLimitReached",
+        "EntriesUnaccounted",
+        "PlaylistsFailed",
+        "QuotaExceeded",
+        "RejectsPercent",
+        "SignInDaysLeft",
+        "SnapshotsWritten",
+    }
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_reaches_the_topic_and_says_where_to_read_on(name):
+    alarm = ALARMS[name]
+    assert alarm["AlarmActions"] == [{"Ref": "Alarms"}]
+    assert alarm["AlarmName"]["Sub"].startswith("${LakeName}-")
+    assert alarm["AlarmDescription"].endswith(f"What to do is in docs/runbook.md, {name}.")
+    assert alarm["TreatMissingData"] == ("breaching" if name == "Stale" else "notBreaching")
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_reaches_the_topic_and_says_where_to_read_on(name):
+    [target] = RULES[name]["Targets"]
+    assert target["Arn"] == {"Ref": "Alarms"}
+    assert f"docs/runbook.md, {name}." in target["InputTransformer"]["InputTemplate"]
+    assert set(re.findall(r"<(\w+)>", target["InputTransformer"]["InputTemplate"])) == set(
+        target["InputTransformer"]["InputPathsMap"]
+    )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values())
+def test_slow_means_four_fifths_of_the_timeout(function):
+    [alarm] = [
+        alarm
+        for alarm in ALARMS.values()
+        if alarm["MetricName"] == "Duration" and alarm["Dimensions"][0]["Value"] == {"Ref": function}
+    ]
+    timeout_ms = 1000 * RESOURCES[function]["Properties"]["Timeout"]
+    assert alarm["Threshold"] == 0.8 * timeout_ms
+    # A run's numbers bear the time of its start, so the alarm has to look back over the whole of it.
+    assert alarm["Period"] * (alarm["EvaluationPeriods"] - 1) >= timeout_ms / 1000
+
+
+def test_the_sign_in_alarm_sounds_when_the_log_begins_to_warn():
+    assert ALARMS["SignInEnding"]["Threshold"] == WARNING_DAYS
+    assert ALARMS["SignInEnding"]["ComparisonOperator"] == "LessThanOrEqualToThreshold"
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_cloudwatch_takes_the_window(name):
+    """At most a day, or seven days in steps of an hour or more."""
+    alarm = ALARMS[name]
+    periods = alarm["EvaluationPeriods"]
+    if periods == {"Ref": "StaleAfterHours"}:
+        periods = TEMPLATE["Parameters"]["StaleAfterHours"]["MaxValue"]
+    assert alarm["Period"] * periods <= (7 * 86_400 if alarm["Period"] >= 3600 else 86_400)
+
+
+def test_the_topic_takes_messages_of_alarms_and_rules_only():
+    policy = RESOURCES["AlarmsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    allowed = {tuple(s["Principal"].values()) for s in policy if s["Effect"] == "Allow"}
+    assert allowed == {("cloudwatch.amazonaws.com",), ("events.amazonaws.com",)}
+    [deny] = [s for s in policy if s["Effect"] == "Deny"]
+    assert deny["Condition"]["Bool"] == {"aws:SecureTransport": "false"}
+
+
+def test_an_e_mail_address_is_optional():
+    subscription = RESOURCES["AlarmsToEmail"]
+    assert subscription["Condition"] == "HasAlarmEmail"
+    pattern = TEMPLATE["Parameters"]["AlarmEmail"]["AllowedPattern"]
+    for good in ("", "me@example.org", "a.b+c@mail.example.org"):
+        assert re.search(pattern, good)
+    for bad in ("me", "me@example", "a b@example.org", "me@example.org,you@example.org"):
+        assert not re.search(pattern, bad)
+
+
+class TestDashboard:
+    BODY = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+    WIDGETS = json.loads(BODY)["widgets"]
+
+    def metrics(self):
+        for widget in self.WIDGETS:
+            yield from widget["properties"].get("metrics", [])
+
+    def test_answers_the_four_questions_and_shows_every_alarm(self):
+        titles = " ".join(widget["properties"].get("title", "") for widget in self.WIDGETS)
+        for question in ("Is it fresh?", "Is it complete?", "What did it cost?", "What is stuck?"):
+            assert question in titles
+        [alarms] = [widget for widget in self.WIDGETS if widget["type"] == "alarm"]
+        assert set(alarms["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in ALARMS}
+
+    def test_shows_what_is_counted(self):
+        for metric in self.metrics():
+            if isinstance(metric[0], dict):
+                continue
+            namespace, name = metric[:2]
+            if namespace == "${LakeName}":
+                assert name in counted()
+                assert metric[2] == "service"
+                assert metric[3] in FUNCTIONS
+            else:
+                assert name in OF_AWS[namespace]
+
+    def test_names_resources_that_exist(self):
+        for name in re.findall(r"\$\{([\w:]+)[.\w]*\}", self.BODY):
+            assert name in {*RESOURCES, *TEMPLATE["Parameters"], "AWS::Region"}
+
+    def test_fits_on_its_grid(self):
+        taken = set()
+        for widget in self.WIDGETS:
+            cells = {
+                (x, y)
+                for x in range(widget["x"], widget["x"] + widget["width"])
+                for y in range(widget["y"], widget["y"] + widget["height"])
+            }
+            assert max(x for x, _ in cells) < 24
+            assert not taken & cells
+            taken |= cells
+
+    def test_the_estimate_knows_the_functions_memory(self):
+        expressions = {m[0]["id"]: m[0]["expression"] for m in self.metrics() if isinstance(m[0], dict)}
+        for term, function in (("ec", "ExtractFunction"), ("tc", "TransformFunction")):
+            gigabytes = RESOURCES[function]["Properties"]["MemorySize"] / 1024
+            assert f"/ 1000 * {gigabytes} *" in expressions[term]
+
+
+class TestRunbook:
+    def test_every_alarm_has_its_entry_and_every_entry_its_alarm(self):
+        assert entries("Alarms").keys() == ALARMS.keys() | RULES.keys()
+
+    def test_other_entries_name_a_situation(self):
+        for heading in entries("Situations"):
+            assert " " in heading, f"{heading} is no alarm, and no situation in words"
+
+    @pytest.mark.parametrize("name", sorted(ALARMS.keys() | RULES.keys()))
+    def test_an_entry_says_what_it_means_where_to_look_and_what_to_do(self, name):
+        text = entries("Alarms")[name]
+        assert "**Means.**" in text
+        assert re.search(r"\*\*Look( and do)?\.\*\*", text)
+        assert re.search(r"\*\*(Look and do|Do)\.\*\*", text)
+        assert "```" in text, "nothing to copy"
+
+    def test_commands_use_the_names_that_the_template_gives(self):
+        lake = TEMPLATE["Parameters"]["LakeName"]["Default"]
+        groups = {
+            RESOURCES[name]["Properties"]["LogGroupName"]["Sub"].replace("${LakeName}", lake)
+            for name in ("ExtractLogGroup", "TransformLogGroup", "ReportLogGroup")
+        }
+        assert set(re.findall(r"logs tail (/aws/lambda/\S+)", RUNBOOK)) == groups
+        functions = {
+            RESOURCES[name]["Properties"]["FunctionName"]["Sub"].replace("${LakeName}", lake)
+            for name in FUNCTIONS.values()
+        }
+        assert set(re.findall(r"--function-name (\S+)", RUNBOOK)) == functions
+        assert set(re.findall(r"crawler --name (\S+)", RUNBOOK)) == {lake}
+
+    def test_redrive_is_told_queues_that_exist(self):
+        from_docs = set(re.findall(r"make redrive QUEUE=(\w+)", RUNBOOK))
+        assert from_docs == {"TransformDeadLetters", "ExtractFailures", "ScheduleDeadLetters"}

@@ -1,0 +1,202 @@
+"""The page as text: what is in it, what cannot get into it, and colors that can be told apart."""
+
+import base64
+import datetime as dt
+import hashlib
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from spotify_lake.report import page
+from spotify_lake.report.content import Content
+from spotify_lake.report.run import INDEX, ask, run
+from tests.lake_in_memory import Lake, snapshot
+
+NOW = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
+ASSETS = Path(page.__file__).parent / "assets"
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "<!--<script>",
+    "line\u2028and\u2029paragraph",
+    "\"quoted\" & 'single'",
+    "$title ${data}",
+    "\u202eright to left",
+    "]]>",
+]
+
+
+class Parsed(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts, self.open = [], {}, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open = len(self.tags)
+
+    def handle_endtag(self, tag):
+        self.open = None
+
+    def handle_data(self, data):
+        self.texts.setdefault(self.open, []).append(data)
+
+    def within(self, wanted):
+        return ["".join(self.texts.get(n, [])) for n, (tag, _) in enumerate(self.tags, 1) if tag == wanted]
+
+
+def written(names, **changes):
+    lake = Lake()
+    lake.add(snapshot(dt.date(2026, 9, 7), names, **changes))
+    return page.render(ask(lake.athena(), 730), NOW).decode()
+
+
+def test_names_stay_names():
+    parsed = Parsed(written(HOSTILE, name=HOSTILE[0], description=html.escape(HOSTILE[1])))
+    plain = Parsed(written(["A"]))
+    assert [tag for tag, _ in parsed.tags] == [tag for tag, _ in plain.tags], "no name has become a tag"
+    data = json.loads(parsed.within("script")[0])
+    assert [song[1] for song in data["content"]["songs"]] == HOSTILE
+    assert data["content"]["playlists"][0]["name"] == HOSTILE[0]
+
+
+def test_data_cannot_end_its_element():
+    text = written(HOSTILE)
+    data = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1]
+    assert not set(data) & set("<>&\u2028\u2029")
+
+
+def test_nothing_is_loaded_from_anywhere():
+    parsed = Parsed(written(["A"]))
+    for tag, attributes in parsed.tags:
+        assert "src" not in attributes
+        assert tag not in {"iframe", "object", "embed", "base", "img"}
+        if tag == "link":
+            assert attributes["href"] == "data:,"
+    for style in parsed.within("style"):
+        assert "@import" not in style
+        assert "url(" not in style
+    for script in parsed.within("script"):
+        assert "sourceMappingURL" not in script
+
+
+def test_the_policy_permits_these_scripts_and_nothing_else():
+    parsed = Parsed(written(["A"]))
+    policy = next(a["content"] for _, a in parsed.tags if a.get("http-equiv") == "Content-Security-Policy")
+    directives = {
+        name: values for name, *values in (part.split() for part in policy.split(";") if part.strip())
+    }
+
+    def source(text):
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    _, chart, code = parsed.within("script")
+    assert directives == {
+        "default-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+        "img-src": ["data:"],
+        "style-src": [source(parsed.within("style")[0])],
+        "script-src": [source(chart), source(code)],
+    }
+
+
+def test_the_same_content_is_the_same_page():
+    assert written(["A", "B"]) == written(["A", "B"])
+
+
+def test_an_empty_lake_has_a_page():
+    text = page.render(Content(), NOW).decode()
+    assert "<title>Spotify Lake</title>" in text
+
+
+def test_code_puts_no_text_on_the_page_as_markup():
+    code = (ASSETS / "report.js").read_text()
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", code
+    )
+
+
+def test_third_party_files_are_the_recorded_ones():
+    vendor = ASSETS / "vendor"
+    rows = re.findall(
+        r"^\| `([^`]+)` .*`([0-9a-f]{64})` \|$", (vendor / "README.md").read_text(), re.MULTILINE
+    )
+    assert {name: hashlib.sha256((vendor / name).read_bytes()).hexdigest() for name, _ in rows} == dict(rows)
+    scripts = {path.name for path in vendor.glob("*.js")}
+    assert scripts == {name for name, _ in rows}
+    for path in vendor.iterdir():
+        assert path.stat().st_size < 1024**2
+
+
+class Bucket:
+    def __init__(self):
+        self.objects = {}
+
+    def put_object(self, *, Bucket, Key, Body, **headers):
+        self.objects[Bucket, Key] = (Body, headers)
+
+
+def test_the_page_is_stored_under_its_name_and_its_day():
+    lake, s3 = Lake(), Bucket()
+    lake.add(snapshot(dt.date(2026, 9, 7), ["A"]))
+    result = run(lake.athena(), s3, "the-lake", 730, NOW)
+    assert list(s3.objects) == [("the-lake", "report/2026-09-07.html"), ("the-lake", INDEX)]
+    (dated, headers), (index, _) = s3.objects.values()
+    assert dated == index
+    assert headers == {"ContentType": "text/html; charset=utf-8", "CacheControl": "no-cache"}
+    assert (result.keys, result.date, result.playlists) == (
+        ["report/2026-09-07.html", INDEX],
+        dt.date(2026, 9, 7),
+        1,
+    )
+    assert result.size_bytes == len(index)
+
+
+def test_a_page_without_data_replaces_no_day():
+    s3 = Bucket()
+    result = run(Lake().athena(), s3, "the-lake", 730, NOW)
+    assert list(s3.objects) == [("the-lake", INDEX)]
+    assert result.date is None
+
+
+# --- Colors: https://www.w3.org/TR/WCAG22/#contrast-minimum ---
+
+
+def luminance(color):
+    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one, other):
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def themes():
+    blocks = re.findall(r":root[^{]*\{([^}]*--bg[^}]*)\}", (ASSETS / "report.css").read_text())
+    return [dict(re.findall(r"--([a-z0-9-]+):\s*(#[0-9a-f]{6})", block)) for block in blocks]
+
+
+def test_dark_by_system_and_by_choice_are_the_same():
+    light, by_system, by_choice = themes()
+    assert by_system == by_choice
+    assert light.keys() == by_choice.keys()
+
+
+@pytest.mark.parametrize("number", [0, 2], ids=["light", "dark"])
+def test_text_and_lines_stand_out(number):
+    colors = themes()[number]
+    for text in ("ink", "muted", "accent", "in", "out"):
+        for ground in ("bg", "surface", "raised"):
+            assert contrast(colors[text], colors[ground]) >= 4.5, (text, ground)
+    assert contrast(colors["accent"], colors["accent-soft"]) >= 4.5
+    assert contrast(colors["ink"], colors["note"]) >= 4.5
+    for line in (f"c{n}" for n in range(10)):
+        assert contrast(colors[line], colors["surface"]) >= 3, line
