@@ -176,6 +176,31 @@ def test_the_log_names_bucket_key_and_cause(s3: Any, caplog: pytest.LogCaptureFi
     assert "s3://lake-raw/raw/damaged.json.gz" in error.getMessage()
     assert "not gzip" in error.getMessage()
     assert not error.exc_info, "a known condition needs no traceback"
+    (done,) = [record for record in caplog.records if record.getMessage() == "Transformed a snapshot"]
+    assert done.raw_key == raw.key(PLAYLIST_ID, payloads.NOON)
+
+
+def test_the_cause_of_a_surprise_is_logged_with_its_traceback(
+    s3: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = put(s3, payloads.raw_object([]))
+    elsewhere = {"eventSource": "aws:s3", "s3": {"bucket": {"name": "elsewhere"}, "object": {"key": "a"}}}
+    app.handler(sqs_batch(good, elsewhere), CONTEXT)
+    (error,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "NoSuchBucket" in error.getMessage()
+    assert error.exc_info
+    assert error.message_id == "message-1"
+
+
+def test_each_invocation_publishes_its_metrics_and_is_named_in_the_log(
+    s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app.handler({"Records": [put(s3, payloads.raw_object([None, 7]))]}, CONTEXT)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (published,) = [line for line in lines if "_aws" in line]
+    assert published["EntriesIn"] == [2.0]
+    assert published["EntriesRejected"] == [1.0]
+    assert app.logger.get_current_keys()["function_request_id"] == CONTEXT.aws_request_id
 
 
 def test_when_every_message_fails_the_invocation_does(s3: Any) -> None:

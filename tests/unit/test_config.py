@@ -29,6 +29,7 @@ EXTRACT = {
         f"spotify:playlist:{A}",
         f"spotify:user:some.one-1:playlist:{A}",
         f"https://open.spotify.com/playlist/{A}",
+        f"http://open.spotify.com/playlist/{A}",
         f"https://open.spotify.com/playlist/{A}?si=0123456789abcdef&pt=x",
         f"https://open.spotify.com/intl-de/playlist/{A}?si=1",
         f"https://open.spotify.com/user/nadia/playlist/{A}/",
@@ -42,7 +43,7 @@ def test_every_form_of_a_playlist_is_accepted(text: str) -> None:
 
 
 def test_several_playlists_keep_their_order() -> None:
-    assert parse_playlist_ids(f"spotify:playlist:{B}, {A},{B}") == (B, A)
+    assert parse_playlist_ids(f"spotify:playlist:{A}, {B},{A}") == (A, B)
 
 
 def test_owned_is_a_word() -> None:
@@ -126,7 +127,15 @@ def test_the_transform_names_its_missing_setting() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["api.spotify.com", "ftp://api.spotify.com", "https://", "https://x/v1", "https://x?a=b", "http://[::1"],
+    [
+        "api.spotify.com",
+        "ftp://api.spotify.com",
+        "https://",
+        "https://x/v1",
+        "https://x?a=b",
+        "https://x#a",
+        "http://[::1",
+    ],
 )
 def test_a_url_must_be_a_base_url(url: str) -> None:
     with pytest.raises(SettingsError, match="SPOTIFY_API_URL"):

@@ -148,6 +148,7 @@ def test_the_new_name_of_the_content_wins() -> None:
     [
         (payloads.entry(payloads.song()), "song", True),
         (payloads.entry(payloads.episode()), "episode", True),
+        (payloads.entry(payloads.episode(id=None)), "episode", True),
         (payloads.entry(payloads.local_file()), "local", True),
         (payloads.entry(payloads.local_file(is_local=None), is_local=True), "local", True),
         (payloads.entry(payloads.local_file(), is_local=None), "local", True),

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from spotify_lake.schema import PARTITION, TABLES, Table
+from spotify_lake.schema import PARTITION, TABLES, Column, Table, Type
 from tools import schema as generator
 
 NAMES = "[a-z][a-z0-9_]*"
@@ -33,8 +35,29 @@ def test_template_and_dictionary_follow_the_schema() -> None:
     assert generator.main(["--check"]) == 0, "run `make schema`"
 
 
-def test_drift_is_noticed() -> None:
-    template = generator.TEMPLATE.read_text()
-    assert generator.with_tables(template.replace("Name: isrc", "Name: irsc")) == template
+def test_drift_is_noticed_and_mended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template, dictionary = tmp_path / "template.yaml", tmp_path / "docs" / "data-dictionary.md"
+    dictionary.parent.mkdir()
+    template.write_text(generator.TEMPLATE.read_text().replace("Name: isrc", "Name: irsc"))
+    wanted = {template: generator.TEMPLATE.read_text(), dictionary: generator.DICTIONARY.read_text()}
+    for name, value in {"ROOT": tmp_path, "TEMPLATE": template, "DICTIONARY": dictionary}.items():
+        monkeypatch.setattr(generator, name, value)
+    assert generator.main(["--check"]) == 1
+    assert "template.yaml does not match" in capsys.readouterr().out
+    assert not dictionary.exists(), "checking writes nothing"
+    assert generator.main([]) == 0
+    assert {path: path.read_text() for path in wanted} == wanted
+    assert generator.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize("marker", [generator.BEGIN, generator.END])
+def test_a_template_without_its_markers_is_refused(marker: str) -> None:
     with pytest.raises(ValueError, match="lacks the lines"):
-        generator.with_tables("Resources:\n")
+        generator.with_tables(generator.TEMPLATE.read_text().replace(marker, ""))
+
+
+def test_a_bar_in_a_description_does_not_end_the_cell() -> None:
+    column = Column("x", Type.STRINGS, "One | two.", "a|b")
+    assert generator._markdown_row(column) == r"| `x` | array\<string> | One \| two. | never | `a\|b` |"

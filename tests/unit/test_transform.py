@@ -117,6 +117,7 @@ def test_a_test_event_is_no_work(run: Callable[..., list[Tables]]) -> None:
     [
         {},
         {"Records": None},
+        {"Event": "s3:OtherEvent"},
         {"Records": {}},
         {"Records": [{}]},
         {"Records": [None]},
