@@ -276,6 +276,7 @@ class TestRoles:
                     ("sqs:ReceiveMessage", "TransformQueue.Arn"),
                     ("sqs:DeleteMessage", "TransformQueue.Arn"),
                     ("sqs:GetQueueAttributes", "TransformQueue.Arn"),
+                    ("events:PutEvents", "ChangeEvents.Arn"),
                     ("logs:CreateLogStream", "TransformLogGroup.Arn"),
                     ("logs:PutLogEvents", "TransformLogGroup.Arn"),
                 },
@@ -482,7 +483,7 @@ class TestFunctions:
                 "SCHEDULE_DEAD_LETTERS_ARN",
                 "DETAIL_CALLS_PER_RUN",
             },
-            "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET"},
+            "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET", "EVENT_BUS"},
             "ReportFunction": {
                 "POWERTOOLS_SERVICE_NAME",
                 "LAKE_BUCKET",

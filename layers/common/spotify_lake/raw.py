@@ -139,7 +139,12 @@ def compact_time(moment: datetime) -> str:
 
 def key(playlist_id: str, scheduled_at: datetime) -> str:
     """Return the object key of a playlist's snapshot."""
-    return f"raw/playlist_id={playlist_id}/{compact_time(scheduled_at)}.json.gz"
+    return f"{key_prefix(playlist_id)}{compact_time(scheduled_at)}.json.gz"
+
+
+def key_prefix(playlist_id: str) -> str:
+    """Return what the keys of a playlist's snapshots begin with; after it they are in the order of their times."""
+    return f"raw/playlist_id={playlist_id}/"
 
 
 class SnapshotWriter:
@@ -328,9 +333,8 @@ def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
 def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
     """Return the key of a playlist's snapshot with the latest scheduled time, if there is any."""
     newest = None
-    prefix = f"raw/playlist_id={playlist_id}/"
-    # Keys come in alphabetical order, which is the order of their times.
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key_prefix(playlist_id))
+    for page in pages:
         for found in page.get("Contents", []):
             newest = found["Key"]
     return newest
