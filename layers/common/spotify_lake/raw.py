@@ -340,6 +340,17 @@ def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
     return newest
 
 
+def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at: datetime) -> str | None:
+    """Return the key of a playlist's last snapshot before `scheduled_at` on the same day (UTC), if there is any."""
+    end = key(playlist_id, scheduled_at)
+    day = key_prefix(playlist_id) + compact_time(scheduled_at).partition("T")[0]
+    last = None
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=day):
+        for found in page.get("Contents", []):
+            last = found["Key"] if found["Key"] < end else last
+    return last
+
+
 def put(s3: "S3Client", bucket: str, object_key: str, body: bytes) -> bool:
     """Write a raw object unless there is one already.
 
