@@ -163,6 +163,20 @@ class TestParameters:
                 ],
                 ["", "Europe/", "Berlin Time", "+01:00"],
             ),
+            (
+                "QuickSightPrincipal",
+                [
+                    "",
+                    "arn:aws:quicksight:us-east-1:123456789012:user/default/nadia",
+                    "arn:aws:quicksight:eu-central-1:123456789012:user/default/AWSReserved/nadia@example.org",
+                    "arn:aws:quicksight:us-east-1:123456789012:group/default/analysts",
+                ],
+                [
+                    "nadia",
+                    "arn:aws:iam::123456789012:user/nadia",
+                    "arn:aws:quicksight:us-east-1::user/default/n",
+                ],
+            ),
             ("CrawlerSchedule", ["cron(0 8 ? * SUN *)"], ["rate(7 days)", "weekly", "cron()"]),
             (
                 "SpotifyApiUrl",
