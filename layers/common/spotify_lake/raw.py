@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,6 +77,14 @@ class _Envelope(_Header, kw_only=True):
     details: Details | None = None
 
 
+class _PageAsSent(Struct):
+    items: list[msgspec.Raw]
+
+
+class _EnvelopeAsSent(Struct):
+    pages: list[_PageAsSent]
+
+
 @dataclass(frozen=True)
 class RejectedEntry:
     """An entry that cannot become a row.
@@ -118,6 +126,8 @@ class Snapshot:
         Every position in order; None for a null entry.
     details
         What the lake knew of the artists and albums besides.
+    data
+        The bytes of the raw object.
     """
 
     playlist_id: str
@@ -129,6 +139,25 @@ class Snapshot:
     playlist: Playlist
     entries: list[Entry | RejectedEntry | None]
     details: Details = field(default_factory=Details)
+    data: bytes = field(default=b"", repr=False, compare=False)
+
+    def as_sent(self) -> list[str]:
+        """Return the JSON of every position in order, with all that Spotify sent of it.
+
+        Raises
+        ------
+        SnapshotUnreadable
+            An entry is nested so deeply that it can only be read in part.
+        """
+        text = _gunzip(self.data)
+        try:
+            if self.contract == "embedded":
+                pages = [msgspec.json.decode(_embedded(self.playlist), type=_PageAsSent)]
+            else:
+                pages = msgspec.json.decode(text, type=_EnvelopeAsSent).pages
+        except _UNDECODABLE:
+            return [_storable_json(item) for item in _items(_parse(text).get("pages"), self)]
+        return [bytes(item).decode(errors="replace") for page in pages for item in page.items]
 
 
 def compact_time(moment: datetime) -> str:
@@ -301,6 +330,7 @@ def decode(data: bytes) -> Snapshot:
         playlist=header.playlist,
         entries=entries,
         details=details,
+        data=data,
     )
 
 
@@ -405,29 +435,37 @@ def _check_version(version: object) -> None:
 
 
 def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
-    try:
-        envelope = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SnapshotUnreadable(f"it is no JSON ({error})") from error
-    if not isinstance(envelope, dict):
-        raise SnapshotUnreadable("the JSON is no object")
+    envelope = _parse(text)
     _check_version(envelope.get("envelope_version"))
     pages, details = envelope.pop("pages", None), envelope.pop("details", None)
     try:
         header = msgspec.json.decode(_storable_json(envelope), type=_Header)
     except _UNDECODABLE as error:
         raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
+    return header, [_decode_entry(item) for item in _items(pages, header)], _decode_details(details)
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    try:
+        envelope = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SnapshotUnreadable(f"it is no JSON ({error})") from error
+    if not isinstance(envelope, dict):
+        raise SnapshotUnreadable("the JSON is no object")
+    return envelope
+
+
+def _items(pages: object, header: _Header | Snapshot) -> Iterator[object]:
+    """Yield the entries of pages that may hold anything."""
     if header.contract == "embedded":
         pages = [json.loads(_embedded(header.playlist))]
     if not isinstance(pages, list):
         raise SnapshotUnreadable("its pages are no list")
-    entries: list[Entry | RejectedEntry | None] = []
     for number, page in enumerate(pages, start=1):
         items = page.get("items") if isinstance(page, dict) else None
         if not isinstance(items, list):
             raise SnapshotUnreadable(f"its page {number} holds no list of entries")
-        entries.extend(_decode_entry(item) for item in items)
-    return header, entries, _decode_details(details)
+        yield from items
 
 
 def _decode_entry(item: object) -> Entry | RejectedEntry | None:

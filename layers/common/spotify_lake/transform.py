@@ -119,6 +119,7 @@ def _transform_object(raw_object: RawObject, s3: "S3Client", write: Callable[[Ta
     percent = 100 * rejects / tables.entry_count if tables.entry_count else 0
     metrics.add_metric("RejectsPercent", MetricUnit.Percent, percent)
     metrics.add_metric("EntriesUnaccounted", MetricUnit.Count, tables.unaccounted)
+    metrics.add_metric("QualityViolations", MetricUnit.Count, sum(tables.violations.values()))
     logger.info(
         "Transformed a snapshot",
         playlist_id=tables.playlist_id,
@@ -126,6 +127,7 @@ def _transform_object(raw_object: RawObject, s3: "S3Client", write: Callable[[Ta
         raw_key=key,
         entries=tables.entry_count,
         rejects=rejects,
+        violations=tables.violations,
     )
 
 
