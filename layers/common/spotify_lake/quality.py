@@ -86,7 +86,7 @@ class Rule:
             case Unique():
                 return "is in one row only"
             case Reference(to, only):
-                where = f" where {only[0]} is `{only[1]}`" if only else ""
+                where = f", if {only[0]} is `{only[1]}`" if only else ""
                 return f"is the key of a row of {to.name}{where}"
             case Between(low, high):
                 return f"is from {_text(low)} to {_text(high)}"

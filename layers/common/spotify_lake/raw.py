@@ -31,6 +31,7 @@ type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albu
 _GZIP = 16  # zlib's code for a gzip header
 # json.loads pairs surrogates where it can; whatever is left cannot be stored as UTF-8.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_ENTRIES = "neither pages nor the playlist object hold entries"
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _Time = Annotated[datetime, Meta(tz=True)]
 
@@ -82,7 +83,8 @@ class _PageAsSent(Struct):
 
 
 class _EnvelopeAsSent(Struct):
-    pages: list[_PageAsSent]
+    playlist: Playlist
+    pages: list[_PageAsSent] = []
 
 
 @dataclass(frozen=True)
@@ -151,12 +153,12 @@ class Snapshot:
         """
         text = _gunzip(self.data)
         try:
+            envelope = msgspec.json.decode(text, type=_EnvelopeAsSent)
+            pages = envelope.pages
             if self.contract == "embedded":
-                pages = [msgspec.json.decode(_embedded(self.playlist), type=_PageAsSent)]
-            else:
-                pages = msgspec.json.decode(text, type=_EnvelopeAsSent).pages
+                pages = [msgspec.json.decode(_embedded(envelope.playlist), type=_PageAsSent)]
         except _UNDECODABLE:
-            return [_storable_json(item) for item in _items(_parse(text).get("pages"), self)]
+            return [_storable_json(item) for item in _items(_take_pages(_parse(text)))]
         return [bytes(item).decode(errors="replace") for page in pages for item in page.items]
 
 
@@ -424,7 +426,7 @@ def _embedded(playlist: Playlist) -> bytes:
     for page in map(bytes, (playlist.items, playlist.tracks)):
         if page != b"null":
             return page
-    raise SnapshotUnreadable("neither pages nor the playlist object hold entries")
+    raise SnapshotUnreadable(_NO_ENTRIES)
 
 
 def _check_version(version: object) -> None:
@@ -437,12 +439,12 @@ def _check_version(version: object) -> None:
 def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
     envelope = _parse(text)
     _check_version(envelope.get("envelope_version"))
-    pages, details = envelope.pop("pages", None), envelope.pop("details", None)
+    pages, details = _take_pages(envelope), envelope.pop("details", None)
     try:
         header = msgspec.json.decode(_storable_json(envelope), type=_Header)
     except _UNDECODABLE as error:
         raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
-    return header, [_decode_entry(item) for item in _items(pages, header)], _decode_details(details)
+    return header, [_decode_entry(item) for item in _items(pages)], _decode_details(details)
 
 
 def _parse(text: bytes) -> dict[str, Any]:
@@ -455,10 +457,23 @@ def _parse(text: bytes) -> dict[str, Any]:
     return envelope
 
 
-def _items(pages: object, header: _Header | Snapshot) -> Iterator[object]:
+def _take_pages(envelope: dict[str, Any]) -> object:
+    """Take all entries out of an envelope, where one may stand in the way of the rest; return the pages that count."""
+    pages, playlist = envelope.pop("pages", None), envelope.get("playlist")
+    if not isinstance(playlist, dict):
+        return pages
+    embedded = [
+        page for page in (playlist.pop("items", None), playlist.pop("tracks", None)) if page is not None
+    ]
+    if envelope.get("contract") != "embedded":
+        return pages
+    if not embedded:
+        raise SnapshotUnreadable(_NO_ENTRIES)
+    return embedded[:1]
+
+
+def _items(pages: object) -> Iterator[object]:
     """Yield the entries of pages that may hold anything."""
-    if header.contract == "embedded":
-        pages = [json.loads(_embedded(header.playlist))]
     if not isinstance(pages, list):
         raise SnapshotUnreadable("its pages are no list")
     for number, page in enumerate(pages, start=1):
