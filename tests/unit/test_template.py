@@ -588,7 +588,7 @@ class TestFunctions:
 class TestCatalog:
     def test_the_crawler_visits_every_table(self):
         targets = RESOURCES["Crawler"]["Properties"]["Targets"]["S3Targets"]
-        expected = {f"s3://${{LakeBucket}}/curated/{table.name}/" for table in TABLES}
+        expected = {f"s3://${{LakeBucket}}/{table.prefix}" for table in TABLES}
         assert {target["Path"]["Sub"] for target in targets} == expected
         assert len(targets) == len(TABLES)
 
