@@ -69,10 +69,17 @@ def _entry(number: int, contract: Contract) -> dict[str, Any]:
     song = catalog().songs[songs[place]]
     artists = {artist.id for artist in song.artists}
     day = NOON.date()
-    listed = playlists.Entry("song", song.id, f"2026-{1 + number % 9:02}-{1 + number % 28:02}T08:30:{number % 60:02}Z", added_by="nadia.kowalska.1987")
+    listed = playlists.Entry(
+        "song",
+        song.id,
+        f"2026-{1 + number % 9:02}-{1 + number % 28:02}T08:30:{number % 60:02}Z",
+        added_by="nadia.kowalska.1987",
+    )
     sent = api.entry_object(listed, contract, day, frozenset())
     if contract == "legacy":  # as before 2026: without the new name, with a preview
-        sent = {key: value for key, value in sent.items() if key != "item"} | {"video_thumbnail": {"url": None}}
+        sent = {key: value for key, value in sent.items() if key != "item"} | {
+            "video_thumbnail": {"url": None}
+        }
         digits = hex_digits(40, song.id)
         sent["track"] = sent["track"] | {"preview_url": f"{_PREVIEWS}/{digits}?cid={digits[:32]}"}
     text = json.dumps(sent)

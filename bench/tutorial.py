@@ -74,8 +74,9 @@ def _track(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _csv(rows: list[dict[str, Any]], key: str, *times: str) -> bytes:
-    frame = pd.DataFrame.from_dict(rows).drop_duplicates(subset=[key])
+    frame = pd.DataFrame(rows).drop_duplicates(subset=[key])
     for name in times:
         # The tutorials give no format, and fail at the first album of which only the year is known.
         frame[name] = pd.to_datetime(frame[name], format="ISO8601")
-    return frame.to_csv(index=False).encode()
+    text: str = frame.to_csv(index=False)
+    return text.encode()

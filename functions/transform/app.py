@@ -4,7 +4,6 @@ import os
 from functools import cache, partial
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -19,7 +18,7 @@ from spotify_lake.observability import logger, metrics
 @cache
 def clients() -> dict[str, Any]:
     """Make what every invocation of this environment shares."""
-    session, settings = boto3.Session(), TransformSettings.load(os.environ)
+    session, settings = lake.Session(), TransformSettings.load(os.environ)
     s3 = session.client("s3")
     announcer = Announcer(session.client("events"), s3, settings.event_bus, settings.lake_bucket)
     write = partial(lake.write, bucket=settings.lake_bucket, session=session)
