@@ -11,16 +11,14 @@ from types import SimpleNamespace
 from typing import Any, Final
 from unittest import mock
 
-from bench import floor, tutorial
+from bench import floor, servers, tutorial
 from bench.finding import Finding, Measured, at_least, at_most, cpu_seconds
 from bench.payloads import NOON, raw_object
-from bench.s3_server import s3_server
 from local.emulator import client_environment
 from local.spotify_stub import Contract
 from local.spotify_stub.catalog import base62_id
 from spotify_lake import lake, raw
 from spotify_lake.normalize import normalize
-from spotify_lake.observability import logger
 
 LONG: Final = 10_000
 TYPICAL: Final = 50
@@ -94,8 +92,10 @@ def _warm(repetitions: int) -> dict[str, float]:
     """
     data = raw_object(TYPICAL, "new")
     rows = floor.tables(data)
-    with s3_server(data) as endpoint, mock.patch.dict(os.environ, _environment(endpoint)):
-        from functions.transform import app  # noqa: PLC0415 - it reads the environment
+    with servers.s3(data) as endpoint, mock.patch.dict(os.environ, _environment(endpoint)):
+        # These read the environment when they are imported.
+        from functions.transform import app  # noqa: PLC0415
+        from spotify_lake.observability import logger  # noqa: PLC0415
 
         event = _event(base62_id("bench playlist", 0))
         context: Any = SimpleNamespace(
