@@ -80,50 +80,49 @@ def _spotify(entries: str) -> Callable[[str], bytes]:
     return answer
 
 
-def _handler(answer: Callable[[str], bytes]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    answer: Callable[[str], bytes]
 
-        def do_GET(self) -> None:
-            if urlsplit(self.path).path.endswith("/items"):  # closed to apps of the legacy contract, for once
-                self._send(403, json.dumps({"error": {"status": 403, "message": "Forbidden"}}).encode())
-            else:
-                self._send(200, answer(self.path))
+    def do_GET(self) -> None:
+        if urlsplit(self.path).path.endswith("/items"):  # as an app of the legacy contract may find it
+            self._send(403, json.dumps({"error": {"status": 403, "message": "Forbidden"}}).encode())
+        else:
+            self._send(200, type(self).answer(self.path))
 
-        def do_PUT(self) -> None:
-            self._take_body()
-            self._send(200, b"")
+    def do_PUT(self) -> None:
+        self._take_body()
+        self._send(200, b"")
 
-        def do_POST(self) -> None:
-            self._take_body()
-            self._send(200, answer(self.path))
+    def do_POST(self) -> None:
+        self._take_body()
+        self._send(200, type(self).answer(self.path))
 
-        def _take_body(self) -> None:
-            if self.headers.get("Transfer-Encoding") == "chunked":
-                while (size := int(self.rfile.readline(), 16)) > 0:
-                    self.rfile.read(size + 2)
-                while self.rfile.readline().strip():
-                    continue
-            else:
-                self.rfile.read(int(self.headers["Content-Length"]))
+    def _take_body(self) -> None:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while (size := int(self.rfile.readline(), 16)) > 0:
+                self.rfile.read(size + 2)
+            while self.rfile.readline().strip():
+                continue
+        else:
+            self.rfile.read(int(self.headers["Content-Length"]))
 
-        def _send(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("ETag", '"bench"')
-            self.end_headers()
-            self.wfile.write(body)
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", '"bench"')
+        self.end_headers()
+        self.wfile.write(body)
 
-        def log_message(self, *_args: Any) -> None:
-            """Say nothing."""
-
-    return Handler
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing."""
 
 
 def main(kind: str, argument: str) -> None:
     """Serve until terminated."""
     answer = {"s3": _s3, "spotify": _spotify}[kind](argument)
-    server = ThreadingHTTPServer((HOST, 0), _handler(answer))
+    handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
+    server = ThreadingHTTPServer((HOST, 0), handler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()
