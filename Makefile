@@ -237,6 +237,10 @@ tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) ## Install all environme
 schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, views, saved queries, docs
 	@$(RUN)/python -m tools.schema
 
+.PHONY: fuzz
+fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes
+	@$(RUN)/python -m tests.fuzz $(call option,--cases,CASES) $(call option,--seed,SEED)
+
 query-bytes: $(DEV) ## Measure what each query reads of a year of data, for docs/queries.md: some minutes
 	@$(RUN)/python -m bench.query_bytes
 

@@ -166,6 +166,20 @@ class TestParameters:
                 ],
                 ["", "Europe/", "Berlin Time", "+01:00"],
             ),
+            (
+                "QuickSightPrincipal",
+                [
+                    "",
+                    "arn:aws:quicksight:us-east-1:123456789012:user/default/nadia",
+                    "arn:aws:quicksight:eu-central-1:123456789012:user/default/AWSReserved/nadia@example.org",
+                    "arn:aws:quicksight:us-east-1:123456789012:group/default/analysts",
+                ],
+                [
+                    "nadia",
+                    "arn:aws:iam::123456789012:user/nadia",
+                    "arn:aws:quicksight:us-east-1::user/default/n",
+                ],
+            ),
             ("CrawlerSchedule", ["cron(0 8 ? * SUN *)"], ["rate(7 days)", "weekly", "cron()"]),
             (
                 "KmsKeyArn",
@@ -299,6 +313,7 @@ class TestRoles:
                     ("sqs:ReceiveMessage", "TransformQueue.Arn"),
                     ("sqs:DeleteMessage", "TransformQueue.Arn"),
                     ("sqs:GetQueueAttributes", "TransformQueue.Arn"),
+                    ("events:PutEvents", "ChangeEvents.Arn"),
                     ("logs:CreateLogStream", "TransformLogGroup.Arn"),
                     ("logs:PutLogEvents", "TransformLogGroup.Arn"),
                 },
@@ -511,7 +526,7 @@ class TestFunctions:
                 "SCHEDULE_DEAD_LETTERS_ARN",
                 "DETAIL_CALLS_PER_RUN",
             },
-            "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET"},
+            "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET", "EVENT_BUS"},
             "ReportFunction": {
                 "POWERTOOLS_SERVICE_NAME",
                 "LAKE_BUCKET",
@@ -573,7 +588,7 @@ class TestFunctions:
 class TestCatalog:
     def test_the_crawler_visits_every_table(self):
         targets = RESOURCES["Crawler"]["Properties"]["Targets"]["S3Targets"]
-        expected = {f"s3://${{LakeBucket}}/curated/{table.name}/" for table in TABLES}
+        expected = {f"s3://${{LakeBucket}}/{table.prefix}" for table in TABLES}
         assert {target["Path"]["Sub"] for target in targets} == expected
         assert len(targets) == len(TABLES)
 
