@@ -233,4 +233,4 @@ def test_the_run_that_took_the_snapshot_is_in_the_metadata_and_nowhere_else(
     app.handler({"Records": [record]}, CONTEXT)
     assert contents() == before
     found = {key: s3.head_object(Bucket=LAKE, Key=key)["Metadata"] for key in before}
-    assert found == dict.fromkeys(before, {"correlation-id": "run-7"})
+    assert set(map(str, found.values())) == {"{'correlation-id': 'run-7'}"}
