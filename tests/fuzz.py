@@ -289,7 +289,8 @@ def check(data: bytes, number: int | None) -> Tables:
         keys = {tuple(row[table.column_names.index(name)] for name in table.key) for row in rows}
         assert len(keys) == len(rows), f"{table.name} has a key twice"
     found = quality.check(tables.rows, tables.entry_count, payloads.NOON)
-    assert not [each.rule.name for each in found if each.rule.breaking and each.violations]
+    broken = [each.rule.name for each in found if each.rule.breaking and each.violations]
+    assert not broken, f"rows break {broken}"
     assert len(tables.rows["quality"]) == len(quality.RULES)
     return tables
 
