@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from queries import views as all_views
 from spotify_lake.quality import RULES
 from spotify_lake.schema import PARTITION, TABLES, Column, Table
-from tools import queries
+from tools import queries, quicksight
 from tools.queries import meaning
 
 ROOT: Final = Path(__file__).parents[1]
@@ -164,6 +165,7 @@ def _between(template: str, begin: str, content: str, end: str) -> str:
 def main(arguments: list[str]) -> int:
     """Write or check the generated files; returns the exit code."""
     wanted, views = queries.files()
+    wanted |= {quicksight.STACK: quicksight.stack(all_views())}
     wanted |= {TEMPLATE: with_tables(TEMPLATE.read_text()), DICTIONARY: f"{dictionary()}\n{views}"}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:

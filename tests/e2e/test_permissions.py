@@ -10,7 +10,6 @@ everybody pass a role to the scheduler.
 import datetime as dt
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,10 +26,9 @@ from tests import payloads
 
 PLAYLIST_ID = PLAYLISTS["Morning Ten"]
 PLAYLIST = payloads.playlist(payloads.spotify_id("permissions"))
+CHANGED = payloads.playlist(payloads.spotify_id("announced"))
 OBJECT_KEY = raw.key(PLAYLIST["id"], payloads.NOON)
-SECONDS = itertools.count(
-    int(time.time()) % 80_000
-)  # another snapshot each time, also on a stack that was kept
+DAYS = itertools.count()  # another snapshot each time
 DENIED = ("AccessDenied", "Forbidden", "not authorized")
 
 
@@ -65,7 +63,7 @@ def without(stack: LaptopStack, function: str, sid: str) -> Iterator[None]:
 
 
 def extract_new_snapshot(stack: LaptopStack) -> Any:
-    moment = dt.datetime(2026, 10, 10, tzinfo=dt.UTC) + dt.timedelta(seconds=next(SECONDS))
+    moment = dt.datetime(2026, 10, 10, tzinfo=dt.UTC) + dt.timedelta(days=next(DAYS))
     return stack.invoke("extract", {"scheduled_at": moment.isoformat(), "playlist_ids": [PLAYLIST_ID]})
 
 
@@ -89,6 +87,18 @@ def transform_again(stack: LaptopStack) -> Any:
     return stack.invoke("transform", {"Records": [{"eventSource": "aws:s3", "s3": s3_object}]})
 
 
+def announce_change(stack: LaptopStack) -> Any:
+    """Have a snapshot transformed that S3 says was just written, and that differs from the one before."""
+    moments = (dt.datetime(2026, 10, 10, 5, minute, tzinfo=dt.UTC) for minute in (0, 5))
+    for moment, entries in zip(moments, ([], payloads.every_kind()), strict=True):
+        body = payloads.raw_object(entries, playlist_object=CHANGED, scheduled_at=moment)
+        key = raw.key(CHANGED["id"], moment)
+        stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=key, Body=body)
+    s3_object = {"bucket": {"name": stack.outputs["RawBucketName"]}, "object": {"key": key}}
+    record = {"eventSource": "aws:s3", "eventTime": moment.isoformat(), "s3": s3_object}
+    return stack.invoke("transform", {"Records": [record]})
+
+
 def write_report(stack: LaptopStack) -> Any:
     return stack.invoke("report", {})
 
@@ -101,6 +111,8 @@ NEEDED: dict[tuple[str, str], Callable[[LaptopStack], Any]] = {
     ("extract", "PlanContinuations"): continue_later,
     ("transform", "ReadSnapshots"): transform_again,
     ("transform", "WriteTables"): transform_again,
+    ("transform", "AnnounceChanges"): announce_change,
+    ("transform", "TellMissingFromForbidden"): announce_change,
     ("report", "AskAthena"): write_report,
     ("report", "WriteReport"): write_report,
 }

@@ -20,7 +20,7 @@ from spotify_lake.normalize import normalize
 from spotify_lake.schema import SONGS, TABLES
 from tests import payloads
 
-RAW, LAKE = "lake-raw", "lake-lake"
+RAW, LAKE, BUS = "lake-raw", "lake-lake", "lake-changes"
 CONTEXT = SimpleNamespace(
     function_name="lake-transform",
     memory_limit_in_mb=512,
@@ -33,6 +33,7 @@ PLAYLIST_ID = payloads.playlist()["id"]
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("LAKE_BUCKET", LAKE)
+    monkeypatch.setenv("EVENT_BUS", BUS)
     app.clients.cache_clear()
     with mock_aws():
         client = boto3.client("s3")

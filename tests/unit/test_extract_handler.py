@@ -74,6 +74,7 @@ def test_result_is_json(world, capsys):
         "scheduled_at": "2026-11-20T06:00:00Z",
         "written": [ID],
         "already_there": [],
+        "unchanged": [],
         "failed": [],
     }
     assert list(world.s3.snapshots) == [raw.key(ID, datetime(2026, 11, 20, 6, tzinfo=UTC))]

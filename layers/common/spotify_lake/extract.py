@@ -83,6 +83,8 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
         Ids of the playlists whose snapshot this run wrote.
     already_there
         Ids of those that had one for this scheduled time.
+    unchanged
+        Ids of those that need none: their last snapshot is of the same day (UTC) and shows the same version.
     failed
         Those that Spotify did not show. If that may pass, a continuation tries again.
     continued_by
@@ -92,6 +94,7 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
     scheduled_at: str
     written: list[str] = msgspec.field(default_factory=list)
     already_there: list[str] = msgspec.field(default_factory=list)
+    unchanged: list[str] = msgspec.field(default_factory=list)
     failed: list[Failure] = msgspec.field(default_factory=list)
     continued_by: str | msgspec.UnsetType = msgspec.UNSET
 
@@ -129,7 +132,9 @@ def run(
     continuations: Continuations,
     now: Callable[[], datetime],
 ) -> ExtractSummary:
-    """Write the snapshot of every playlist that has none yet for the scheduled time.
+    """Write the snapshot of every playlist that has none yet for the scheduled time, and needs one.
+
+    A playlist gets at least one snapshot a day, and one whenever it has changed since its last.
 
     Parameters
     ----------
@@ -234,6 +239,7 @@ class _Run:
         count("SnapshotsAlreadyThere", len(summary.already_there))
         count("PlaylistsFailed", sum(not failure.retryable for failure in summary.failed))
         count("SnapshotsCopied", self._copied)
+        count("PlaylistsUnchanged", len(summary.unchanged))
         count("PlaylistsByItems", self._read_by["items"])
         count("PlaylistsByTracks", self._read_by["tracks"])
         count("PlaylistsEmbedded", self._read_by["embedded"])
@@ -291,6 +297,10 @@ class _Run:
         started = time.monotonic()
         key = raw.key(playlist_id, self._request.scheduled_at)
         listed = self._listed.get(playlist_id)
+        if listed and self._is_shown(listed):
+            logger.info("Unchanged since its last snapshot of the day", playlist_id=playlist_id)
+            self.summary.unchanged.append(playlist_id)
+            return
         source = self._unchanged(listed) if listed else None
         written, details = self._copy(source, key) if source else self._read(playlist_id, listed, key)
         (self.summary.written if written else self.summary.already_there).append(playlist_id)
@@ -302,12 +312,22 @@ class _Run:
             **details,
         )
 
+    def _is_shown(self, listed: ListedPlaylist) -> bool:
+        """Tell whether the last snapshot before this one is of the same day and shows what the listing speaks of."""
+        if listed.is_spotifys or listed.snapshot_id is None:
+            return False
+        last = raw.last_key_of_day(self._s3, self._settings.raw_bucket, listed.id, self._request.scheduled_at)
+        return last is not None and self._is_recent(self._state.at(last, listed.id, listed.snapshot_id))
+
     def _unchanged(self, listed: ListedPlaylist) -> raw.Source | None:
         """Find the raw object that holds what the listing speaks of, if it may stand in for it."""
         if listed.is_spotifys or listed.snapshot_id is None:
             return None
         source = self._state.find(listed.id, listed.snapshot_id)
-        return source if source and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER else None
+        return source if self._is_recent(source) else None
+
+    def _is_recent(self, source: raw.Source | None) -> bool:
+        return source is not None and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER
 
     def _copy(self, source: raw.Source, key: str) -> tuple[bool, dict[str, Any]]:
         details = self._details.of_copy(source)

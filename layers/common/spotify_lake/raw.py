@@ -170,7 +170,12 @@ def compact_time(moment: datetime) -> str:
 
 def key(playlist_id: str, scheduled_at: datetime) -> str:
     """Return the object key of a playlist's snapshot."""
-    return f"raw/playlist_id={playlist_id}/{compact_time(scheduled_at)}.json.gz"
+    return f"{key_prefix(playlist_id)}{compact_time(scheduled_at)}.json.gz"
+
+
+def key_prefix(playlist_id: str) -> str:
+    """Return what the keys of a playlist's snapshots begin with; after it they are in the order of their times."""
+    return f"raw/playlist_id={playlist_id}/"
 
 
 class SnapshotWriter:
@@ -360,12 +365,22 @@ def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
 def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
     """Return the key of a playlist's snapshot with the latest scheduled time, if there is any."""
     newest = None
-    prefix = f"raw/playlist_id={playlist_id}/"
-    # Keys come in alphabetical order, which is the order of their times.
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key_prefix(playlist_id))
+    for page in pages:
         for found in page.get("Contents", []):
             newest = found["Key"]
     return newest
+
+
+def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at: datetime) -> str | None:
+    """Return the key of a playlist's last snapshot before `scheduled_at` on the same day (UTC), if there is any."""
+    end = key(playlist_id, scheduled_at)
+    day = key_prefix(playlist_id) + compact_time(scheduled_at).partition("T")[0]
+    last = None
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=day):
+        for found in page.get("Contents", []):
+            last = found["Key"] if found["Key"] < end else last
+    return last
 
 
 def put(s3: "S3Client", bucket: str, object_key: str, body: bytes) -> bool:
