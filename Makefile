@@ -63,7 +63,7 @@ export LAKE_SQL = $(value SQL)
 
 ##@ The lake on AWS
 
-.PHONY: build validate deploy
+.PHONY: build validate deploy change-set apply-change-set
 
 build: $(DEV) $(SAM) ## Build functions and layers for Lambda
 	@$(call say,build,sam build)
@@ -74,6 +74,23 @@ validate: $(SAM) ## Check the template as SAM reads it
 
 deploy: build ## Deploy to the AWS account you are signed in to, asking for each parameter
 	@$(SAM_CLI) deploy --guided
+
+# Settings reach the shell through the environment, so that their blanks, quotes and parentheses survive.
+export ARTIFACTS_BUCKET EXECUTION_ROLE CHANGE_SET LAKE_PARAMETERS
+PREPARED := .aws-sam/change-set.json
+
+change-set: build ## Prepare a deployment and show what it would change; LAKE_PARAMETERS='Name=value …'
+	@$(SAM_CLI) deploy --no-execute-changeset --no-confirm-changeset --output json \
+	    $${ARTIFACTS_BUCKET:+--no-resolve-s3 --s3-bucket "$$ARTIFACTS_BUCKET"} \
+	    $${EXECUTION_ROLE:+--role-arn "$$EXECUTION_ROLE"} \
+	    $${LAKE_PARAMETERS:+--parameter-overrides "$$LAKE_PARAMETERS"} >$(PREPARED) || { cat $(PREPARED) >&2; exit 1; }
+	@$(RUN)/python -m tools.change_set id $(PREPARED) >$(PREPARED:.json=.arn)
+	@$(RUN)/python -m tools.change_set show $(PREPARED) >$(PREPARED:.json=.md)
+	@cat $(PREPARED:.json=.md)
+
+apply-change-set: $(DEV) ## Carry out a change that was prepared: make apply-change-set CHANGE_SET=arn:…
+	@[ -n "$$CHANGE_SET" ] || { echo 'Say which: make change-set prints its ARN at the end'; exit 2; }
+	@$(RUN)/python -m tools.change_set apply "$$CHANGE_SET"
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
@@ -206,6 +223,10 @@ tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Install all environments now; oth
 
 schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, views, saved queries, docs
 	@$(RUN)/python -m tools.schema
+
+.PHONY: fuzz
+fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes
+	@$(RUN)/python -m tests.fuzz $(call option,--cases,CASES) $(call option,--seed,SEED)
 
 query-bytes: $(DEV) ## Measure what each query reads of a year of data, for docs/queries.md: some minutes
 	@$(RUN)/python -m bench.query_bytes

@@ -111,6 +111,25 @@ class Snapshot:
     def score(self, position: int) -> float:
         return (len(self.entries) + 1 - position) / len(self.entries)
 
+    def quality(self) -> Iterator[tuple[str, bool, int, list[str]]]:
+        """Rule, whether it is breaking, values checked, and keys of what violates it; rules of its own.
+
+        As if popularity above 90 were too much and a release after today implausible.
+        """
+        songs = list(dict.fromkeys(song for _, song in self.songs()))
+        popular = [song.id for song in songs if (song.popularity(self.day) or 0) > 90]
+        albums = {song.album.id: song.album for song in songs if song.album}
+        early = [id_ for id_, album in albums.items() if album.released and album.released > TODAY]
+        yield "song_popularity", False, len(songs), popular
+        yield "album_release_date", False, len(albums), early
+        yield (
+            "entry_position",
+            True,
+            len(self.entries),
+            [str(n) for n, entry in enumerate(self.entries, start=1) if entry is None],
+        )
+        yield "entry_song", True, len(self.entries), []
+
 
 def of(song: Song, **others: Any) -> Entry:
     return Entry("song", song.uri, song.name, song, song.id, **others)
@@ -266,6 +285,9 @@ def tables(found: Iterable[Snapshot]) -> dict[str, list[dict[str, Any]]]:
             | {"fetched_at": snapshot.at, "name": snapshot.name, "entry_count": len(snapshot.entries)}
             | {"contract": "items", "owner_id": "nadia", "is_public": True}
         )
+        for rule, is_breaking, checked, keys in snapshot.quality():
+            values = {"rule": rule, "is_breaking": is_breaking, "checked": checked, "violations": len(keys)}
+            rows["quality"].append(same | values | {"example": keys[0] if keys else None})
         for position, entry in enumerate(snapshot.entries, start=1):
             if entry is None:
                 rejected = {"position": position, "reason": "undecodable", "detail": "odd", "payload": "{}"}

@@ -676,6 +676,22 @@ def _() -> list[Row]:
     return sorted(rows, key=lambda row: (-row[2], -row[4], row[0] is None, row[0]))
 
 
+@answers("quality_rules")
+def _() -> list[Row]:
+    rows = []
+    for playlist in PLAYLISTS:
+        bad: dict[str, list[tuple[Snapshot, bool, int, list[str]]]] = defaultdict(list)
+        for found in of_playlist(playlist, ago(35)):
+            for rule, is_breaking, checked, keys in found.quality():
+                if keys:
+                    bad[rule].append((found, is_breaking, checked, keys))
+        for rule, each in bad.items():
+            last, is_breaking, checked, keys = each[-1]
+            row = (rule, is_breaking, last.name, len(each), last.at, len(keys), checked, keys[0])
+            rows.append(row)
+    return sorted(rows, key=lambda row: (not row[1], -row[5], row[0], row[2] is None, row[2]))
+
+
 # --- the tests ---
 
 

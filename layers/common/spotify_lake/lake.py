@@ -37,7 +37,7 @@ ARROW_TYPES: Final = {
 def key(table: Table, playlist_id: str, scheduled_at: "datetime") -> str:
     """Return the object key of a snapshot's part of a table."""
     day = scheduled_at.astimezone(UTC).date()
-    return f"curated/{table.name}/{PARTITION.name}={day}/{playlist_id}-{compact_time(scheduled_at)}.parquet"
+    return f"{table.prefix}{PARTITION.name}={day}/{playlist_id}-{compact_time(scheduled_at)}.parquet"
 
 
 def arrow_schema(table: Table) -> pa.Schema:

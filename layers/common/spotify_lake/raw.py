@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albu
 _GZIP = 16  # zlib's code for a gzip header
 # json.loads pairs surrogates where it can; whatever is left cannot be stored as UTF-8.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_ENTRIES = "neither pages nor the playlist object hold entries"
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _Time = Annotated[datetime, Meta(tz=True)]
 
@@ -77,6 +78,15 @@ class _Envelope(_Header, kw_only=True):
     details: Details | None = None
 
 
+class _PageAsSent(Struct):
+    items: list[msgspec.Raw]
+
+
+class _EnvelopeAsSent(Struct):
+    playlist: Playlist
+    pages: list[_PageAsSent] = []
+
+
 @dataclass(frozen=True)
 class RejectedEntry:
     """An entry that cannot become a row.
@@ -118,6 +128,8 @@ class Snapshot:
         Every position in order; None for a null entry.
     details
         What the lake knew of the artists and albums besides.
+    data
+        The bytes of the raw object.
     """
 
     playlist_id: str
@@ -129,6 +141,25 @@ class Snapshot:
     playlist: Playlist
     entries: list[Entry | RejectedEntry | None]
     details: Details = field(default_factory=Details)
+    data: bytes = field(default=b"", repr=False, compare=False)
+
+    def as_sent(self) -> list[str]:
+        """Return the JSON of every position in order, with all that Spotify sent of it.
+
+        Raises
+        ------
+        SnapshotUnreadable
+            An entry is nested so deeply that it can only be read in part.
+        """
+        text = _gunzip(self.data)
+        try:
+            envelope = msgspec.json.decode(text, type=_EnvelopeAsSent)
+            pages = envelope.pages
+            if self.contract == "embedded":
+                pages = [msgspec.json.decode(_embedded(envelope.playlist), type=_PageAsSent)]
+        except _UNDECODABLE:
+            return [_storable_json(item) for item in _items(_take_pages(_parse(text)))]
+        return [bytes(item).decode(errors="replace") for page in pages for item in page.items]
 
 
 def compact_time(moment: datetime) -> str:
@@ -306,6 +337,7 @@ def decode(data: bytes) -> Snapshot:
         playlist=header.playlist,
         entries=entries,
         details=details,
+        data=data,
     )
 
 
@@ -409,7 +441,7 @@ def _embedded(playlist: Playlist) -> bytes:
     for page in map(bytes, (playlist.items, playlist.tracks)):
         if page != b"null":
             return page
-    raise SnapshotUnreadable("neither pages nor the playlist object hold entries")
+    raise SnapshotUnreadable(_NO_ENTRIES)
 
 
 def _check_version(version: object) -> None:
@@ -420,29 +452,50 @@ def _check_version(version: object) -> None:
 
 
 def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
+    envelope = _parse(text)
+    _check_version(envelope.get("envelope_version"))
+    pages, details = _take_pages(envelope), envelope.pop("details", None)
+    try:
+        header = msgspec.json.decode(_storable_json(envelope), type=_Header)
+    except _UNDECODABLE as error:
+        raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
+    return header, [_decode_entry(item) for item in _items(pages)], _decode_details(details)
+
+
+def _parse(text: bytes) -> dict[str, Any]:
     try:
         envelope = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SnapshotUnreadable(f"it is no JSON ({error})") from error
     if not isinstance(envelope, dict):
         raise SnapshotUnreadable("the JSON is no object")
-    _check_version(envelope.get("envelope_version"))
-    pages, details = envelope.pop("pages", None), envelope.pop("details", None)
-    try:
-        header = msgspec.json.decode(_storable_json(envelope), type=_Header)
-    except _UNDECODABLE as error:
-        raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
-    if header.contract == "embedded":
-        pages = [json.loads(_embedded(header.playlist))]
+    return envelope
+
+
+def _take_pages(envelope: dict[str, Any]) -> object:
+    """Take all entries out of an envelope, where one may stand in the way of the rest; return the pages that count."""
+    pages, playlist = envelope.pop("pages", None), envelope.get("playlist")
+    if not isinstance(playlist, dict):
+        return pages
+    embedded = [
+        page for page in (playlist.pop("items", None), playlist.pop("tracks", None)) if page is not None
+    ]
+    if envelope.get("contract") != "embedded":
+        return pages
+    if not embedded:
+        raise SnapshotUnreadable(_NO_ENTRIES)
+    return embedded[:1]
+
+
+def _items(pages: object) -> Iterator[object]:
+    """Yield the entries of pages that may hold anything."""
     if not isinstance(pages, list):
         raise SnapshotUnreadable("its pages are no list")
-    entries: list[Entry | RejectedEntry | None] = []
     for number, page in enumerate(pages, start=1):
         items = page.get("items") if isinstance(page, dict) else None
         if not isinstance(items, list):
             raise SnapshotUnreadable(f"its page {number} holds no list of entries")
-        entries.extend(_decode_entry(item) for item in items)
-    return header, entries, _decode_details(details)
+        yield from items
 
 
 def _decode_entry(item: object) -> Entry | RejectedEntry | None:

@@ -142,6 +142,7 @@ def _transform_object(
     percent = 100 * rejects / tables.entry_count if tables.entry_count else 0
     metrics.add_metric("RejectsPercent", MetricUnit.Percent, percent)
     metrics.add_metric("EntriesUnaccounted", MetricUnit.Count, tables.unaccounted)
+    metrics.add_metric("QualityViolations", MetricUnit.Count, sum(tables.violations.values()))
     logger.info(
         "Transformed a snapshot",
         playlist_id=tables.playlist_id,
@@ -149,6 +150,7 @@ def _transform_object(
         raw_key=key,
         entries=tables.entry_count,
         rejects=rejects,
+        violations=tables.violations,
     )
 
 
