@@ -89,7 +89,13 @@ def stack(views: Mapping[str, Statement]) -> str:
                 ("DatabaseName", "Database of the tables and views in the Glue Data Catalog."),
                 ("WorkGroupName", "Workgroup of the queries."),
                 ("PrincipalArn", "QuickSight user or group that owns everything here."),
+                ("KmsKeyArn", "Key of the lake's data, if it has one of its own."),
+                ("PermissionsBoundaryArn", "Limit of all roles, if there is one."),
             )
+        },
+        "Conditions": {
+            "HasKmsKey": _is_given("KmsKeyArn"),
+            "HasBoundary": _is_given("PermissionsBoundaryArn"),
         },
         "Resources": {
             "Role": _role(),
@@ -135,6 +141,14 @@ def _ref(name: str) -> Json:
 
 def _sub(text: str) -> Json:
     return {"Fn::Sub": text}
+
+
+def _is_given(name: str) -> Json:
+    return {"Fn::Not": [{"Fn::Equals": [_ref(name), ""]}]}
+
+
+def _if(condition: str, value: Any) -> Json:
+    return {"Fn::If": [condition, value, _ref("AWS::NoValue")]}
 
 
 def _arn(name: str) -> Json:
@@ -217,6 +231,7 @@ def _role() -> Json:
         "Type": "AWS::IAM::Role",
         "Properties": {
             "Description": "What QuickSight may read of Spotify Lake.",
+            "PermissionsBoundary": _if("HasBoundary", _ref("PermissionsBoundaryArn")),
             "AssumeRolePolicyDocument": {
                 "Version": "2012-10-17",
                 "Statement": [
@@ -240,11 +255,22 @@ def _role() -> Json:
                                 "Resource": [_sub(resource) for resource in resources],
                             }
                             for sid, actions, resources in statements
-                        ],
+                        ]
+                        + [_if("HasKmsKey", _use_key())],
                     },
                 }
             ],
         },
+    }
+
+
+def _use_key() -> Json:
+    return {
+        "Sid": "UseKey",
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": [_ref("KmsKeyArn")],
+        "Condition": {"StringEquals": {"kms:ViaService": _sub("s3.${AWS::Region}.${AWS::URLSuffix}")}},
     }
 
 

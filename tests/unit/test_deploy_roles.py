@@ -50,6 +50,8 @@ def arns_of_template() -> dict[str, str]:
                 found[name] = arn("lambda", f"function:{fill(properties['FunctionName'])}")
             case "AWS::IAM::Role":
                 found[name] = f"arn:aws:iam::{ACCOUNT}:role/spotify-lake-{name}-AbCdEf"
+            case "AWS::Events::EventBus":
+                found[name] = arn("events", f"event-bus/{fill(properties['Name'])}")
             case "AWS::Scheduler::ScheduleGroup" | "AWS::Athena::WorkGroup":
                 found[name] = fill(properties["Name"])
     return found
@@ -143,6 +145,13 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
             "PutDashboard DeleteDashboards GetDashboard",
         )
     ],
+    "AWS::Events::EventBus": [
+        (
+            "events",
+            [arn("events", "event-bus/spotify-lake-changes")],
+            "CreateEventBus UpdateEventBus DeleteEventBus DescribeEventBus ListTagsForResource",
+        )
+    ],
     "AWS::Events::Rule": [
         (
             "events",
@@ -182,6 +191,28 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
             ),
         )
     ],
+    **{
+        f"AWS::QuickSight::{kind}": [
+            (
+                "quicksight",
+                [
+                    arn(
+                        "quicksight",
+                        f"{kind.lower()}/spotify-lake{'-song_history' if kind == 'DataSet' else ''}",
+                    )
+                ],
+                " ".join(f"{verb}{kind}" for verb in verbs.split())
+                + f" Describe{kind}Permissions Update{kind}Permissions ListTagsForResource",
+            ),
+            *([("iam", [ROLE], "PassRole")] if kind == "DataSource" else []),
+        ]
+        for kind, verbs in {
+            "Analysis": "Create Update Delete Describe",
+            "Dashboard": "Create Update Delete Describe",
+            "DataSet": "Create Update Delete Describe Pass",
+            "DataSource": "Create Update Delete Describe Pass",
+        }.items()
+    },
     "AWS::S3::Bucket": [
         (
             "s3",
@@ -276,15 +307,15 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
         ("s3", ["arn:aws:s3:::spotify-lake-artifacts/spotify-lake/0a1b"], "GetObject"),
     ],
 }
-# What is deployed beside the lake, by somebody who may make keys and roles.
-APART = {"key.yaml", "github-oidc.yaml"}
+# What is deployed beside the lake, by somebody who may make keys, roles, rules and topics.
+APART = {"key.yaml", "github-oidc.yaml", "change-mails.yaml"}
 TYPES = {
     resource["Type"]
     for path in [ROOT / "template.yaml", *(ROOT / "stacks").glob("*.yaml")]
     if path.name not in APART
     for resource in load(path)["Resources"].values()
 }
-EXECUTION = managed("StoragePolicy", "ComputePolicy")
+EXECUTION = managed("StoragePolicy", "ComputePolicy", "SharingPolicy")
 
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
@@ -336,6 +367,23 @@ def test_the_boundary_leaves_every_role_what_it_has(role, statement):
             if ":000000000000:" in where:
                 continue  # for the emulator of the laptop stack, where roles have no boundary
             assert allowed(boundary, action, where), f"{action} on {where}"
+
+
+def test_the_boundary_leaves_quicksight_what_it_has():
+    role = yaml.safe_load((ROOT / "stacks" / "quicksight.yaml").read_text())["Resources"]["Role"][
+        "Properties"
+    ]
+    assert role["PermissionsBoundary"]["Fn::If"][:2] == ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}]
+    names = {
+        "LakeBucketName": f"spotify-lake-lake-{ACCOUNT}-{REGION}",
+        "WorkGroupName": "spotify-lake",
+    }
+    for one in role["Policies"][0]["PolicyDocument"]["Statement"]:
+        statement = one["Fn::If"][1] if "Fn::If" in one else one
+        for action in statement["Action"]:
+            for resource in statement["Resource"]:
+                where = fill({name.removeprefix("Fn::"): text for name, text in resource.items()}, names)
+                assert allowed(managed("Boundary"), action, where), f"{action} on {where}"
 
 
 def test_every_role_takes_the_boundary():
