@@ -496,7 +496,7 @@ class TestUnchangedPlaylists:
 
         def other_run(key):
             s3.on_put = None
-            inner.append(self.again(FakeSpotify({A: 3, B: 4}), s3))
+            inner.append(self.again(FakeSpotify({A: 3, B: 4}), s3, now=NOW + timedelta(days=1, seconds=1)))
 
         s3.on_put = other_run
         outer = self.again(FakeSpotify({A: 3, B: 4}), s3)
