@@ -149,5 +149,5 @@ class Announcer:
 def _fetched_at(tables: Tables) -> datetime:
     ((*values,),) = tables.rows[PLAYLISTS.name]
     fetched_at = values[_FETCHED_AT]
-    assert isinstance(fetched_at, datetime)  # noqa: S101 - for the type checker; rows hold objects
+    assert isinstance(fetched_at, datetime)  # noqa: S101 # nosec B101 # for the type checker
     return fetched_at
