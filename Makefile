@@ -22,6 +22,7 @@ EMULATOR := .tools/emulator/.installed
 CHECKOV := .tools/checkov/.installed
 SECURITY := .tools/security/.installed
 BROWSER := .tools/browser/.installed
+FAULTS := .tools/faults/.installed
 
 RUN := .venv/bin
 UV_CLI := .tools/uv/bin/uv
@@ -135,11 +136,11 @@ export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export
 
 ##@ Checks
 
-.PHONY: test lint unit integration browser e2e format
+.PHONY: test test-all long lint unit integration browser e2e format
 .PHONY: lint-ruff lint-types lint-imports lint-template lint-sam lint-checkov lint-schema lint-locks
 .PHONY: lint-bandit audit
 
-test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) ## Everything below, stopping at the first stage that fails
+test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(FAULTS) ## Everything below, stopping at the first stage that fails
 	@started=$$SECONDS; \
 	for stage in lint unit integration browser e2e; do \
 	    begun=$$SECONDS; \
@@ -147,6 +148,10 @@ test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) ## Everything below, stop
 	    summary="$${summary:-}$$(printf '  %-12s passed in %3d s' $$stage $$((SECONDS - begun)))"$$'\n'; \
 	done; \
 	printf '\n%s  %-12s passed in %3d s\n' "$$summary" 'all' $$((SECONDS - started))
+
+test-all: ## make test, and then the long tests, as CI does
+	@$(MAKE) test
+	@$(MAKE) long
 
 lint: $(DEV) $(SAM) $(CHECKOV) $(SECURITY) ## Style, types, imports, template, security, schema and lock files
 	@$(MAKE) -k $(parallel) lint-types lint-checkov lint-template lint-sam lint-bandit lint-imports lint-ruff lint-schema lint-locks
@@ -167,9 +172,13 @@ browser: $(DEV) $(if $(CHROMIUM),$(BROWSER)) ## The report in a real browser, wh
 	@$(call say,browser,pytest tests/browser)
 	@CHROMIUM='$(CHROMIUM)' PYTHONPATH=$(PLAYWRIGHT) $(RUN)/pytest tests/browser $(PYTEST_ARGS)
 
-e2e: $(DEV) $(SAM) $(EMULATOR) ## Tests against the stack, deployed to the emulator
+e2e: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack, deployed to the emulator, but for the long ones
 	@$(call say,e2e,pytest tests/e2e)
-	@$(RUN)/pytest tests/e2e $(PYTEST_ARGS)
+	@$(RUN)/pytest tests/e2e -m 'not long' $(PYTEST_ARGS)
+
+long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack that take minutes: hundreds of snapshots
+	@$(call say,long,pytest tests/e2e)
+	@$(RUN)/pytest tests/e2e -m long $(PYTEST_ARGS)
 
 format: $(DEV) ## Format the code and fix what ruff can fix
 	@$(RUN)/ruff check --fix-only --quiet .
@@ -233,7 +242,7 @@ help: ## List these tasks
 	    /^##@ / { printf "\n$(BOLD)%s$(PLAIN)\n", substr($$0, 5) } \
 	    /^[a-z0-9-]+:.*## / { printf "  $(CYAN)%-12s$(PLAIN) %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) ## Install all environments now; other tasks install what they need
+tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(FAULTS) ## Install all environments now; other tasks install what they need
 
 schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, views, saved queries, docs
 	@$(RUN)/python -m tools.schema
@@ -252,7 +261,7 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	    $(call say,lock,layers/$$layer/requirements.txt); \
 	    $(MAKE) --silent -C layers/$$layer lock LOCK_FLAGS="$(if $(UPGRADE),--upgrade)"; \
 	done; \
-	for name in uv dev sam emulator checkov security browser; do \
+	for name in uv dev sam emulator checkov security browser faults; do \
 	    $(call say,lock,requirements/$$name.txt); \
 	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.13 --generate-hashes \
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
@@ -317,6 +326,6 @@ $(DEV): requirements/dev.txt | $(UV)
 	@echo ../../../../layers/common > .venv/lib/python3.13/site-packages/spotify_lake.pth
 	@touch $@
 
-$(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(BROWSER): .tools/%/.installed: requirements/%.txt | $(UV)
+$(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(BROWSER) $(FAULTS): .tools/%/.installed: requirements/%.txt | $(UV)
 	$(call install,.tools/$*)
 	@touch $@

@@ -368,7 +368,9 @@ class _Run:
         return written, {"contract": reading.contract, "entries": reading.entries}
 
     def _put(self, key: str, body: bytes) -> bool:
-        return raw.put(self._s3, self._settings.raw_bucket, key, body, self._request.correlation_id)
+        bucket, run = self._settings.raw_bucket, self._request.correlation_id
+        # If only the answer to a write was lost, its repetition by boto3 finds what this run has stored itself.
+        return raw.put(self._s3, bucket, key, body, run) or raw.get(self._s3, bucket, key) == body
 
     def _note_failure(self, playlist_id: str, error: LakeError) -> None:
         name = type(error).__name__
