@@ -89,13 +89,13 @@ def stack(views: Mapping[str, Statement]) -> str:
                 ("DatabaseName", "Database of the tables and views in the Glue Data Catalog."),
                 ("WorkGroupName", "Workgroup of the queries."),
                 ("PrincipalArn", "QuickSight user or group that owns everything here."),
-                ("KmsKeyArn", "Key of the lake's data, if it has one of its own."),
-                ("PermissionsBoundaryArn", "Limit of all roles, if there is one."),
+                ("KmsKeyArn", "Key of the tables; empty for the keys of AWS."),
+                ("PermissionsBoundaryArn", "Limit of the role; empty for none."),
             )
         },
         "Conditions": {
-            "HasKmsKey": _is_given("KmsKeyArn"),
-            "HasBoundary": _is_given("PermissionsBoundaryArn"),
+            "HasKmsKey": {"Fn::Not": [{"Fn::Equals": [_ref("KmsKeyArn"), ""]}]},
+            "HasBoundary": {"Fn::Not": [{"Fn::Equals": [_ref("PermissionsBoundaryArn"), ""]}]},
         },
         "Resources": {
             "Role": _role(),
@@ -135,20 +135,16 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
+def _if(condition: str, value: Any) -> Json:
+    return {"Fn::If": [condition, value, _ref("AWS::NoValue")]}
+
+
 def _ref(name: str) -> Json:
     return {"Ref": name}
 
 
 def _sub(text: str) -> Json:
     return {"Fn::Sub": text}
-
-
-def _is_given(name: str) -> Json:
-    return {"Fn::Not": [{"Fn::Equals": [_ref(name), ""]}]}
-
-
-def _if(condition: str, value: Any) -> Json:
-    return {"Fn::If": [condition, value, _ref("AWS::NoValue")]}
 
 
 def _arn(name: str) -> Json:
@@ -227,6 +223,13 @@ def _role() -> Json:
             [bucket],
         ),
     )
+    use_key = {
+        "Sid": "UseKey",
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": _ref("KmsKeyArn"),
+        "Condition": {"StringEquals": {"kms:ViaService": _sub("s3.${AWS::Region}.${AWS::URLSuffix}")}},
+    }
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -256,21 +259,11 @@ def _role() -> Json:
                             }
                             for sid, actions, resources in statements
                         ]
-                        + [_if("HasKmsKey", _use_key())],
+                        + [_if("HasKmsKey", use_key)],
                     },
                 }
             ],
         },
-    }
-
-
-def _use_key() -> Json:
-    return {
-        "Sid": "UseKey",
-        "Effect": "Allow",
-        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-        "Resource": [_ref("KmsKeyArn")],
-        "Condition": {"StringEquals": {"kms:ViaService": _sub("s3.${AWS::Region}.${AWS::URLSuffix}")}},
     }
 
 

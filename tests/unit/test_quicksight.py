@@ -134,8 +134,9 @@ def test_the_role_reads_this_lake_and_nothing_else() -> None:
     assert trust["Principal"] == {"Service": "quicksight.amazonaws.com"}
     (policy,) = role["Policies"]
     *always, with_key = policy["PolicyDocument"]["Statement"]
-    assert with_key["Fn::If"][0] == "HasKmsKey"
-    assert with_key["Fn::If"][1]["Resource"] == [{"Ref": "KmsKeyArn"}]
+    condition, use_key, _without = with_key["Fn::If"]
+    assert (condition, use_key["Resource"]) == ("HasKmsKey", {"Ref": "KmsKeyArn"})
+    assert list(use_key["Condition"]["StringEquals"]) == ["kms:ViaService"]
     for statement in always:
         assert not any("*" in action or "Delete" in action for action in statement["Action"])
         for resource in statement["Resource"]:
