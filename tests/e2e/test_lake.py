@@ -142,13 +142,12 @@ def test_the_declared_table_is_what_a_crawler_would_infer(lake: LaptopStack, tab
     declared = next(found for found in lake.tables() if found["Name"] == table.name)
     columns = {column["Name"]: column["Type"] for column in declared["StorageDescriptor"]["Columns"]}
     assert (
-        declared["StorageDescriptor"]["Location"]
-        == f"s3://{lake.outputs['LakeBucketName']}/curated/{table.name}/"
+        declared["StorageDescriptor"]["Location"] == f"s3://{lake.outputs['LakeBucketName']}/{table.prefix}"
     )
     assert [(key["Name"], key["Type"]) for key in declared["PartitionKeys"]] == [
         (PARTITION.name, PARTITION.type)
     ]
-    keys = [key for key in curated(lake) if key.startswith(f"curated/{table.name}/")]
+    keys = [key for key in curated(lake) if key.startswith(table.prefix)]
     assert len(keys) >= len(DAYS) * len(PLAYLISTS)
     for key in keys:
         assert key.split("/")[2].startswith(f"{PARTITION.name}=")
@@ -176,7 +175,7 @@ def test_partition_projection_leads_to_every_object(lake: LaptopStack, table: Ta
     for key in curated(lake):
         day = key.split("/")[2].removeprefix("snapshot_date=")
         # Other tests import what is older than the parameter FirstSnapshotDate.
-        if key.startswith(f"curated/{table.name}/") and day >= first:
+        if key.startswith(table.prefix) and day >= first:
             found += 1
             folder = template.replace("${snapshot_date}", day)
             assert f"s3://{lake.outputs['LakeBucketName']}/{key}".startswith(folder)
