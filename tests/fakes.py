@@ -328,6 +328,9 @@ class FakeScheduler:
         return [json.loads(schedule["Target"]["Input"]) for schedule in self.schedules.values()]
 
 
+type Log = Callable[[], list[dict[str, Any]]]
+
+
 class FakeS3:
     """A bucket that knows HEAD, GET, PUT with and without a condition, and listing."""
 
@@ -337,6 +340,7 @@ class FakeS3:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.written: dict[str, dt.datetime] = {}
+        self.metadata: dict[str, dict[str, str]] = {}
         self.now = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
         self.on_put: Callable[[str], None] | None = None
         self.listings = 0
@@ -357,7 +361,7 @@ class FakeS3:
         return {"Body": io.BytesIO(self.objects[Key])}
 
     def put_object(
-        self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, **_: Any
+        self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, **more: Any
     ) -> None:
         assert (IfNoneMatch == "*") == Key.startswith(("raw/", "state/attempts/"))
         if self.on_put:
@@ -366,6 +370,7 @@ class FakeS3:
             raise _client_error("PutObject", "PreconditionFailed", 412)
         self.objects[Key] = Body
         self.written[Key] = self.now
+        self.metadata[Key] = more.get("Metadata", {})
 
     def get_paginator(self, operation: str) -> "FakeS3":
         assert operation == "list_objects_v2"

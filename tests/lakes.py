@@ -242,6 +242,20 @@ def _rare(playlist: str, name: str, days: list[dt.date]) -> Iterator[Snapshot]:
         yield Snapshot(playlist, name, _at(day), tuple(of(song) for song in songs))
 
 
+def _streamed(chance: random.Random) -> Iterator[Snapshot]:
+    """Taken every five minutes around midnight; songs come, go and return within minutes."""
+    listed = SONGS[2:10]
+    for number in range(14):
+        moment = _at(dt.date(2026, 10, 12), 23) + dt.timedelta(minutes=25 + 5 * number)
+        if number % 3:  # otherwise it stays as it was
+            listed = [
+                *chance.sample(SONGS[2:6], 3),
+                SONGS[6],
+                *chance.sample(SONGS[7:14], chance.randrange(2, 5)),
+            ]
+        yield Snapshot("p-stream", "Stream", moment, tuple(of(song) for song in listed))
+
+
 def snapshots() -> list[Snapshot]:
     """Return all playlists, oldest snapshot first."""
     chance = random.Random(11)
@@ -255,6 +269,7 @@ def snapshots() -> list[Snapshot]:
         *_rare("p-rare", "Rare", [dt.date(2026, 8, 25), dt.date(2026, 9, 9), dt.date(2026, 10, 12)]),
         *_rare("p-edge", "Edge", [dt.date(2026, 8, 27), dt.date(2026, 10, 3), dt.date(2026, 10, 9)]),
         *_rare("p-far", "Far", [dt.date(2026, 8, 26), dt.date(2026, 10, 3), dt.date(2026, 10, 9)]),
+        *_streamed(chance),
         *_steady("p-drafts", "Drafts", _days(dt.date(2026, 10, 1), TODAY), []),
     ]
     return sorted(found, key=lambda snapshot: (snapshot.at, snapshot.playlist))

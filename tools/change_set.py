@@ -60,19 +60,19 @@ def prepared(answer: str) -> str | None:
     raise ChangeSetError("sam deploy did not say which change set it prepared. What it said is above.")
 
 
-def changes(cloudformation: CloudFormationClient, arn: str) -> list[dict[str, Any]]:
+def changes(cloudformation: CloudFormationClient, stack: str, arn: str) -> list[dict[str, Any]]:
     """Return what a change set would do to each resource."""
-    pages = cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=arn)
+    pages = cloudformation.get_paginator("describe_change_set").paginate(StackName=stack, ChangeSetName=arn)
     return [dict(change["ResourceChange"]) for page in pages for change in page.get("Changes", [])]
 
 
-def markdown(arn: str, found: Iterable[dict[str, Any]]) -> str:
+def markdown(stack: str, arn: str, found: Iterable[dict[str, Any]]) -> str:
     """Return the changes as a Markdown table, those that lose something first.
 
     Parameters
     ----------
-    arn
-        Of the change set.
+    stack, arn
+        Name of the stack, and the change set's ARN.
     found
         As `changes` returns them.
     """
@@ -80,7 +80,7 @@ def markdown(arn: str, found: Iterable[dict[str, Any]]) -> str:
         found, key=lambda change: (not _loses(change), change["Action"], change["LogicalResourceId"])
     )
     lines = [
-        f"### {len(found)} changes to {arn.split(':')[5].split('/')[1]}",
+        f"### {len(found)} changes to {stack}",
         "",
         "| | what | resource | type | because of |",
         "|---|---|---|---|---|",
@@ -104,7 +104,9 @@ def markdown(arn: str, found: Iterable[dict[str, Any]]) -> str:
     return "\n".join([*lines, "", f"Change set: `{arn}`", ""])
 
 
-def apply(cloudformation: CloudFormationClient, arn: str, poll: WaiterConfigTypeDef = POLL) -> str:
+def apply(
+    cloudformation: CloudFormationClient, stack: str, arn: str, poll: WaiterConfigTypeDef = POLL
+) -> str:
     """Carry out a change set, wait for the end, and return the state of the stack.
 
     Raises
@@ -112,11 +114,9 @@ def apply(cloudformation: CloudFormationClient, arn: str, poll: WaiterConfigType
     ChangeSetError
         The stack could not be changed; CloudFormation took back what it had done.
     """
-    described = cloudformation.describe_change_set(ChangeSetName=arn)
-    stack = described["StackId"]
     creates = _status(cloudformation, stack) == "REVIEW_IN_PROGRESS"
     before = {event["EventId"] for event in _events(cloudformation, stack)}
-    cloudformation.execute_change_set(ChangeSetName=arn)
+    cloudformation.execute_change_set(StackName=stack, ChangeSetName=arn)
     try:
         if creates:
             cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig=poll)
@@ -153,10 +153,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.change_set", description=__doc__)
     parser.add_argument("command", choices=["show", "id", "apply"])
     parser.add_argument("what", help="what sam deploy printed (show, id), or the ARN of a change set (apply)")
+    parser.add_argument("--stack", default="spotify-lake", help="name of the stack")
     options = parser.parse_args(arguments)
     try:
         if options.command == "apply":
-            print(f"The stack is {apply(boto3.client('cloudformation'), options.what)}.")
+            print(f"The stack is {apply(boto3.client('cloudformation'), options.stack, options.what)}.")
             return 0
         arn = prepared(Path(options.what).read_text())
         if options.command == "id":
@@ -164,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif arn is None:
             print(NOTHING)
         else:
-            print(markdown(arn, changes(boto3.client("cloudformation"), arn)))
+            print(markdown(options.stack, arn, changes(boto3.client("cloudformation"), options.stack, arn)))
     except (ChangeSetError, BotoCoreError, ClientError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -89,7 +89,13 @@ def stack(views: Mapping[str, Statement]) -> str:
                 ("DatabaseName", "Database of the tables and views in the Glue Data Catalog."),
                 ("WorkGroupName", "Workgroup of the queries."),
                 ("PrincipalArn", "QuickSight user or group that owns everything here."),
+                ("KmsKeyArn", "Key of the tables; empty for the keys of AWS."),
+                ("PermissionsBoundaryArn", "Limit of the role; empty for none."),
             )
+        },
+        "Conditions": {
+            "HasKmsKey": {"Fn::Not": [{"Fn::Equals": [_ref("KmsKeyArn"), ""]}]},
+            "HasBoundary": {"Fn::Not": [{"Fn::Equals": [_ref("PermissionsBoundaryArn"), ""]}]},
         },
         "Resources": {
             "Role": _role(),
@@ -127,6 +133,10 @@ class _Plain(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - yaml's own name
         return True
+
+
+def _if(condition: str, value: Any) -> Json:
+    return {"Fn::If": [condition, value, _ref("AWS::NoValue")]}
 
 
 def _ref(name: str) -> Json:
@@ -213,10 +223,18 @@ def _role() -> Json:
             [bucket],
         ),
     )
+    use_key = {
+        "Sid": "UseKey",
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": _ref("KmsKeyArn"),
+        "Condition": {"StringEquals": {"kms:ViaService": _sub("s3.${AWS::Region}.${AWS::URLSuffix}")}},
+    }
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
             "Description": "What QuickSight may read of Spotify Lake.",
+            "PermissionsBoundary": _if("HasBoundary", _ref("PermissionsBoundaryArn")),
             "AssumeRolePolicyDocument": {
                 "Version": "2012-10-17",
                 "Statement": [
@@ -240,7 +258,8 @@ def _role() -> Json:
                                 "Resource": [_sub(resource) for resource in resources],
                             }
                             for sid, actions, resources in statements
-                        ],
+                        ]
+                        + [_if("HasKmsKey", use_key)],
                     },
                 }
             ],

@@ -115,9 +115,13 @@ def test_each_change_is_announced_once_and_nothing_else(events: list[dict[str, A
     assert sorted(
         (event["detail"]["playlist"]["id"], event["detail"]["scheduled_at"]) for event in events
     ) == sorted((playlist, zulu(moment)) for playlist, moments in CHANGED.items() for moment in moments)
-    assert {(event["source"], event["detail-type"]) for event in events} == {
-        ("spotify-lake", "Playlist Changed")
-    }
+    documented = json.loads(
+        (ROOT / "docs" / "events.md").read_text().partition("```json\n")[2].partition("```")[0]
+    )
+    for event in events:
+        assert (event["source"], event["detail-type"]) == (documented["source"], documented["detail-type"])
+        assert event.keys() == documented.keys()
+        assert event["detail"].keys() == documented["detail"].keys()
 
 
 def test_an_event_counts_and_names_what_the_view_has(heard: Heard, events: list[dict[str, Any]]) -> None:

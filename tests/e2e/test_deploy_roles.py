@@ -122,18 +122,18 @@ def test_what_one_role_prepares_another_carries_out(
     role = deployers["ExecutionRoleArn"]
     before = retention(stack)
     arn = prepare(preview, "more-logs", "60", role)
-    shown = markdown(arn, changes(preview, arn))
+    shown = markdown("spotify-lake", arn, changes(preview, "spotify-lake", arn))
     for group in ("ExtractLogGroup", "TransformLogGroup", "ReportLogGroup"):
-        assert f"Modify | `{group}` | AWS::Logs::LogGroup |" in shown
+        assert f"| `{group}` | AWS::Logs::LogGroup |" in shown
     with pytest.raises(ClientError, match="AccessDenied"):
-        preview.execute_change_set(ChangeSetName=arn)
+        preview.execute_change_set(StackName="spotify-lake", ChangeSetName=arn)
     with pytest.raises(ClientError, match="AccessDenied"):
         prepare(deploy, "other-change", "90", role)
     assert retention(stack) == before == {30}
-    assert apply(deploy, arn, POLL) == "UPDATE_COMPLETE"
+    assert apply(deploy, "spotify-lake", arn, POLL) == "UPDATE_COMPLETE"
     assert retention(stack) == {60}
     arn = prepare(preview, "as-before", "30", role)
-    assert apply(deploy, arn, POLL) == "UPDATE_COMPLETE"
+    assert apply(deploy, "spotify-lake", arn, POLL) == "UPDATE_COMPLETE"
     assert retention(stack) == before
 
 

@@ -4,7 +4,7 @@ What a function does itself is tried by invoking it. What the Lambda service doe
 from the queue, delivering failed events, writing logs) the emulator does without asking the role, and it says 404
 of a missing object to everybody; these are tried by acting with the role's own credentials. Two statements are not
 tried: the emulator compares WriteLogs with the ARN of the log group, AWS with that of the streams in it, and it lets
-everybody pass a role to the scheduler.
+everybody pass a role to the scheduler, so that only its evaluation of the policies can be asked which roles may be.
 """
 
 import datetime as dt
@@ -268,6 +268,22 @@ FORBIDDEN = {
             "put_secret_value",
             {"SecretId": "spotify-lake/other", "SecretString": "x"},
         ),
+        "read another secret": (
+            "secretsmanager",
+            "get_secret_value",
+            {"SecretId": "spotify-lake/other"},
+        ),
+        "write another bucket": (
+            "s3",
+            "put_object",
+            {"Bucket": "not-this-lake", "Key": "raw/x", "Body": b""},
+        ),
+        "delete the state": ("s3", "delete_object", {"Bucket": "RawBucketName", "Key": "state/extract.json"}),
+        "give itself more": (
+            "iam",
+            "put_role_policy",
+            {"RoleName": "any", "PolicyName": "more", "PolicyDocument": "{}"},
+        ),
         "take from the queue": ("sqs", "receive_message", {"QueueUrl": "TransformQueueUrl"}),
         "end the daily runs": ("scheduler", "delete_schedule", {"Name": "ScheduleName"}),
         "start itself": ("lambda", "invoke", {"FunctionName": "ExtractFunctionName"}),
@@ -293,6 +309,15 @@ FORBIDDEN = {
         ),
         "read the secret": ("secretsmanager", "get_secret_value", {"SecretId": "SpotifySecretArn"}),
         "change the catalog": ("glue", "delete_table", {"DatabaseName": "DatabaseName", "Name": "songs"}),
+        "read the state": ("s3", "get_object", {"Bucket": "RawBucketName", "Key": "state/extract.json"}),
+        "read another bucket": ("s3", "get_object", {"Bucket": "not-this-lake", "Key": "x"}),
+        "write the report": (
+            "s3",
+            "put_object",
+            {"Bucket": "LakeBucketName", "Key": "report/index.html", "Body": b""},
+        ),
+        "take dead letters": ("sqs", "receive_message", {"QueueUrl": "TransformDeadLettersUrl"}),
+        "start the extract": ("lambda", "invoke", {"FunctionName": "ExtractFunctionName"}),
     },
     "report": {
         "read raw": ("s3", "get_object", {"Bucket": "RawBucketName", "Key": "raw/x"}),
@@ -302,6 +327,15 @@ FORBIDDEN = {
             "put_object",
             {"Bucket": "LakeBucketName", "Key": "curated/songs/x", "Body": b""},
         ),
+        "delete a table's object": (
+            "s3",
+            "delete_object",
+            {"Bucket": "LakeBucketName", "Key": "curated/songs/x"},
+        ),
+        "read another bucket": ("s3", "get_object", {"Bucket": "not-this-lake", "Key": "x"}),
+        "read another database": ("glue", "get_table", {"DatabaseName": "other", "Name": "songs"}),
+        "take failed runs": ("sqs", "receive_message", {"QueueUrl": "ReportFailuresUrl"}),
+        "start the extract": ("lambda", "invoke", {"FunctionName": "ExtractFunctionName"}),
         "delete a report": ("s3", "delete_object", {"Bucket": "LakeBucketName", "Key": "report/index.html"}),
         "read the secret": ("secretsmanager", "get_secret_value", {"SecretId": "SpotifySecretArn"}),
         "change the catalog": ("glue", "delete_table", {"DatabaseName": "DatabaseName", "Name": "songs"}),
@@ -314,6 +348,15 @@ FORBIDDEN = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def other_bucket(stack: LaptopStack) -> Iterator[None]:
+    """A bucket of somebody else in the account: one that is missing would be refused for that."""
+    s3 = stack.client("s3")
+    s3.create_bucket(Bucket="not-this-lake")
+    yield
+    s3.delete_bucket(Bucket="not-this-lake")
+
+
 @pytest.mark.parametrize(
     "function, deed", [(function, deed) for function, deeds in FORBIDDEN.items() for deed in deeds]
 )
@@ -324,3 +367,21 @@ def test_a_function_may_not(stack: LaptopStack, function: str, deed: str) -> Non
         getattr(session_of(stack, function)(service), operation)(**arguments)
     assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
     assert "AccessDenied" in refusal.value.response["Error"]["Code"]
+
+
+def test_extract_can_pass_the_schedules_role_and_no_other(stack: LaptopStack) -> None:
+    """By the emulator's evaluation of the policies, to which it brings no service that a role is passed to."""
+    iam, passable = stack.client("iam"), {}
+    roles = {role["RoleName"]: role["Arn"] for role in iam.list_roles()["Roles"]}
+    assert len(roles) >= 6
+    for function in ("extract", "transform", "report"):
+        document = policy(stack, function)
+        for statement in document["Statement"]:
+            statement.pop("Condition", None)
+        for name, arn in roles.items():
+            [result] = iam.simulate_custom_policy(
+                PolicyInputList=[json.dumps(document)], ActionNames=["iam:PassRole"], ResourceArns=[arn]
+            )["EvaluationResults"]
+            if result["EvalDecision"] == "allowed":
+                passable[function, name] = arn
+    assert list(passable) == [("extract", role_name(stack, "schedule"))]

@@ -42,6 +42,7 @@ def test_anything_else_is_a_failure(answer):
 
 def test_what_loses_data_comes_first_and_is_marked():
     shown = markdown(
+        "spotify-lake",
         ARN,
         [
             change("Modify", "ExtractFunction", "AWS::Lambda::Function", "False", "Timeout", "Code", "Code"),
@@ -52,7 +53,7 @@ def test_what_loses_data_comes_first_and_is_marked():
         ],
     )
     lines = shown.splitlines()
-    assert lines[0] == "### 5 changes to samcli-deploy1"
+    assert lines[0] == "### 5 changes to spotify-lake"
     assert lines[4:9] == [
         "| ⚠ | Modify (replaces it) | `RawBucket` | AWS::S3::Bucket | BucketName |",
         "|  | Add | `Stale` | AWS::CloudWatch::Alarm |  |",
@@ -65,7 +66,9 @@ def test_what_loses_data_comes_first_and_is_marked():
 
 
 def test_without_a_loss_nothing_warns():
-    assert "⚠" not in markdown(ARN, [change("Modify", "RawBucket", "AWS::S3::Bucket", "False", "Tags")])
+    assert "⚠" not in markdown(
+        "spotify-lake", ARN, [change("Modify", "RawBucket", "AWS::S3::Bucket", "False", "Tags")]
+    )
 
 
 def test_commands_without_aws(tmp_path, capsys):

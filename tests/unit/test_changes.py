@@ -2,15 +2,17 @@
 
 import json
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from spotify_lake import raw
-from spotify_lake.changes import LISTED, compare, detail, to_json
+from spotify_lake.changes import DETAIL_TYPE, LISTED, SOURCE, compare, detail, to_json
 from spotify_lake.normalize import Tables, normalize
 from tests import payloads
+from tests.template import ROOT
 
 NOON = payloads.NOON
 PLAYLIST = payloads.playlist()
@@ -142,3 +144,27 @@ def test_times_of_other_zones_are_told_in_utc() -> None:
         "previous_date = DATE '2026-11-20' AND scheduled_at = TIMESTAMP '2026-11-20 23:30:00'"
         in found["rows"]["sql"]
     )
+
+
+def shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: shape(part) for name, part in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value else type(value).__name__
+
+
+def test_the_documented_event_is_like_the_real_ones() -> None:
+    page = (ROOT / "docs" / "events.md").read_text()
+    documented = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    assert (documented["source"], documented["detail-type"]) == (SOURCE, DETAIL_TYPE)
+    before, now = tables("a", "b", at=BEFORE), tables("b", "c")
+    real = detail(before, now, compare(before, now), "lake", ["curated/x.parquet"])
+    assert shape(documented["detail"]) == shape(real)
+    told = documented["detail"]
+    assert told["id"] == f"{told['playlist']['id']}-20261120T060000Z"
+    assert told["rows"]["sql"].startswith(real["rows"]["sql"].partition(" WHERE")[0])
+    fields = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", page, flags=re.MULTILINE)
+        for name in re.findall(r"`([^`]+)`", row)
+    }
+    assert {name.partition(".")[0] for name in fields} >= set(real) - {"previous"}

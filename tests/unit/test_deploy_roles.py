@@ -50,6 +50,8 @@ def arns_of_template() -> dict[str, str]:
                 found[name] = arn("lambda", f"function:{fill(properties['FunctionName'])}")
             case "AWS::IAM::Role":
                 found[name] = f"arn:aws:iam::{ACCOUNT}:role/spotify-lake-{name}-AbCdEf"
+            case "AWS::Events::EventBus":
+                found[name] = arn("events", f"event-bus/{fill(properties['Name'])}")
             case "AWS::Scheduler::ScheduleGroup" | "AWS::Athena::WorkGroup":
                 found[name] = fill(properties["Name"])
     return found
@@ -59,7 +61,7 @@ def fill(value: Any, more: dict[str, str] | None = None) -> str:
     """A value of a template as CloudFormation would fill it in."""
     names = NAMES | (more or {})
     match value:
-        case {"Sub": str(text)}:
+        case {"Sub": str(text)} | {"Fn::Sub": str(text)}:
             return re.sub(r"\$\{([\w:.]+)\}", lambda found: names[found[1].split(".")[0]], text)
         case {"Ref": str(name)}:
             return names[name]
@@ -74,7 +76,7 @@ def as_list(value: Any) -> list[Any]:
 
 def statements(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The statements of a policy when there is a key."""
-    return [one["If"][1] if "If" in one else one for one in document["Statement"]]
+    return [one.get("If", one.get("Fn::If", [None, one]))[1] for one in document["Statement"]]
 
 
 def managed(*policies: str) -> list[dict[str, Any]]:
@@ -135,6 +137,42 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
             [arn("cloudwatch", "alarm:spotify-lake-stale")],
             "PutMetricAlarm DeleteAlarms DescribeAlarms",
         )
+    ],
+    "AWS::Events::EventBus": [
+        (
+            "events",
+            [arn("events", "event-bus/spotify-lake-changes")],
+            "CreateEventBus UpdateEventBus DeleteEventBus DescribeEventBus",
+        )
+    ],
+    "AWS::QuickSight::Analysis": [
+        (
+            "quicksight",
+            [arn("quicksight", "analysis/spotify-lake")],
+            "CreateAnalysis UpdateAnalysis DeleteAnalysis DescribeAnalysis UpdateAnalysisPermissions",
+        )
+    ],
+    "AWS::QuickSight::Dashboard": [
+        (
+            "quicksight",
+            [arn("quicksight", "dashboard/spotify-lake")],
+            "CreateDashboard UpdateDashboard DeleteDashboard DescribeDashboard UpdateDashboardPermissions",
+        )
+    ],
+    "AWS::QuickSight::DataSet": [
+        (
+            "quicksight",
+            [arn("quicksight", "dataset/spotify-lake-latest_songs")],
+            "CreateDataSet UpdateDataSet DeleteDataSet DescribeDataSet PassDataSet UpdateDataSetPermissions",
+        )
+    ],
+    "AWS::QuickSight::DataSource": [
+        (
+            "quicksight",
+            [arn("quicksight", "datasource/spotify-lake")],
+            "CreateDataSource UpdateDataSource DeleteDataSource DescribeDataSource PassDataSource",
+        ),
+        ("iam", [ROLE], "PassRole"),
     ],
     "AWS::CloudWatch::Dashboard": [
         (
@@ -254,7 +292,7 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
         ),
         (
             "lambda",
-            [arn("lambda", "layer:CommonLayer:7"), arn("lambda", "layer:PandasLayer:7")],
+            [arn("lambda", "layer:spotify-lake-common:7"), arn("lambda", "layer:spotify-lake-pandas:7")],
             "GetLayerVersion",
         ),
         (
@@ -269,22 +307,22 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
     "AWS::Serverless::LayerVersion": [
         (
             "lambda",
-            [arn("lambda", "layer:CommonLayer"), arn("lambda", "layer:PandasLayer")],
+            [arn("lambda", "layer:spotify-lake-common"), arn("lambda", "layer:spotify-lake-pandas")],
             "PublishLayerVersion",
         ),
-        ("lambda", [arn("lambda", "layer:CommonLayer:7")], "GetLayerVersion DeleteLayerVersion"),
+        ("lambda", [arn("lambda", "layer:spotify-lake-common:7")], "GetLayerVersion DeleteLayerVersion"),
         ("s3", ["arn:aws:s3:::spotify-lake-artifacts/spotify-lake/0a1b"], "GetObject"),
     ],
 }
 # What is deployed beside the lake, by somebody who may make keys and roles.
-APART = {"key.yaml", "github-oidc.yaml"}
+APART = {"change-mails.yaml", "github-oidc.yaml", "key.yaml"}
 TYPES = {
     resource["Type"]
     for path in [ROOT / "template.yaml", *(ROOT / "stacks").glob("*.yaml")]
     if path.name not in APART
     for resource in load(path)["Resources"].values()
 }
-EXECUTION = managed("StoragePolicy", "ComputePolicy")
+EXECUTION = managed("StoragePolicy", "ComputePolicy", "QuickSightPolicy")
 
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
@@ -315,10 +353,16 @@ def test_the_names_of_resources_are_within_reach(name):
     assert probe is None or allowed(EXECUTION, probe, where)
 
 
+ALL_RESOURCES = TEMPLATE["Resources"] | {
+    f"QuickSight{name}": one for name, one in load(ROOT / "stacks" / "quicksight.yaml")["Resources"].items()
+}
+PASSED_ON = {"WorkGroupName": "spotify-lake", "LakeBucketName": f"spotify-lake-lake-{ACCOUNT}-{REGION}"}
+
+
 def roles() -> list[tuple[str, dict[str, Any]]]:
     return [
         (name, one)
-        for name, resource in TEMPLATE["Resources"].items()
+        for name, resource in ALL_RESOURCES.items()
         if resource["Type"] == "AWS::IAM::Role"
         for policy in resource["Properties"]["Policies"]
         for one in statements(policy["PolicyDocument"])
@@ -332,18 +376,20 @@ def test_the_boundary_leaves_every_role_what_it_has(role, statement):
     boundary = managed("Boundary")
     for action in as_list(statement["Action"]):
         for resource in as_list(statement["Resource"]):
-            where = fill(resource, arns_of_template())
+            where = fill(resource, arns_of_template() | PASSED_ON)
             if ":000000000000:" in where:
                 continue  # for the emulator of the laptop stack, where roles have no boundary
             assert allowed(boundary, action, where), f"{action} on {where}"
 
 
 def test_every_role_takes_the_boundary():
-    for name, resource in TEMPLATE["Resources"].items():
-        if resource["Type"] == "AWS::IAM::Role":
-            assert resource["Properties"]["PermissionsBoundary"] == {
-                "If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]
-            }, name
+    taken = {
+        name: str(one["Properties"].get("PermissionsBoundary")).replace("Fn::If", "If")
+        for name, one in ALL_RESOURCES.items()
+        if one["Type"] == "AWS::IAM::Role"
+    }
+    boundary = {"If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
+    assert taken == dict.fromkeys(taken, str(boundary))
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,17 @@ class TestRun:
         assert s3.objects == {raw.key(A, AT): b"theirs"}  # and no note of what is in it
         assert counted()["SnapshotsWritten"] == 0
 
+    def test_a_write_of_which_only_the_answer_was_lost_is_its_own(self, counted):
+        class Repeated(FakeS3):
+            def put_object(self, **wanted):
+                super().put_object(**wanted)
+                if wanted["Key"].startswith("raw/"):
+                    super().put_object(**wanted)  # as boto3 does by itself
+
+        summary = run(FakeSpotify({A: 3}), Repeated(), playlists=(A,))
+        assert (summary.written, summary.already_there) == ([A], [])
+        assert counted()["SnapshotsWritten"] == 1
+
     def test_one_line_for_each_playlist(self, caplog):
         run(FakeSpotify({A: 3}), playlists=(A,))
         [line] = caplog.records
@@ -537,7 +548,7 @@ class TestUnchangedPlaylists:
 
         def other_run(key):
             s3.on_put = None
-            inner.append(self.again(FakeSpotify({A: 3, B: 4}), s3))
+            inner.append(self.again(FakeSpotify({A: 3, B: 4}), s3, now=NOW + timedelta(days=1, seconds=1)))
 
         s3.on_put = other_run
         outer = self.again(FakeSpotify({A: 3, B: 4}), s3)

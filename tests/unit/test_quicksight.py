@@ -133,7 +133,11 @@ def test_the_role_reads_this_lake_and_nothing_else() -> None:
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "quicksight.amazonaws.com"}
     (policy,) = role["Policies"]
-    for statement in policy["PolicyDocument"]["Statement"]:
+    *always, with_key = policy["PolicyDocument"]["Statement"]
+    condition, use_key, _without = with_key["Fn::If"]
+    assert (condition, use_key["Resource"]) == ("HasKmsKey", {"Ref": "KmsKeyArn"})
+    assert list(use_key["Condition"]["StringEquals"]) == ["kms:ViaService"]
+    for statement in always:
         assert not any("*" in action or "Delete" in action for action in statement["Action"])
         for resource in statement["Resource"]:
             text = resource["Fn::Sub"]

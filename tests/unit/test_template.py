@@ -539,7 +539,10 @@ class TestFunctions:
     def test_the_daily_run_knows_its_time_and_is_never_lost(self):
         extract = RESOURCES["ExtractFunction"]["Properties"]
         daily = extract["Events"]["Daily"]["Properties"]
-        assert json.loads(daily["Input"]) == {"scheduled_at": "<aws.scheduler.scheduled-time>"}
+        assert json.loads(daily["Input"]) == {
+            "scheduled_at": "<aws.scheduler.scheduled-time>",
+            "correlation_id": "<aws.scheduler.execution-id>",
+        }
         assert daily["DeadLetterConfig"] == {"Arn": {"GetAtt": "ScheduleDeadLetters.Arn"}}
         assert daily["RetryPolicy"]["MaximumRetryAttempts"] > 0
         assert extract["EventInvokeConfig"]["MaximumRetryAttempts"] == 2

@@ -11,10 +11,12 @@ from botocore.exceptions import ClientError
 from spotify_lake import raw, transform
 from spotify_lake.errors import ChangeNotAnnounced, EventError, RawObjectUnreadable
 from spotify_lake.normalize import Tables, normalize
-from spotify_lake.observability import metrics
+from spotify_lake.observability import logger, metrics
 from tests import payloads
+from tests.fakes import Log
 
 BUCKET = "lake-raw"
+WITH_RUN = {"raw/with-run-1", "raw/with-run-2"}
 ODD_KEY = "raw/playlist_id=a b+c=d/ü é.json.gz"
 
 
@@ -31,7 +33,8 @@ class FakeS3:
         assert Bucket == BUCKET
         if Key not in self.objects:
             raise self.exceptions.NoSuchKey({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key])}
+        metadata = {"correlation-id": f"run of {Key}"} if Key in WITH_RUN else {}
+        return {"Body": io.BytesIO(self.objects[Key]), "Metadata": metadata}
 
 
 def s3_event(*keys: str) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def run() -> Callable[..., list[Tables]]:
     def run(event: dict[str, Any], **objects: bytes) -> list[Tables]:
         written: list[Tables] = []
 
-        def write(tables: Tables) -> list[str]:
+        def write(tables: Tables, **_: Any) -> list[str]:
             written.append(tables)
             return [f"curated/{len(written)}"]
 
@@ -91,7 +94,7 @@ def test_others_are_told_after_the_tables_are_written(
 ) -> None:
     steps: list[Any] = []
 
-    def write(tables: Tables) -> list[str]:
+    def write(tables: Tables, **_: Any) -> list[str]:
         steps.append(tables)
         return ["curated/x"]
 
@@ -107,7 +110,7 @@ def test_a_failure_to_tell_fails_the_message(run: Callable[..., list[Tables]]) -
         raise ChangeNotAnnounced("x", "bus", "no")
 
     with pytest.raises(ChangeNotAnnounced):
-        transform.transform(s3_event("a"), FakeS3({"a": GOOD}), lambda _: [], announce)  # type: ignore[arg-type]
+        transform.transform(s3_event("a"), FakeS3({"a": GOOD}), lambda _tables, **_: [], announce)  # type: ignore[arg-type]
 
 
 def test_keys_are_decoded_once(run: Callable[..., list[Tables]]) -> None:
@@ -193,3 +196,21 @@ def test_a_message_body_is_an_s3_event() -> None:
 )
 def test_an_sqs_batch_is_told_from_an_s3_event(event: dict[str, Any], expected: bool) -> None:
     assert transform.is_sqs_batch(event) is expected
+
+
+def test_every_line_and_object_names_the_run_that_took_the_snapshot(log: Log) -> None:
+    written_for: list[str | None] = []
+
+    def write(_tables: Tables, *, correlation_id: str | None) -> list[str]:
+        written_for.append(correlation_id)
+        return []
+
+    objects = {"raw/with-run-1": GOOD, "raw/imported": GOOD, "raw/with-run-2": b"damaged"}
+    event = s3_event(*objects)
+    with pytest.raises(RawObjectUnreadable):
+        transform.transform(event, FakeS3(objects), write, lambda *_: None)  # type: ignore[arg-type]
+    assert written_for == ["run of raw/with-run-1", None]
+    lines = {line["raw_key"]: line for line in log()}
+    assert lines["raw/with-run-1"]["correlation_id"] == "run of raw/with-run-1"
+    assert "correlation_id" not in lines["raw/imported"]
+    assert logger.get_correlation_id() == "run of raw/with-run-2", "for the line that tells of the failure"

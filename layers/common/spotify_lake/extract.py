@@ -1,5 +1,6 @@
 """One run of the extraction: which playlists, one raw object each, and what became of them."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -28,11 +29,12 @@ from spotify_lake.state import State
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# EventBridge Scheduler puts the time here; an emulator may pass it on as it is.
+# EventBridge Scheduler puts time and id of the run here; an emulator may pass them on as they are.
 SCHEDULED_TIME_PLACEHOLDER: Final = "<aws.scheduler.scheduled-time>"
+EXECUTION_ID_PLACEHOLDER: Final = "<aws.scheduler.execution-id>"
 # What Spotify says of a song may change while the list does not: popularity, whether it can be played, its id.
 READ_AGAIN_AFTER: Final = timedelta(days=7)
-_EVENT_KEYS = ("scheduled_at", "playlist_ids", "continuation")
+_EVENT_KEYS = ("scheduled_at", "playlist_ids", "continuation", "correlation_id")
 
 
 class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +48,14 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
         Which playlists; None for those of the settings.
     continuation
         How many times the run was continued to get here.
+    correlation_id
+        Names the run and its continuations in logs and in the metadata of what they write.
     """
 
     scheduled_at: datetime
     playlists: PlaylistSelection | None = None
     continuation: int = 0
+    correlation_id: str | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +104,7 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
     continued_by: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def parse_event(event: object, now: Callable[[], datetime]) -> ExtractRequest:
+def parse_event(event: object, now: Callable[[], datetime], request_id: str | None = None) -> ExtractRequest:
     """Read the event that started the function.
 
     Parameters
@@ -108,6 +113,8 @@ def parse_event(event: object, now: Callable[[], datetime]) -> ExtractRequest:
         `{"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": ["…"]}`, both optional.
     now
         Returns the scheduled time of an event without one; called only then.
+    request_id
+        The correlation id of an event without one.
 
     Raises
     ------
@@ -121,7 +128,12 @@ def parse_event(event: object, now: Callable[[], datetime]) -> ExtractRequest:
         raise EventError(f"it has {', '.join(map(repr, unknown))}; known are {', '.join(_EVENT_KEYS)}")
     playlists, continuation = _playlists(event.get("playlist_ids")), _continuation(event.get("continuation"))
     scheduled_at = _scheduled_at(event.get("scheduled_at"), now)
-    return ExtractRequest(scheduled_at=scheduled_at, playlists=playlists, continuation=continuation)
+    return ExtractRequest(
+        scheduled_at=scheduled_at,
+        playlists=playlists,
+        continuation=continuation,
+        correlation_id=_correlation_id(event.get("correlation_id")) or request_id,
+    )
 
 
 def run(
@@ -169,6 +181,7 @@ def run(
                 scheduled_at=work.summary.scheduled_at,
                 continuation=request.continuation + 1,
                 playlist_ids=work.remaining,
+                correlation_id=request.correlation_id,
             )
             work.summary.continued_by = continuations.plan(rest, stopped_by, now())
             count("PlaylistsPostponed", len(work.remaining))
@@ -355,7 +368,9 @@ class _Run:
         return written, {"contract": reading.contract, "entries": reading.entries}
 
     def _put(self, key: str, body: bytes) -> bool:
-        return raw.put(self._s3, self._settings.raw_bucket, key, body)
+        bucket, run = self._settings.raw_bucket, self._request.correlation_id
+        # If only the answer to a write was lost, its repetition by boto3 finds what this run has stored itself.
+        return raw.put(self._s3, bucket, key, body, run) or raw.get(self._s3, bucket, key) == body
 
     def _note_failure(self, playlist_id: str, error: LakeError) -> None:
         name = type(error).__name__
@@ -400,6 +415,15 @@ def _playlists(value: Any) -> PlaylistSelection | None:
         return parse_playlist_ids(",".join(value))
     except SettingsError as error:
         raise EventError(f"playlist_ids has {error.value!r}, which is no playlist id, URI or link") from error
+
+
+def _correlation_id(value: Any) -> str | None:
+    if value is None or value == EXECUTION_ID_PLACEHOLDER:
+        return None
+    # S3 takes it as a header.
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,128}", value):
+        raise EventError("correlation_id is no text of up to 128 letters, digits and signs")
+    return value
 
 
 def _continuation(value: Any) -> int:

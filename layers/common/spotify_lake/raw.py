@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ENVELOPE_VERSION: Final = 1
+CORRELATION_ID: Final = "correlation-id"  # metadata of raw and curated objects: the run they come from
 type Contract = Literal["items", "tracks", "embedded"]
 type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albums`: JSON by id
 
@@ -383,8 +384,15 @@ def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at:
     return last
 
 
-def put(s3: "S3Client", bucket: str, object_key: str, body: bytes) -> bool:
+def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_id: str | None = None) -> bool:
     """Write a raw object unless there is one already.
+
+    Parameters
+    ----------
+    s3, bucket, object_key, body
+        Where and what.
+    correlation_id
+        Of the run that writes it, for the object's metadata: the content does not depend on it.
 
     Returns
     -------
@@ -393,7 +401,12 @@ def put(s3: "S3Client", bucket: str, object_key: str, body: bytes) -> bool:
     """
     try:
         s3.put_object(
-            Bucket=bucket, Key=object_key, Body=body, ContentType="application/gzip", IfNoneMatch="*"
+            Bucket=bucket,
+            Key=object_key,
+            Body=body,
+            ContentType="application/gzip",
+            IfNoneMatch="*",
+            Metadata={CORRELATION_ID: correlation_id} if correlation_id else {},
         )
     except s3.exceptions.ClientError as error:
         # 409: another writer's conditional PUT of the same key is under way, and it may yet fail.

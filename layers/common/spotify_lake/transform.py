@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import unquote_plus
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 
 # Takes a raw object's bucket, key and time of writing, its rows, and the keys of their objects.
+class Write(Protocol):
+    """What stores the tables of one snapshot."""
+
+    def __call__(self, tables: Tables, *, correlation_id: str | None) -> Sequence[str]:
+        """Write them, and return the keys of the objects."""
+        ...
+
+
 type Announce = Callable[[str, str, datetime | None, Tables, Sequence[str]], None]
 
 
@@ -91,9 +99,7 @@ def parse_body(body: str) -> Mapping[str, Any]:
     return event
 
 
-def transform(
-    event: Mapping[str, Any], s3: "S3Client", write: Callable[[Tables], Sequence[str]], announce: Announce
-) -> None:
+def transform(event: Mapping[str, Any], s3: "S3Client", write: Write, announce: Announce) -> None:
     """Turn every raw object that an S3 event names into curated objects.
 
     Parameters
@@ -117,6 +123,7 @@ def transform(
         Others could not be told. The tables are written, and doing it all again changes no byte of them.
     """
     for raw_object in raw_objects(event):
+        logger.set_correlation_id(None)
         try:
             _transform_object(raw_object, s3, write, announce)
         except RawObjectMissing as error:
@@ -124,16 +131,16 @@ def transform(
             metrics.add_metric("RawObjectsMissing", MetricUnit.Count, 1)
 
 
-def _transform_object(
-    raw_object: RawObject, s3: "S3Client", write: Callable[[Tables], Sequence[str]], announce: Announce
-) -> None:
+def _transform_object(raw_object: RawObject, s3: "S3Client", write: Write, announce: Announce) -> None:
     bucket, key, written_at = raw_object
     try:
-        tables = normalize(raw.decode(_read(raw_object, s3)))
+        body, correlation_id = _read(raw_object, s3)
+        logger.set_correlation_id(correlation_id)
+        tables = normalize(raw.decode(body))
     except SnapshotUnreadable as error:
         metrics.add_metric("RawObjectsUnreadable", MetricUnit.Count, 1)
         raise RawObjectUnreadable(bucket, key, error.cause) from error
-    announce(bucket, key, written_at, tables, write(tables))
+    announce(bucket, key, written_at, tables, write(tables, correlation_id=correlation_id))
     rejects = len(tables.rows[REJECTS.name])
     metrics.add_metric("SnapshotsTransformed", MetricUnit.Count, 1)
     metrics.add_metric("EntriesIn", MetricUnit.Count, tables.entry_count)
@@ -154,8 +161,10 @@ def _transform_object(
     )
 
 
-def _read(raw_object: RawObject, s3: "S3Client") -> bytes:
+def _read(raw_object: RawObject, s3: "S3Client") -> tuple[bytes, str | None]:
+    """Return the bytes of a raw object, and the id of the run that wrote it."""
     try:
-        return s3.get_object(Bucket=raw_object.bucket, Key=raw_object.key)["Body"].read()
+        found = s3.get_object(Bucket=raw_object.bucket, Key=raw_object.key)
+        return found["Body"].read(), found["Metadata"].get(raw.CORRELATION_ID)
     except s3.exceptions.NoSuchKey as error:
         raise RawObjectMissing(raw_object.bucket, raw_object.key) from error
