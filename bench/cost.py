@@ -232,8 +232,8 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
     verdict = "met" if total <= goal else "not met"
     lines += [
         "",
-        f"The goal of ${goal:.2f} a month for ten playlists daily is **{verdict}** within what is always free: "
-        f"${total:.2f}. Where other things in the account have used that up, it is ${sum(listed.values()):.2f}.",
+        f"Ten playlists daily cost ${total:.2f} a month beyond what is always free, so the goal of ${goal:.2f} is",
+        f"**{verdict}**; where other things in the account use that up, it is ${sum(listed.values()):.2f}.",
         "",
         "## Ten playlists daily, in detail",
         "",
@@ -267,9 +267,9 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
     )
     lines += [
         "",
-        f"A million GB-seconds cost ${arm:.2f} on arm64 and ${x86:.2f} on x86_64, which is {x86 / arm - 1:.0%} more for "
-        "the same time; all functions are built for arm64. Ten playlists need "
-        f"{amounts['lambda_gb_second']:,.0f} GB-seconds a month of the {prices['lambda_gb_second']['free']:,} that are free.",
+        f"A million GB-seconds cost ${arm:.2f} on arm64 and ${x86:.2f} on x86_64, {x86 / arm - 1:.0%} more for",
+        "the same time; all functions are built for arm64. Ten playlists need",
+        f"{amounts['lambda_gb_second']:,.0f} GB-seconds a month; {prices['lambda_gb_second']['free']:,} are free.",
         "",
         *ASSUMPTIONS.format(
             request_ms=1000 * REQUEST_S,

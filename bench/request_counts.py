@@ -51,9 +51,7 @@ LOWEST: Final[dict[str, dict[str, float]]] = {
 
 @dataclass
 class Counted:
-    """Requests by kind; CPU seconds of the functions, moto's part included; metrics by function and name;
-    playlists that got a snapshot, and the bytes of one in both buckets.
-    """
+    """Requests by kind, CPU seconds with moto's part in them, metrics, snapshots and the bytes of one."""
 
     requests: Counter[str] = field(default_factory=Counter)
     extract_cpu_s: float = 0.0
