@@ -251,9 +251,9 @@ schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, v
 fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes
 	@$(RUN)/python -m tests.fuzz $(call option,--cases,CASES) $(call option,--seed,SEED)
 
-bench: $(DEV) $(SAM) $(EMULATOR) ## Measure speed, memory, cold starts, requests and queries: bench/results.md; QUICK=1 in two minutes
+bench: $(DEV) $(SAM) $(EMULATOR) ## Measure speed, memory, cold starts, requests and queries: bench/results.md [QUICK=1 WHAT=transform]
 	@$(RUN)/python -m bench $(if $(QUICK),--quick) $(WHAT)
-	@$(if $(QUICK)$(WHAT),,$(MAKE) costs)
+	@$(if $(QUICK),,$(MAKE) costs)
 
 costs: $(DEV) ## Compute docs/costs.md from what was measured and bench/prices.toml
 	@$(RUN)/python -m bench.cost

@@ -14,10 +14,10 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -29,9 +29,11 @@ RESULTS: Final = Path(__file__).with_name("results.md")
 NUMBERS: Final = Path(__file__).with_name("results.json")
 PACKAGES: Final = ("awswrangler", "pandas", "pyarrow", "msgspec", "spotipy", "boto3")
 
+type Sections = dict[str, dict[str, Any]]  # of results.json: a measurement's, by its name
+
 
 def main() -> int:
-    """Run the measurements, print the table, and write it unless it is a quick or partial one."""
+    """Run the measurements, print the table, and write it unless it is a quick one."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="smaller and fewer, in two minutes; writes nothing"
@@ -40,58 +42,62 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(MEASUREMENTS):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
-    # A tutorial's transform warns of what it does, and so do the emulator's certificates.
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # of the tutorials' pandas, and of what moto does
     console = Console()
-    measured: list[Measured] = []
+    sections: Sections = {}
     begun = time.monotonic()
     for name in arguments.names or MEASUREMENTS:
         with console.status(f"Measuring: {name.replace('_', ' ')}"):
-            measured.append(importlib.import_module(f"bench.{name}").measure(quick=arguments.quick))
-    console.print(_table(measured))
-    for one in measured:
-        console.print(*one.notes, sep="\n", highlight=False)
+            measured: Measured = importlib.import_module(f"bench.{name}").measure(quick=arguments.quick)
+        sections[name] = {"date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "machine": _machine()} | asdict(
+            measured
+        )
+    table = Table("what", "measured", "goal", "met?")
+    for row in rows(sections):
+        table.add_row(*row)
+    console.print(table)
     console.print(f"{time.monotonic() - begun:.0f} s", highlight=False)
-    if not (arguments.quick or arguments.names):
-        RESULTS.write_text(_page(measured))
-        numbers = {key: value for one in measured for key, value in sorted(one.numbers.items())}
-        NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n")
+    if not arguments.quick:
+        before = json.loads(NUMBERS.read_text()) if NUMBERS.exists() else {}
+        every = {name: section for name in MEASUREMENTS if (section := (before | sections).get(name))}
+        NUMBERS.write_text(json.dumps(every, indent=1, ensure_ascii=False) + "\n")
+        RESULTS.write_text(page(every))
     return 0
 
 
-def _rows(measured: Sequence[Measured]) -> list[tuple[str, str, str, str]]:
+def rows(sections: Sections) -> list[tuple[str, str, str, str]]:
+    """Return the lines of the table."""
     verdict = {True: "yes", False: "no", None: ""}
-    return [(f.what, f.measured, f.goal, verdict[f.met]) for one in measured for f in one.findings]
+    found = [finding for section in sections.values() for finding in section["findings"]]
+    return [(f["what"], f["measured"], f["goal"], verdict[f["met"]]) for f in found]
 
 
-def _table(measured: Sequence[Measured]) -> Table:
-    table = Table("what", "measured", "goal", "met?")
-    for row in _rows(measured):
-        table.add_row(*row)
-    return table
-
-
-def _page(measured: Sequence[Measured]) -> str:
-    machine = f"{_processor()}, {platform.system()} {platform.machine()}"
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+def page(sections: Sections) -> str:
+    """Return bench/results.md."""
+    runs = sorted({(section["date"], section["machine"]) for section in sections.values()})
     lines = [
         "# Results of the benchmarks",
         "",
-        f"Written by `make bench` on {dt.datetime.now(dt.UTC).date()}: {machine}, Python {platform.python_version()},",
-        f"{packages}.",
+        *(f"Written by `make bench` on {date}: {machine}." for date, machine in runs),
         "",
         "Ratios are of CPU seconds on the same input in one run, in turns, medians: they hold on other machines, while",
         "what is per second does not. Where a goal is not met, docs/decisions/ says what was tried.",
         "",
         "| what | measured | goal | met? |",
         "|---|---|---|---|",
-        *(f"| {' | '.join(row)} |" for row in _rows(measured)),
+        *(f"| {' | '.join(row)} |" for row in rows(sections)),
         "",
     ]
-    for one in measured:
-        for note in one.notes:
+    for section in sections.values():
+        for note in section["notes"]:
             lines += [note, ""]
     return "\n".join(lines)
+
+
+def _machine() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{_processor()}, {system}, Python {platform.python_version()}, {packages}"
 
 
 def _processor() -> str:

@@ -63,13 +63,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail if the page is another")
     check = parser.parse_args().check
-    text = page(json.loads(RESULTS.read_text()), tomllib.loads(PRICES.read_text()), template_settings())
+    text = page(measured_numbers(), tomllib.loads(PRICES.read_text()), template_settings())
     if check and PAGE.read_text() != text:
         sys.stderr.write("docs/costs.md is not what its numbers and prices give: run `make costs`.\n")
         return 1
     if not check:
         PAGE.write_text(text)
     return 0
+
+
+def measured_numbers() -> dict[str, float]:
+    """Read the numbers of all measurements."""
+    sections = json.loads(RESULTS.read_text()).values()
+    return {name: number for section in sections for name, number in section["numbers"].items()}
 
 
 def template_settings(template: Path = ROOT / "template.yaml") -> Settings:
