@@ -241,7 +241,7 @@ def test_an_entry_that_would_break_queries_becomes_a_reject(lake: LaptopStack) -
     eventually(lambda: len([key for key in curated(lake) if playlist["id"] in key]) == len(TABLES))
     where = f"where playlist_id = '{playlist['id']}' and snapshot_date = date '{moment.date()}'"
     rejects, found, kept = (
-        lake.athena(f"select {columns} {where} {rest}").rows  # noqa: S608 - our own playlist
+        lake.athena(f"select {columns} {where} {rest}").rows
         for columns, rest in (
             ("position, reason, payload from rejects", ""),
             ("rule, violations, example from quality", "and violations > 0 order by rule"),
