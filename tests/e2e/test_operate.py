@@ -311,7 +311,10 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
         outcome = replay.run(as_lake(filled), person, only)
         assert [one.raw_key for one in outcome.failed] == [key]
         assert outcome.rebuilt == set()
-        assert f"failed and went to TransformDeadLetters (see `make redrive`):\n  {key}" in person.saw
+        assert (
+            f"failed and went to TransformDeadLetters (see `make redrive TARGET=laptop`):\n  {key}"
+            in person.saw
+        )
         assert curated(filled) == before, "what failed left the tables as they were"
 
         waiting = depth(filled.client("sqs"), filled.outputs["TransformDeadLettersUrl"]).waiting
