@@ -212,7 +212,8 @@ lint-checkov: $(CHECKOV)
 
 lint-bandit: $(SECURITY)
 	@$(call say,bandit,weaknesses in the code)
-	@.tools/security/bin/bandit --quiet --recursive --configfile pyproject.toml $(CODE)
+	@log=$$(.tools/security/bin/bandit --quiet --recursive --configfile pyproject.toml $(CODE) 2>/dev/null) || \
+	    { echo "$$log"; exit 1; }
 
 lint-schema: $(DEV)
 	@$(call say,schema,generated files match schema.py and queries)

@@ -13,6 +13,7 @@ from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from ops import redrive
 from spotify_lake import raw
+from spotify_lake.quality import RULES
 from spotify_lake.schema import PARTITION, TABLES, Table
 from tests import payloads
 from tests.deployed import assert_undisturbed, eventually, put_raw, queue_settings, s3_event, send
@@ -217,6 +218,40 @@ def test_keys_with_odd_characters_work(lake: LaptopStack, name: str) -> None:
     data = payloads.raw_object([], playlist_object=payloads.playlist(playlist_id), scheduled_at=moment)
     put_raw(lake, f"raw/playlist_id={playlist_id}/{name}.json.gz", data)
     eventually(lambda: len([key for key in curated(lake) if playlist_id in key]) == len(TABLES))
+
+
+def test_the_quality_of_each_snapshot_is_a_table(lake: LaptopStack) -> None:
+    found = lake.athena(
+        """
+        select count(*), sum(violations), count(distinct rule)
+        from quality
+        where snapshot_date between date '2026-09-01' and date '2026-09-03'
+        """
+    )
+    assert found.rows[0] == (len(RULES) * len(DAYS) * len(PLAYLISTS), 0, len(RULES))
+
+
+def test_an_entry_that_would_break_queries_becomes_a_reject(lake: LaptopStack) -> None:
+    playlist = payloads.playlist(payloads.spotify_id("odd lengths"))
+    moment = dt.datetime(2026, 10, 4, 6, tzinfo=dt.UTC)
+    odd, popular = payloads.song("Odd", duration_ms=-1), payloads.song("Popular", popularity=101)
+    entries = [payloads.entry(song) for song in (payloads.song(), odd, popular)]
+    data = payloads.raw_object(entries, playlist_object=playlist, scheduled_at=moment)
+    put_raw(lake, raw.key(playlist["id"], moment), data)
+    eventually(lambda: len([key for key in curated(lake) if playlist["id"] in key]) == len(TABLES))
+    where = f"where playlist_id = '{playlist['id']}' and snapshot_date = date '{moment.date()}'"
+    rejects, found, kept = (
+        lake.athena(f"select {columns} {where} {rest}").rows
+        for columns, rest in (
+            ("position, reason, payload from rejects", ""),
+            ("rule, violations, example from quality", "and violations > 0 order by rule"),
+            ("song_id from songs", ""),
+        )
+    )
+    [(position, reason, payload)] = rejects
+    assert (position, reason, json.loads(str(payload))) == (2, "song_duration", entries[1])
+    assert found == (("song_duration", 1, odd["id"]), ("song_popularity", 1, popular["id"]))
+    assert {row[0] for row in kept} == {payloads.song()["id"], popular["id"]}
 
 
 def test_times_are_read_as_utc(lake: LaptopStack) -> None:

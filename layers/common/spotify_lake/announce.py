@@ -7,7 +7,7 @@ whatever order the snapshots are transformed: a second delivery says the same ag
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -148,6 +148,4 @@ class Announcer:
 
 def _fetched_at(tables: Tables) -> datetime:
     ((*values,),) = tables.rows[PLAYLISTS.name]
-    fetched_at = values[_FETCHED_AT]
-    assert isinstance(fetched_at, datetime)  # noqa: S101 - for the type checker; rows hold objects
-    return fetched_at
+    return cast("datetime", values[_FETCHED_AT])

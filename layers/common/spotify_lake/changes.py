@@ -185,7 +185,7 @@ def _sql(before: Tables, now: Tables) -> str:
     moment = now.scheduled_at.astimezone(UTC)
     return (
         # Ids hold letters and digits only: raw.Header checks them.
-        "SELECT change, position, previous_position, climbed, uri, name FROM playlist_changes"  # noqa: S608
+        "SELECT change, position, previous_position, climbed, uri, name FROM playlist_changes"  # noqa: S608 # nosec B608
         f" WHERE playlist_id = '{now.playlist_id}'"
         f" AND snapshot_date = DATE '{moment.date()}'"
         f" AND previous_date = DATE '{before.scheduled_at.astimezone(UTC).date()}'"
