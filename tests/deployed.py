@@ -91,7 +91,7 @@ def undisturbed(stack: LaptopStack) -> dict[str, Rows]:
         for table in TABLES:
             columns = [column.name for column in table.columns]
             rows = [dict(zip(columns, row, strict=True)) for row in snapshot.rows[table.name]]
-            expected[f"curated/{table.name}/{name}"] = rows
+            expected[f"{table.prefix}{name}"] = rows
     return expected
 
 
