@@ -220,7 +220,7 @@ lint-schema: $(DEV)
 	@$(RUN)/python -m tools.schema --check
 
 # All code but the tests; ruff's rules of the same kind (S) look at those too.
-CODE := layers/common/spotify_lake functions local ops queries tools bench $(wildcard jobs)
+CODE := layers/common/spotify_lake functions local ops queries tools $(wildcard jobs)
 
 audit: $(DEV) $(SECURITY) ## Look up every locked package among the known vulnerabilities, where that data can be reached
 	@$(call say,audit,known vulnerabilities of the locked packages)

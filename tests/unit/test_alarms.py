@@ -89,7 +89,13 @@ def test_the_essential_alarms_are_free_and_hear_of_all_that_fails_for_good():
     watched = {json.dumps(ALARMS[name]["Dimensions"][0]["Value"]) for name in ESSENTIAL}
     assert {json.dumps({"GetAtt": f"{queue}.QueueName"}) for queue in DEAD_LETTER_QUEUES} <= watched
     own = {ALARMS[name]["MetricName"] for name in ESSENTIAL if is_own(ALARMS[name])}
-    assert own >= {"EntriesUnaccounted", "PlaylistsFailed", "RejectsPercent", "SignInDaysLeft", "SnapshotsWritten"}
+    assert own >= {
+        "EntriesUnaccounted",
+        "PlaylistsFailed",
+        "RejectsPercent",
+        "SignInDaysLeft",
+        "SnapshotsWritten",
+    }
 
 
 def test_every_condition_is_watched():
