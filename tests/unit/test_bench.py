@@ -32,8 +32,10 @@ def test_the_costs_are_what_numbers_prices_and_template_give():
 
 
 def test_the_readme_quotes_only_costs_that_are_computed():
-    [section] = re.findall(r"### What it costs\n(.*?)\n### ", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    quoted = re.findall(r"\$\d[\d.,]*\d", section)
+    [section] = re.findall(
+        r"### What it costs\n(.*?)\n### ", (ROOT / "README.md").read_text(), flags=re.DOTALL
+    )
+    quoted = re.findall(r"\$\d+\.\d+", section)
     assert quoted
     assert [amount for amount in quoted if amount not in cost.PAGE.read_text()] == []
 
