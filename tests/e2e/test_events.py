@@ -44,6 +44,7 @@ def test_a_single_playlist(scheduled: LaptopStack) -> None:
         "scheduled_at": "2026-11-20T06:00:00Z",
         "written": [],
         "already_there": [TOP_100],
+        "unchanged": [],
         "failed": [],
     }
 
