@@ -4,8 +4,8 @@
 Spark; ``--date``, ``--region`` and ``--chart`` say what files do not.
 """
 
-from bulk.load_charts import DEFAULTS, run
+from bulk.load_charts import DEFAULTS, load
 from bulk.run import main
 
 if __name__ == "__main__":
-    main(run, "charts", DEFAULTS)
+    main(load, "charts", DEFAULTS)

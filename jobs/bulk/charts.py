@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from bulk import cells
+from bulk.accounts import CONFLICT
 from bulk.records import small_table
 from bulk.regions import CODES, region_names
 from bulk.sources import Layout, Source
@@ -57,9 +58,6 @@ COMMA_NAMES: Final = (
     "Lost Frequencies, Ltd.",
     "Now, Now",
 )
-
-CONFLICT: Final = "conflict"
-IN_LAKE: Final = -1  # in place of a file's number: the row was in the lake before
 
 _COLLISION: Final = "Two tracks have the same surrogate key: the hash needs another seed, see decision 22."
 _KEPT_COMMA: Final = "\x1f"

@@ -18,14 +18,6 @@ class NothingToRead(BulkError):
         super().__init__(f"There is no CSV file (.csv, .csv.gz, .tsv or .txt) at {uri}: put the files there first.")
 
 
-class MissingFile(BulkError):
-    """A data set lacks one of its files."""
-
-    def __init__(self, missing: Iterable[str], uri: str) -> None:
-        names = ", ".join(missing)
-        super().__init__(f"These files of the data set are not at {uri}: {names}. Put them there, then start again.")
-
-
 class RowsUnaccounted(BulkError):
     """Rows that went in did not come out: a defect of the job, so nothing was published."""
 

@@ -104,7 +104,7 @@ def read(spark: SparkSession, given: Input, typed: Typed, stage: str) -> Records
         Lines were lost on the way: a defect.
     """
     frames, pieces, seen = [], [], 0
-    for number, group in enumerate(_groups(given)):
+    for number, group in enumerate(_groups(given) or [[]]):  # without a file, all frames are empty
         observed = Observation()
         lines = _lines(spark, given, group).observe(observed, F.count("*").alias("lines"))
         staged = _staged(_judged(lines, given, group, typed, last=False), f"{stage}/lines-{number}")
@@ -137,6 +137,11 @@ def _groups(given: Input) -> list[list[int]]:
 
 def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame:
     """Return ``file``, ``fact``, ``block``, ``id`` and ``value`` of each line: where it stands, and its text."""
+    if not group:
+        kinds = {"file": "int", "block": "bigint", "id": "bigint", "span": "int", "value": "string"}
+        facts = (F.lit(None).cast(kind).alias(name) for name, (kind, _) in given.facts.items())
+        fact = F.struct(F.lit(None).alias("none"), *facts).alias("fact")
+        return spark.range(0).select(fact, *(F.lit(None).cast(kind).alias(name) for name, kind in kinds.items()))
     text = spark.read.text([given.paths[number] for number in group])
     # Spark escapes paths; what it calls a file is found out by asking it.
     named = {unquote(urlsplit(path).path): path for path in text.inputFiles()}
@@ -179,7 +184,7 @@ def small_table(spark: SparkSession, rows: Sequence[Mapping[str, Any]], kinds: M
 def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, *, last: bool) -> DataFrame:
     """Take lines apart and say of each what it is: a row, a reject, the file's head, or unless `last` a piece of one."""
     sources = [given.sources[number] for number in group]
-    columns = sources[0].columns
+    columns = sources[0].columns if sources else ()
     cells = [f"c{position}" for position in range(len(columns))]
     defect = F.when(~F.is_valid_utf8(F.col("value")), BAD_ENCODING)
     if columns:

@@ -12,18 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import reduce
 from typing import Any, Final
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from bulk.errors import BadArguments, BulkError
 from bulk.places import Bucket, Folder, Place, place
-from bulk.records import Input, Records
 from bulk.sources import Source, as_utf8
 
-REJECTS: Final = "bulk_rejects"
 COPIES_AT_A_TIME: Final = 16
 # Whatever the name of the one file that Spark writes, it becomes this.
 _PART: Final = re.compile(r"(?P<folder>.*/)?part-[^/]*\.parquet")
@@ -139,7 +135,7 @@ class Run:
         frame.repartition(1).sortWithinPartitions(*order).write.mode("overwrite").parquet(path)
         return self.spark.read.schema(frame.schema).parquet(path)
 
-    def publish(self, table: str, staged: str | None = None, divided_by: str | None = None) -> int:
+    def publish(self, table: str, staged: str | None = None, divided_by_last: bool = False) -> int:
         """Put the staged objects of a table in place of those of the warehouse, one by one.
 
         Each has a name of its own that does not change from run to run, so that one PUT replaces what was there, and
@@ -151,8 +147,8 @@ class Run:
             The table.
         staged
             Where its objects lie below ``out/``; by default under its name.
-        divided_by
-            The last partition column, which becomes the object's name instead of a folder.
+        divided_by_last
+            The last partition column becomes the object's name instead of a folder.
 
         Returns
         -------
@@ -164,7 +160,7 @@ class Run:
         for item in self.arguments.work.find(root):
             if match := _PART.fullmatch(item.name.removeprefix(root)):
                 folder = (match["folder"] or "").rstrip("/")
-                *folders, last = folder.split("/") if divided_by else (*folder.split("/"), table)
+                *folders, last = folder.split("/") if divided_by_last else (*folder.split("/"), table)
                 name = "/".join([table, *filter(None, folders), f"{last.replace('=', '-')}.parquet"])
                 if name in names:
                     raise BulkError(f"Spark wrote two files for {name}: a defect. {table} was not published.")
@@ -230,33 +226,3 @@ def main(job: Callable[[Run], object], name: str, defaults: Iterable[str] = ()) 
     except BulkError as error:
         # An exception, and not an exit status: AWS Glue shows its text as the reason of the failed run.
         raise SystemExit(f"{type(error).__name__}: {error}") from error
-
-
-def rejects_table(run: Run, sources: Sequence[Source], parts: Sequence[DataFrame]) -> int:
-    """Stage the rejects: those of this run's files, and what the table has of other files.
-
-    Parameters
-    ----------
-    run
-        The run.
-    sources
-        All files of the run.
-    parts
-        ``source``, ``line``, ``reason``, ``detail``, ``content``.
-
-    Returns
-    -------
-    int
-        Rejects of this run.
-    """
-    new = reduce(DataFrame.unionByName, parts)
-    staged = run.write_one(f"{REJECTS}-new", new, "source", "line", "reason", "content")
-    before = run.before(f"{REJECTS}/job={run.job}")
-    merged = staged
-    if before is not None:
-        known = run.spark.range(1).select(
-            F.explode(F.from_json(F.lit(json.dumps([source.name for source in sources])), "array<string>")).alias("source")
-        )
-        merged = before.join(F.broadcast(known), "source", "left_anti").select(*staged.columns).unionByName(staged)
-    run.write_one(f"{REJECTS}/job={run.job}", merged, "source", "line", "reason", "content")
-    return staged.count()
