@@ -20,6 +20,7 @@ import duckdb
 
 from local.bulk_data import write_charts
 from local.spark import DRIVER_MEMORY, job_command, spark_environment
+from spotify_lake.warehouse import CHARTS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = Path(__file__).with_name("charts.json")
@@ -36,7 +37,8 @@ from read_csv('{source}', header = true, all_varchar = true, quote = '"', escape
 create temp table entries as
 select * from (
     select
-        year(chart_day::date) * 10000 + month(chart_day::date) * 100 + day(chart_day::date) as date_key, hash(region) as region_key,
+        year(chart_day::date) * 10000 + month(chart_day::date) * 100 + day(chart_day::date) as date_key,
+        hash(region) as region_key,
         hash(chart) as chart_key, rank, hash(track) as track_key, streams, trend, year(chart_day::date) as year, chart
     from lines where rank is not null and try_cast(chart_day as date) is not null
 )
@@ -84,12 +86,14 @@ def _measure(rows: int, folder: Path) -> dict[str, Any]:
     program = "import duckdb, sys; duckdb.execute('set preserve_insertion_order = false'); duckdb.execute(sys.argv[1])"
     by_duckdb = _run([sys.executable, "-c", program, script], dict(os.environ))
     places = [
-        f"--{name}={folder / path}" for name, path in {"input": "input", "warehouse": "spark", "work": "work"}.items()
+        f"--{name}={folder / path}"
+        for name, path in {"input": "input", "warehouse": "spark", "work": "work"}.items()
     ]
     by_spark = _run(job_command(ROOT, "charts", places), spark_environment(os.environ))
-    tables = ("fact_chart_entry", "dim_track", "bridge_track_artist", "dim_artist", "dim_region", "dim_chart", "dim_date")
+    tables = [declared.table.name for declared in CHARTS]
     counts = {
-        made_by: {table: _count(folder / made_by, table) for table in tables} for made_by in ("duckdb", "spark")
+        made_by: {table: _count(folder / made_by, table) for table in tables}
+        for made_by in ("duckdb", "spark")
     }
     summary = json.loads((folder / "spark" / "_runs" / "charts" / "latest.json").read_text())
     shutil.rmtree(folder / "work", ignore_errors=True)
@@ -116,7 +120,9 @@ def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     """Run a command and measure it with all it starts; the JVM is no child that could be waited for."""
     began = time.monotonic()
     silent = subprocess.DEVNULL
-    with subprocess.Popen(command, env=environment, stdout=silent, stderr=silent, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, env=environment, stdout=silent, stderr=silent, start_new_session=True
+    ) as process:
         used, largest = 0.0, 0
         while process.poll() is None:
             seconds, resident = _session(process.pid)

@@ -78,7 +78,10 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
         console.print(f"\n[bold]{question}[/]")
         show_result(console, stack.athena(sql))
     console.print(f"\n[green]Done[/] in {time.monotonic() - started:.0f} s.", highlight=False)
-    console.print('Ask more: make query SQL="select reason, count(*) from bulk_rejects group by reason"', highlight=False)
+    console.print(
+        'Ask more: make query SQL="select reason, count(*) from bulk_rejects group by reason"',
+        highlight=False,
+    )
 
 
 def make_up(job: str, folder: Path) -> list[Path]:
@@ -122,10 +125,14 @@ def run_job(stack: LaptopStack, job: str) -> dict[str, Any]:
     log = stack.state_dir / "bulk" / f"{job}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        status = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False).returncode
+        status = subprocess.run(
+            command, env=environment, stdout=output, stderr=output, check=False
+        ).returncode
     if status:
         raise LaptopError(
-            f"jobs/{job}.py failed.", log=log, excerpt=log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            f"jobs/{job}.py failed.",
+            log=log,
+            excerpt=log.read_text(errors="replace").splitlines()[-LAST_LINES:],
         )
     key = f"{WAREHOUSE_ROOT}/_runs/{job}/latest.json"
     answer = stack.client("s3").get_object(Bucket=stack.outputs["LakeBucketName"], Key=key)

@@ -46,7 +46,7 @@ with tracks as materialized (
     from read_csv($songs, all_varchar = true), range($song_copies) as c (copy)
 ),
 entries as materialized (
-    select day, region, chart, rank, 
+    select day, region, chart, rank,
         (hash(region, chart, rank, (day + rank % 30) // 21, $seed) >> 1)::bigint as drawn
     from range($days) as d (day), (select unnest($regions) as region),
         (select unnest($charts) as chart, unnest($ranks) as ranks), range(1, ranks + 1) as r (rank)
@@ -190,6 +190,8 @@ def write_catalog(folder: Path, song_copies: int = 4) -> dict[str, int]:
     with duckdb.connect() as connection:
         connection.execute(_CATALOG, values)
         for name, query in _FILES.items():
-            written = connection.execute(f"copy ({query}) to '{folder / name}' (format csv, header)").fetchall()
+            written = connection.execute(
+                f"copy ({query}) to '{folder / name}' (format csv, header)"
+            ).fetchall()
             counts[name] = int(written[0][0])
     return counts

@@ -105,7 +105,11 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     add("demo", _demo, "Deploy the stack, fill it with 30 days of playlists and query it.")
-    add("bulk-demo", _bulk_demo, "Load both bulk data sets, made up, with Spark on this machine, and query them.")
+    add(
+        "bulk-demo",
+        _bulk_demo,
+        "Load both bulk data sets, made up, with Spark on this machine, and query them.",
+    )
     add("up", _up, "Start the emulator and deploy the stack, without data.")
     add("down", _down, "Stop everything; the data goes with it.")
     query = add(

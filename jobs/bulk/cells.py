@@ -41,7 +41,9 @@ def plain_whole(cell: Column) -> Column:
 def whole(cell: Column) -> Column:
     """Return the whole number in a cell as a bigint: ``12``, ``12.0``, ``1,234``; null for anything else."""
     value = F.trim(cell)
-    return plain_whole(F.when(value.rlike(_GROUPED), F.replace(value, F.lit(","), F.lit(""))).otherwise(value))
+    return plain_whole(
+        F.when(value.rlike(_GROUPED), F.replace(value, F.lit(","), F.lit(""))).otherwise(value)
+    )
 
 
 def decimal(cell: Column) -> Column:
@@ -79,7 +81,10 @@ def day(cell: Column, day_first: Column) -> Column:
     first, second = (F.split_part(value, F.lit("/"), F.lit(number)).try_cast("int") for number in (1, 2))
     by_day, by_month = (_formatted(value, form) for form in ("d/M/yyyy", "M/d/yyyy"))
     slashes = (
-        F.when(first > 12, by_day).when(second > 12, by_month).when(day_first, by_day).when(~day_first, by_month)
+        F.when(first > 12, by_day)
+        .when(second > 12, by_month)
+        .when(day_first, by_day)
+        .when(~day_first, by_month)
     )
     others = (_formatted(value, form) for form in _DAY_FORMATS)
     return F.coalesce(plain_day(value), F.when(F.contains(value, F.lit("/")), slashes), *others)

@@ -24,7 +24,17 @@ LAYOUT: Final = Layout(
         "rank": ("rank", "position", "daily_rank", "chart_position", "ranking", "pos"),
         "date": ("date", "chart_date", "snapshot_date", "week_date", "week", "day"),
         "artist": ("artist", "artist_names", "artists", "artist_name", "performer"),
-        "url": ("url", "uri", "track_url", "track_uri", "spotify_url", "link", "spotify_id", "track_id", "id"),
+        "url": (
+            "url",
+            "uri",
+            "track_url",
+            "track_uri",
+            "spotify_url",
+            "link",
+            "spotify_id",
+            "track_id",
+            "id",
+        ),
         "region": ("region", "country", "market", "region_code", "country_code"),
         "chart": ("chart", "chart_type", "chart_name"),
         "trend": ("trend",),
@@ -64,7 +74,13 @@ _KEPT_COMMA: Final = "\x1f"
 _TRACK_LINK: Final = "https://open.spotify.com/track/"
 _ID_LENGTH: Final = 22
 _DATE: Final = re.compile(r"(?<!\d)(20\d\d)[-_.]?([01]\d)[-_.]?([0-3]\d)(?!\d)")
-_KINDS: Final = {"regional": "top200", "top200": "top200", "viral": "viral50", "viral50": "viral50", "top50": "top50"}
+_KINDS: Final = {
+    "regional": "top200",
+    "top200": "top200",
+    "viral": "viral50",
+    "viral50": "viral50",
+    "top50": "top50",
+}
 
 
 def known_of(source: Source) -> dict[str, Any]:
@@ -82,7 +98,7 @@ def known_of(source: Source) -> dict[str, Any]:
     known_dates = [found for found in dates if found]
     parts = _DATE.sub(" <date> ", source.name.lower()).removesuffix(".gz").rsplit(".", 1)[0].split("/")
     *folders, file = ([part for part in re.split(r"[^\w<>]+|_", name) if part] for name in parts)
-    kind = next((_KINDS[part] for part in file + sum(folders, []) if part in _KINDS), None)
+    kind = next((_KINDS[part] for part in (*file, *(part for folder in folders for part in folder)) if part in _KINDS), None)
     if kind is None and source.columns:
         kind = _kind_of(source)
     weekly = any("weekly" in part for part in (file, *folders))
@@ -117,7 +133,9 @@ def _day(year: str, month: str, day: str) -> date | None:
 
 def _day_first(values: Sequence[str]) -> bool | None:
     """Tell whether dates as 13/4/2017 begin with the day, by those that can be read in one way only."""
-    pairs = [match.groups() for value in values if (match := re.match(r"\s*(\d{1,2})/(\d{1,2})/\d{4}", value))]
+    pairs = [
+        match.groups() for value in values if (match := re.match(r"\s*(\d{1,2})/(\d{1,2})/\d{4}", value))
+    ]
     if any(int(first) > 12 for first, _ in pairs):
         return True
     return False if any(int(second) > 12 for _, second in pairs) else None
@@ -181,10 +199,14 @@ def typed(frame: DataFrame, *, plain: bool) -> DataFrame:
 
 
 def _plain_values(cell: Callable[[str], Column]) -> dict[str, Column]:
-    is_link = F.startswith(cell("url"), F.lit(_TRACK_LINK)) & (F.length(cell("url")) == len(_TRACK_LINK) + _ID_LENGTH)
+    is_link = F.startswith(cell("url"), F.lit(_TRACK_LINK)) & (
+        F.length(cell("url")) == len(_TRACK_LINK) + _ID_LENGTH
+    )
     return {
         "on": F.when(cell("date").isNull(), F.col("fact.date")).otherwise(cells.plain_day(cell("date"))),
-        "chart": F.when(cell("chart").isNull(), F.col("fact.chart")).when(cell("chart").isin(*CHARTS), cell("chart")),
+        "chart": F.when(cell("chart").isNull(), F.col("fact.chart")).when(
+            cell("chart").isin(*CHARTS), cell("chart")
+        ),
         "position": cells.plain_whole(cell("rank")),
         "track_id": F.when(is_link, F.right(cell("url"), F.lit(_ID_LENGTH))),
         "streams": cells.plain_whole(cell("streams")),
@@ -194,14 +216,16 @@ def _plain_values(cell: Callable[[str], Column]) -> dict[str, Column]:
 
 
 def _values(cell: Callable[[str], Column]) -> dict[str, Column]:
-    tail = F.substring_index(F.substring_index(F.substring_index(F.trim(cell("url")), "?", 1), "/", -1), ":", -1)
+    tail = F.substring_index(
+        F.substring_index(F.substring_index(F.trim(cell("url")), "?", 1), "/", -1), ":", -1
+    )
     chart = F.translate(F.lower(cell("chart")), " _-", "")
     charts = {name.replace("_", ""): name for name in CHARTS} | _KINDS
     known = F.create_map(*(F.lit(item) for pair in charts.items() for item in pair))
     return {
-        "on": F.when(cells.is_given(cell("date")), cells.day(cell("date"), F.col("fact.day_first"))).otherwise(
-            F.col("fact.date")
-        ),
+        "on": F.when(
+            cells.is_given(cell("date")), cells.day(cell("date"), F.col("fact.day_first"))
+        ).otherwise(F.col("fact.date")),
         "chart": F.when(chart != "", known[chart]).otherwise(F.col("fact.chart")),
         "position": cells.whole(cell("rank")),
         "track_id": F.when(tail.rlike(f"^[0-9A-Za-z]{{{_ID_LENGTH}}}$"), tail),
@@ -261,10 +285,10 @@ def entries(rows: DataFrame, tasks: int) -> DataFrame:
         F.asc("file"),
     ]
     one = Window.partitionBy("month", "chart_key", "date_key", "region_key", "rank").orderBy(*order)
-    content = F.struct("track_key", "streams", "trend")
+    content = F.xxhash64("track_key", "streams", "trend")
     state = (
         F.when(F.row_number().over(one) == 1, "kept")
-        .when(F.lag(content).over(one).eqNullSafe(content), "duplicate")
+        .when(F.lag(content).over(one) == content, "duplicate")
         .otherwise(CONFLICT)
     )
     return rows.repartition(tasks, "month", "chart_key").withColumn("state", state)
@@ -332,7 +356,9 @@ def bridge_track_artist(tracks: DataFrame) -> DataFrame:
     text: Any = F.col("artist")
     for name in COMMA_NAMES:
         text = F.replace(text, F.lit(name), F.lit(name.replace(", ", _KEPT_COMMA)))
-    names = F.transform(F.split(text, ", "), lambda name: F.trim(F.replace(name, F.lit(_KEPT_COMMA), F.lit(", "))))
+    names = F.transform(
+        F.split(text, ", "), lambda name: F.trim(F.replace(name, F.lit(_KEPT_COMMA), F.lit(", ")))
+    )
     credited = tracks.where(F.col("artist").isNotNull()).select(
         "track_key", "last_date_key", F.posexplode(F.array_distinct(names)).alias("position", "name")
     )
@@ -371,15 +397,19 @@ def dim_chart(names: DataFrame) -> DataFrame:
 def dim_date(days: DataFrame) -> DataFrame:
     """Return the dates of ``date_key``."""
     on = F.to_date(F.col("date_key").cast("string"), "yyyyMMdd")
-    return days.select("date_key").distinct().select(
-        "date_key",
-        on.alias("date"),
-        F.year(on).alias("year"),
-        F.quarter(on).alias("quarter"),
-        F.month(on).alias("month"),
-        F.weekofyear(on).alias("week"),
-        F.dayofmonth(on).alias("day"),
-        (F.weekday(on) + 1).alias("day_of_week"),
+    return (
+        days.select("date_key")
+        .distinct()
+        .select(
+            "date_key",
+            on.alias("date"),
+            F.year(on).alias("year"),
+            F.quarter(on).alias("quarter"),
+            F.month(on).alias("month"),
+            F.weekofyear(on).alias("week"),
+            F.dayofmonth(on).alias("day"),
+            (F.weekday(on) + 1).alias("day_of_week"),
+        )
     )
 
 

@@ -1,6 +1,5 @@
 """What can be wrong with a run as a whole. What is wrong with single rows becomes rejects instead."""
 
-from collections.abc import Iterable
 
 
 class BulkError(Exception):
@@ -15,7 +14,9 @@ class NothingToRead(BulkError):
     """The input holds no CSV file."""
 
     def __init__(self, uri: str) -> None:
-        super().__init__(f"There is no CSV file (.csv, .csv.gz, .tsv or .txt) at {uri}: put the files there first.")
+        super().__init__(
+            f"There is no CSV file (.csv, .csv.gz, .tsv or .txt) at {uri}: put the files there first."
+        )
 
 
 class RowsUnaccounted(BulkError):

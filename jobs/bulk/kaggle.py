@@ -1,4 +1,4 @@
-"""Kaggle's "Spotify Dataset 2023" as tables: artists, albums, tracks, and all of it joined. Pure: frames in, frames out."""
+"""Kaggle's "Spotify Dataset 2023" as tables: artists, albums, tracks, and all of it joined. Pure, as charts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def _no_number(name: str, value: Column) -> Column:
 
 
 def _artists(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG001 (few rows: always in full)
-    separate = F.array_compact(F.array(*(cells.text(_cell(f"genre_{number}")) for number in range(MOST_GENRES))))
+    separate = F.array_compact(
+        F.array(*(cells.text(_cell(f"genre_{number}")) for number in range(MOST_GENRES)))
+    )
     popularity, followers = cells.whole(_cell("artist_popularity")), cells.whole(_cell("followers"))
     written = cells.text(_cell("artist_genres"))
     values = {
@@ -74,12 +76,20 @@ def _artists(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG001 (fe
 
 
 def _album_tracks(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG001
-    separate = F.array_compact(F.array(*(cells.text(_cell(f"artist_{number}")) for number in range(MOST_ARTISTS))))
-    numbers = {name: cells.whole(_cell(name)) for name in ("track_number", "duration_ms", "total_tracks", "album_popularity")}
+    separate = F.array_compact(
+        F.array(*(cells.text(_cell(f"artist_{number}")) for number in range(MOST_ARTISTS)))
+    )
+    numbers = {
+        name: cells.whole(_cell(name))
+        for name in ("track_number", "duration_ms", "total_tracks", "album_popularity")
+    }
     released = F.coalesce(
         cells.day(_cell("release_date"), F.lit(None).cast("boolean")),
         # Old albums have a month or a year only.
-        F.when(F.trim(_cell("release_date")).rlike(r"^\d{4}(-\d{2})?$"), F.trim(_cell("release_date")).try_cast("date")),
+        F.when(
+            F.trim(_cell("release_date")).rlike(r"^\d{4}(-\d{2})?$"),
+            F.trim(_cell("release_date")).try_cast("date"),
+        ),
     )
     listed = cells.text(_cell("artists"))
     values = {
@@ -121,7 +131,11 @@ def _tracks(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG001
 def _features(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG001
     measures = {name: cells.decimal(_cell(name)) for name in FEATURES}
     numbers = {name: cells.whole(_cell(name)) for name in FEATURE_NUMBERS}
-    values = {"track_id": cells.text(_cell("id"))} | measures | {name: _small(value) for name, value in numbers.items()}
+    values = (
+        {"track_id": cells.text(_cell("id"))}
+        | measures
+        | {name: _small(value) for name, value in numbers.items()}
+    )
     wrong = {"id": _no_id("id")} | {
         name: cells.is_given(_cell(name)) & value.isNull() for name, value in (measures | numbers).items()
     }
@@ -231,7 +245,9 @@ def track_catalog(
     )
 
 
-def unmatched(album_tracks: DataFrame, artists: DataFrame, tracks: DataFrame, features: DataFrame) -> DataFrame:
+def unmatched(
+    album_tracks: DataFrame, artists: DataFrame, tracks: DataFrame, features: DataFrame
+) -> DataFrame:
     """Return the rows that the joins leave over: what each is, what it lacks, and all it says."""
     has_artist = artists.select("artist_id", F.lit(True).alias("has_artist"))
     has_track = tracks.select("track_id", F.lit(True).alias("has_track"))
@@ -248,10 +264,19 @@ def unmatched(album_tracks: DataFrame, artists: DataFrame, tracks: DataFrame, fe
             content(album_tracks).alias("content"),
         )
     ]
-    for kind, frame, key in (("artist", artists, "artist_id"), ("track", tracks, "track_id"), ("features", features, "track_id")):
+    for kind, frame, key in (
+        ("artist", artists, "artist_id"),
+        ("track", tracks, "track_id"),
+        ("features", features, "track_id"),
+    ):
         alone = frame.join(album_tracks.select(key).distinct(), key, "left_anti")
         parts.append(
-            alone.select(F.lit(kind).alias("kind"), F.col(key).alias("id"), F.lit("album").alias("lacks"), content(frame).alias("content"))
+            alone.select(
+                F.lit(kind).alias("kind"),
+                F.col(key).alias("id"),
+                F.lit("album").alias("lacks"),
+                content(frame).alias("content"),
+            )
         )
     first, *others = parts
     for other in others:

@@ -38,7 +38,9 @@ def load(run: Run) -> dict[str, Any]:
     found = [source for source, _ in look_at(run.arguments.input, [charts.LAYOUT])]
     sources = [source for source in found if source.problem is None]
     read = records.read(run.spark, _given(run, sources), charts.typed, run.stage("read"))
-    seen = run.write_one("seen", read.rows.select("day", "region", "chart").distinct(), "day", "region", "chart")
+    seen = run.write_one(
+        "seen", read.rows.select("day", "region", "chart").distinct(), "day", "region", "chart"
+    )
     rows = sum(count["rows"] for count in read.counts)
     facts = _stage_facts(run, read.rows, rows, seen)
     summary = accounted(
@@ -96,7 +98,9 @@ def _stage_facts(run: Run, typed: DataFrame, count: int, seen: DataFrame) -> dic
         F.count_if((F.col("state") == CONFLICT) & ~is_new).alias("replaced"),
     ).where(F.col("state") != "duplicate")
     table = charts.fact_chart_entry(kept)
-    table.write.mode("overwrite").partitionBy("state", "year", "chart", "month").parquet(run.stage(f"out/{FACT}"))
+    table.write.mode("overwrite").partitionBy("state", "year", "chart", "month").parquet(
+        run.stage(f"out/{FACT}")
+    )
     written = run.spark.read.schema(table.schema).parquet(run.stage(f"out/{FACT}"))
     counts = dict(watched.get) | {"kept": written.where(F.col("state") == "kept").count()}
     out = {name: counts[name] for name in ("kept", "duplicates", "before_twice", "conflicts", "replaced")}
@@ -109,7 +113,9 @@ def _conflicts(run: Run) -> DataFrame:
     fields = "date_key int, region_key bigint, chart string, rank int, track_key bigint, streams bigint, trend string"
     rows = run.spark.read.schema(f"{fields}, state string").parquet(run.stage(f"out/{FACT}"))
     lost = rows.where(F.col("state") != "kept")
-    return conflicts(lost.withColumn("file", F.split_part("state", F.lit("="), F.lit(2)).cast("int")).drop("state"))
+    return conflicts(
+        lost.withColumn("file", F.split_part("state", F.lit("="), F.lit(2)).cast("int")).drop("state")
+    )
 
 
 def _stage_dimensions(run: Run, rows: DataFrame, seen: DataFrame) -> dict[str, int]:

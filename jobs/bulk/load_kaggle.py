@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from pyspark.sql import DataFrame, Observation
@@ -78,7 +77,9 @@ def _stage_kind(
     counts |= {source.name: count for source, count in zip(sources, read.counts, strict=True)}
     rows, before = read.rows, run.before(kind.table)
     if before is not None:
-        rows = rows.unionByName(before.select(*(name for name in rows.columns if name != "file"), F.lit(IN_LAKE).alias("file")))
+        rows = rows.unionByName(
+            before.select(*(name for name in rows.columns if name != "file"), F.lit(IN_LAKE).alias("file"))
+        )
     is_new = F.col("file") != IN_LAKE
     state = F.col("state")
     watched = Observation()
@@ -105,7 +106,8 @@ def _stage_derived(run: Run, tables: dict[str, DataFrame]) -> dict[str, int]:
     catalog = kaggle.track_catalog(album_tracks, artists, tracks, features)
     # A decade that lost its last row is written too, empty: nothing is deleted.
     decades = {
-        item.name.split("=")[1].split("/")[0] for item in run.arguments.warehouse.find(f"{CATALOG}/release_decade=")
+        item.name.split("=")[1].split("/")[0]
+        for item in run.arguments.warehouse.find(f"{CATALOG}/release_decade=")
     }
     staged = {
         "catalog_albums": run.write_one("catalog_albums", kaggle.albums(album_tracks), "album_id"),
@@ -114,7 +116,9 @@ def _stage_derived(run: Run, tables: dict[str, DataFrame]) -> dict[str, int]:
         ),
     }
     path = run.stage(f"out/{CATALOG}")
-    ordered = catalog.repartition("release_decade").sortWithinPartitions("release_decade", "track_id", "album_id", "artist_id")
+    ordered = catalog.repartition("release_decade").sortWithinPartitions(
+        "release_decade", "track_id", "album_id", "artist_id"
+    )
     ordered.write.mode("overwrite").partitionBy("release_decade").parquet(path)
     written = run.spark.read.schema(ordered.schema).parquet(path)
     present = {row.release_decade for row in written.select("release_decade").distinct().collect()}

@@ -33,6 +33,7 @@ _ROW, _REJECT, _HEAD = "row", "reject", "head"
 _PIECE, _AGAIN = "piece", "again"  # to be looked at once more, together or alone
 _BAD: Final = "_bad"
 
+
 class Typed(Protocol):
     """Gives cells their types; see read()."""
 
@@ -118,7 +119,9 @@ def read(spark: SparkSession, given: Input, typed: Typed, stage: str) -> Records
     records = _union([lines.where(~F.col("kind").isin(_PIECE, _AGAIN)), *pieces])
     counts = _counts(records, len(given.sources), seen)
     return Records(
-        rows=records.where(F.col("kind") == _ROW).drop("kind", "block", "id", "span", "reason", "detail", "value"),
+        rows=records.where(F.col("kind") == _ROW).drop(
+            "kind", "block", "id", "span", "reason", "detail", "value"
+        ),
         rejects=_rejects(records, lines),
         counts=counts,
     )
@@ -141,7 +144,9 @@ def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame
         kinds = {"file": "int", "block": "bigint", "id": "bigint", "span": "int", "value": "string"}
         facts = (F.lit(None).cast(kind).alias(name) for name, (kind, _) in given.facts.items())
         fact = F.struct(F.lit(None).alias("none"), *facts).alias("fact")
-        return spark.range(0).select(fact, *(F.lit(None).cast(kind).alias(name) for name, kind in kinds.items()))
+        return spark.range(0).select(
+            fact, *(F.lit(None).cast(kind).alias(name) for name, kind in kinds.items())
+        )
     text = spark.read.text([given.paths[number] for number in group])
     # Spark escapes paths; what it calls a file is found out by asking it.
     named = {unquote(urlsplit(path).path): path for path in text.inputFiles()}
@@ -170,11 +175,18 @@ def _with_facts(lines: DataFrame, given: Input, paths: Mapping[int, str]) -> Dat
     else:
         lines = lines.join(F.broadcast(small_table(lines.sparkSession, known, kinds)), "path")
     return lines.select(
-        "file", F.struct(F.lit(None).alias("none"), *given.facts).alias("fact"), "block", "id", "span", "value"
+        "file",
+        F.struct(F.lit(None).alias("none"), *given.facts).alias("fact"),
+        "block",
+        "id",
+        "span",
+        "value",
     )
 
 
-def small_table(spark: SparkSession, rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> DataFrame:
+def small_table(
+    spark: SparkSession, rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]
+) -> DataFrame:
     """Return a frame of a few rows, made without a Python worker, which createDataFrame would start."""
     fields = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
     content = F.from_json(F.lit(json.dumps(rows, default=str)), f"array<struct<{fields}>>")
@@ -182,7 +194,7 @@ def small_table(spark: SparkSession, rows: Sequence[Mapping[str, Any]], kinds: M
 
 
 def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, *, last: bool) -> DataFrame:
-    """Take lines apart and say of each what it is: a row, a reject, the file's head, or unless `last` a piece of one."""
+    """Take lines apart and say of each what it is: a row, a reject, the head, or unless `last` a piece."""
     sources = [given.sources[number] for number in group]
     columns = sources[0].columns if sources else ()
     cells = [f"c{position}" for position in range(len(columns))]
@@ -200,7 +212,11 @@ def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, 
         lines = lines.withColumn("cells", F.struct(F.lit(None).cast("string").alias(_BAD)))
     heads = sorted({line for source in sources for line in source.head})
     blank = F.trim("value") == ""
-    defect = F.when(F.col("value").isin(heads) | (blank & F.lit(last)), _HEAD).when(blank, WRONG_COLUMNS).otherwise(defect)
+    defect = (
+        F.when(F.col("value").isin(heads) | (blank & F.lit(last)), _HEAD)
+        .when(blank, WRONG_COLUMNS)
+        .otherwise(defect)
+    )
     present = {column: f"cells.c{position}" for position, column in enumerate(columns) if column}
     cell = [
         F.replace(F.col(present[column]), F.lit(_BREAK), F.lit("\n")).alias(column)
@@ -250,12 +266,13 @@ def _parsed(source: Source) -> Column:
 
 
 def _staged(frame: DataFrame, path: str) -> DataFrame:
-    frame.write.mode("overwrite").partitionBy("kind").parquet(path)
+    # Read again soon and then gone: speed counts for more than size.
+    frame.write.mode("overwrite").option("compression", "snappy").partitionBy("kind").parquet(path)
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
 
 
 def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame:
-    """Join pieces that stand below each other to the records they make, where they make one; keep the other lines.
+    """Join pieces that stand below each other where they make a record; keep the other lines.
 
     The lines of a record with line breaks are pieces, all of them, and stand next to each other. It begins where no quote
     is open. Where that does not yield a record, each line is one by itself.
@@ -269,7 +286,9 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
         pieces.where(F.col("kind") == _PIECE)
         .withColumn("apart", F.coalesce(apart, F.lit(False)).cast("int"))
         .withColumn("island", F.sum("apart").over(order))
-        .withColumn("begins", (F.coalesce(F.sum(_odd().cast("int")).over(before), F.lit(0)) % 2 == 0).cast("int"))
+        .withColumn(
+            "begins", (F.coalesce(F.sum(_odd().cast("int")).over(before), F.lit(0)) % 2 == 0).cast("int")
+        )
         .withColumn("record", F.sum("begins").over(in_island))
         .groupBy("file", "island", "record")
         .agg(F.array_sort(F.collect_list(line)).alias("lines"))
@@ -279,12 +298,20 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
     whole = F.col(f"cells.{_BAD}").isNull() & ((F.size("lines") == 1) | ~_odd())
     first = F.element_at("lines", 1)
     spanning = joined.select(
-        "file", first["block"].alias("block"), first["id"].alias("id"), F.size("lines").alias("span"), "value", whole.alias("whole"), "lines"
+        "file",
+        first["block"].alias("block"),
+        first["id"].alias("id"),
+        F.size("lines").alias("span"),
+        "value",
+        whole.alias("whole"),
+        "lines",
     )
     single = spanning.where(~F.col("whole")).select("file", F.inline("lines")).withColumn("span", F.lit(1))
     again = pieces.where(F.col("kind") == _AGAIN).select("file", "block", "id", "span", "value")
     records = _union([spanning.where("whole").drop("whole", "lines"), single, again])
-    return _with_facts(records.withColumn("path", F.col("file").cast("string")), given, {n: str(n) for n in group})
+    return _with_facts(
+        records.withColumn("path", F.col("file").cast("string")), given, {n: str(n) for n in group}
+    )
 
 
 def _rejects(records: DataFrame, lines: DataFrame) -> DataFrame:
@@ -308,7 +335,9 @@ def _rejects(records: DataFrame, lines: DataFrame) -> DataFrame:
 def _counts(records: DataFrame, files: int, seen: int) -> list[dict[str, Any]]:
     counts: list[dict[str, Any]] = [{"heads": 0, "rows": 0, "rejects": {}} for _ in range(files)]
     found = 0
-    grouped = records.groupBy("file", "kind", "reason").agg(F.count("*").alias("records"), F.sum("span").alias("lines"))
+    grouped = records.groupBy("file", "kind", "reason").agg(
+        F.count("*").alias("records"), F.sum("span").alias("lines")
+    )
     for row in grouped.collect():
         found += row["lines"]
         count = counts[row["file"]]

@@ -168,7 +168,8 @@ class Run:
         with ThreadPoolExecutor(COPIES_AT_A_TIME) as pool:
             list(
                 pool.map(
-                    lambda pair: self.arguments.warehouse.take(self.arguments.work, pair[1], pair[0]), names.items()
+                    lambda pair: self.arguments.warehouse.take(self.arguments.work, pair[1], pair[0]),
+                    names.items(),
                 )
             )
         return len(names)

@@ -21,7 +21,11 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 HEADER_WITHIN_LINES: Final = 30
 READERS: Final = 16
 
-_ARCHIVES: Final = {b"PK\x03\x04": "a ZIP archive", b"PAR1": "a Parquet file", b"\x1f\x8b": "compressed with gzip"}
+_ARCHIVES: Final = {
+    b"PK\x03\x04": "a ZIP archive",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "compressed with gzip",
+}
 _UTF16: Final = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 

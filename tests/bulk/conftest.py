@@ -69,7 +69,9 @@ class Lake:
 
         chosen = ", ".join(f'"{column}"' for column in columns) or "*"
         files = f"{self.root}/warehouse/{table}/**/*.parquet"
-        return duckdb.sql(f"select {chosen} from read_parquet('{files}', hive_partitioning = true) order by all").fetchall()
+        return duckdb.sql(
+            f"select {chosen} from read_parquet('{files}', hive_partitioning = true) order by all"
+        ).fetchall()
 
     def content(self) -> dict[str, list[Row]]:
         """Return all tables."""

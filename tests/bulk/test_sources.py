@@ -23,11 +23,17 @@ def look(content: bytes | str, name: str = "regional-global-daily-2020-09-01.csv
 @pytest.mark.parametrize(
     "header, columns",
     [
-        ("title,rank,date,artist,url,region,chart,trend,streams", "title rank date artist url region chart trend streams"),
+        (
+            "title,rank,date,artist,url,region,chart,trend,streams",
+            "title rank date artist url region chart trend streams",
+        ),
         ('Position,"Track Name",Artist,Streams,URL', "rank title artist streams url"),
         ('Position,"Track Name",Artist,URL', "rank title artist url"),
         ("Country,Position,Track Name,Artist,Streams,URL", "region rank title artist streams url"),
-        (",POSITION,TRACK NAME, Artist ,Streams,URL,Date,Region", "- rank title artist streams url date region"),
+        (
+            ",POSITION,TRACK NAME, Artist ,Streams,URL,Date,Region",
+            "- rank title artist streams url date region",
+        ),
         (
             "rank,uri,artist_names,track_name,source,peak_rank,previous_rank,weeks_on_chart,streams",
             "rank url artist title - - previous_rank - streams",
@@ -104,7 +110,8 @@ def test_a_chart_without_streams_is_viral_and_one_with_daily_rank_a_top_50() -> 
 
 
 @pytest.mark.parametrize(
-    "dates, day_first", [(["3/4/2017", "13/4/2017"], True), (["4/13/2017"], False), (["3/4/2017"], None), ([], None)]
+    "dates, day_first",
+    [(["3/4/2017", "13/4/2017"], True), (["4/13/2017"], False), (["3/4/2017"], None), ([], None)],
 )
 def test_whether_the_day_comes_first(dates: list[str], day_first: bool | None) -> None:
     content = "rank,title,date\n" + "".join(f"1,x,{date}\n" for date in dates)

@@ -35,10 +35,14 @@ class WarehouseTable:
 
 
 def _key(name: str, what: str) -> Column:
-    return Column(name, Type.BIGINT, f"Surrogate key of {what}: a hash, the same in every run.", "-4567890123456789012")
+    return Column(
+        name, Type.BIGINT, f"Surrogate key of {what}: a hash, the same in every run.", "-4567890123456789012"
+    )
 
 
-_DATE_KEY: Final = Column("date_key", Type.INT, "Date as yyyymmdd; of a weekly chart, its last day.", "20211231")
+_DATE_KEY: Final = Column(
+    "date_key", Type.INT, "Date as yyyymmdd; of a weekly chart, its last day.", "20211231"
+)
 _NOT_GIVEN: Final = "the files do not say it"
 _TRACK_ID: Final = Column("track_id", Type.STRING, "Spotify id of the track.", "4uLU6hMCjMI75M1A2tKUQC")
 _ALBUM_ID: Final = Column("album_id", Type.STRING, "Spotify id of the album.", "6nxDQi0FeEwccEPJeNySoS")
@@ -51,7 +55,9 @@ _RELEASED: Final = Column(
 )  # fmt: skip
 _LABEL: Final = Column("label", Type.STRING, "Label of the album.", "Republic Records", _NOT_GIVEN)
 _TOTAL: Final = Column("total_tracks", Type.INT, "Tracks of the album.", "25", _NOT_GIVEN)
-_ALBUM_POPULARITY: Final = Column("album_popularity", Type.INT, "Spotify's popularity of the album.", "83", _NOT_GIVEN)
+_ALBUM_POPULARITY: Final = Column(
+    "album_popularity", Type.INT, "Spotify's popularity of the album.", "83", _NOT_GIVEN
+)
 _ALBUM_TRACK: Final = (
     Column("track_name", Type.STRING, "Title of the track.", "God's Plan", _NOT_GIVEN),
     Column("artists", Type.STRINGS, "Names of all artists of the track.", "[Drake]", _NOT_GIVEN),
@@ -81,7 +87,9 @@ _FEATURES: Final = (
     Column("mode", Type.INT, "1 for major, 0 for minor.", "1", _NOT_GIVEN),
     Column("time_signature", Type.INT, "Beats a bar.", "4", _NOT_GIVEN),
 )  # fmt: skip
-_DECADE: Final = Column("release_decade", Type.STRING, "First year of the decade of the release, or `unknown`.", "2010")
+_DECADE: Final = Column(
+    "release_decade", Type.STRING, "First year of the decade of the release, or `unknown`.", "2010"
+)
 
 CHARTS: Final = (
     WarehouseTable(
@@ -96,8 +104,20 @@ CHARTS: Final = (
                 _key("chart_key", "the chart"),
                 Column("rank", Type.INT, "Position, 1 is the top.", "1"),
                 _key("track_key", "the track"),
-                Column("streams", Type.BIGINT, "Streams in the region that day or week.", "253019", "viral charts have none"),
-                Column("trend", Type.STRING, "MOVE_UP, MOVE_DOWN, SAME_POSITION or NEW_ENTRY.", "MOVE_UP", _NOT_GIVEN),
+                Column(
+                    "streams",
+                    Type.BIGINT,
+                    "Streams in the region that day or week.",
+                    "253019",
+                    "viral charts have none",
+                ),
+                Column(
+                    "trend",
+                    Type.STRING,
+                    "MOVE_UP, MOVE_DOWN, SAME_POSITION or NEW_ENTRY.",
+                    "MOVE_UP",
+                    _NOT_GIVEN,
+                ),
             ),
         ),
         (
@@ -116,10 +136,16 @@ CHARTS: Final = (
             ("track_key",),
             (
                 _key("track_key", "the track: of its id, or without one of title and artist"),
-                Column("track_id", Type.STRING, "Spotify id of the track.", "4uLU6hMCjMI75M1A2tKUQC", _NOT_GIVEN),
+                Column(
+                    "track_id", Type.STRING, "Spotify id of the track.", "4uLU6hMCjMI75M1A2tKUQC", _NOT_GIVEN
+                ),
                 Column("title", Type.STRING, "Title.", "Chantaje (feat. Maluma)", _NOT_GIVEN),
-                Column("artist", Type.STRING, "Artists, as the chart names them.", "Shakira, Maluma", _NOT_GIVEN),
-                Column("url", Type.STRING, "Link to the track.", "https://open.spotify.com/track/4uLU…", "no id"),
+                Column(
+                    "artist", Type.STRING, "Artists, as the chart names them.", "Shakira, Maluma", _NOT_GIVEN
+                ),
+                Column(
+                    "url", Type.STRING, "Link to the track.", "https://open.spotify.com/track/4uLU…", "no id"
+                ),
                 Column("first_date_key", Type.INT, "First date in any chart.", "20170101"),
                 Column("last_date_key", Type.INT, "Last date in any chart.", "20180305"),
             ),
@@ -159,7 +185,13 @@ CHARTS: Final = (
             (
                 _key("region_key", "the region"),
                 Column("name", Type.STRING, "Name.", "Argentina"),
-                Column("region_code", Type.STRING, "Code, as in links to charts.", "ar", "the region is not known"),
+                Column(
+                    "region_code",
+                    Type.STRING,
+                    "Code, as in links to charts.",
+                    "ar",
+                    "the region is not known",
+                ),
             ),
         )
     ),
@@ -209,7 +241,9 @@ CATALOG: Final = (
                 _ALBUM_ID,
                 *_ALBUM_TRACK,
                 Column("artist_name", Type.STRING, "Name of the artist.", "Drake", _NOT_GIVEN),
-                Column("artist_popularity", Type.INT, "Spotify's popularity of the artist.", "95", _NOT_GIVEN),
+                Column(
+                    "artist_popularity", Type.INT, "Spotify's popularity of the artist.", "95", _NOT_GIVEN
+                ),
                 *_ARTIST,
                 Column("track_popularity", Type.INT, "Spotify's popularity of the track.", "87", _NOT_GIVEN),
                 Column("is_explicit", Type.BOOLEAN, "Marked as explicit.", "true", _NOT_GIVEN),
@@ -280,7 +314,12 @@ CATALOG: Final = (
             ("kind", "id"),
             (
                 Column("kind", Type.STRING, "album track, artist, track or features.", "album track"),
-                Column("id", Type.STRING, "Id of the row; of an album track album, track and artist.", "6nxD…/4uLU…/3TVX…"),
+                Column(
+                    "id",
+                    Type.STRING,
+                    "Id of the row; of an album track album, track and artist.",
+                    "6nxD…/4uLU…/3TVX…",
+                ),
                 Column("lacks", Type.STRING, "What the set has not: artist, track or album.", "artist"),
                 Column("content", Type.STRING, "The row as JSON.", '{"track_id": …}'),
             ),
@@ -295,7 +334,13 @@ REJECTS: Final = WarehouseTable(
         ("source", "line"),
         (
             Column("source", Type.STRING, "File, below the folder that was loaded.", "charts.csv"),
-            Column("line", Type.BIGINT, "Line of the file where the row begins.", "4711", "a conflict or a whole file"),
+            Column(
+                "line",
+                Type.BIGINT,
+                "Line of the file where the row begins.",
+                "4711",
+                "a conflict or a whole file",
+            ),
             Column(
                 "reason",
                 Type.STRING,
@@ -303,7 +348,13 @@ REJECTS: Final = WarehouseTable(
                 "rank",
             ),
             Column("detail", Type.STRING, "The cell, or a sentence.", "n/a", "the reason says all"),
-            Column("content", Type.STRING, "The row as it stood in the file.", "Chantaje,n/a,2017-01-01,…", "a whole file"),
+            Column(
+                "content",
+                Type.STRING,
+                "The row as it stood in the file.",
+                "Chantaje,n/a,2017-01-01,…",
+                "a whole file",
+            ),
         ),
     ),
     (Partition(Column("job", Type.STRING, "Which job.", "charts"), "charts,kaggle2023"),),
