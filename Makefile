@@ -20,7 +20,9 @@ DEV := .venv/.installed
 SAM := .tools/sam/.installed
 EMULATOR := .tools/emulator/.installed
 CHECKOV := .tools/checkov/.installed
+SECURITY := .tools/security/.installed
 BROWSER := .tools/browser/.installed
+FAULTS := .tools/faults/.installed
 SPARK := .tools/spark/.installed
 
 RUN := .venv/bin
@@ -69,7 +71,7 @@ export LAKE_SQL = $(value SQL)
 
 ##@ The lake on AWS
 
-.PHONY: build validate deploy
+.PHONY: build validate deploy change-set apply-change-set
 
 build: $(DEV) $(SAM) ## Build functions and layers for Lambda
 	@$(call say,build,sam build)
@@ -80,6 +82,23 @@ validate: $(SAM) ## Check the template as SAM reads it
 
 deploy: build ## Deploy to the AWS account you are signed in to, asking for each parameter
 	@$(SAM_CLI) deploy --guided
+
+# Settings reach the shell through the environment, so that their blanks, quotes and parentheses survive.
+export ARTIFACTS_BUCKET EXECUTION_ROLE CHANGE_SET LAKE_PARAMETERS
+PREPARED := .aws-sam/change-set.json
+
+change-set: build ## Prepare a deployment and show what it would change; LAKE_PARAMETERS='Name=value …'
+	@$(SAM_CLI) deploy --no-execute-changeset --no-confirm-changeset --output json \
+	    $${ARTIFACTS_BUCKET:+--no-resolve-s3 --s3-bucket "$$ARTIFACTS_BUCKET"} \
+	    $${EXECUTION_ROLE:+--role-arn "$$EXECUTION_ROLE"} \
+	    $(call option,--stack-name,STACK) $${LAKE_PARAMETERS:+--parameter-overrides "$$LAKE_PARAMETERS"} >$(PREPARED) || { cat $(PREPARED) >&2; exit 1; }
+	@$(RUN)/python -m tools.change_set id $(PREPARED) >$(PREPARED:.json=.arn)
+	@$(RUN)/python -m tools.change_set show $(PREPARED) $(call option,--stack,STACK) >$(PREPARED:.json=.md)
+	@cat $(PREPARED:.json=.md)
+
+apply-change-set: $(DEV) ## Carry out a change that was prepared: make apply-change-set CHANGE_SET=arn:…
+	@[ -n "$$CHANGE_SET" ] || { echo 'Say which: make change-set prints its ARN at the end'; exit 2; }
+	@$(RUN)/python -m tools.change_set apply "$$CHANGE_SET" $(call option,--stack,STACK)
 
 ##@ Operate a deployed lake: on AWS, or with TARGET=laptop the one on this laptop
 
@@ -123,10 +142,11 @@ export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export
 
 ##@ Checks
 
-.PHONY: test lint unit integration browser bulk-test e2e format
+.PHONY: test test-all long lint unit integration browser bulk-test e2e format
 .PHONY: lint-ruff lint-types lint-imports lint-template lint-sam lint-checkov lint-schema lint-locks
+.PHONY: lint-bandit audit
 
-test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Everything below, stopping at the first stage that fails
+test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(FAULTS) ## Everything below, stopping at the first stage that fails
 	@started=$$SECONDS; \
 	for stage in lint unit integration browser bulk-test e2e; do \
 	    begun=$$SECONDS; \
@@ -135,8 +155,12 @@ test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Everything below, stopping at the 
 	done; \
 	printf '\n%s  %-12s passed in %3d s\n' "$$summary" 'all' $$((SECONDS - started))
 
-lint: $(DEV) $(SAM) $(CHECKOV) ## Style, types, imports, template, security, schema and lock files
-	@$(MAKE) -k $(parallel) lint-types lint-checkov lint-template lint-sam lint-imports lint-ruff lint-schema lint-locks
+test-all: ## make test, and then the long tests, as CI does
+	@$(MAKE) test
+	@$(MAKE) long
+
+lint: $(DEV) $(SAM) $(CHECKOV) $(SECURITY) ## Style, types, imports, template, security, schema and lock files
+	@$(MAKE) -k $(parallel) lint-types lint-checkov lint-template lint-sam lint-bandit lint-imports lint-ruff lint-schema lint-locks
 
 unit: $(DEV) ## Fast tests without any network
 	@$(call say,unit,pytest tests/unit)
@@ -159,11 +183,17 @@ SPARK_PACKAGES = .tools/spark/lib/python3.13/site-packages
 
 bulk-test: $(DEV) $(SPARK) ## The jobs of the bulk data sets, on local Spark, where the machine has Java 17
 	@$(call say,bulk-test,pytest tests/bulk)
-	@PYTHONPATH=$(SPARK_PACKAGES) $(RUN)/pytest tests/bulk $(PYTEST_ARGS)
+	@PYTHONPATH=$(SPARK_PACKAGES) $(RUN)/pytest tests/bulk -m 'not long' $(PYTEST_ARGS)
 
-e2e: $(DEV) $(SAM) $(EMULATOR) ## Tests against the stack, deployed to the emulator
+e2e: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack, deployed to the emulator, but for the long ones
 	@$(call say,e2e,pytest tests/e2e)
-	@$(RUN)/pytest tests/e2e $(PYTEST_ARGS)
+	@$(RUN)/pytest tests/e2e -m 'not long' $(PYTEST_ARGS)
+
+long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) $(SPARK) ## Tests against the stack that take minutes: hundreds of snapshots
+	@$(call say,long,pytest tests/e2e)
+	@$(RUN)/pytest tests/e2e -m long $(PYTEST_ARGS)
+	@$(call say,long,pytest tests/bulk)
+	@PYTHONPATH=$(SPARK_PACKAGES) $(RUN)/pytest tests/bulk -m long $(PYTEST_ARGS)
 
 format: $(DEV) ## Format the code and fix what ruff can fix
 	@$(RUN)/ruff check --fix-only --quiet .
@@ -195,9 +225,21 @@ lint-checkov: $(CHECKOV)
 	@log=$$(.tools/checkov/bin/checkov --file template.yaml stacks/*.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
 	    { echo "$$log"; exit 1; }
 
+lint-bandit: $(SECURITY)
+	@$(call say,bandit,weaknesses in the code)
+	@log=$$(.tools/security/bin/bandit --quiet --recursive --configfile pyproject.toml $(CODE) 2>/dev/null) || \
+	    { echo "$$log"; exit 1; }
+
 lint-schema: $(DEV)
 	@$(call say,schema,generated files match schema.py and queries)
 	@$(RUN)/python -m tools.schema --check
+
+# All code but the tests; ruff's rules of the same kind (S) look at those too.
+CODE := layers/common/spotify_lake functions local ops queries tools bench $(wildcard jobs)
+
+audit: $(DEV) $(SECURITY) ## Look up every locked package among the known vulnerabilities, where that data can be reached
+	@$(call say,audit,known vulnerabilities of the locked packages)
+	@$(RUN)/python -m tools.audit
 
 LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt functions/*/requirements.txt)
 
@@ -215,7 +257,7 @@ help: ## List these tasks
 	    /^##@ / { printf "\n$(BOLD)%s$(PLAIN)\n", substr($$0, 5) } \
 	    /^[a-z0-9-]+:.*## / { printf "  $(CYAN)%-12s$(PLAIN) %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) ## Install all environments now; other tasks install what they need
+tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(FAULTS) ## Install all environments now; other tasks install what they need
 
 schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, views, saved queries, docs
 	@$(RUN)/python -m tools.schema
@@ -224,6 +266,10 @@ schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, v
 
 bench-charts: $(DEV) $(SPARK) ## The charts job on 26 million rows beside DuckDB, for docs/bulk.md: ten minutes, 20 GB of disk
 	@$(RUN)/python -m bench.charts $(ROWS)
+
+.PHONY: fuzz
+fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes
+	@$(RUN)/python -m tests.fuzz $(call option,--cases,CASES) $(call option,--seed,SEED)
 
 query-bytes: $(DEV) ## Measure what each query reads of a year of data, for docs/queries.md: some minutes
 	@$(RUN)/python -m bench.query_bytes
@@ -235,7 +281,7 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	    $(call say,lock,layers/$$layer/requirements.txt); \
 	    $(MAKE) --silent -C layers/$$layer lock LOCK_FLAGS="$(if $(UPGRADE),--upgrade)"; \
 	done; \
-	for name in uv dev sam emulator checkov browser spark; do \
+	for name in uv dev sam emulator checkov security browser faults spark; do \
 	    $(call say,lock,requirements/$$name.txt); \
 	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.13 --generate-hashes \
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
@@ -300,6 +346,6 @@ $(DEV): requirements/dev.txt | $(UV)
 	@echo ../../../../layers/common > .venv/lib/python3.13/site-packages/spotify_lake.pth
 	@touch $@
 
-$(SAM) $(EMULATOR) $(CHECKOV) $(BROWSER) $(SPARK): .tools/%/.installed: requirements/%.txt | $(UV)
+$(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(BROWSER) $(FAULTS) $(SPARK): .tools/%/.installed: requirements/%.txt | $(UV)
 	$(call install,.tools/$*)
 	@touch $@

@@ -147,7 +147,7 @@ class _Changing:
 
     def __init__(self, number: int) -> None:
         self._id = base62_id("bench playlist", number)
-        self._chance = random.Random(f"{SEED} {number}")  # noqa: S311 - playlists need no secrecy
+        self._chance = random.Random(f"{SEED} {number}")  # noqa: S311 # nosec B311 # need no secrecy
         pool = self._chance.sample(sorted(catalog().songs), POOL)
         self._listed, self._others = pool[:ENTRIES], pool[ENTRIES:]
         self._entries: dict[str, Entry] = {}
@@ -265,7 +265,7 @@ def _scans(folder: Path, sql: str) -> list[Scan]:
                 f"{table.name}{MARK}{name} AS {name}" for name in (*table.column_names, PARTITION.name)
             )
             connection.execute(
-                f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet("  # noqa: S608 - names of ours
+                f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet("  # noqa: S608 # nosec B608 # ours
                 f"'{folder}/{table.name}/*/*.parquet', hive_partitioning = true, hive_types = {{'{key}': DATE}})"
             )
         plan = connection.execute(f"EXPLAIN (FORMAT JSON) {statement.sql(dialect='duckdb')}").fetchall()[0][1]
@@ -289,7 +289,8 @@ def _days(connection: duckdb.DuckDBPyConnection, column: str, filters: str | lis
     """Return the days of which the files remain after the filters of a scan."""
     every = f"SELECT CAST(unnest(range(DATE '{LAST_DAY}' - {DAYS - 1}, DATE '{LAST_DAY}' + 1, INTERVAL 1 DAY)) AS DATE)"
     conditions = " AND ".join([filters] if isinstance(filters, str) else filters) or "true"
-    rows = connection.execute(f"SELECT * FROM ({every} AS {column}) WHERE {conditions}").fetchall()  # noqa: S608
+    sql = f"SELECT * FROM ({every} AS {column}) WHERE {conditions}"  # noqa: S608 # nosec B608 # a query of ours
+    rows = connection.execute(sql).fetchall()
     return frozenset(day for (day,) in rows)
 
 

@@ -21,7 +21,7 @@ from sqlglot import exp
 from local.errors import LaptopError
 from queries import Statement
 from queries import views as all_views
-from spotify_lake.schema import PARTITION
+from spotify_lake.schema import PARTITION, PLAYLISTS
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -241,7 +241,7 @@ def lake_day(s3: S3Client, bucket: str) -> dt.date:
     The demo's snapshots are of the same days whenever it runs. On the laptop this day is what `current_date` means,
     or "the last 30 days" would be empty.
     """
-    folder = f"curated/playlists/{PARTITION.name}="
+    folder = f"{PLAYLISTS.prefix}{PARTITION.name}="
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
     days = [
         found["Prefix"].removeprefix(folder).rstrip("/")

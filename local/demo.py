@@ -193,7 +193,8 @@ def _contents(stack: LaptopStack) -> Table:
     tables = sorted(table["Name"] for table in stack.tables())
     counts = stack.athena(
         " UNION ALL ".join(
-            f"SELECT '{name}' AS name, count(*) AS n, count(DISTINCT snapshot_date) AS days FROM {name}"  # noqa: S608
+            f"SELECT '{name}' AS name, count(*) AS n, "  # noqa: S608 # nosec B608 # names of the catalog
+            f"count(DISTINCT snapshot_date) AS days FROM {name}"
             for name in tables
         )
     )

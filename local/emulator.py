@@ -19,7 +19,7 @@ from local.process import HOST, BackgroundProcess, find_port
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 ACCESS_KEY = "test"
-SECRET_KEY = "test"
+SECRET_KEY = "test"  # nosec B105 # guards nothing
 START_TIMEOUT_S = 60.0
 START_ATTEMPTS = 3
 

@@ -65,7 +65,7 @@ QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:S
 _PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{1,64})"
 _TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
 _RAW_KEY = re.compile(rf"raw/playlist_id={_PLAYLIST}/{_TIME}\.json\.gz")
-_CURATED_KEY = re.compile(rf"curated/[^/]+/snapshot_date=[^/]+/{_PLAYLIST}-{_TIME}\.parquet")
+_CURATED_KEY = re.compile(rf"curated/.+/snapshot_date=[^/]+/{_PLAYLIST}-{_TIME}\.parquet")
 
 type Step = Callable[[str], contextlib.AbstractContextManager[object]]
 
@@ -368,10 +368,13 @@ class LaptopStack:
         """Compare what was extracted with what is in the lake."""
         s3, lake = self.client("s3"), self.outputs["LakeBucketName"]
         raw = set(_snapshots(_keys(s3, self.outputs["RawBucketName"], "raw/"), _RAW_KEY))
-        curated = Counter(_snapshots(_keys(s3, lake, "curated/"), _CURATED_KEY))
         locations = [table["StorageDescriptor"].get("Location", "") for table in self.tables()]
-        tables = sum(location.startswith(f"s3://{lake}/curated/") for location in locations)
-        done = sum(curated[snapshot] >= tables for snapshot in raw)
+        tables = tuple(
+            each.removeprefix(f"s3://{lake}/") for each in locations if f"//{lake}/curated/" in each
+        )
+        keys = [key for key in _keys(s3, lake, "curated/") if key.startswith(tables)]
+        curated = Counter(_snapshots(keys, _CURATED_KEY))
+        done = sum(curated[snapshot] >= len(tables) for snapshot in raw)
         return Backlog(len(raw), done, self.queue_length("TransformQueueUrl"))
 
     def wait_until_idle(

@@ -99,6 +99,12 @@ class Lake:
         where = "this laptop" if self.target == "laptop" else f"AWS account {self.account}, {self.region}"
         return f"{self.stack} ({where})"
 
+    def command(self, task: str) -> str:
+        """Return a task as one types it for this lake."""
+        which = ["TARGET=laptop"] if self.target == "laptop" else []
+        which += [f"STACK={self.stack}"] if self.stack != DEFAULT_STACK else []
+        return " ".join(["make", task, *which])
+
     def output(self, name: str) -> str:
         """Return an output of the stack.
 

@@ -116,7 +116,7 @@ def run(
         end = sign_in_ends(credentials.authorized_at)
         terminal.say(
             f"\nThis sign-in lasts until {end:%B} {end.day}, {end.year}: Spotify ends it {VALID_MONTHS} months after"
-            " your consent, however often it is used. Run `make login` again before that day."
+            f" your consent, however often it is used. Run `{lake.command('login')}` again before that day."
         )
     terminal.say(f"\n{_schedule(lake, now())} To take a snapshot now:")
     terminal.exact(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RAW_PREFIX: Final = "raw/playlist_id="
 # The transform writes this table last, so a snapshot that is in it is in all of them.
-DONE_PREFIX: Final = f"curated/{PLAYLISTS.name}/{PARTITION.name}="
+DONE_PREFIX: Final = f"{PLAYLISTS.prefix}{PARTITION.name}="
 
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 _RAW_KEY = re.compile(r"raw/playlist_id=(?P<playlist>[^/]+)/(?P<time>\d{8}T\d{6}Z)\.json\.gz")

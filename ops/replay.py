@@ -124,7 +124,7 @@ def run(
     except KeyboardInterrupt:
         _say_interrupted(outcome, terminal)
         raise
-    _say_outcome(outcome, terminal)
+    _say_outcome(outcome, lake, terminal)
     return outcome
 
 
@@ -268,12 +268,11 @@ def _say_interrupted(outcome: Outcome, terminal: Terminal) -> None:
         )
 
 
-def _say_outcome(outcome: Outcome, terminal: Terminal) -> None:
+def _say_outcome(outcome: Outcome, lake: Lake, terminal: Terminal) -> None:
     terminal.done(f"{len(outcome.rebuilt):,} of {_snapshots(len(outcome.wanted))} rebuilt")
     if outcome.failed:
-        terminal.warn(
-            f"{_snapshots(len(outcome.failed))} failed and went to TransformDeadLetters (see `make redrive`):"
-        )
+        failed, redrive = _snapshots(len(outcome.failed)), lake.command("redrive")
+        terminal.warn(f"{failed} failed and went to TransformDeadLetters (see `{redrive}`):")
         _list(sorted(outcome.failed), terminal)
     if outcome.missing:
         terminal.warn(

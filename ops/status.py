@@ -105,12 +105,14 @@ def gather(lake: Lake, now: datetime) -> Status:
     now
         UTC.
     """
+    playlists, stale_after = _playlists(lake, now), timedelta(hours=float(lake.parameter("StaleAfterHours")))
     return Status(
         place=lake.place,
         now=now,
-        stale_after=timedelta(hours=float(lake.parameter("StaleAfterHours"))),
-        playlists=_playlists(lake, now),
+        stale_after=stale_after,
+        playlists=playlists,
         lines=[
+            _freshness(playlists, now, stale_after),
             _schedule(lake, now),
             _sign_in(lake, now),
             _transform_queue(lake),
@@ -197,6 +199,17 @@ def _row(s3: S3Client, bucket: str, snapshot: Snapshot) -> dict[str, Any] | None
     return rows[0]
 
 
+def _freshness(playlists: list[PlaylistStatus], now: datetime, stale_after: timedelta) -> Line:
+    newest = max((one.newest for one in playlists if one.newest), default=None)
+    if newest is None:
+        return Line("Freshness", "no snapshot yet", is_good=False)
+    age = now - newest
+    is_good = age <= stale_after
+    hours = f"{stale_after.total_seconds() / 3600:.0f}"
+    advice = "" if is_good else f"; more than {hours} h (StaleAfterHours): see Stale in docs/runbook.md"
+    return Line("Freshness", f"newest snapshot {age_in_words(age)} old{advice}", is_good=is_good)
+
+
 def _schedule(lake: Lake, now: datetime) -> Line:
     expression, timezone = lake.parameter("ScheduleExpression"), lake.parameter("ScheduleTimezone")
     if lake.parameter("ScheduleState") != "ENABLED":
@@ -218,8 +231,8 @@ def _sign_in(lake: Lake, now: datetime) -> Line:
     end = sign_in_ends(credentials.authorized_at)
     left = (end - now.date()).days
     if left <= 0:
-        return Line("Sign-in", f"ended on {end}: run `make login`", is_good=False)
-    advice = ": run `make login`" if left <= WARNING_DAYS else ""
+        return Line("Sign-in", f"ended on {end}: run `{lake.command('login')}`", is_good=False)
+    advice = f": run `{lake.command('login')}`" if left <= WARNING_DAYS else ""
     return Line("Sign-in", f"{left} days left, until {end}{advice}", is_good=left > WARNING_DAYS)
 
 
@@ -234,7 +247,7 @@ def _dead_letters(lake: Lake) -> Line:
     sqs = lake.client("sqs")
     counts = {queue.name: depth(sqs, lake.output(queue.output)).total for queue in QUEUES}
     full = ", ".join(f"{count} in {name}" for name, count in counts.items() if count)
-    text = f"{full}: `make redrive` shows them" if full else "none"
+    text = f"{full}: `{lake.command('redrive')}` shows them" if full else "none"
     return Line("Dead letters", text, is_good=not full)
 
 

@@ -26,5 +26,5 @@ FROM playlist_changes
 WHERE change = 'moved'
     AND snapshot_date >= current_date - INTERVAL '7' DAY
     AND previous_date >= current_date - INTERVAL '35' DAY
-ORDER BY abs(climbed) DESC, day DESC, to_position, playlist, uri
+ORDER BY abs(climbed) DESC, scheduled_at DESC, to_position, playlist, uri
 LIMIT 20

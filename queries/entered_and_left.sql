@@ -1,6 +1,6 @@
 -- What entered and left the playlists?
 -- Compares each snapshot with the one before, however long ago within 35 days; the last seven days on which something
--- changed. A day without a snapshot is no change.
+-- changed. A day without a snapshot is no change; the changes of several snapshots on one day are added up.
 --
 -- Parameters:
 -- - INTERVAL '35' DAY: How far to look back.

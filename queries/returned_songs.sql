@@ -63,5 +63,5 @@ SELECT
     position
 FROM followed
 WHERE number - number_before > 1
-ORDER BY returned_on DESC, playlist, position, uri
+ORDER BY returned_on DESC, playlist, position, uri, number DESC
 LIMIT 50

@@ -1,6 +1,6 @@
 -- How did one song move through a playlist?
 -- Takes the song that changed its position most in the last 35 days, and where it stood in each snapshot. A snapshot
--- without it has nulls; a day without a snapshot has no row.
+-- without it has nulls; a day without a snapshot has no row, and one with several has a row for each, in the order of time.
 --
 -- Parameters:
 -- - INTERVAL '35' DAY: How far to look back.

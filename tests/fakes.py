@@ -1,5 +1,6 @@
 """Stand-ins with the real interfaces: Spotify behind a requests session, the client, a clock and S3."""
 
+import datetime as dt
 import io
 import itertools
 import json
@@ -327,6 +328,9 @@ class FakeScheduler:
         return [json.loads(schedule["Target"]["Input"]) for schedule in self.schedules.values()]
 
 
+type Log = Callable[[], list[dict[str, Any]]]
+
+
 class FakeS3:
     """A bucket that knows HEAD, GET, PUT with and without a condition, and listing."""
 
@@ -335,6 +339,9 @@ class FakeS3:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.written: dict[str, dt.datetime] = {}
+        self.metadata: dict[str, dict[str, str]] = {}
+        self.now = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
         self.on_put: Callable[[str], None] | None = None
         self.listings = 0
 
@@ -354,7 +361,7 @@ class FakeS3:
         return {"Body": io.BytesIO(self.objects[Key])}
 
     def put_object(
-        self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, **_: Any
+        self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, **more: Any
     ) -> None:
         assert (IfNoneMatch == "*") == Key.startswith(("raw/", "state/attempts/"))
         if self.on_put:
@@ -362,17 +369,21 @@ class FakeS3:
         if IfNoneMatch and Key in self.objects:
             raise _client_error("PutObject", "PreconditionFailed", 412)
         self.objects[Key] = Body
+        self.written[Key] = self.now
+        self.metadata[Key] = more.get("Metadata", {})
 
     def get_paginator(self, operation: str) -> "FakeS3":
         assert operation == "list_objects_v2"
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+    def paginate(self, *, Bucket: str, Prefix: str, StartAfter: str = "") -> Iterator[dict[str, Any]]:
         """Pages of two keys."""
         self.listings += 1
-        keys = sorted(key for key in self.objects if key.startswith(Prefix))
+        keys = sorted(key for key in self.objects if key.startswith(Prefix) and key > StartAfter)
         for page in itertools.batched(keys, 2, strict=False):
-            yield {"Contents": [{"Key": key} for key in page]}
+            yield {
+                "Contents": [{"Key": key, "LastModified": self.written.get(key, self.now)} for key in page]
+            }
         yield {}
 
 

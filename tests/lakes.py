@@ -111,6 +111,25 @@ class Snapshot:
     def score(self, position: int) -> float:
         return (len(self.entries) + 1 - position) / len(self.entries)
 
+    def quality(self) -> Iterator[tuple[str, bool, int, list[str]]]:
+        """Rule, whether it is breaking, values checked, and keys of what violates it; rules of its own.
+
+        As if popularity above 90 were too much and a release after today implausible.
+        """
+        songs = list(dict.fromkeys(song for _, song in self.songs()))
+        popular = [song.id for song in songs if (song.popularity(self.day) or 0) > 90]
+        albums = {song.album.id: song.album for song in songs if song.album}
+        early = [id_ for id_, album in albums.items() if album.released and album.released > TODAY]
+        yield "song_popularity", False, len(songs), popular
+        yield "album_release_date", False, len(albums), early
+        yield (
+            "entry_position",
+            True,
+            len(self.entries),
+            [str(n) for n, entry in enumerate(self.entries, start=1) if entry is None],
+        )
+        yield "entry_song", True, len(self.entries), []
+
 
 def of(song: Song, **others: Any) -> Entry:
     return Entry("song", song.uri, song.name, song, song.id, **others)
@@ -223,6 +242,20 @@ def _rare(playlist: str, name: str, days: list[dt.date]) -> Iterator[Snapshot]:
         yield Snapshot(playlist, name, _at(day), tuple(of(song) for song in songs))
 
 
+def _streamed(chance: random.Random) -> Iterator[Snapshot]:
+    """Taken every five minutes around midnight; songs come, go and return within minutes."""
+    listed = SONGS[2:10]
+    for number in range(14):
+        moment = _at(dt.date(2026, 10, 12), 23) + dt.timedelta(minutes=25 + 5 * number)
+        if number % 3:  # otherwise it stays as it was
+            listed = [
+                *chance.sample(SONGS[2:6], 3),
+                SONGS[6],
+                *chance.sample(SONGS[7:14], chance.randrange(2, 5)),
+            ]
+        yield Snapshot("p-stream", "Stream", moment, tuple(of(song) for song in listed))
+
+
 def snapshots() -> list[Snapshot]:
     """Return all playlists, oldest snapshot first."""
     chance = random.Random(11)
@@ -236,6 +269,7 @@ def snapshots() -> list[Snapshot]:
         *_rare("p-rare", "Rare", [dt.date(2026, 8, 25), dt.date(2026, 9, 9), dt.date(2026, 10, 12)]),
         *_rare("p-edge", "Edge", [dt.date(2026, 8, 27), dt.date(2026, 10, 3), dt.date(2026, 10, 9)]),
         *_rare("p-far", "Far", [dt.date(2026, 8, 26), dt.date(2026, 10, 3), dt.date(2026, 10, 9)]),
+        *_streamed(chance),
         *_steady("p-drafts", "Drafts", _days(dt.date(2026, 10, 1), TODAY), []),
     ]
     return sorted(found, key=lambda snapshot: (snapshot.at, snapshot.playlist))
@@ -251,6 +285,9 @@ def tables(found: Iterable[Snapshot]) -> dict[str, list[dict[str, Any]]]:
             | {"fetched_at": snapshot.at, "name": snapshot.name, "entry_count": len(snapshot.entries)}
             | {"contract": "items", "owner_id": "nadia", "is_public": True}
         )
+        for rule, is_breaking, checked, keys in snapshot.quality():
+            values = {"rule": rule, "is_breaking": is_breaking, "checked": checked, "violations": len(keys)}
+            rows["quality"].append(same | values | {"example": keys[0] if keys else None})
         for position, entry in enumerate(snapshot.entries, start=1):
             if entry is None:
                 rejected = {"position": position, "reason": "undecodable", "detail": "odd", "payload": "{}"}

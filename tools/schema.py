@@ -1,4 +1,6 @@
-"""Write what follows from spotify_lake/schema.py and queries/: Glue tables, views, saved queries, documentation.
+"""Write what follows from spotify_lake's schema.py and quality.py and from queries/.
+
+That is the Glue tables and the crawler's targets, views, saved queries and documentation.
 
 `python -m tools.schema` rewrites the files, `python -m tools.schema --check` only tells whether they are
 up to date.
@@ -9,10 +11,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from queries import views as all_views
+from spotify_lake.quality import RULES
 from spotify_lake.schema import PARTITION, TABLES, Column, Table
 from spotify_lake.warehouse import ROOT as ROOT_OF_WAREHOUSE
 from spotify_lake.warehouse import WAREHOUSE, WarehouseTable
-from tools import queries
+from tools import queries, quicksight
 from tools.queries import meaning
 
 ROOT: Final = Path(__file__).parents[1]
@@ -20,6 +24,8 @@ TEMPLATE: Final = ROOT / "template.yaml"
 DICTIONARY: Final = ROOT / "docs" / "data-dictionary.md"
 BEGIN: Final = "  # --- tables: generated from spotify_lake/schema.py by make schema ---\n"
 END: Final = "  # --- end of generated tables ---\n"
+BEGIN_TARGETS: Final = "          # generated from spotify_lake/schema.py by make schema\n"
+END_TARGETS: Final = "          # end of generated targets\n"
 
 _TABLE_RESOURCE = """\
   {logical_id}:
@@ -38,11 +44,11 @@ _TABLE_RESOURCE = """\
           projection.{partition}.type: date
           projection.{partition}.format: yyyy-MM-dd
           projection.{partition}.range: !Sub "${{FirstSnapshotDate}},NOW+1DAYS"
-          storage.location.template: !Sub "s3://${{LakeBucket}}/curated/{name}/{partition}=${{!{partition}}}/"
+          storage.location.template: !Sub "s3://${{LakeBucket}}/{prefix}{partition}=${{!{partition}}}/"
         PartitionKeys:
 {partition_keys}
         StorageDescriptor:
-          Location: !Sub "s3://${{LakeBucket}}/curated/{name}/"
+          Location: !Sub "s3://${{LakeBucket}}/{prefix}"
           InputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat
           OutputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
           SerdeInfo:
@@ -96,8 +102,9 @@ erDiagram
 _DICTIONARY_HEAD = """\
 # Data dictionary
 
-The tables of the lake, as they stand in the Glue database and in Athena, and below them the views. This page is
-generated from `layers/common/spotify_lake/schema.py` and `queries/views/` by `make schema`.
+The tables of the lake, as they stand in the Glue database and in Athena, and below them the quality rules and the
+views. This page is generated from `schema.py` and `quality.py` in `layers/common/spotify_lake` and from
+`queries/views/` by `make schema`.
 
 Every table is partitioned by `{partition}` ({partition_type}): {partition_description} Give a condition on it
 in every query, and only those days are read. All times are UTC. Rows of one snapshot share `playlist_id` and
@@ -107,11 +114,23 @@ in every query, and only those days are read. All times are UTC. Rows of one sna
 erDiagram
     playlists ||--o{{ playlist_entries : "playlist_id, scheduled_at"
     playlists ||--o{{ rejects : "playlist_id, scheduled_at"
+    playlists ||--o{{ quality : "playlist_id, scheduled_at"
     playlist_entries }}o--o| songs : "song_id (kind = song)"
     songs }}o--o| albums : album_id
     songs }}o--o{{ artists : artist_ids
     albums }}o--o{{ artists : artist_ids
 ```
+"""
+
+_RULES_HEAD = """\
+## Quality rules
+
+What each snapshot is checked for; the table `quality` holds the outcome. An entry behind a row that violates a breaking
+rule becomes a reject with the rule's name as its reason; a violation of another rule is counted, and the row stays.
+Nulls violate nothing.
+
+| rule | column | each value | breaking |
+|---|---|---|---|
 """
 
 
@@ -126,6 +145,7 @@ def template_tables() -> str:
         _TABLE_RESOURCE.format(
             logical_id=logical_id(table),
             name=table.name,
+            prefix=table.prefix,
             description=json.dumps(f"{table.description} One row: {table.grain}."),
             partition=PARTITION.name,
             partition_keys=_yaml_column(PARTITION, indent=10),
@@ -154,6 +174,15 @@ def _warehouse_resource(declared: WarehouseTable) -> str:
         parameters="".join(f"          {name}: {json.dumps(value)}\n" for name, value in settings.items()),
         partition_keys=keys or " []",
         columns="\n".join(_yaml_column(column, indent=12) for column in table.columns),
+    )
+
+
+def crawler_targets() -> str:
+    """Return the YAML of the crawler's targets. It names tables by folder, so it cannot visit one named otherwise."""
+    return "".join(
+        f"          - Path: !Sub s3://${{LakeBucket}}/{table.prefix}\n"
+        for table in TABLES
+        if table.prefix.endswith(f"/{table.name}/")
     )
 
 
@@ -191,21 +220,32 @@ def dictionary() -> str:
             *(_markdown_row(column) for column in (*table.columns, *partitions)),
         ]
         parts.append("\n".join(lines) + "\n")
+    rules = [
+        f"| `{rule.name}` | {rule.table.name}.{rule.column} | {rule.meaning} | {'yes' if rule.breaking else 'no'} |\n"
+        for rule in RULES
+    ]
+    parts.append(_RULES_HEAD + "".join(rules))
     return "\n".join(parts)
 
 
 def with_tables(template: str) -> str:
-    """Return the template with the generated block replaced; raises ValueError without markers."""
-    before, found_begin, rest = template.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
+    """Return the template with the generated blocks replaced; raises ValueError without markers."""
+    template = _between(template, BEGIN, template_tables(), END)
+    return _between(template, BEGIN_TARGETS, crawler_targets(), END_TARGETS)
+
+
+def _between(template: str, begin: str, content: str, end: str) -> str:
+    before, found_begin, rest = template.partition(begin)
+    _, found_end, after = rest.partition(end)
     if not (found_begin and found_end):
-        raise ValueError(f"{TEMPLATE.name} lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
-    return before + BEGIN + template_tables() + END + after
+        raise ValueError(f"{TEMPLATE.name} lacks the lines {begin.strip()!r} and {end.strip()!r}")
+    return before + begin + content + end + after
 
 
 def main(arguments: list[str]) -> int:
     """Write or check the generated files; returns the exit code."""
     wanted, views = queries.files()
+    wanted |= {quicksight.STACK: quicksight.stack(all_views())}
     wanted |= {TEMPLATE: with_tables(TEMPLATE.read_text()), DICTIONARY: f"{dictionary()}\n{views}"}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:

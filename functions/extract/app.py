@@ -25,11 +25,14 @@ client = cache(boto3.client)  # what every invocation of this environment shares
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Write the snapshots that the event asks for; return what became of each playlist."""
     now = partial(datetime.now, UTC)
+    logger.set_correlation_id(context.aws_request_id)
     settings = ExtractSettings.load(os.environ)
     request = extract.parse_event(
         event,
         lambda: first_attempt_at(client("s3"), settings.raw_bucket, context.aws_request_id, now()),
+        context.aws_request_id,
     )
+    logger.set_correlation_id(request.correlation_id)
     credentials = read_credentials(client("secretsmanager"), settings.secret_id)
     publish_days_left(credentials, now())
     spotify = SpotifyClient(

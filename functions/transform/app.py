@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spotify_lake import lake, transform
+from spotify_lake.announce import Announcer
 from spotify_lake.config import TransformSettings
 from spotify_lake.errors import LakeError
 from spotify_lake.observability import logger, metrics
@@ -18,9 +19,11 @@ from spotify_lake.observability import logger, metrics
 @cache
 def clients() -> dict[str, Any]:
     """Make what every invocation of this environment shares."""
-    session = boto3.Session()
-    write = partial(lake.write, bucket=TransformSettings.load(os.environ).lake_bucket, session=session)
-    return {"s3": session.client("s3"), "write": write}
+    session, settings = boto3.Session(), TransformSettings.load(os.environ)
+    s3 = session.client("s3")
+    announcer = Announcer(session.client("events"), s3, settings.event_bus, settings.lake_bucket)
+    write = partial(lake.write, bucket=settings.lake_bucket, session=session)
+    return {"s3": s3, "write": write, "announce": announcer.announce}
 
 
 def record_handler(record: SQSRecord) -> None:

@@ -12,7 +12,7 @@
 -- - scheduled_at timestamp: Time of the snapshot (UTC).
 -- - previous_date date: Day of the snapshot before (UTC).
 -- - previous_at timestamp: Time of the snapshot before (UTC).
--- - days_between bigint: Days from the snapshot before to this one; 1 in a daily lake without gaps.
+-- - days_between bigint: Days from the snapshot before to this one; 1 in a daily lake without gaps, 0 within a day.
 -- - change string: `entered`, `left` or `moved`.
 -- - uri string: Spotify URI of what changed.
 -- - song_id string: Spotify id of the song. Null when it is an episode or a local file.

@@ -270,3 +270,12 @@ def test_links_lead_to_spotify_and_pictures_are_not_shown(visit, weeks):
     targets = page.evaluate("[...document.querySelectorAll('a[href^=http]')].map(a => new URL(a.href).host)")
     assert set(targets) == {"open.spotify.com", "i.scdn.co"}
     assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("view", ["", "#playlist=0"])
+def test_no_table_is_cut_off_on_a_desktop(visit, years, view):
+    tables = visit(years, view).locator(".scroll")
+    assert tables.count() >= 2
+    for number in range(tables.count()):
+        wide, room = tables.nth(number).evaluate("table => [table.scrollWidth, table.clientWidth]")
+        assert wide <= room, tables.nth(number).get_attribute("aria-label")

@@ -156,7 +156,8 @@ def test_again_and_overlapping_and_in_any_order_the_content_is_the_same(
     assert [lake.rows(table) for table in tables] == [reverse.rows(table) for table in tables]
 
 
-@pytest.mark.parametrize("published", [4])
+@pytest.mark.long
+@pytest.mark.parametrize("published", [0, 4, 7])
 def test_a_run_killed_while_it_publishes_is_made_good_by_the_next(
     lake: Lake, new_lake: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch, published: int
 ) -> None:

@@ -4,7 +4,6 @@ import datetime as dt
 import gzip
 import io
 import json
-import time
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -12,9 +11,13 @@ import pytest
 
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
+from ops import redrive
 from spotify_lake import raw
+from spotify_lake.quality import RULES
 from spotify_lake.schema import PARTITION, TABLES, Table
 from tests import payloads
+from tests.deployed import assert_undisturbed, eventually, put_raw, queue_settings, s3_event, send
+from tests.operated import Person, as_lake
 
 DAYS = [dt.datetime(2026, 9, day, 6, tzinfo=dt.UTC) for day in (1, 2, 3)]
 SQL_TYPES = {
@@ -54,26 +57,6 @@ def curated(stack: LaptopStack) -> dict[str, str]:
 def body(stack: LaptopStack, bucket: str, key: str) -> bytes:
     content: bytes = stack.client("s3").get_object(Bucket=stack.outputs[bucket], Key=key)["Body"].read()
     return content
-
-
-def put_raw(stack: LaptopStack, key: str, data: bytes) -> None:
-    stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=key, Body=data)
-
-
-def eventually(condition: Any, timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.3)
-
-
-def s3_event(stack: LaptopStack, *keys: str) -> dict[str, Any]:
-    bucket = {"name": stack.outputs["RawBucketName"]}
-    return {
-        "Records": [
-            {"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": {"key": key}}} for key in keys
-        ]
-    }
 
 
 def in_raw(data: bytes) -> list[Any]:
@@ -149,14 +132,10 @@ def test_duplicate_events_in_any_order_change_no_byte(lake: LaptopStack) -> None
     before = curated(lake)
     keys = [raw.key(playlist_id, day) for day in DAYS for playlist_id in PLAYLISTS.values()]
     assert lake.invoke("transform", s3_event(lake, *reversed(keys))).payload == {"batchItemFailures": []}
-    sqs = lake.client("sqs")
-    for key in keys[::3]:
-        for _ in range(2):
-            sqs.send_message(
-                QueueUrl=lake.outputs["TransformQueueUrl"], MessageBody=json.dumps(s3_event(lake, key))
-            )
+    send(lake, *(2 * keys[::3]))
     lake.wait_until_idle()
     assert curated(lake) == before
+    assert_undisturbed(lake)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -164,13 +143,12 @@ def test_the_declared_table_is_what_a_crawler_would_infer(lake: LaptopStack, tab
     declared = next(found for found in lake.tables() if found["Name"] == table.name)
     columns = {column["Name"]: column["Type"] for column in declared["StorageDescriptor"]["Columns"]}
     assert (
-        declared["StorageDescriptor"]["Location"]
-        == f"s3://{lake.outputs['LakeBucketName']}/curated/{table.name}/"
+        declared["StorageDescriptor"]["Location"] == f"s3://{lake.outputs['LakeBucketName']}/{table.prefix}"
     )
     assert [(key["Name"], key["Type"]) for key in declared["PartitionKeys"]] == [
         (PARTITION.name, PARTITION.type)
     ]
-    keys = [key for key in curated(lake) if key.startswith(f"curated/{table.name}/")]
+    keys = [key for key in curated(lake) if key.startswith(table.prefix)]
     assert len(keys) >= len(DAYS) * len(PLAYLISTS)
     for key in keys:
         assert key.split("/")[2].startswith(f"{PARTITION.name}=")
@@ -198,7 +176,7 @@ def test_partition_projection_leads_to_every_object(lake: LaptopStack, table: Ta
     for key in curated(lake):
         day = key.split("/")[2].removeprefix("snapshot_date=")
         # Other tests import what is older than the parameter FirstSnapshotDate.
-        if key.startswith(f"curated/{table.name}/") and day >= first:
+        if key.startswith(table.prefix) and day >= first:
             found += 1
             folder = template.replace("${snapshot_date}", day)
             assert f"s3://{lake.outputs['LakeBucketName']}/{key}".startswith(folder)
@@ -206,48 +184,31 @@ def test_partition_projection_leads_to_every_object(lake: LaptopStack, table: Ta
 
 
 def test_only_the_poison_reaches_the_dead_letters_and_a_redrive_heals(lake: LaptopStack) -> None:
-    sqs = lake.client("sqs")
-    queue = lake.outputs["TransformQueueUrl"]
-    # Five attempts at the deployed twelve minutes each would take an hour.
-    visibility = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
-    moment = dt.datetime(2026, 10, 1, 6, tzinfo=dt.UTC)
-    playlist = payloads.playlist(payloads.spotify_id("among poison"))
-    good = payloads.raw_object(payloads.every_kind(), playlist_object=playlist, scheduled_at=moment)
-    poisoned = payloads.spotify_id("poison")
-    poison = {
-        raw.key(poisoned, moment + dt.timedelta(hours=number)): data
-        for number, data in enumerate((b"not gzip", good[:-30], payloads.raw_object()[:50] + b"x" * 50))
-    }
-    try:
-        for key, data in poison.items():
+    at = dt.datetime(2026, 10, 1, 6, tzinfo=dt.UTC)
+    good = {}
+    for number in range(5):
+        about = payloads.playlist(payloads.spotify_id(f"among poison {number}"))
+        body = payloads.raw_object(payloads.every_kind(), playlist_object=about, scheduled_at=at)
+        good[raw.key(about["id"], at)] = body
+    poisoned = payloads.playlist(payloads.spotify_id("poison"))
+    moments = [at + dt.timedelta(hours=number) for number in range(3)]
+    bad = [b"not gzip", body[:-30], payloads.raw_object()[:50] + b"x" * 50]
+    poison = {raw.key(poisoned["id"], moment): data for moment, data in zip(moments, bad, strict=True)}
+    with queue_settings(lake, hidden_s=5, tries=2):
+        for key, data in zip([*poison, *good], [*poison.values(), *good.values()], strict=True):
             put_raw(lake, key, data)
-        put_raw(lake, raw.key(playlist["id"], moment), good)
         eventually(lambda: lake.dead_letters() == {"TransformDeadLetters": len(poison)}, timeout_s=120)
-        assert {key.split("/")[1] for key in curated(lake) if playlist["id"] in key} == {
-            table.name for table in TABLES
-        }
-        assert not [key for key in curated(lake) if poisoned in key]
-
-        for number, key in enumerate(poison):
-            fixed = payloads.playlist(poisoned)
-            when = moment + dt.timedelta(hours=number)
-            put_raw(lake, key, payloads.raw_object([], playlist_object=fixed, scheduled_at=when))
-        redrive(lake)
         lake.wait_until_idle()
-        assert len([key for key in curated(lake) if poisoned in key]) == len(poison) * len(TABLES)
-        assert lake.dead_letters() == {}
-    finally:
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes=visibility)
+        assert lake.dead_letters() == {"TransformDeadLetters": len(poison)}
+        assert_undisturbed(lake)
 
-
-def redrive(stack: LaptopStack) -> None:
-    sqs = stack.client("sqs")
-    dead, queue = stack.outputs["TransformDeadLettersUrl"], stack.outputs["TransformQueueUrl"]
-    while messages := sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
-            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+        for key, moment in zip(poison, moments, strict=True):
+            put_raw(lake, key, payloads.raw_object([], playlist_object=poisoned, scheduled_at=moment))
+        redrive.run(as_lake(lake), Person(), redrive.Options(sure=True))
+        lake.wait_until_idle()
+    assert len([key for key in curated(lake) if poisoned["id"] in key]) == len(poison) * len(TABLES)
+    assert lake.dead_letters() == {}
+    assert_undisturbed(lake)
 
 
 @pytest.mark.parametrize("name", ["a b+c=d", "ünï çødé 100%", "plus+plus&amp;"])
@@ -259,14 +220,38 @@ def test_keys_with_odd_characters_work(lake: LaptopStack, name: str) -> None:
     eventually(lambda: len([key for key in curated(lake) if playlist_id in key]) == len(TABLES))
 
 
-def test_an_object_deleted_before_its_event_is_no_failure(lake: LaptopStack) -> None:
-    key = "raw/playlist_id=gone/20261003T060000Z.json.gz"
-    sqs = lake.client("sqs")
-    sqs.send_message(QueueUrl=lake.outputs["TransformQueueUrl"], MessageBody=json.dumps(s3_event(lake, key)))
-    lake.wait_until_idle()
-    assert lake.queue_length("TransformQueueUrl") == 0
-    assert lake.dead_letters() == {}
-    assert lake.invoke("transform", s3_event(lake, key)).error is None
+def test_the_quality_of_each_snapshot_is_a_table(lake: LaptopStack) -> None:
+    found = lake.athena(
+        """
+        select count(*), sum(violations), count(distinct rule)
+        from quality
+        where snapshot_date between date '2026-09-01' and date '2026-09-03'
+        """
+    )
+    assert found.rows[0] == (len(RULES) * len(DAYS) * len(PLAYLISTS), 0, len(RULES))
+
+
+def test_an_entry_that_would_break_queries_becomes_a_reject(lake: LaptopStack) -> None:
+    playlist = payloads.playlist(payloads.spotify_id("odd lengths"))
+    moment = dt.datetime(2026, 10, 4, 6, tzinfo=dt.UTC)
+    odd, popular = payloads.song("Odd", duration_ms=-1), payloads.song("Popular", popularity=101)
+    entries = [payloads.entry(song) for song in (payloads.song(), odd, popular)]
+    data = payloads.raw_object(entries, playlist_object=playlist, scheduled_at=moment)
+    put_raw(lake, raw.key(playlist["id"], moment), data)
+    eventually(lambda: len([key for key in curated(lake) if playlist["id"] in key]) == len(TABLES))
+    where = f"where playlist_id = '{playlist['id']}' and snapshot_date = date '{moment.date()}'"
+    rejects, found, kept = (
+        lake.athena(f"select {columns} {where} {rest}").rows
+        for columns, rest in (
+            ("position, reason, payload from rejects", ""),
+            ("rule, violations, example from quality", "and violations > 0 order by rule"),
+            ("song_id from songs", ""),
+        )
+    )
+    [(position, reason, payload)] = rejects
+    assert (position, reason, json.loads(str(payload))) == (2, "song_duration", entries[1])
+    assert found == (("song_duration", 1, odd["id"]), ("song_popularity", 1, popular["id"]))
+    assert {row[0] for row in kept} == {payloads.song()["id"], popular["id"]}
 
 
 def test_times_are_read_as_utc(lake: LaptopStack) -> None:

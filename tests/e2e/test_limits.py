@@ -97,10 +97,11 @@ def test_a_quota_in_the_middle_of_a_run_is_waited_out_by_a_schedule(limited: Lap
 
 
 def test_unchanged_playlists_cost_two_requests(stack: LaptopStack) -> None:
-    morning, evening = (dt.datetime(2026, 8, 5, hour, tzinfo=dt.UTC) for hour in (6, 18))
+    morning, next_morning = (dt.datetime(2026, 8, day, 6, tzinfo=dt.UTC) for day in (5, 6))
     assert set(stack.invoke_extract(morning)["written"]) == set(PLAYLISTS.values())
     http_json(f"{stack.stub_url}/_stub/requests", method="DELETE")
-    assert set(stack.invoke_extract(evening)["written"]) == set(PLAYLISTS.values())
+    run = stack.invoke("extract", {"scheduled_at": next_morning.isoformat()}).payload
+    assert set(run["written"]) == set(PLAYLISTS.values())
     assert [request["path"].rstrip("/") for request in stack.stub_requests()] == [
         "/api/token",
         "/v1/me/playlists",
@@ -109,7 +110,7 @@ def test_unchanged_playlists_cost_two_requests(stack: LaptopStack) -> None:
     found = stack.athena(
         """
         select scheduled_at, count(*), count(distinct playlist_id), count(distinct song_id)
-        from playlist_entries where snapshot_date = date '2026-08-05' group by scheduled_at
+        from playlist_entries where snapshot_date in (date '2026-08-05', date '2026-08-06') group by scheduled_at
         """
     )
     first, second = found.rows

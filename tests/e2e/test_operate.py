@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from ops.dead_letters import depth
 from spotify_lake import raw
 from spotify_lake.schema import TABLES
 from tests import payloads
+from tests.deployed import assert_undisturbed, eventually, put_raw, queue_settings
 from tests.operated import Person, as_lake
 
 DAYS = [dt.datetime(2026, 7, day, 6, tzinfo=dt.UTC) for day in (1, 2)]
@@ -199,17 +200,6 @@ def test_failures_of_glue_match_their_rule(
 # --- dead letters and replay ---
 
 
-def put_raw(stack: LaptopStack, key: str, data: bytes) -> None:
-    stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=key, Body=data)
-
-
-def eventually(condition: Callable[[], bool], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.3)
-
-
 def curated(stack: LaptopStack) -> dict[str, str]:
     """Key to ETag, which is a digest of the content, of the objects of the days of this module."""
     pages = (
@@ -238,19 +228,9 @@ def secret(stack: LaptopStack, change: Callable[[dict[str, Any]], str]) -> Itera
         secrets.put_secret_value(SecretId=secret_id, SecretString=stored)
 
 
-@contextmanager
-def one_try(stack: LaptopStack) -> Iterator[None]:
+def one_try(stack: LaptopStack) -> AbstractContextManager[None]:
     """Messages that fail are dead letters at once, instead of after five tries in an hour."""
-    stack.wait_until_idle()
-    sqs, queue = stack.client("sqs"), stack.outputs["TransformQueueUrl"]
-    names = ["VisibilityTimeout", "RedrivePolicy"]
-    deployed = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-    policy = json.dumps(json.loads(deployed["RedrivePolicy"]) | {"maxReceiveCount": 1})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "3", "RedrivePolicy": policy})
-    try:
-        yield
-    finally:
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes=deployed)
+    return queue_settings(stack, hidden_s=3, tries=1)
 
 
 @contextmanager
@@ -293,6 +273,7 @@ def test_replay_heals_what_is_gone_and_changes_no_other_byte(filled: LaptopStack
     assert outcome.missing == []
     assert "8 of 8 snapshots rebuilt" in person.saw
     assert curated(filled) == before
+    assert_undisturbed(filled)
 
 
 def test_a_replay_that_is_interrupted_can_be_repeated(filled: LaptopStack) -> None:
@@ -330,7 +311,10 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
         outcome = replay.run(as_lake(filled), person, only)
         assert [one.raw_key for one in outcome.failed] == [key]
         assert outcome.rebuilt == set()
-        assert f"failed and went to TransformDeadLetters (see `make redrive`):\n  {key}" in person.saw
+        assert (
+            f"failed and went to TransformDeadLetters (see `make redrive TARGET=laptop`):\n  {key}"
+            in person.saw
+        )
         assert curated(filled) == before, "what failed left the tables as they were"
 
         waiting = depth(filled.client("sqs"), filled.outputs["TransformDeadLettersUrl"]).waiting
@@ -355,6 +339,7 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
     filled.wait_until_idle()
     assert filled.dead_letters() == {}
     assert curated(filled) == before
+    assert_undisturbed(filled)
 
 
 def test_a_run_that_failed_for_its_sign_in_is_started_again(filled: LaptopStack) -> None:
@@ -429,6 +414,7 @@ def test_a_transform_that_is_cut_off_and_tried_again_leaves_the_same_tables(
     redrive.run(as_lake(filled), Person(), redrive.Options(sure=True))
     filled.wait_until_idle()
     assert curated(filled) == before
+    assert_undisturbed(filled)
 
 
 @pytest.mark.parametrize("value", ["", "{", '{"client_id": "x"}'])
@@ -438,6 +424,11 @@ def test_a_secret_that_holds_no_credentials_is_named(stack: LaptopStack, value: 
     assert answer.error == "Unhandled"
     assert answer.message.startswith("No Spotify credentials in secret ")
     assert "make login" in answer.message
+    assert stack.invoke("extract", {"playlist_ids": PLAYLIST_IDS}).error is None, (
+        "with it, the run is as ever"
+    )
+    assert stack.wait_until_idle().queued == 0
+    assert_undisturbed(stack)
 
 
 def test_a_secret_that_is_gone_is_named(stack: LaptopStack) -> None:
@@ -451,8 +442,7 @@ def test_a_secret_that_is_gone_is_named(stack: LaptopStack) -> None:
 
 
 def test_a_lost_catalog_comes_back_by_deploying_without_the_tables_and_with_them(filled: LaptopStack) -> None:
-    question = "select count(*) from playlist_entries where snapshot_date = date '2026-07-01'"
-    rows, declared = filled.athena(question).rows, columns(filled)
+    before, declared = answers(filled), columns(filled)
     for table in filled.tables():
         filled.client("glue").delete_table(DatabaseName=filled.outputs["DatabaseName"], Name=table["Name"])
     template = filled.client("cloudformation").get_template(
@@ -464,7 +454,19 @@ def test_a_lost_catalog_comes_back_by_deploying_without_the_tables_and_with_them
     assert filled.tables() == []
     deploy(filled, whole)
     assert columns(filled) == declared
-    assert filled.athena(question).rows == rows
+    assert answers(filled) == before
+    assert_undisturbed(filled)
+
+
+def answers(stack: LaptopStack) -> dict[str, list[str]]:
+    """Every row of every table, as Athena finds them."""
+    found = {}
+    for table in TABLES:
+        question = f"select * from {table.name} where snapshot_date <= date '2026-07-31'"  # noqa: S608
+        rows = stack.athena(question).rows
+        found[table.name] = sorted(map(repr, rows))
+    assert all(found[name] for name in ("playlists", "playlist_entries", "songs", "albums", "artists"))
+    return found
 
 
 def columns(stack: LaptopStack) -> dict[str, Any]:

@@ -4,13 +4,12 @@ What a function does itself is tried by invoking it. What the Lambda service doe
 from the queue, delivering failed events, writing logs) the emulator does without asking the role, and it says 404
 of a missing object to everybody; these are tried by acting with the role's own credentials. Two statements are not
 tried: the emulator compares WriteLogs with the ARN of the log group, AWS with that of the streams in it, and it lets
-everybody pass a role to the scheduler.
+everybody pass a role to the scheduler, so that only its evaluation of the policies can be asked which roles may be.
 """
 
 import datetime as dt
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,10 +26,9 @@ from tests import payloads
 
 PLAYLIST_ID = PLAYLISTS["Morning Ten"]
 PLAYLIST = payloads.playlist(payloads.spotify_id("permissions"))
+CHANGED = payloads.playlist(payloads.spotify_id("announced"))
 OBJECT_KEY = raw.key(PLAYLIST["id"], payloads.NOON)
-SECONDS = itertools.count(
-    int(time.time()) % 80_000
-)  # another snapshot each time, also on a stack that was kept
+DAYS = itertools.count()  # another snapshot each time
 DENIED = ("AccessDenied", "Forbidden", "not authorized")
 
 
@@ -65,7 +63,7 @@ def without(stack: LaptopStack, function: str, sid: str) -> Iterator[None]:
 
 
 def extract_new_snapshot(stack: LaptopStack) -> Any:
-    moment = dt.datetime(2026, 10, 10, tzinfo=dt.UTC) + dt.timedelta(seconds=next(SECONDS))
+    moment = dt.datetime(2026, 10, 10, tzinfo=dt.UTC) + dt.timedelta(days=next(DAYS))
     return stack.invoke("extract", {"scheduled_at": moment.isoformat(), "playlist_ids": [PLAYLIST_ID]})
 
 
@@ -89,6 +87,18 @@ def transform_again(stack: LaptopStack) -> Any:
     return stack.invoke("transform", {"Records": [{"eventSource": "aws:s3", "s3": s3_object}]})
 
 
+def announce_change(stack: LaptopStack) -> Any:
+    """Have a snapshot transformed that S3 says was just written, and that differs from the one before."""
+    moments = (dt.datetime(2026, 10, 10, 5, minute, tzinfo=dt.UTC) for minute in (0, 5))
+    for moment, entries in zip(moments, ([], payloads.every_kind()), strict=True):
+        body = payloads.raw_object(entries, playlist_object=CHANGED, scheduled_at=moment)
+        key = raw.key(CHANGED["id"], moment)
+        stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=key, Body=body)
+    s3_object = {"bucket": {"name": stack.outputs["RawBucketName"]}, "object": {"key": key}}
+    record = {"eventSource": "aws:s3", "eventTime": moment.isoformat(), "s3": s3_object}
+    return stack.invoke("transform", {"Records": [record]})
+
+
 def write_report(stack: LaptopStack) -> Any:
     return stack.invoke("report", {})
 
@@ -101,6 +111,8 @@ NEEDED: dict[tuple[str, str], Callable[[LaptopStack], Any]] = {
     ("extract", "PlanContinuations"): continue_later,
     ("transform", "ReadSnapshots"): transform_again,
     ("transform", "WriteTables"): transform_again,
+    ("transform", "AnnounceChanges"): announce_change,
+    ("transform", "TellMissingFromForbidden"): announce_change,
     ("report", "AskAthena"): write_report,
     ("report", "WriteReport"): write_report,
 }
@@ -256,6 +268,22 @@ FORBIDDEN = {
             "put_secret_value",
             {"SecretId": "spotify-lake/other", "SecretString": "x"},
         ),
+        "read another secret": (
+            "secretsmanager",
+            "get_secret_value",
+            {"SecretId": "spotify-lake/other"},
+        ),
+        "write another bucket": (
+            "s3",
+            "put_object",
+            {"Bucket": "not-this-lake", "Key": "raw/x", "Body": b""},
+        ),
+        "delete the state": ("s3", "delete_object", {"Bucket": "RawBucketName", "Key": "state/extract.json"}),
+        "give itself more": (
+            "iam",
+            "put_role_policy",
+            {"RoleName": "any", "PolicyName": "more", "PolicyDocument": "{}"},
+        ),
         "take from the queue": ("sqs", "receive_message", {"QueueUrl": "TransformQueueUrl"}),
         "end the daily runs": ("scheduler", "delete_schedule", {"Name": "ScheduleName"}),
         "start itself": ("lambda", "invoke", {"FunctionName": "ExtractFunctionName"}),
@@ -281,6 +309,15 @@ FORBIDDEN = {
         ),
         "read the secret": ("secretsmanager", "get_secret_value", {"SecretId": "SpotifySecretArn"}),
         "change the catalog": ("glue", "delete_table", {"DatabaseName": "DatabaseName", "Name": "songs"}),
+        "read the state": ("s3", "get_object", {"Bucket": "RawBucketName", "Key": "state/extract.json"}),
+        "read another bucket": ("s3", "get_object", {"Bucket": "not-this-lake", "Key": "x"}),
+        "write the report": (
+            "s3",
+            "put_object",
+            {"Bucket": "LakeBucketName", "Key": "report/index.html", "Body": b""},
+        ),
+        "take dead letters": ("sqs", "receive_message", {"QueueUrl": "TransformDeadLettersUrl"}),
+        "start the extract": ("lambda", "invoke", {"FunctionName": "ExtractFunctionName"}),
     },
     "report": {
         "read raw": ("s3", "get_object", {"Bucket": "RawBucketName", "Key": "raw/x"}),
@@ -290,6 +327,15 @@ FORBIDDEN = {
             "put_object",
             {"Bucket": "LakeBucketName", "Key": "curated/songs/x", "Body": b""},
         ),
+        "delete a table's object": (
+            "s3",
+            "delete_object",
+            {"Bucket": "LakeBucketName", "Key": "curated/songs/x"},
+        ),
+        "read another bucket": ("s3", "get_object", {"Bucket": "not-this-lake", "Key": "x"}),
+        "read another database": ("glue", "get_table", {"DatabaseName": "other", "Name": "songs"}),
+        "take failed runs": ("sqs", "receive_message", {"QueueUrl": "ReportFailuresUrl"}),
+        "start the extract": ("lambda", "invoke", {"FunctionName": "ExtractFunctionName"}),
         "delete a report": ("s3", "delete_object", {"Bucket": "LakeBucketName", "Key": "report/index.html"}),
         "read the secret": ("secretsmanager", "get_secret_value", {"SecretId": "SpotifySecretArn"}),
         "change the catalog": ("glue", "delete_table", {"DatabaseName": "DatabaseName", "Name": "songs"}),
@@ -302,6 +348,15 @@ FORBIDDEN = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def other_bucket(stack: LaptopStack) -> Iterator[None]:
+    """A bucket of somebody else in the account: one that is missing would be refused for that."""
+    s3 = stack.client("s3")
+    s3.create_bucket(Bucket="not-this-lake")
+    yield
+    s3.delete_bucket(Bucket="not-this-lake")
+
+
 @pytest.mark.parametrize(
     "function, deed", [(function, deed) for function, deeds in FORBIDDEN.items() for deed in deeds]
 )
@@ -312,3 +367,21 @@ def test_a_function_may_not(stack: LaptopStack, function: str, deed: str) -> Non
         getattr(session_of(stack, function)(service), operation)(**arguments)
     assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
     assert "AccessDenied" in refusal.value.response["Error"]["Code"]
+
+
+def test_extract_can_pass_the_schedules_role_and_no_other(stack: LaptopStack) -> None:
+    """By the emulator's evaluation of the policies, to which it brings no service that a role is passed to."""
+    iam, passable = stack.client("iam"), {}
+    roles = {role["RoleName"]: role["Arn"] for role in iam.list_roles()["Roles"]}
+    assert len(roles) >= 6
+    for function in ("extract", "transform", "report"):
+        document = policy(stack, function)
+        for statement in document["Statement"]:
+            statement.pop("Condition", None)
+        for name, arn in roles.items():
+            [result] = iam.simulate_custom_policy(
+                PolicyInputList=[json.dumps(document)], ActionNames=["iam:PassRole"], ResourceArns=[arn]
+            )["EvaluationResults"]
+            if result["EvalDecision"] == "allowed":
+                passable[function, name] = arn
+    assert list(passable) == [("extract", role_name(stack, "schedule"))]

@@ -171,7 +171,7 @@ class TestFunction:
         before = objects(aws.s3)
         stub.clear_requests()
         started = time.monotonic()
-        assert set(invoke({"scheduled_at": "2026-11-20T18:00:00Z"})["written"]) == everything
+        assert set(invoke({"scheduled_at": "2026-11-21T06:00:00Z"})["written"]) == everything
         print(f"40 unchanged playlists in {time.monotonic() - started:.2f} s")
         assert [request["path"].rstrip("/") for request in stub.requests()] == [
             "/api/token",
@@ -180,9 +180,15 @@ class TestFunction:
         written = {key: body for key, body in objects(aws.s3).items() if key not in before}
         assert len(written) == 40
         for key, body in written.items():
-            copy, first = raw.decode(body), raw.decode(before[key.replace("T18", "T06")])
+            copy, first = raw.decode(body), raw.decode(before[key.replace("20261121T", "20261120T")])
             assert copy.entries == first.entries
-            assert copy.scheduled_at.hour == 18
+            assert copy.scheduled_at.day == 21
+        before = objects(aws.s3)
+        stub.clear_requests()
+        result = invoke({"scheduled_at": "2026-11-21T06:05:00Z"})
+        assert (result["written"], set(result["unchanged"])) == ([], everything)
+        assert len(stub.requests()) == 2
+        assert objects(aws.s3) == before
 
     def test_what_a_changed_playlist_costs(self, aws, stub):
         """Six pages, the listing and the playlist object."""

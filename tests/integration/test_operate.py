@@ -173,6 +173,7 @@ class TestStatus:
             status.PlaylistStatus(TOP, today.scheduled_at, "Top 100", 7, in_tables=True)
         ]
         lines = {line.name: line for line in found.lines}
+        assert lines["Freshness"].text.startswith("newest snapshot ")
         assert lines["Daily run"].text == "next at 2026-11-22 06:00 UTC"
         assert lines["Sign-in"].text == "180 days left, until 2027-05-20"
         assert lines["Dead letters"].text == "none"
@@ -264,7 +265,9 @@ class TestStatus:
         assert lines["Dead letters"].text == "2 in ExtractFailures: `make redrive` shows them"
         assert lines["Alarms"].text == "stale: see docs/runbook.md"
         assert lines["Continuations"].text == "planned: 20261121T060000Z-1-0123456789abcdef"
-        assert [name for name, line in lines.items() if line.is_good is False] == ["Dead letters", "Alarms"]
+        assert lines["Freshness"].text == "no snapshot yet"
+        wrong = [name for name, line in lines.items() if line.is_good is False]
+        assert wrong == ["Freshness", "Dead letters", "Alarms"]
 
     def test_looking_changes_nothing(self, lake):
         send(lake, "TransformDeadLettersUrl", "x")

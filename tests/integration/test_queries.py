@@ -256,7 +256,7 @@ LIMITS = r"(LIMIT|_number <=) \d+"
 LIMITED = contextvars.ContextVar("LIMITED", default=True)
 
 
-def top(rows: Iterable[Row], key: Callable[[Row], Any], count: int) -> list[Row]:
+def top(rows: Iterable[Any], key: Callable[[Any], Any], count: int) -> list[Any]:
     return sorted(rows, key=key)[: count if LIMITED.get() else None]
 
 
@@ -372,7 +372,8 @@ def _() -> list[Row]:
         seen = {s.day for s, _ in each}
         best = min(position for _, position in each)
         playlists = len({s.playlist for s, _ in each})
-        rows.append((song.name, song.by, score, len(seen), playlists, best, song.popularity(max(seen))))
+        last = max(s.day for s in SNAPSHOTS if song in {one for _, one in s.songs()})
+        rows.append((song.name, song.by, score, len(seen), playlists, best, song.popularity(last)))
     return top(rows, lambda row: (-round(row[2], 9), -row[3], row[0]), 20)
 
 
@@ -441,8 +442,9 @@ def _() -> list[Row]:
                             previous,
                             position,
                         )
-                        rows.append((*row, (now.day - before.day).days))
-    return top(rows, lambda row: (-abs(row[3]), -row[0].toordinal(), row[5], row[1]), 20)
+                        row = (*row, (now.day - before.day).days)
+                        rows.append((row, (-abs(row[3]), -now.at.timestamp(), position, now.name, uri)))
+    return [row for row, _ in top(rows, lambda one: one[1], 20)]
 
 
 @answers("returned_songs")
@@ -456,10 +458,9 @@ def _() -> list[Row]:
                 if again - number > 1:
                     days = (back.day - last.day).days
                     places = (last.firsts()[uri], back.firsts()[uri])
-                    rows.append(
-                        (back.day, back.name, title(uri, back), last.day, days, again - number - 1, *places)
-                    )
-    return top(rows, lambda row: (-row[0].toordinal(), row[1], row[7]), 50)
+                    row = (back.day, back.name, title(uri, back), last.day, days, again - number - 1, *places)
+                    rows.append((row, (-back.day.toordinal(), back.name, places[1], uri, -again)))
+    return [row for row, _ in top(rows, lambda one: one[1], 50)]
 
 
 @answers("longest_running_songs")
@@ -607,7 +608,7 @@ def _() -> list[Row]:
         if shared := songs & other_songs:
             sizes = (len(shared), len(songs), len(other_songs))
             rows.append((name, other_name, *sizes, len(shared) / len(songs | other_songs)))
-    return sorted(rows, key=lambda row: (-row[2], -row[5], row[0], str(row[1])))
+    return sorted(rows, key=lambda row: (-row[2], -row[5], row[0], row[1] is None, str(row[1])))
 
 
 @answers("collaborations")
@@ -673,6 +674,22 @@ def _() -> list[Row]:
             row = (found[-1].name, found[-1].at, (TODAY - days[-1]).days, len(days))
             rows.append((*row, sum(steps), max(steps, default=0), len(found)))
     return sorted(rows, key=lambda row: (-row[2], -row[4], row[0] is None, row[0]))
+
+
+@answers("quality_rules")
+def _() -> list[Row]:
+    rows = []
+    for playlist in PLAYLISTS:
+        bad: dict[str, list[tuple[Snapshot, bool, int, list[str]]]] = defaultdict(list)
+        for found in of_playlist(playlist, ago(35)):
+            for rule, is_breaking, checked, keys in found.quality():
+                if keys:
+                    bad[rule].append((found, is_breaking, checked, keys))
+        for rule, each in bad.items():
+            last, is_breaking, checked, keys = each[-1]
+            row = (rule, is_breaking, last.name, len(each), last.at, len(keys), checked, keys[0])
+            rows.append(row)
+    return sorted(rows, key=lambda row: (not row[1], -row[5], row[0], row[2] is None, row[2]))
 
 
 # --- the tests ---

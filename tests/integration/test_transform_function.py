@@ -20,7 +20,7 @@ from spotify_lake.normalize import normalize
 from spotify_lake.schema import SONGS, TABLES
 from tests import payloads
 
-RAW, LAKE = "lake-raw", "lake-lake"
+RAW, LAKE, BUS = "lake-raw", "lake-lake", "lake-changes"
 CONTEXT = SimpleNamespace(
     function_name="lake-transform",
     memory_limit_in_mb=512,
@@ -33,6 +33,7 @@ PLAYLIST_ID = payloads.playlist()["id"]
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("LAKE_BUCKET", LAKE)
+    monkeypatch.setenv("EVENT_BUS", BUS)
     app.clients.cache_clear()
     with mock_aws():
         client = boto3.client("s3")
@@ -218,3 +219,18 @@ def test_a_missing_bucket_is_an_error_not_a_missing_object(s3: Any) -> None:
     record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": "elsewhere"}, "object": {"key": "a"}}}
     with pytest.raises(Exception, match="NoSuchBucket"):
         app.handler({"Records": [record]}, CONTEXT)
+
+
+def test_the_run_that_took_the_snapshot_is_in_the_metadata_and_nowhere_else(
+    s3: Any, contents: Callable[[], dict[str, bytes]]
+) -> None:
+    key, body = raw.key(PLAYLIST_ID, payloads.NOON), payloads.raw_object(payloads.every_kind())
+    record = put(s3, body)
+    app.handler({"Records": [record]}, CONTEXT)
+    before = contents()
+    s3.delete_object(Bucket=RAW, Key=key)
+    assert raw.put(s3, RAW, key, body, "run-7")
+    app.handler({"Records": [record]}, CONTEXT)
+    assert contents() == before
+    found = {key: s3.head_object(Bucket=LAKE, Key=key)["Metadata"] for key in before}
+    assert set(map(str, found.values())) == {"{'correlation-id': 'run-7'}"}

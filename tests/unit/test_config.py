@@ -81,7 +81,8 @@ def test_settings_are_read_from_the_environment() -> None:
     assert settings.raw_bucket == "lake-raw"
     assert settings.playlists == "owned"
     assert settings.spotify_api_url == "https://api.spotify.com"
-    assert TransformSettings.load({"LAKE_BUCKET": "lake"}).lake_bucket == "lake"
+    transform = TransformSettings.load({"LAKE_BUCKET": "lake", "EVENT_BUS": "lake-changes"})
+    assert (transform.lake_bucket, transform.event_bus) == ("lake", "lake-changes")
 
 
 @pytest.mark.parametrize("name", sorted(EXTRACT))

@@ -27,7 +27,18 @@ class Template(yaml.SafeLoader):
 Template.add_multi_constructor("!", lambda loader, _suffix, node: getattr(node, "value", None))
 TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Template)  # noqa: S506 (a SafeLoader)
 
+STACKS = [
+    yaml.load(path.read_text(), Template)  # noqa: S506 (a SafeLoader)
+    for path in (ROOT / "stacks").glob("*.yaml")
+]
+
 NAMES = {
+    *(
+        name
+        for stack in STACKS
+        for part in ("Parameters", "Resources", "Outputs")
+        for name in stack.get(part, ())
+    ),
     *TEMPLATE["Parameters"],
     *TEMPLATE["Resources"],
     *TEMPLATE["Outputs"],

@@ -130,6 +130,7 @@ class TestRun:
             "PlaylistsFailed": 0,
             "EntriesFetched": 8,
             "SnapshotsCopied": 0,
+            "PlaylistsUnchanged": 0,
             "PlaylistsByItems": 2,
             "PlaylistsByTracks": 0,
             "PlaylistsEmbedded": 0,
@@ -182,6 +183,17 @@ class TestRun:
         assert (summary.written, summary.already_there) == ([], [A])
         assert s3.objects == {raw.key(A, AT): b"theirs"}  # and no note of what is in it
         assert counted()["SnapshotsWritten"] == 0
+
+    def test_a_write_of_which_only_the_answer_was_lost_is_its_own(self, counted):
+        class Repeated(FakeS3):
+            def put_object(self, **wanted):
+                super().put_object(**wanted)
+                if wanted["Key"].startswith("raw/"):
+                    super().put_object(**wanted)  # as boto3 does by itself
+
+        summary = run(FakeSpotify({A: 3}), Repeated(), playlists=(A,))
+        assert (summary.written, summary.already_there) == ([A], [])
+        assert counted()["SnapshotsWritten"] == 1
 
     def test_one_line_for_each_playlist(self, caplog):
         run(FakeSpotify({A: 3}), playlists=(A,))
@@ -417,6 +429,57 @@ class TestUnchangedPlaylists:
         assert spotify.fetched == []
         assert raw.decode(s3.objects[raw.key(A, self.LATER)]).copied_from == raw.Origin(raw.key(A, AT), NOW)
 
+    @pytest.mark.parametrize("minutes", [5, 17 * 60 + 59])
+    def test_need_one_snapshot_a_day(self, s3, counted, minutes):
+        before = dict(s3.objects)
+        self.LATER = AT + timedelta(minutes=minutes)
+        spotify = FakeSpotify({A: 3, B: 4})
+        summary = self.again(spotify, s3)
+        assert (summary.written, summary.already_there, summary.unchanged) == ([], [], [A, B])
+        assert (spotify.fetched, spotify.requests) == ([], 1)
+        assert s3.objects == before
+        assert (counted()["PlaylistsUnchanged"], counted()["SnapshotsCopied"]) == (2, 0)
+
+    def test_of_the_next_day_are_copied_however_soon_it_comes(self, s3):
+        self.LATER = AT.replace(hour=23, minute=55)
+        changed = FakeSpotify({A: 3, B: 4})
+        changed.versions[A] = 2
+        assert self.again(changed, s3).written == [A]
+        self.LATER += timedelta(minutes=5)
+        summary = self.again(changed, s3)
+        assert (summary.written, summary.unchanged) == ([A, B], [])
+        assert raw.decode(s3.objects[raw.key(A, self.LATER)]).copied_from.key == raw.key(
+            A, AT.replace(hour=23, minute=55)
+        )
+
+    def test_several_changes_a_day_are_all_read(self, s3):
+        spotify = FakeSpotify({A: 3, B: 4})
+        for version, minutes in ((2, 5), (2, 10), (3, 15), (3, 20)):
+            spotify.versions[A] = version
+            self.LATER = AT + timedelta(minutes=minutes)
+            self.again(spotify, s3)
+        assert [key for key in s3.snapshots if A in key] == [
+            raw.key(A, AT + timedelta(minutes=minutes)) for minutes in (0, 5, 15)
+        ]
+
+    def test_are_compared_with_the_snapshot_before_and_not_with_a_later_one(self, s3):
+        """What is made up for later takes the place between its neighbors."""
+        spotify = FakeSpotify({A: 3, B: 4})
+        spotify.versions[A] = 2
+        self.LATER = AT + timedelta(hours=8)
+        assert self.again(spotify, s3).written == [A]
+        self.LATER = AT + timedelta(hours=4)
+        assert self.again(spotify, s3).written == [A]
+        assert self.again(spotify, s3).already_there == [A]
+        self.LATER = AT - timedelta(hours=2)
+        assert self.again(spotify, s3).written == [A, B]
+
+    def test_are_read_again_after_a_week_within_the_day_too(self, s3):
+        self.LATER = AT + timedelta(minutes=5)
+        spotify = FakeSpotify({A: 3, B: 4})
+        assert self.again(spotify, s3, now=NOW + timedelta(days=7)).written == [A, B]
+        assert spotify.fetched == [A, B]
+
     def test_what_is_a_week_old_is_read_again(self, s3):
         for days, read in ((6, []), (7, [A, B])):
             self.LATER = AT + timedelta(days=days)
@@ -477,7 +540,7 @@ class TestUnchangedPlaylists:
         s3.on_put = puts.append
         self.again(FakeSpotify({A: 3, B: 4}), s3)
         assert puts == [raw.key(A, self.LATER), raw.key(B, self.LATER)]
-        assert s3.listings == 0
+        assert s3.listings == 2, "each playlist's snapshots of the day"
 
     def test_two_runs_at_once(self, s3):
         """Each takes its turn at every PUT; the second finds what the first has done."""
@@ -485,7 +548,7 @@ class TestUnchangedPlaylists:
 
         def other_run(key):
             s3.on_put = None
-            inner.append(self.again(FakeSpotify({A: 3, B: 4}), s3))
+            inner.append(self.again(FakeSpotify({A: 3, B: 4}), s3, now=NOW + timedelta(days=1, seconds=1)))
 
         s3.on_put = other_run
         outer = self.again(FakeSpotify({A: 3, B: 4}), s3)

@@ -74,6 +74,7 @@ def test_result_is_json(world, capsys):
         "scheduled_at": "2026-11-20T06:00:00Z",
         "written": [ID],
         "already_there": [],
+        "unchanged": [],
         "failed": [],
     }
     assert list(world.s3.snapshots) == [raw.key(ID, datetime(2026, 11, 20, 6, tzinfo=UTC))]
@@ -117,7 +118,7 @@ def test_time_left_is_the_functions(world):
     assert result["continued_by"] == name
     assert schedule["GroupName"] == "lake-continuations"
     assert schedule["Target"]["Arn"] == "arn:aws:lambda:us-east-1:000000000000:function:lake-extract"
-    assert world.scheduler.events == [event | {"continuation": 1}]
+    assert world.scheduler.events == [event | {"continuation": 1, "correlation_id": "1"}]
     # The event that the schedule sends is one that the function takes.
     assert app.handler(world.scheduler.events[0], context())["written"] == [ID]
 
@@ -155,3 +156,25 @@ def test_import_is_light():
     )
     assert "spotipy" in done.stdout.split()
     assert not {"pandas", "numpy", "pyarrow", "awswrangler"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "named, expected",
+    [
+        ({}, "1"),
+        ({"correlation_id": "run-7"}, "run-7"),
+        ({"correlation_id": "<aws.scheduler.execution-id>"}, "1"),
+    ],
+)
+def test_log_and_object_name_the_run(world, log, named, expected):
+    app.handler({"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": [ID], **named}, context())
+    assert {line["correlation_id"] for line in log()} == {expected}
+    assert world.s3.metadata[raw.key(ID, datetime(2026, 11, 20, 6, tzinfo=UTC))] == {
+        "correlation-id": expected
+    }
+
+
+@pytest.mark.parametrize("value", ["", "a b", "ä", "x" * 129, 7, ["run"]])
+def test_an_id_that_no_header_can_carry_is_refused(world, value):
+    with pytest.raises(EventError, match="correlation_id is no text"):
+        app.handler({"correlation_id": value}, context())

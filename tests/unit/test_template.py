@@ -23,6 +23,7 @@ CATALOG = [
     for part in ("catalog", "database/${DatabaseName}", "table/${DatabaseName}/*")
 ]
 BUCKETS = ("RawBucket", "LakeBucket")
+OWN_KEY = {"If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
 PLAYLIST = "37i9dQZF1DXcBWIGoYBM5M"
 
 
@@ -30,8 +31,10 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
     return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
 
 
-def statements(role: str) -> list[dict[str, Any]]:
-    return [s for p in RESOURCES[role]["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"]]
+def statements(role: str, *, with_key: bool = False) -> list[dict[str, Any]]:
+    """What a role may do; with KmsKeyArn, one statement more."""
+    listed = [s for p in RESOURCES[role]["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"]]
+    return [s for s in listed if "If" not in s] + [s["If"][1] for s in listed if "If" in s and with_key]
 
 
 def as_list(value: Any) -> list[Any]:
@@ -163,7 +166,41 @@ class TestParameters:
                 ],
                 ["", "Europe/", "Berlin Time", "+01:00"],
             ),
+            (
+                "QuickSightPrincipal",
+                [
+                    "",
+                    "arn:aws:quicksight:us-east-1:123456789012:user/default/nadia",
+                    "arn:aws:quicksight:eu-central-1:123456789012:user/default/AWSReserved/nadia@example.org",
+                    "arn:aws:quicksight:us-east-1:123456789012:group/default/analysts",
+                ],
+                [
+                    "nadia",
+                    "arn:aws:iam::123456789012:user/nadia",
+                    "arn:aws:quicksight:us-east-1::user/default/n",
+                ],
+            ),
             ("CrawlerSchedule", ["cron(0 8 ? * SUN *)"], ["rate(7 days)", "weekly", "cron()"]),
+            (
+                "KmsKeyArn",
+                [
+                    "",
+                    "arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+                    "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef",
+                ],
+                [
+                    " ",
+                    "alias/spotify-lake",
+                    "01234567-89ab-cdef-0123-456789abcdef",
+                    "arn:aws:kms:eu-central-1:123456789012:alias/spotify-lake",
+                    "arn:aws:kms:eu-central-1:123456789012:key/*",
+                ],
+            ),
+            (
+                "PermissionsBoundaryArn",
+                ["", "arn:aws:iam::123456789012:policy/spotify-lake-boundary"],
+                ["spotify-lake-boundary", "arn:aws:iam::aws:policy/AdministratorAccess"],
+            ),
             (
                 "SpotifyApiUrl",
                 [
@@ -276,6 +313,7 @@ class TestRoles:
                     ("sqs:ReceiveMessage", "TransformQueue.Arn"),
                     ("sqs:DeleteMessage", "TransformQueue.Arn"),
                     ("sqs:GetQueueAttributes", "TransformQueue.Arn"),
+                    ("events:PutEvents", "ChangeEvents.Arn"),
                     ("logs:CreateLogStream", "TransformLogGroup.Arn"),
                     ("logs:PutLogEvents", "TransformLogGroup.Arn"),
                 },
@@ -372,7 +410,11 @@ class TestBuckets:
         assert len(properties["PublicAccessBlockConfiguration"]) == 4
         assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
         [rule] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        condition, with_key, without = rule["ServerSideEncryptionByDefault"]["If"]
+        assert condition == "HasKmsKey"
+        assert with_key == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Ref": "KmsKeyArn"}}
+        assert without == {"SSEAlgorithm": "AES256"}
+        assert rule["BucketKeyEnabled"] == {"If": ["HasKmsKey", True, {"Ref": "AWS::NoValue"}]}
 
     @pytest.mark.parametrize("bucket", BUCKETS)
     def test_refuses_plain_http(self, bucket):
@@ -402,7 +444,8 @@ class TestBuckets:
 class TestQueues:
     @pytest.mark.parametrize("queue", QUEUES)
     def test_encrypted_and_refuses_plain_http(self, queue):
-        assert QUEUES[queue]["SqsManagedSseEnabled"] is True
+        assert QUEUES[queue]["SqsManagedSseEnabled"] == {"If": ["HasKmsKey", False, True]}
+        assert QUEUES[queue]["KmsMasterKeyId"] == OWN_KEY
         [policy] = [p for p in of_type("AWS::SQS::QueuePolicy").values() if p["Queues"] == [{"Ref": queue}]]
         [deny] = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
         assert deny["Resource"] == {"GetAtt": f"{queue}.Arn"}
@@ -457,6 +500,7 @@ class TestFunctions:
         assert group == {
             "LogGroupName": {"Sub": f"/aws/lambda/{name}"},
             "RetentionInDays": {"Ref": "LogRetentionDays"},
+            "KmsKeyId": OWN_KEY,
         }
 
     def test_no_concurrency_is_reserved(self):
@@ -482,7 +526,7 @@ class TestFunctions:
                 "SCHEDULE_DEAD_LETTERS_ARN",
                 "DETAIL_CALLS_PER_RUN",
             },
-            "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET"},
+            "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET", "EVENT_BUS"},
             "ReportFunction": {
                 "POWERTOOLS_SERVICE_NAME",
                 "LAKE_BUCKET",
@@ -495,7 +539,10 @@ class TestFunctions:
     def test_the_daily_run_knows_its_time_and_is_never_lost(self):
         extract = RESOURCES["ExtractFunction"]["Properties"]
         daily = extract["Events"]["Daily"]["Properties"]
-        assert json.loads(daily["Input"]) == {"scheduled_at": "<aws.scheduler.scheduled-time>"}
+        assert json.loads(daily["Input"]) == {
+            "scheduled_at": "<aws.scheduler.scheduled-time>",
+            "correlation_id": "<aws.scheduler.execution-id>",
+        }
         assert daily["DeadLetterConfig"] == {"Arn": {"GetAtt": "ScheduleDeadLetters.Arn"}}
         assert daily["RetryPolicy"]["MaximumRetryAttempts"] > 0
         assert extract["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
@@ -544,7 +591,7 @@ class TestFunctions:
 class TestCatalog:
     def test_the_crawler_visits_every_table(self):
         targets = RESOURCES["Crawler"]["Properties"]["Targets"]["S3Targets"]
-        expected = {f"s3://${{LakeBucket}}/curated/{table.name}/" for table in TABLES}
+        expected = {f"s3://${{LakeBucket}}/{table.prefix}" for table in TABLES}
         assert {target["Path"]["Sub"] for target in targets} == expected
         assert len(targets) == len(TABLES)
 
@@ -566,7 +613,90 @@ class TestCatalog:
         assert PARAMETERS["AthenaScanLimitMB"]["MinValue"] >= 10, "Athena's minimum is 10 MB"
         results = workgroup["ResultConfiguration"]
         assert results["OutputLocation"] == {"Sub": "s3://${LakeBucket}/athena-results/"}
-        assert results["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
+        assert results["EncryptionConfiguration"] == {
+            "EncryptionOption": {"If": ["HasKmsKey", "SSE_KMS", "SSE_S3"]},
+            "KmsKey": OWN_KEY,
+        }
+
+
+class TestOwnKey:
+    def test_no_key_is_the_default(self):
+        assert PARAMETERS["KmsKeyArn"]["Default"] == ""
+        assert TEMPLATE["Conditions"]["HasKmsKey"] == {"Not": [{"Equals": [{"Ref": "KmsKeyArn"}, ""]}]}
+
+    def test_all_that_can_hold_data_takes_the_key(self):
+        keys = {
+            "AWS::SNS::Topic": "KmsMasterKeyId",
+            "AWS::SQS::Queue": "KmsMasterKeyId",
+            "AWS::SecretsManager::Secret": "KmsKeyId",
+            "AWS::Logs::LogGroup": "KmsKeyId",
+        }
+        for kind, name in keys.items():
+            assert {resource: properties.get(name) for resource, properties in of_type(kind).items()} == (
+                dict.fromkeys(of_type(kind), OWN_KEY)
+            )
+        assert set(of_type("AWS::S3::Bucket")) == set(BUCKETS), "TestBuckets looks at these"
+        assert TEMPLATE["Globals"]["Function"]["KmsKeyArn"] == OWN_KEY
+
+    @pytest.mark.parametrize("role", ROLES)
+    def test_without_a_key_no_role_may_use_any(self, role):
+        actions = [action for statement in statements(role) for action in as_list(statement["Action"])]
+        assert [action for action in actions if action.startswith("kms:")] == []
+
+    @pytest.mark.parametrize(
+        "role, actions, services",
+        [
+            ("ExtractRole", {"Decrypt", "GenerateDataKey"}, {"lambda", "s3", "secretsmanager", "sqs"}),
+            ("TransformRole", {"Decrypt", "GenerateDataKey"}, {"lambda", "s3", "sqs"}),
+            ("ReportRole", {"Decrypt", "GenerateDataKey"}, {"lambda", "s3", "sqs"}),
+            ("ScheduleRole", {"Decrypt", "GenerateDataKey"}, {"sqs"}),
+            ("ReportScheduleRole", {"Decrypt", "GenerateDataKey"}, {"sqs"}),
+            ("CrawlerRole", {"Decrypt"}, {"s3"}),
+        ],
+    )
+    def test_a_role_may_use_this_key_through_the_services_it_works_with(self, role, actions, services):
+        [use] = [s for s in statements(role, with_key=True) if s["Sid"] == "UseKey"]
+        assert use["Effect"] == "Allow"
+        assert set(as_list(use["Action"])) == {f"kms:{action}" for action in actions}
+        assert use["Resource"] == {"Ref": "KmsKeyArn"}
+        [(operator, condition)] = use["Condition"].items()
+        assert (operator, list(condition)) == ("StringEquals", ["kms:ViaService"])
+        assert {via["Sub"] for via in as_list(condition["kms:ViaService"])} == {
+            f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}" for service in services
+        }
+
+    def test_every_role_that_works_with_data_may_use_it(self):
+        assert {
+            role for role in ROLES if len(statements(role, with_key=True)) == len(statements(role)) + 1
+        } == set(ROLES)
+
+    def test_the_key_s_policy_lets_in_what_has_no_role(self):
+        template = load(ROOT / "stacks" / "key.yaml")
+        key = template["Resources"]["Key"]
+        assert key["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert (
+            template["Parameters"]["LakeName"]["AllowedPattern"] == PARAMETERS["LakeName"]["AllowedPattern"]
+        )
+        found = {one["Sid"]: one for one in key["Properties"]["KeyPolicy"]["Statement"]}
+        # The senders are those that the policies of queue and topic let in.
+        queue = RESOURCES["TransformQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        topic = RESOURCES["AlarmsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        senders = {one["Sid"]: one for one in [*queue, *topic] if one["Effect"] == "Allow"}
+        assert found.keys() - {"LetAccountDecide", "LetLogsEncrypt"} == senders.keys()
+        for sid, sender in senders.items():
+            assert found[sid]["Principal"] == sender["Principal"]
+            assert found[sid]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+        assert found["LetRawBucketSend"]["Condition"] == senders["LetRawBucketSend"]["Condition"]
+        to_topic = {"kms:EncryptionContext:aws:sns:topicArn": {"Sub": arn_of("sns", "${LakeName}-alarms")}}
+        assert RESOURCES["Alarms"]["Properties"]["TopicName"] == {"Sub": "${LakeName}-alarms"}
+        assert found["LetRulesSend"]["Condition"] == {"StringEquals": to_topic}
+        assert found["LetAlarmsSend"]["Condition"] == {
+            "ArnLike": senders["LetAlarmsSend"]["Condition"]["ArnLike"],
+            "StringEquals": to_topic,
+        }
+        logs = found["LetLogsEncrypt"]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]["Sub"]
+        for group in of_type("AWS::Logs::LogGroup").values():
+            assert group["LogGroupName"]["Sub"].startswith(logs.partition("log-group:")[2].rstrip("*"))
 
 
 class TestDeployment:

@@ -1,6 +1,7 @@
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -8,12 +9,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from spotify_lake import raw, transform
-from spotify_lake.errors import EventError, RawObjectUnreadable
+from spotify_lake.errors import ChangeNotAnnounced, EventError, RawObjectUnreadable
 from spotify_lake.normalize import Tables, normalize
-from spotify_lake.observability import metrics
+from spotify_lake.observability import logger, metrics
 from tests import payloads
+from tests.fakes import Log
 
 BUCKET = "lake-raw"
+WITH_RUN = {"raw/with-run-1", "raw/with-run-2"}
 ODD_KEY = "raw/playlist_id=a b+c=d/ü é.json.gz"
 
 
@@ -30,7 +33,8 @@ class FakeS3:
         assert Bucket == BUCKET
         if Key not in self.objects:
             raise self.exceptions.NoSuchKey({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key])}
+        metadata = {"correlation-id": f"run of {Key}"} if Key in WITH_RUN else {}
+        return {"Body": io.BytesIO(self.objects[Key]), "Metadata": metadata}
 
 
 def s3_event(*keys: str) -> dict[str, Any]:
@@ -49,7 +53,12 @@ def s3_event(*keys: str) -> dict[str, Any]:
 def run() -> Callable[..., list[Tables]]:
     def run(event: dict[str, Any], **objects: bytes) -> list[Tables]:
         written: list[Tables] = []
-        transform.transform(event, FakeS3(objects), written.append)  # type: ignore[arg-type]
+
+        def write(tables: Tables, **_: Any) -> list[str]:
+            written.append(tables)
+            return [f"curated/{len(written)}"]
+
+        transform.transform(event, FakeS3(objects), write, lambda *_: None)  # type: ignore[arg-type]
         return written
 
     metrics.clear_metrics()
@@ -68,6 +77,40 @@ def test_the_rows_of_each_object_are_written(run: Callable[..., list[Tables]]) -
     assert counted("SnapshotsTransformed") == 2
     assert counted("EntriesIn") == 2 * len(payloads.every_kind())
     assert counted("EntriesUnaccounted") == 0
+
+
+@pytest.mark.parametrize(
+    "time, written_at",
+    [
+        ({}, None),
+        ({"eventTime": "2026-11-20T06:00:04.871Z"}, datetime(2026, 11, 20, 6, 0, 4, 871_000, tzinfo=UTC)),
+        ({"eventTime": "2026-11-20T06:00:04"}, None),
+        ({"eventTime": "yesterday"}, None),
+        ({"eventTime": 7}, None),
+    ],
+)
+def test_others_are_told_after_the_tables_are_written(
+    time: dict[str, Any], written_at: datetime | None
+) -> None:
+    steps: list[Any] = []
+
+    def write(tables: Tables, **_: Any) -> list[str]:
+        steps.append(tables)
+        return ["curated/x"]
+
+    event = s3_event("a")
+    event["Records"][0] |= time
+    transform.transform(event, FakeS3({"a": GOOD}), write, lambda *about: steps.append(about))  # type: ignore[arg-type]
+    tables = normalize(raw.decode(GOOD))
+    assert steps == [tables, (BUCKET, "a", written_at, tables, ["curated/x"])]
+
+
+def test_a_failure_to_tell_fails_the_message(run: Callable[..., list[Tables]]) -> None:
+    def announce(*_: Any) -> None:
+        raise ChangeNotAnnounced("x", "bus", "no")
+
+    with pytest.raises(ChangeNotAnnounced):
+        transform.transform(s3_event("a"), FakeS3({"a": GOOD}), lambda _tables, **_: [], announce)  # type: ignore[arg-type]
 
 
 def test_keys_are_decoded_once(run: Callable[..., list[Tables]]) -> None:
@@ -137,7 +180,7 @@ def test_a_message_body_must_be_a_json_object(body: str) -> None:
 
 def test_a_message_body_is_an_s3_event() -> None:
     event = s3_event(ODD_KEY)
-    assert list(transform.raw_objects(transform.parse_body(json.dumps(event)))) == [(BUCKET, ODD_KEY)]
+    assert list(transform.raw_objects(transform.parse_body(json.dumps(event)))) == [(BUCKET, ODD_KEY, None)]
 
 
 @pytest.mark.parametrize(
@@ -153,3 +196,21 @@ def test_a_message_body_is_an_s3_event() -> None:
 )
 def test_an_sqs_batch_is_told_from_an_s3_event(event: dict[str, Any], expected: bool) -> None:
     assert transform.is_sqs_batch(event) is expected
+
+
+def test_every_line_and_object_names_the_run_that_took_the_snapshot(log: Log) -> None:
+    written_for: list[str | None] = []
+
+    def write(_tables: Tables, *, correlation_id: str | None) -> list[str]:
+        written_for.append(correlation_id)
+        return []
+
+    objects = {"raw/with-run-1": GOOD, "raw/imported": GOOD, "raw/with-run-2": b"damaged"}
+    event = s3_event(*objects)
+    with pytest.raises(RawObjectUnreadable):
+        transform.transform(event, FakeS3(objects), write, lambda *_: None)  # type: ignore[arg-type]
+    assert written_for == ["run of raw/with-run-1", None]
+    lines = {line["raw_key"]: line for line in log()}
+    assert lines["raw/with-run-1"]["correlation_id"] == "run of raw/with-run-1"
+    assert "correlation_id" not in lines["raw/imported"]
+    assert logger.get_correlation_id() == "run of raw/with-run-2", "for the line that tells of the failure"

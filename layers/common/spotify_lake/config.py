@@ -109,14 +109,20 @@ class TransformSettings(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     lake_bucket
         Bucket of the curated tables.
+    event_bus
+        Where changed playlists are announced.
     """
 
     lake_bucket: str
+    event_bus: str
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings from `environ`; raises SettingsError for the first that cannot be used."""
-        return cls(lake_bucket=_required(environ, "LAKE_BUCKET", "the name of the lake bucket"))
+        return cls(
+            lake_bucket=_required(environ, "LAKE_BUCKET", "the name of the lake bucket"),
+            event_bus=_required(environ, "EVENT_BUS", "the name of an event bus"),
+        )
 
 
 class ReportSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ DELIVERY_ATTEMPTS: Final = 10  # to start the function, as for the daily schedul
 DELIVERY_AGE_S: Final = 6 * 3600
 
 
-class Rest(msgspec.Struct, frozen=True, kw_only=True):
+class Rest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is left of a run; as JSON, the event of its continuation.
 
     Attributes
@@ -37,11 +37,14 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
         The first is 1.
     playlist_ids
         Those without a snapshot; the word `owned` alone if the run was stopped before it knew them.
+    correlation_id
+        Of the run, and so of its continuation.
     """
 
     scheduled_at: str
     continuation: int
     playlist_ids: list[str]
+    correlation_id: str | None = None
 
     @property
     def name(self) -> str:

@@ -165,6 +165,18 @@ class RawObjectMissing(LakeError):
         )
 
 
+class ChangeNotAnnounced(LakeError):
+    """EventBridge does not take the event of a changed playlist."""
+
+    retryable = True
+
+    def __init__(self, change_id: str, bus: str, reason: str) -> None:
+        super().__init__(
+            f"The change {change_id} could not be put on the event bus {bus}: {reason}. Its tables are complete; the"
+            " message is tried again."
+        )
+
+
 class QueryFailed(LakeError):
     """Athena does not answer a query of the report."""
 

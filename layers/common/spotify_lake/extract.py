@@ -1,5 +1,6 @@
 """One run of the extraction: which playlists, one raw object each, and what became of them."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -28,11 +29,12 @@ from spotify_lake.state import State
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# EventBridge Scheduler puts the time here; an emulator may pass it on as it is.
+# EventBridge Scheduler puts time and id of the run here; an emulator may pass them on as they are.
 SCHEDULED_TIME_PLACEHOLDER: Final = "<aws.scheduler.scheduled-time>"
+EXECUTION_ID_PLACEHOLDER: Final = "<aws.scheduler.execution-id>"
 # What Spotify says of a song may change while the list does not: popularity, whether it can be played, its id.
 READ_AGAIN_AFTER: Final = timedelta(days=7)
-_EVENT_KEYS = ("scheduled_at", "playlist_ids", "continuation")
+_EVENT_KEYS = ("scheduled_at", "playlist_ids", "continuation", "correlation_id")
 
 
 class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +48,14 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
         Which playlists; None for those of the settings.
     continuation
         How many times the run was continued to get here.
+    correlation_id
+        Names the run and its continuations in logs and in the metadata of what they write.
     """
 
     scheduled_at: datetime
     playlists: PlaylistSelection | None = None
     continuation: int = 0
+    correlation_id: str | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +88,8 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
         Ids of the playlists whose snapshot this run wrote.
     already_there
         Ids of those that had one for this scheduled time.
+    unchanged
+        Ids of those that need none: their last snapshot is of the same day (UTC) and shows the same version.
     failed
         Those that Spotify did not show. If that may pass, a continuation tries again.
     continued_by
@@ -92,11 +99,12 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
     scheduled_at: str
     written: list[str] = msgspec.field(default_factory=list)
     already_there: list[str] = msgspec.field(default_factory=list)
+    unchanged: list[str] = msgspec.field(default_factory=list)
     failed: list[Failure] = msgspec.field(default_factory=list)
     continued_by: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def parse_event(event: object, now: Callable[[], datetime]) -> ExtractRequest:
+def parse_event(event: object, now: Callable[[], datetime], request_id: str | None = None) -> ExtractRequest:
     """Read the event that started the function.
 
     Parameters
@@ -105,6 +113,8 @@ def parse_event(event: object, now: Callable[[], datetime]) -> ExtractRequest:
         `{"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": ["…"]}`, both optional.
     now
         Returns the scheduled time of an event without one; called only then.
+    request_id
+        The correlation id of an event without one.
 
     Raises
     ------
@@ -118,7 +128,12 @@ def parse_event(event: object, now: Callable[[], datetime]) -> ExtractRequest:
         raise EventError(f"it has {', '.join(map(repr, unknown))}; known are {', '.join(_EVENT_KEYS)}")
     playlists, continuation = _playlists(event.get("playlist_ids")), _continuation(event.get("continuation"))
     scheduled_at = _scheduled_at(event.get("scheduled_at"), now)
-    return ExtractRequest(scheduled_at=scheduled_at, playlists=playlists, continuation=continuation)
+    return ExtractRequest(
+        scheduled_at=scheduled_at,
+        playlists=playlists,
+        continuation=continuation,
+        correlation_id=_correlation_id(event.get("correlation_id")) or request_id,
+    )
 
 
 def run(
@@ -129,7 +144,9 @@ def run(
     continuations: Continuations,
     now: Callable[[], datetime],
 ) -> ExtractSummary:
-    """Write the snapshot of every playlist that has none yet for the scheduled time.
+    """Write the snapshot of every playlist that has none yet for the scheduled time, and needs one.
+
+    A playlist gets at least one snapshot a day, and one whenever it has changed since its last.
 
     Parameters
     ----------
@@ -164,6 +181,7 @@ def run(
                 scheduled_at=work.summary.scheduled_at,
                 continuation=request.continuation + 1,
                 playlist_ids=work.remaining,
+                correlation_id=request.correlation_id,
             )
             work.summary.continued_by = continuations.plan(rest, stopped_by, now())
             count("PlaylistsPostponed", len(work.remaining))
@@ -234,6 +252,7 @@ class _Run:
         count("SnapshotsAlreadyThere", len(summary.already_there))
         count("PlaylistsFailed", sum(not failure.retryable for failure in summary.failed))
         count("SnapshotsCopied", self._copied)
+        count("PlaylistsUnchanged", len(summary.unchanged))
         count("PlaylistsByItems", self._read_by["items"])
         count("PlaylistsByTracks", self._read_by["tracks"])
         count("PlaylistsEmbedded", self._read_by["embedded"])
@@ -291,6 +310,10 @@ class _Run:
         started = time.monotonic()
         key = raw.key(playlist_id, self._request.scheduled_at)
         listed = self._listed.get(playlist_id)
+        if listed and self._is_shown(listed):
+            logger.info("Unchanged since its last snapshot of the day", playlist_id=playlist_id)
+            self.summary.unchanged.append(playlist_id)
+            return
         source = self._unchanged(listed) if listed else None
         written, details = self._copy(source, key) if source else self._read(playlist_id, listed, key)
         (self.summary.written if written else self.summary.already_there).append(playlist_id)
@@ -302,12 +325,22 @@ class _Run:
             **details,
         )
 
+    def _is_shown(self, listed: ListedPlaylist) -> bool:
+        """Tell whether the last snapshot before this one is of the same day and shows what the listing speaks of."""
+        if listed.is_spotifys or listed.snapshot_id is None:
+            return False
+        last = raw.last_key_of_day(self._s3, self._settings.raw_bucket, listed.id, self._request.scheduled_at)
+        return last is not None and self._is_recent(self._state.at(last, listed.id, listed.snapshot_id))
+
     def _unchanged(self, listed: ListedPlaylist) -> raw.Source | None:
         """Find the raw object that holds what the listing speaks of, if it may stand in for it."""
         if listed.is_spotifys or listed.snapshot_id is None:
             return None
         source = self._state.find(listed.id, listed.snapshot_id)
-        return source if source and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER else None
+        return source if self._is_recent(source) else None
+
+    def _is_recent(self, source: raw.Source | None) -> bool:
+        return source is not None and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER
 
     def _copy(self, source: raw.Source, key: str) -> tuple[bool, dict[str, Any]]:
         details = self._details.of_copy(source)
@@ -335,7 +368,9 @@ class _Run:
         return written, {"contract": reading.contract, "entries": reading.entries}
 
     def _put(self, key: str, body: bytes) -> bool:
-        return raw.put(self._s3, self._settings.raw_bucket, key, body)
+        bucket, run = self._settings.raw_bucket, self._request.correlation_id
+        # If only the answer to a write was lost, its repetition by boto3 finds what this run has stored itself.
+        return raw.put(self._s3, bucket, key, body, run) or raw.get(self._s3, bucket, key) == body
 
     def _note_failure(self, playlist_id: str, error: LakeError) -> None:
         name = type(error).__name__
@@ -380,6 +415,15 @@ def _playlists(value: Any) -> PlaylistSelection | None:
         return parse_playlist_ids(",".join(value))
     except SettingsError as error:
         raise EventError(f"playlist_ids has {error.value!r}, which is no playlist id, URI or link") from error
+
+
+def _correlation_id(value: Any) -> str | None:
+    if value is None or value == EXECUTION_ID_PLACEHOLDER:
+        return None
+    # S3 takes it as a header.
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,128}", value):
+        raise EventError("correlation_id is no text of up to 128 letters, digits and signs")
+    return value
 
 
 def _continuation(value: Any) -> int:

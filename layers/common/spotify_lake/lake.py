@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from spotify_lake.normalize import Tables
-from spotify_lake.raw import compact_time
+from spotify_lake.raw import CORRELATION_ID, compact_time
 from spotify_lake.schema import PARTITION, TABLES, Table, Type
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ ARROW_TYPES: Final = {
 def key(table: Table, playlist_id: str, scheduled_at: "datetime") -> str:
     """Return the object key of a snapshot's part of a table."""
     day = scheduled_at.astimezone(UTC).date()
-    return f"curated/{table.name}/{PARTITION.name}={day}/{playlist_id}-{compact_time(scheduled_at)}.parquet"
+    return f"{table.prefix}{PARTITION.name}={day}/{playlist_id}-{compact_time(scheduled_at)}.parquet"
 
 
 def arrow_schema(table: Table) -> pa.Schema:
@@ -45,7 +45,9 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
 
 
-def write(tables: Tables, bucket: str, session: "boto3.Session") -> list[str]:
+def write(
+    tables: Tables, bucket: str, session: "boto3.Session", correlation_id: str | None = None
+) -> list[str]:
     """Write one Parquet object per table, the playlists row last.
 
     Parameters
@@ -56,6 +58,8 @@ def write(tables: Tables, bucket: str, session: "boto3.Session") -> list[str]:
         The lake bucket.
     session
         Whose credentials write.
+    correlation_id
+        Of the run that took the snapshot, for the objects' metadata: their content does not depend on it.
 
     Returns
     -------
@@ -63,14 +67,17 @@ def write(tables: Tables, bucket: str, session: "boto3.Session") -> list[str]:
         Keys of the objects, in the order written.
     """
     keys = []
+    metadata = {CORRELATION_ID: correlation_id} if correlation_id else {}
     for table in TABLES:
         object_key = key(table, tables.playlist_id, tables.scheduled_at)
-        _write_object(tables.rows[table.name], table, f"s3://{bucket}/{object_key}", session)
+        _write_object(tables.rows[table.name], table, f"s3://{bucket}/{object_key}", session, metadata)
         keys.append(object_key)
     return keys
 
 
-def _write_object(rows: "Sequence[Row]", table: Table, path: str, session: "boto3.Session") -> None:
+def _write_object(
+    rows: "Sequence[Row]", table: Table, path: str, session: "boto3.Session", metadata: dict[str, str]
+) -> None:
     schema = arrow_schema(table)
     values = zip(*rows, strict=True) if rows else ((),) * len(schema)
     columns = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
@@ -89,4 +96,5 @@ def _write_object(rows: "Sequence[Row]", table: Table, path: str, session: "boto
             "flavor": None,
         },
         boto3_session=session,
+        s3_additional_kwargs={"Metadata": metadata},
     )

@@ -4,14 +4,16 @@ Every entry ends as one row of playlist_entries or as one reject with a reason.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
 
+from spotify_lake import quality
+from spotify_lake.quality import Finding
 from spotify_lake.raw import RejectedEntry, Snapshot
-from spotify_lake.schema import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, REJECTS, SONGS
+from spotify_lake.schema import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, QUALITY, REJECTS, SONGS
 from spotify_lake.spotify.models import Album, Artist, Content, Entry, ExternalUrls, Image
 
 type Row = tuple[object, ...]
@@ -49,11 +51,20 @@ class Tables:
         """Entries that ended neither as a row nor as a reject; anything but 0 is a defect."""
         return self.entry_count - len(self.rows[PLAYLIST_ENTRIES.name]) - len(self.rows[REJECTS.name])
 
+    @property
+    def violations(self) -> dict[str, int]:
+        """The quality rules that the snapshot violates, and how often."""
+        rule, violations = (QUALITY.column_names.index(name) for name in ("rule", "violations"))
+        return {
+            str(row[rule]): number for row in self.rows[QUALITY.name] if (number := int(str(row[violations])))
+        }
+
 
 def normalize(snapshot: Snapshot) -> Tables:
     """Turn a snapshot into rows.
 
-    Songs, albums and artists appear once each, as at their first position in the list.
+    Songs, albums and artists appear once each, as at their first position in the list. Entries behind rows that
+    violate a breaking quality rule are rejected, and the others give the rows they would give without them.
 
     Parameters
     ----------
@@ -63,8 +74,67 @@ def normalize(snapshot: Snapshot) -> Tables:
     Returns
     -------
     Tables
-        Rows of all six tables; equal snapshots give equal rows in equal order.
+        Rows of every table; equal snapshots give equal rows in equal order.
+
+    Raises
+    ------
+    SnapshotUnreadable
+        An entry that must be rejected cannot be read in full.
     """
+    tables, findings = _checked(snapshot)
+    while rejected := _rejected(snapshot, findings):
+        entries = [rejected.get(position, entry) for position, entry in enumerate(snapshot.entries, start=1)]
+        snapshot = replace(snapshot, entries=entries)
+        tables, now = _checked(snapshot)
+        findings = [after.after(before) for before, after in zip(findings, now, strict=True)]
+    same = (snapshot.playlist_id, snapshot.scheduled_at)
+    tables.rows[QUALITY.name] = [(*same, *_quality_values(finding)) for finding in findings]
+    return tables
+
+
+def _checked(snapshot: Snapshot) -> tuple[Tables, list[Finding]]:
+    tables = _tables(snapshot)
+    taken_at = max(snapshot.scheduled_at, snapshot.fetched_at)
+    return tables, quality.check(tables.rows, tables.entry_count, taken_at)
+
+
+def _rejected(snapshot: Snapshot, findings: Iterable[Finding]) -> dict[int, RejectedEntry]:
+    """Return, by position, the entries behind violations of breaking rules that are no rejects yet."""
+    broken: dict[tuple[str, object], tuple[Finding, quality.Value]] = {}
+    for finding in findings:
+        for violation in finding.violations if finding.rule.breaking else ():
+            broken.setdefault((finding.rule.table.name, violation.key), (finding, violation))
+    if not broken:
+        return {}
+    found: dict[int, RejectedEntry] = {}
+    sent = snapshot.as_sent()
+    for position, entry in enumerate(snapshot.entries, start=1):
+        if isinstance(entry, RejectedEntry):
+            continue
+        for row in ((PLAYLIST_ENTRIES.name, position), *_rows_of(entry or _NULL_ENTRY)):
+            if row in broken:
+                finding, violation = broken[row]
+                detail = finding.describe(violation)
+                found[position] = RejectedEntry(finding.rule.name, detail, sent[position - 1])
+                break
+    return found
+
+
+def _rows_of(entry: Entry) -> Iterator[tuple[str, object]]:
+    """Yield table and key of the songs, albums and artists that an entry speaks of."""
+    song = entry.content
+    if song is None or entry.kind != "song":
+        return
+    yield SONGS.name, song.id
+    artists = _credited(song.artists)
+    if song.album is not None:
+        yield ALBUMS.name, song.album.id
+        artists += _credited(song.album.artists)
+    yield from ((ARTISTS.name, artist.id) for artist in artists)
+
+
+def _tables(snapshot: Snapshot) -> Tables:
+    """Turn a snapshot into rows of every table but `quality`."""
     same = (snapshot.playlist_id, snapshot.scheduled_at)
     details = snapshot.details
     entries: list[Row] = []
@@ -110,6 +180,19 @@ def normalize(snapshot: Snapshot) -> Tables:
     )
 
 
+def _quality_values(finding: Finding) -> Row:
+    rule, violations = finding.rule, finding.violations
+    return (
+        rule.name,
+        rule.table.name,
+        rule.column,
+        rule.breaking,
+        finding.checked,
+        len(violations),
+        str(violations[0].key) if violations else None,
+    )
+
+
 def _playlist_values(snapshot: Snapshot) -> Row:
     playlist = snapshot.playlist
     return (
@@ -147,7 +230,7 @@ def _song_values(song: Content) -> Row:
         song.id,
         song.name,
         (song.album and song.album.id) or None,
-        [artist.id for artist in artists],
+        [artist.id or None for artist in artists],
         [artist.name for artist in artists],
         song.duration_ms,
         song.explicit,
@@ -165,7 +248,7 @@ def _album_values(album: Album, details: Album) -> Row:
         album.id,
         album.name,
         album.album_type,
-        None if album.artists is None else [artist.id for artist in _credited(album.artists)],
+        None if album.artists is None else [artist.id or None for artist in _credited(album.artists)],
         release_date,
         precision,
         release_date and release_date.year,

@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ENVELOPE_VERSION: Final = 1
+CORRELATION_ID: Final = "correlation-id"  # metadata of raw and curated objects: the run they come from
 type Contract = Literal["items", "tracks", "embedded"]
 type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albums`: JSON by id
 
 _GZIP = 16  # zlib's code for a gzip header
 # json.loads pairs surrogates where it can; whatever is left cannot be stored as UTF-8.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_ENTRIES = "neither pages nor the playlist object hold entries"
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _Time = Annotated[datetime, Meta(tz=True)]
 
@@ -77,6 +79,15 @@ class _Envelope(_Header, kw_only=True):
     details: Details | None = None
 
 
+class _PageAsSent(Struct):
+    items: list[msgspec.Raw]
+
+
+class _EnvelopeAsSent(Struct):
+    playlist: Playlist
+    pages: list[_PageAsSent] = []
+
+
 @dataclass(frozen=True)
 class RejectedEntry:
     """An entry that cannot become a row.
@@ -118,6 +129,8 @@ class Snapshot:
         Every position in order; None for a null entry.
     details
         What the lake knew of the artists and albums besides.
+    data
+        The bytes of the raw object.
     """
 
     playlist_id: str
@@ -129,6 +142,25 @@ class Snapshot:
     playlist: Playlist
     entries: list[Entry | RejectedEntry | None]
     details: Details = field(default_factory=Details)
+    data: bytes = field(default=b"", repr=False, compare=False)
+
+    def as_sent(self) -> list[str]:
+        """Return the JSON of every position in order, with all that Spotify sent of it.
+
+        Raises
+        ------
+        SnapshotUnreadable
+            An entry is nested so deeply that it can only be read in part.
+        """
+        text = _gunzip(self.data)
+        try:
+            envelope = msgspec.json.decode(text, type=_EnvelopeAsSent)
+            pages = envelope.pages
+            if self.contract == "embedded":
+                pages = [msgspec.json.decode(_embedded(envelope.playlist), type=_PageAsSent)]
+        except _UNDECODABLE:
+            return [_storable_json(item) for item in _items(_take_pages(_parse(text)))]
+        return [bytes(item).decode(errors="replace") for page in pages for item in page.items]
 
 
 def compact_time(moment: datetime) -> str:
@@ -139,7 +171,12 @@ def compact_time(moment: datetime) -> str:
 
 def key(playlist_id: str, scheduled_at: datetime) -> str:
     """Return the object key of a playlist's snapshot."""
-    return f"raw/playlist_id={playlist_id}/{compact_time(scheduled_at)}.json.gz"
+    return f"{key_prefix(playlist_id)}{compact_time(scheduled_at)}.json.gz"
+
+
+def key_prefix(playlist_id: str) -> str:
+    """Return what the keys of a playlist's snapshots begin with; after it they are in the order of their times."""
+    return f"raw/playlist_id={playlist_id}/"
 
 
 class SnapshotWriter:
@@ -301,6 +338,7 @@ def decode(data: bytes) -> Snapshot:
         playlist=header.playlist,
         entries=entries,
         details=details,
+        data=data,
     )
 
 
@@ -328,16 +366,33 @@ def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
 def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
     """Return the key of a playlist's snapshot with the latest scheduled time, if there is any."""
     newest = None
-    prefix = f"raw/playlist_id={playlist_id}/"
-    # Keys come in alphabetical order, which is the order of their times.
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key_prefix(playlist_id))
+    for page in pages:
         for found in page.get("Contents", []):
             newest = found["Key"]
     return newest
 
 
-def put(s3: "S3Client", bucket: str, object_key: str, body: bytes) -> bool:
+def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at: datetime) -> str | None:
+    """Return the key of a playlist's last snapshot before `scheduled_at` on the same day (UTC), if there is any."""
+    end = key(playlist_id, scheduled_at)
+    day = key_prefix(playlist_id) + compact_time(scheduled_at).partition("T")[0]
+    last = None
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=day):
+        for found in page.get("Contents", []):
+            last = found["Key"] if found["Key"] < end else last
+    return last
+
+
+def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_id: str | None = None) -> bool:
     """Write a raw object unless there is one already.
+
+    Parameters
+    ----------
+    s3, bucket, object_key, body
+        Where and what.
+    correlation_id
+        Of the run that writes it, for the object's metadata: the content does not depend on it.
 
     Returns
     -------
@@ -346,7 +401,12 @@ def put(s3: "S3Client", bucket: str, object_key: str, body: bytes) -> bool:
     """
     try:
         s3.put_object(
-            Bucket=bucket, Key=object_key, Body=body, ContentType="application/gzip", IfNoneMatch="*"
+            Bucket=bucket,
+            Key=object_key,
+            Body=body,
+            ContentType="application/gzip",
+            IfNoneMatch="*",
+            Metadata={CORRELATION_ID: correlation_id} if correlation_id else {},
         )
     except s3.exceptions.ClientError as error:
         # 409: another writer's conditional PUT of the same key is under way, and it may yet fail.
@@ -394,7 +454,7 @@ def _embedded(playlist: Playlist) -> bytes:
     for page in map(bytes, (playlist.items, playlist.tracks)):
         if page != b"null":
             return page
-    raise SnapshotUnreadable("neither pages nor the playlist object hold entries")
+    raise SnapshotUnreadable(_NO_ENTRIES)
 
 
 def _check_version(version: object) -> None:
@@ -405,29 +465,50 @@ def _check_version(version: object) -> None:
 
 
 def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
+    envelope = _parse(text)
+    _check_version(envelope.get("envelope_version"))
+    pages, details = _take_pages(envelope), envelope.pop("details", None)
+    try:
+        header = msgspec.json.decode(_storable_json(envelope), type=_Header)
+    except _UNDECODABLE as error:
+        raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
+    return header, [_decode_entry(item) for item in _items(pages)], _decode_details(details)
+
+
+def _parse(text: bytes) -> dict[str, Any]:
     try:
         envelope = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SnapshotUnreadable(f"it is no JSON ({error})") from error
     if not isinstance(envelope, dict):
         raise SnapshotUnreadable("the JSON is no object")
-    _check_version(envelope.get("envelope_version"))
-    pages, details = envelope.pop("pages", None), envelope.pop("details", None)
-    try:
-        header = msgspec.json.decode(_storable_json(envelope), type=_Header)
-    except _UNDECODABLE as error:
-        raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
-    if header.contract == "embedded":
-        pages = [json.loads(_embedded(header.playlist))]
+    return envelope
+
+
+def _take_pages(envelope: dict[str, Any]) -> object:
+    """Take all entries out of an envelope, where one may stand in the way of the rest; return the pages that count."""
+    pages, playlist = envelope.pop("pages", None), envelope.get("playlist")
+    if not isinstance(playlist, dict):
+        return pages
+    embedded = [
+        page for page in (playlist.pop("items", None), playlist.pop("tracks", None)) if page is not None
+    ]
+    if envelope.get("contract") != "embedded":
+        return pages
+    if not embedded:
+        raise SnapshotUnreadable(_NO_ENTRIES)
+    return embedded[:1]
+
+
+def _items(pages: object) -> Iterator[object]:
+    """Yield the entries of pages that may hold anything."""
     if not isinstance(pages, list):
         raise SnapshotUnreadable("its pages are no list")
-    entries: list[Entry | RejectedEntry | None] = []
     for number, page in enumerate(pages, start=1):
         items = page.get("items") if isinstance(page, dict) else None
         if not isinstance(items, list):
             raise SnapshotUnreadable(f"its page {number} holds no list of entries")
-        entries.extend(_decode_entry(item) for item in items)
-    return header, entries, _decode_details(details)
+        yield from items
 
 
 def _decode_entry(item: object) -> Entry | RejectedEntry | None:

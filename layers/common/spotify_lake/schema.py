@@ -1,7 +1,8 @@
 """The lake's tables as data.
 
 This is the one place where a table or column is described. The writer (`lake`), the Glue tables in
-template.yaml, docs/data-dictionary.md and the tests all follow it; `make schema` regenerates the first two.
+template.yaml, docs/data-dictionary.md and the tests all follow it; `make schema` regenerates the second and the third.
+How to change it is in docs/schema-evolution.md.
 """
 
 from dataclasses import dataclass
@@ -40,18 +41,27 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: what a row is, and which columns identify it within one snapshot of a playlist."""
+    """One table: what a row is, and which columns identify it within one snapshot of a playlist.
+
+    `folder` is where its objects are; another than its name holds a later version of the table.
+    """
 
     name: str
     grain: str
     description: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    folder: str = ""
 
     @property
     def column_names(self) -> tuple[str, ...]:
         """Names of the columns in order, without the partition column."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of its objects begin with."""
+        return f"curated/{self.folder or self.name}/"
 
 
 PARTITION: Final = Column(
@@ -295,7 +305,8 @@ REJECTS: Final = Table(
         Column(
             "reason",
             Type.STRING,
-            "`undecodable` (a field has the wrong type), `song_without_id` or `unknown_type`.",
+            "`undecodable` (a field has the wrong type), `song_without_id`, `unknown_type`, or the name of the breaking"
+            " quality rule that the entry violates.",
             "undecodable",
         ),
         Column(
@@ -308,5 +319,33 @@ REJECTS: Final = Table(
     ),
 )
 
+QUALITY: Final = Table(
+    "quality",
+    "quality rule x snapshot",
+    "How each snapshot does by each quality rule; a rule that nothing violates has its row, too.",
+    ("playlist_id", "rule"),
+    (
+        *_SNAPSHOT_COLUMNS,
+        Column("rule", Type.STRING, "Name of the rule; they are listed below the tables.", "song_duration"),
+        Column("table_name", Type.STRING, "Table it is about.", "songs"),
+        Column("column_name", Type.STRING, "Column it is about.", "duration_ms"),
+        Column(
+            "is_breaking",
+            Type.BOOLEAN,
+            "Whether entries behind a violation became rejects; else the rows are in the tables as they are.",
+            "true",
+        ),
+        Column("checked", Type.INT, "Values that were checked; nulls are not.", "230"),
+        Column("violations", Type.INT, "Values that violate the rule.", "0"),
+        Column(
+            "example",
+            Type.STRING,
+            "Key of the first row with such a value: a position or a Spotify id.",
+            "11dFghVXANMlKmJXsNCbNl",
+            "nothing violates the rule",
+        ),
+    ),
+)
+
 # The order of writing: the playlists row comes last, so that it stands for a complete snapshot.
-TABLES: Final = (PLAYLIST_ENTRIES, SONGS, ALBUMS, ARTISTS, REJECTS, PLAYLISTS)
+TABLES: Final = (PLAYLIST_ENTRIES, SONGS, ALBUMS, ARTISTS, REJECTS, QUALITY, PLAYLISTS)

@@ -110,17 +110,18 @@ class State:
         held = self._content.playlists.get(playlist_id)
         if held is not None and held.snapshot_id != snapshot_id:
             return None
-        source = self._source(held.key, playlist_id, snapshot_id) if held else None
+        source = self.at(held.key, playlist_id, snapshot_id) if held else None
         if source is None:
             key = raw.newest_key(self._s3, self._bucket, playlist_id)
-            source = self._source(key, playlist_id, snapshot_id) if key else None
+            source = self.at(key, playlist_id, snapshot_id) if key else None
         if source is None:
             self._content.playlists.pop(playlist_id, None)
         else:
             self.remember(playlist_id, snapshot_id, source.key)
         return source
 
-    def _source(self, key: str, playlist_id: str, snapshot_id: str) -> raw.Source | None:
+    def at(self, key: str, playlist_id: str, snapshot_id: str) -> raw.Source | None:
+        """Return the raw object of this key if it holds this version of the playlist."""
         data = raw.get(self._s3, self._bucket, key)
         if data is None:
             return None

@@ -122,7 +122,7 @@
 
   /**
    * A table that sorts by any column.
-   * columns: {label, value(row), cell(row), number, head, unsorted}; sort: [column, descending].
+   * columns: {label, value(row), cell(row), number, head, kind, unsorted}; sort: [column, descending].
    */
   const sortable = (caption, columns, rows, { sort = null, limit = FIRST_ROWS, search = null, low = false } = {}) => {
     let [by, descending] = sort || [null, false];
@@ -137,7 +137,7 @@
     const makeRow = (row) => {
       if (!made.has(row)) {
         made.set(row, el("tr", {}, columns.map((column) =>
-          el(column.head ? "th" : "td", { scope: column.head ? "row" : null, class: [column.number && "n", column.head && "name"].filter(Boolean).join(" ") || null },
+          el(column.head ? "th" : "td", { scope: column.head ? "row" : null, class: [column.number && "n", column.head && "name", column.kind].filter(Boolean).join(" ") || null },
             column.cell ? column.cell(row) : column.value(row) ?? "–"))));
       }
       return made.get(row);
@@ -737,7 +737,7 @@
       { label: "#", title: "Position", number: true, ascending: true, value: (entry) => entry.position },
       { label: "7 days", title: "Moved in seven days", number: true, value: (entry) => (entry.weekAgo === 0 ? 100000 - entry.position : climbed(entry)), cell: moveCell },
       { label: "Song", head: true, value: (entry) => entry.song.name, cell: (entry) => songCell(entry.song) },
-      { label: "Album", value: (entry) => entry.song.album?.name ?? null,
+      { label: "Album", kind: "album", value: (entry) => entry.song.album?.name ?? null,
         cell: ({ song: { album } }) => (album ? [link("album", album.id, album.name || "Untitled"), album.image && [" · ", cover(album.image, album.name || "the album")]] : "–") },
       { label: "Year", number: true, value: (entry) => entry.song.album?.year ?? null },
       { label: "Snapshots", title: "Snapshots with this entry", number: true, value: (entry) => entry.days },

@@ -1,0 +1,151 @@
+"""Tells others of a changed playlist: an event on the lake's own EventBridge bus, after its tables are written.
+
+What an event says is a function of the raw bucket as it was when the snapshot was written there, whenever and in
+whatever order the snapshots are transformed: a second delivery says the same again.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from spotify_lake import raw
+from spotify_lake.changes import DETAIL_TYPE, SOURCE, compare, detail, to_json
+from spotify_lake.errors import ChangeNotAnnounced, SnapshotUnreadable
+from spotify_lake.normalize import Tables, normalize
+from spotify_lake.observability import count, logger
+from spotify_lake.schema import PLAYLISTS
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+
+# The extract function writes what Spotify has just sent, within one run. What an import writes is older.
+FRESH: Final = timedelta(hours=1)
+# The snapshot before is looked for from here on, and only then among all: a day, and an hour of summer time.
+NEAR: Final = timedelta(hours=25)
+
+_FETCHED_AT = PLAYLISTS.column_names.index("fetched_at")
+
+
+class Announcer:
+    """Puts an event on the bus for each snapshot that differs from the one before it.
+
+    Parameters
+    ----------
+    events, s3
+        boto3 clients.
+    bus
+        Name of the event bus.
+    lake_bucket
+        Bucket of the tables, for the links in the event.
+    """
+
+    def __init__(self, events: "EventBridgeClient", s3: "S3Client", bus: str, lake_bucket: str) -> None:
+        self._events = events
+        self._s3 = s3
+        self._bus = bus
+        self._lake_bucket = lake_bucket
+
+    def announce(
+        self, bucket: str, key: str, written_at: datetime | None, tables: Tables, table_keys: Sequence[str]
+    ) -> None:
+        """Tell of a snapshot whose tables are written, if it is news and something changed.
+
+        It is news if S3 itself says that it was written as Spotify sent it, and no snapshot with a later time was
+        there before. A replay, an import or a snapshot that was made up for later is none.
+
+        Parameters
+        ----------
+        bucket, key
+            The raw object.
+        written_at
+            When it was written, as S3 said in its event; None if the event is not S3's own.
+        tables
+            Its rows.
+        table_keys
+            Where they are in the lake bucket.
+
+        Raises
+        ------
+        ChangeNotAnnounced
+            EventBridge does not take the event.
+        """
+        if written_at is None or abs(written_at - _fetched_at(tables)) > FRESH:
+            return
+        before = self._before(bucket, key, tables)
+        if before is None:
+            return
+        changes = compare(before, tables)
+        if not changes:
+            return
+        content = detail(before, tables, changes, self._lake_bucket, table_keys)
+        self._put(content, tables)
+        count("ChangesAnnounced")
+        logger.info(
+            "Announced a change",
+            playlist_id=tables.playlist_id,
+            scheduled_at=content["scheduled_at"],
+            previous=content["previous"]["scheduled_at"],
+            **content["counts"],
+        )
+
+    def _before(self, bucket: str, key: str, tables: Tables) -> Tables | None:
+        """Read the snapshot that was the newest when this one was written; None if there is none, or a newer one."""
+        near = raw.key(tables.playlist_id, tables.scheduled_at - NEAR)
+        for start in (near, raw.key_prefix(tables.playlist_id)):
+            found = dict(self._written(bucket, tables.playlist_id, start))
+            own = found.get(key)
+            if own is None or any(other > key and at < own for other, at in found.items()):
+                return None
+            earlier = sorted(
+                (other for other, at in found.items() if other < key and at <= own), reverse=True
+            )
+            for other in earlier:
+                if before := self._read(bucket, other):
+                    return before
+        return None
+
+    def _written(self, bucket: str, playlist_id: str, start: str) -> Iterator[tuple[str, datetime]]:
+        """Yield the keys of a playlist's raw objects after `start`, and when each was written."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=raw.key_prefix(playlist_id), StartAfter=start
+        )
+        found = chain.from_iterable(page.get("Contents", []) for page in pages)
+        return ((one["Key"], one["LastModified"]) for one in found)
+
+    def _read(self, bucket: str, key: str) -> Tables | None:
+        """Read another snapshot; None if it is gone or damaged, and so has no rows in the tables either."""
+        data = raw.get(self._s3, bucket, key)
+        try:
+            return normalize(raw.decode(data)) if data else None
+        except SnapshotUnreadable as error:
+            logger.warning("The snapshot before cannot be compared with: %s", error, raw_key=key)
+            return None
+
+    def _put(self, content: dict[str, Any], tables: Tables) -> None:
+        try:
+            answer = self._events.put_events(
+                Entries=[
+                    {
+                        "EventBusName": self._bus,
+                        "Source": SOURCE,
+                        "DetailType": DETAIL_TYPE,
+                        "Time": _fetched_at(tables),
+                        "Detail": to_json(content),
+                    }
+                ]
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise ChangeNotAnnounced(content["id"], self._bus, str(error)) from error
+        if answer["FailedEntryCount"]:
+            (entry,) = answer["Entries"]
+            reason = f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
+            raise ChangeNotAnnounced(content["id"], self._bus, reason)
+
+
+def _fetched_at(tables: Tables) -> datetime:
+    ((*values,),) = tables.rows[PLAYLISTS.name]
+    return cast("datetime", values[_FETCHED_AT])

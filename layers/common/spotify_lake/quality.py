@@ -1,0 +1,220 @@
+"""What rows must fulfill, as data, and how a snapshot's rows do. Pure.
+
+A breaking rule guards what queries rely on: keys, references between tables, lengths that are summed up. An entry
+behind a row that violates one becomes a reject. Other rules guard what is merely implausible; violations are counted
+and the rows stay. The transform, the table `quality` and docs/data-dictionary.md follow `RULES`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from itertools import chain
+from typing import Any, Final, NamedTuple
+
+from spotify_lake.schema import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, SONGS, Table, Type
+
+type Rows = Mapping[str, Sequence[tuple[Any, ...]]]
+
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+_CLOCKS: Final = timedelta(days=1)  # by which two clocks, or a time without its zone, may differ
+_ANNOUNCED: Final = timedelta(days=2 * 366)  # how far ahead a release may be announced
+_SPOTIFY_FOUNDED: Final = datetime(2006, 1, 1, tzinfo=UTC)
+_FIRST_RECORDING: Final = date(1860, 1, 1)
+_PEOPLE: Final = 10_000_000_000
+
+
+class Limit(StrEnum):
+    """An upper bound that is another for each snapshot, in words."""
+
+    ENTRIES = "the number of entries"
+    TAKEN = "a day after the snapshot"
+    ANNOUNCED = "two years after the snapshot"
+
+
+@dataclass(frozen=True)
+class Unique:
+    """No other row of the snapshot has the same value."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Each value is the key of a row of `to` in the same snapshot; `only` restricts it to rows with that value."""
+
+    to: Table
+    only: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Between:
+    """Each value lies between the bounds, both included."""
+
+    low: int | date | datetime
+    high: int | date | datetime | Limit
+
+
+type Check = Unique | Reference | Between
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the values of one column must fulfill; nulls always do.
+
+    Attributes
+    ----------
+    name
+        In the table `quality`; of a breaking rule also a reason in the table `rejects`.
+    table, column
+        What it is about.
+    check
+        What must hold.
+    breaking
+        Whether the entries behind a violation become rejects.
+    """
+
+    name: str
+    table: Table
+    column: str
+    check: Check
+    breaking: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """What must hold, in words."""
+        match self.check:
+            case Unique():
+                return "is in one row only"
+            case Reference(to, only):
+                where = f", if {only[0]} is `{only[1]}`" if only else ""
+                return f"is the key of a row of {to.name}{where}"
+            case Between(low, high):
+                return f"is from {_text(low)} to {_text(high)}"
+
+
+RULES: Final = (
+    *(
+        Rule(f"{table.name}_unique", table, table.key[-1], Unique(), breaking=True)
+        for table in (PLAYLIST_ENTRIES, SONGS, ALBUMS, ARTISTS)
+    ),
+    Rule("entry_position", PLAYLIST_ENTRIES, "position", Between(1, Limit.ENTRIES), breaking=True),
+    Rule("entry_song", PLAYLIST_ENTRIES, "song_id", Reference(SONGS, only=("kind", "song")), breaking=True),
+    Rule("song_album", SONGS, "album_id", Reference(ALBUMS), breaking=True),
+    Rule("song_artists", SONGS, "artist_ids", Reference(ARTISTS), breaking=True),
+    Rule("album_artists", ALBUMS, "artist_ids", Reference(ARTISTS), breaking=True),
+    Rule("song_duration", SONGS, "duration_ms", Between(0, _DAY_MS - 1), breaking=True),
+    Rule("song_has_length", SONGS, "duration_ms", Between(1, _DAY_MS - 1)),
+    Rule("song_popularity", SONGS, "popularity", Between(0, 100)),
+    Rule("album_popularity", ALBUMS, "popularity", Between(0, 100)),
+    Rule("artist_popularity", ARTISTS, "popularity", Between(0, 100)),
+    Rule("artist_followers", ARTISTS, "followers", Between(0, _PEOPLE)),
+    Rule("playlist_followers", PLAYLISTS, "followers", Between(0, _PEOPLE)),
+    Rule("entry_added_at", PLAYLIST_ENTRIES, "added_at", Between(_SPOTIFY_FOUNDED, Limit.TAKEN)),
+    Rule("album_release_date", ALBUMS, "release_date", Between(_FIRST_RECORDING, Limit.ANNOUNCED)),
+)
+
+
+class Value(NamedTuple):
+    """A value of a row, with the row's key within the snapshot."""
+
+    key: Any
+    value: Any
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How a snapshot does by one rule: how many values were checked, and which violate it."""
+
+    rule: Rule
+    checked: int
+    violations: tuple[Value, ...]
+
+    def describe(self, violation: Value) -> str:
+        """Say what is wrong with a row, in one line."""
+        rule = self.rule
+        return f"{rule.table.name}.{rule.column} is {_text(violation.value):.200}; it must be one that {rule.meaning}"
+
+    def after(self, earlier: "Finding") -> "Finding":
+        """Join this with what was found before the entries behind the violations were rejected."""
+        if not self.rule.breaking:
+            return self
+        return Finding(self.rule, earlier.checked, earlier.violations + self.violations)
+
+
+def check(rows: Rows, entry_count: int, taken_at: datetime) -> list[Finding]:
+    """Check the rows of one snapshot.
+
+    Parameters
+    ----------
+    rows
+        Table name to rows.
+    entry_count
+        Entries in the snapshot, rejected ones included.
+    taken_at
+        Time of the snapshot, UTC.
+
+    Returns
+    -------
+    list of Finding
+        One for each rule, in the order of `RULES`.
+    """
+    limits = {
+        Limit.ENTRIES: entry_count,
+        Limit.TAKEN: _later(taken_at, _CLOCKS),
+        Limit.ANNOUNCED: _later(taken_at, _ANNOUNCED).date(),
+    }
+    return [_find(rule, rows, limits) for rule in RULES]
+
+
+def _find(rule: Rule, rows: Rows, limits: Mapping[Limit, Any]) -> Finding:
+    columns = rule.table.column_names
+    key, at = columns.index(rule.table.key[-1]), columns.index(rule.column)
+    own, is_list = rows[rule.table.name], rule.table.columns[at].type is Type.STRINGS
+    if isinstance(rule.check, Reference) and rule.check.only:
+        name, only = rule.check.only
+        where = columns.index(name)
+        own = [row for row in own if row[where] == only]
+    values = [row[at] for row in own]
+    if is_list:
+        values = list(chain.from_iterable(filter(None, values)))
+    if None in values:
+        values = [value for value in values if value is not None]
+    bad = _bad(rule.check, values, rows, limits)
+    violations = (
+        Value(row[key], value)
+        for row in (own if bad else ())
+        for value in (row[at] or () if is_list else (row[at],))
+        if value in bad
+    )
+    return Finding(rule, len(values), tuple(violations))
+
+
+def _bad(check: Check, values: Sequence[Any], rows: Rows, limits: Mapping[Limit, Any]) -> set[Any]:
+    """Return the values that do not pass. Nearly always there are none, so a column is compared as a whole first."""
+    match check:
+        case Unique():
+            if len(set(values)) < len(values):
+                return {value for value, number in Counter(values).items() if number > 1}
+        case Reference(to):
+            key = to.column_names.index(to.key[-1])
+            return set(values).difference([row[key] for row in rows[to.name]])
+        case Between(low, high):
+            highest: Any = limits[high] if isinstance(high, Limit) else high
+            if values and not (low <= min(values) and max(values) <= highest):
+                return {value for value in values if not low <= value <= highest}
+    return set()
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    """Add to a time; the result is at most the end of the year 9999."""
+    return min(moment, datetime.max.replace(tzinfo=UTC) - by) + by
+
+
+def _text(value: object) -> str:
+    return (
+        value.isoformat()
+        if isinstance(value, date)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )

@@ -1,0 +1,173 @@
+"""What tests do to the deployed laptop stack, and what its tables must hold afterwards."""
+
+import datetime as dt
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from local.stack import LaptopStack
+from spotify_lake import transform
+from spotify_lake.errors import RawObjectUnreadable
+from spotify_lake.normalize import Tables
+from spotify_lake.schema import TABLES
+
+type Rows = list[dict[str, Any]]
+
+
+def eventually(condition: Callable[[], object], timeout_s: float = 60) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.2)
+
+
+def put_raw(stack: LaptopStack, key: str, data: bytes) -> None:
+    stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=key, Body=data)
+
+
+def s3_event(stack: LaptopStack, *keys: str) -> dict[str, Any]:
+    """The event of S3 for raw objects; the keys are taken as they are."""
+    bucket = {"name": stack.outputs["RawBucketName"]}
+    return {
+        "Records": [
+            {"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": {"key": key}}} for key in keys
+        ]
+    }
+
+
+def send(stack: LaptopStack, *keys: str) -> None:
+    """Put the event of raw objects into the transform queue, each in a message of its own."""
+    for key in keys:
+        stack.client("sqs").send_message(
+            QueueUrl=stack.outputs["TransformQueueUrl"], MessageBody=json.dumps(s3_event(stack, key))
+        )
+
+
+# --- the tables, by content ---
+
+
+def read(stack: LaptopStack, bucket: str, prefix: str) -> Iterator[tuple[str, bytes]]:
+    """Every object below a prefix of the bucket that an output names."""
+    s3, name = stack.client("s3"), stack.outputs[bucket]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name, Prefix=prefix):
+        for found in page.get("Contents", []):
+            yield found["Key"], s3.get_object(Bucket=name, Key=found["Key"])["Body"].read()
+
+
+def stored(stack: LaptopStack) -> dict[str, Rows]:
+    """The rows of every Parquet object of the lake, by key."""
+    return {
+        key: pq.ParquetFile(io.BytesIO(data)).read().to_pylist()
+        for key, data in read(stack, "LakeBucketName", "curated/")
+    }
+
+
+def undisturbed(stack: LaptopStack) -> dict[str, Rows]:
+    """The rows that the raw objects of the lake give in a transform that nothing goes wrong with, by key.
+
+    It runs in this process and writes nowhere. What cannot be read gives none.
+    """
+    found: list[Tables] = []
+    for key, _ in read(stack, "RawBucketName", "raw/"):
+        with suppress(RawObjectUnreadable):
+            transform.transform(s3_event(stack, key), stack.client("s3"), found.append)
+    expected = {}
+    for snapshot in found:
+        at = snapshot.scheduled_at.astimezone(dt.UTC)
+        name = f"snapshot_date={at:%Y-%m-%d}/{snapshot.playlist_id}-{at:%Y%m%dT%H%M%SZ}.parquet"
+        for table in TABLES:
+            columns = [column.name for column in table.columns]
+            rows = [dict(zip(columns, row, strict=True)) for row in snapshot.rows[table.name]]
+            expected[f"curated/{table.name}/{name}"] = rows
+    return expected
+
+
+def assert_undisturbed(stack: LaptopStack) -> None:
+    """The lake holds what an undisturbed run makes of its raw objects: every object, every row, nothing else."""
+    have, expected = stored(stack), undisturbed(stack)
+    assert expected, "there are no raw objects, so this would show nothing"
+    assert set(have) - set(expected) == set(), "objects that no snapshot gives"
+    assert set(expected) - set(have) == set(), "objects that are missing"
+    assert [key for key in expected if have[key] != expected[key]] == [], "objects with other rows"
+
+
+# --- changing what is deployed, for a while ---
+
+
+@contextmanager
+def function_settings(
+    stack: LaptopStack, function: str, environment: dict[str, str] | None = None, **changes: Any
+) -> Iterator[None]:
+    """Another configuration of a deployed function, such as Timeout; `environment` is added to its own."""
+    stack.wait_until_idle()  # what fails now would stay hidden in the queue for twelve minutes
+    client, name = stack.client("lambda"), stack.outputs[f"{function.capitalize()}FunctionName"]
+    found = client.get_function_configuration(FunctionName=name)
+    deployed = {setting: found[setting] for setting in ("Environment", *changes)}
+    added = {"Variables": deployed["Environment"]["Variables"] | (environment or {})}
+    client.update_function_configuration(FunctionName=name, **changes | {"Environment": added})
+    try:
+        yield
+    finally:
+        client.update_function_configuration(FunctionName=name, **deployed)
+
+
+@contextmanager
+def queue_settings(
+    stack: LaptopStack, *, hidden_s: int | None = None, tries: int | None = None
+) -> Iterator[None]:
+    """Other times for the transform queue: how long a failed message stays hidden, and how often it is tried.
+
+    Five attempts at the deployed twelve minutes each would take an hour.
+    """
+    stack.wait_until_idle()
+    sqs, queue = stack.client("sqs"), stack.outputs["TransformQueueUrl"]
+    names = ["VisibilityTimeout", "RedrivePolicy"]
+    deployed = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    changed = dict(deployed)
+    if hidden_s is not None:
+        changed["VisibilityTimeout"] = str(hidden_s)
+    if tries is not None:
+        policy = json.loads(deployed["RedrivePolicy"]) | {"maxReceiveCount": tries}
+        changed["RedrivePolicy"] = json.dumps(policy)
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes=changed)
+    try:
+        yield
+    finally:
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes=deployed)
+
+
+@contextmanager
+def event_source(stack: LaptopStack, **changes: Any) -> Iterator[None]:
+    """Another configuration of the connection between the transform queue and its function."""
+    client, name = stack.client("lambda"), stack.outputs["TransformFunctionName"]
+    [deployed] = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=deployed["UUID"], **changes)
+    before = {"Enabled": deployed["State"] == "Enabled"} | {
+        name: deployed[name] for name in changes if name in deployed
+    }
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=deployed["UUID"], **before)
+
+
+def workers(stack: LaptopStack, function: str) -> list[psutil.Process]:
+    """The processes in which the emulator runs a function: what on AWS are its execution environments."""
+    pid = stack.emulator.process.pid()
+    if pid is None:
+        pytest.fail("the emulator does not run")
+    name = stack.outputs[f"{function.capitalize()}FunctionName"]
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            if f"ministack-lambda-{name}-" in process.cwd():
+                found.append(process)
+    return found

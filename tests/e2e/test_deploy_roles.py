@@ -1,0 +1,169 @@
+"""Who may change the deployed stack: one role prepares a change, another carries out what was prepared.
+
+The roles come from stacks/github-oidc.yaml and are tried with their own credentials, got with a token like GitHub's.
+Not proved here: that a token is really GitHub's, since the emulator looks at no signature; that changes are prepared
+with CloudFormation's role only, which the emulator does not tell the policy; and that this role suffices, whose
+permissions the emulator does not ask for (tests/unit/test_deploy_roles.py compares them with what the template needs).
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from local.stack import LaptopStack
+from tests.template import ROOT
+from tools.change_set import apply, changes, markdown
+
+STACK = "spotify-lake-deployers"
+PROVIDER = "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com"
+REPOSITORY = "repo:octocat/spotify-lake"
+ENVIRONMENTS = {"PreviewRoleArn": "aws-preview", "DeployRoleArn": "aws"}
+WITH_EXECUTION_ROLE = """\
+            Condition:
+              StringEquals: { cloudformation:RoleArn: !GetAtt ExecutionRole.Arn }
+"""
+POLL = {"Delay": 1, "MaxAttempts": 60}
+
+
+@pytest.fixture(scope="module")
+def deployers(stack: LaptopStack) -> Iterator[dict[str, str]]:
+    """The outputs of the stack with the roles."""
+    cloudformation = stack.client("cloudformation")
+    template = (ROOT / "stacks" / "github-oidc.yaml").read_text()
+    # The emulator refuses a template that names this type, even one that makes nothing of it.
+    template = template.replace("AWS::IAM::OIDCProvider", "AWS::CloudFormation::WaitConditionHandle")
+    # It does not tell policies which role a change set is made with.
+    assert WITH_EXECUTION_ROLE in template
+    template = template.replace(WITH_EXECUTION_ROLE, "")
+    parameters = {"Repository": "octocat/spotify-lake", "ProviderArn": PROVIDER}
+    cloudformation.create_stack(
+        StackName=STACK,
+        TemplateBody=template,
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig=POLL)
+    [made] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    try:
+        yield {one["OutputKey"]: one["OutputValue"] for one in made["Outputs"]}
+    finally:
+        cloudformation.delete_stack(StackName=STACK)
+
+
+def token(subject: str, audience: str = "sts.amazonaws.com") -> str:
+    """What GitHub gives a job, but without its signature, which the emulator does not look at."""
+    claims = {"iss": "https://token.actions.githubusercontent.com", "sub": subject, "aud": audience}
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()) for part in ({"alg": "RS256"}, claims)]
+    return ".".join([*(part.decode().rstrip("=") for part in parts), "signature"])
+
+
+def assume(stack: LaptopStack, role: str, of: str) -> dict[str, str]:
+    answer = stack.client("sts").assume_role_with_web_identity(
+        RoleArn=role, RoleSessionName="test", WebIdentityToken=of
+    )
+    return dict(answer["Credentials"])
+
+
+@pytest.fixture(scope="module")
+def acting(stack: LaptopStack, deployers: dict[str, str]) -> Callable[[str], Any]:
+    """CloudFormation as one of the roles, by a token of its environment."""
+
+    def act(output: str) -> Any:
+        credentials = assume(
+            stack, deployers[output], token(f"{REPOSITORY}:environment:{ENVIRONMENTS[output]}")
+        )
+        session = boto3.Session(
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            region_name="us-east-1",
+        )
+        return session.client("cloudformation", endpoint_url=stack.endpoint)
+
+    return act
+
+
+def prepare(cloudformation: Any, name: str, days: str, role: str | None) -> str:
+    """Prepare a change of one parameter, and return the ARN of the change set."""
+    [found] = cloudformation.describe_stacks(StackName="spotify-lake")["Stacks"]
+    kept = [
+        {"ParameterKey": one["ParameterKey"], "UsePreviousValue": True}
+        for one in found["Parameters"]
+        if one["ParameterKey"] != "LogRetentionDays"
+    ]
+    answer = cloudformation.create_change_set(
+        StackName="spotify-lake",
+        ChangeSetName=name,
+        UsePreviousTemplate=True,
+        Parameters=[*kept, {"ParameterKey": "LogRetentionDays", "ParameterValue": days}],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        **({"RoleARN": role} if role else {}),
+    )
+    cloudformation.get_waiter("change_set_create_complete").wait(
+        StackName="spotify-lake", ChangeSetName=name, WaiterConfig=POLL
+    )
+    return str(answer["Id"])
+
+
+def retention(stack: LaptopStack) -> set[int]:
+    groups = stack.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/spotify-lake-")
+    return {group["retentionInDays"] for group in groups["logGroups"]}
+
+
+def test_what_one_role_prepares_another_carries_out(
+    stack: LaptopStack, deployers: dict[str, str], acting: Callable[[str], Any]
+) -> None:
+    preview, deploy = acting("PreviewRoleArn"), acting("DeployRoleArn")
+    role = deployers["ExecutionRoleArn"]
+    before = retention(stack)
+    arn = prepare(preview, "more-logs", "60", role)
+    shown = markdown("spotify-lake", arn, changes(preview, "spotify-lake", arn))
+    for group in ("ExtractLogGroup", "TransformLogGroup", "ReportLogGroup"):
+        assert f"| `{group}` | AWS::Logs::LogGroup |" in shown
+    with pytest.raises(ClientError, match="AccessDenied"):
+        preview.execute_change_set(StackName="spotify-lake", ChangeSetName=arn)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        prepare(deploy, "other-change", "90", role)
+    assert retention(stack) == before == {30}
+    assert apply(deploy, "spotify-lake", arn, POLL) == "UPDATE_COMPLETE"
+    assert retention(stack) == {60}
+    arn = prepare(preview, "as-before", "30", role)
+    assert apply(deploy, "spotify-lake", arn, POLL) == "UPDATE_COMPLETE"
+    assert retention(stack) == before
+
+
+@pytest.mark.parametrize(
+    "subject, audience",
+    [
+        (f"{REPOSITORY}:environment:aws-preview", "sts.amazonaws.com"),
+        (f"{REPOSITORY}:ref:refs/heads/main", "sts.amazonaws.com"),
+        (f"{REPOSITORY}:pull_request", "sts.amazonaws.com"),
+        ("repo:mallory/spotify-lake:environment:aws", "sts.amazonaws.com"),
+        ("repo:octocat/spotify-lake-2:environment:aws", "sts.amazonaws.com"),
+        (f"{REPOSITORY}:environment:aws", "https://github.com/octocat"),
+    ],
+)
+def test_other_tokens_do_not_get_the_role_that_carries_out(
+    stack: LaptopStack, deployers: dict[str, str], subject: str, audience: str
+) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume(stack, deployers["DeployRoleArn"], token(subject, audience))
+
+
+@pytest.mark.parametrize("role", ["PreviewRoleArn", "DeployRoleArn"])
+def test_neither_touches_other_stacks_or_goes_around_change_sets(
+    acting: Callable[[str], Any], role: str
+) -> None:
+    cloudformation = acting(role)
+    for refused in (
+        lambda: cloudformation.delete_stack(StackName="spotify-lake"),
+        lambda: cloudformation.update_stack(StackName="spotify-lake", UsePreviousTemplate=True),
+        lambda: cloudformation.describe_stacks(StackName=STACK),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            refused()

@@ -1,0 +1,330 @@
+"""Nothing is lost or doubled, whatever fails: after each fault, the tables are those of an undisturbed run."""
+
+import datetime as dt
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from local.emulator import http_json
+from local.spotify_stub import PLAYLISTS
+from local.stack import LaptopStack
+from ops import redrive
+from spotify_lake import raw, state
+from spotify_lake.schema import TABLES
+from tests import payloads
+from tests.deployed import (
+    assert_undisturbed,
+    event_source,
+    eventually,
+    function_settings,
+    put_raw,
+    queue_settings,
+    read,
+    send,
+    workers,
+)
+from tests.faulty_s3 import FaultyS3, between_functions_and_s3
+from tests.operated import Person, as_lake
+
+MOMENT = dt.datetime(2026, 5, 1, 6, tzinfo=dt.UTC)
+# Longer than a transform takes that nothing holds up, even on a busy machine: or a message would be taken twice.
+HIDDEN_S = 10
+FOREVER_MS = 600_000
+MEBIBYTE = 2**20
+NAMES = [table.name for table in TABLES]
+PLAYLIST_IDS = [PLAYLISTS[name] for name in ("Top 100", "Odds & Ends", "Morning Ten", "Drafts")]
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def s3(stack: LaptopStack) -> Iterator[FaultyS3]:
+    """What the functions take for S3."""
+    with between_functions_and_s3(stack) as proxy:
+        put(stack, snapshot())  # starts a process, which takes a while
+        assert stack.wait_until_idle().is_clear
+        with queue_settings(stack, hidden_s=HIDDEN_S):
+            yield proxy
+
+
+class Snapshot(NamedTuple):
+    """A raw object."""
+
+    playlist_id: str
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        return raw.key(self.playlist_id, MOMENT)
+
+    def put_of(self, table: str) -> dict[str, str]:
+        """What in a rule says: the write of its object of a table."""
+        address = f"/curated/{table}/snapshot_date={MOMENT:%Y-%m-%d}/{self.playlist_id}-"
+        return {"operation": "PutObject", "resource": address}
+
+
+def snapshot(entries: int = 30) -> Snapshot:
+    """A playlist that there was none like before."""
+    number = next(_numbers)
+    about = payloads.playlist(payloads.spotify_id(f"fault {number}"))
+    songs = []
+    for n in range(entries):
+        album, artists = payloads.album(f"album {n % 7}"), [payloads.artist(f"artist {n % 11}")]
+        songs.append(payloads.entry(payloads.song(f"{number}/{n}", album=album, artists=artists)))
+    body = payloads.raw_object([*payloads.every_kind(), *songs], playlist_object=about, scheduled_at=MOMENT)
+    return Snapshot(about["id"], body)
+
+
+def put(stack: LaptopStack, *snapshots: Snapshot) -> None:
+    for one in snapshots:
+        put_raw(stack, one.key, one.body)
+
+
+def tables_of(stack: LaptopStack, one: Snapshot) -> set[str]:
+    """Tables that have an object of a snapshot."""
+    return {key.split("/")[1] for key in versions(stack) if one.playlist_id in key}
+
+
+def versions(stack: LaptopStack) -> dict[str, dt.datetime]:
+    """When each object of the tables was written."""
+    s3, bucket = stack.client("s3"), stack.outputs["LakeBucketName"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="curated/")
+    return {found["Key"]: found["LastModified"] for page in pages for found in page.get("Contents", [])}
+
+
+def kill_workers(stack: LaptopStack) -> None:
+    for worker in workers(stack, "transform"):
+        worker.kill()
+
+
+@contextmanager
+def memory_limit(stack: LaptopStack, mebibytes: int) -> Iterator[list[int]]:
+    """Kill transforms that take more memory, as Lambda does and the emulator does not.
+
+    Yields
+    ------
+    list of int
+        The processes killed so far.
+    """
+    killed: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            for worker in workers(stack, "transform"):
+                watch_one(worker)
+
+    def watch_one(worker: psutil.Process) -> None:
+        with suppress(psutil.NoSuchProcess):
+            if worker.pid not in killed and worker.memory_info().rss > mebibytes * MEBIBYTE:
+                worker.kill()
+                killed.append(worker.pid)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+# --- the process ends in the middle ---
+
+
+@pytest.mark.parametrize(
+    "table", ["albums", *(pytest.param(name, marks=pytest.mark.long) for name in NAMES if name != "albums")]
+)
+def test_killed_between_the_writes_of_two_tables(stack: LaptopStack, s3: FaultyS3, table: str) -> None:
+    one = snapshot()
+    with s3.rules(one.put_of(table) | {"timeout_ms": FOREVER_MS}):
+        put(stack, one)
+        eventually(s3.fired)
+        kill_workers(stack)
+        assert tables_of(stack, one) == set(NAMES[: NAMES.index(table)])
+        assert "playlists" not in tables_of(stack, one), "a snapshot that is not complete is not there"
+    assert stack.wait_until_idle().is_clear
+    assert_undisturbed(stack)
+
+
+@pytest.mark.long
+def test_killed_during_a_write_that_arrives_after_that_of_the_retry(stack: LaptopStack, s3: FaultyS3) -> None:
+    """The dead process has sent its object, but only then does S3 take it."""
+    one = snapshot()
+    with s3.rules(one.put_of("albums") | {"latency": 1000 * (HIDDEN_S + 15), "times": 1}):
+        put(stack, one)
+        eventually(s3.fired)
+        kill_workers(stack)
+        assert stack.wait_until_idle().is_clear
+        assert_undisturbed(stack)
+        [key] = [key for key in versions(stack) if one.put_of("albums")["resource"] in f"/{key}"]
+        by_retry = versions(stack)[key]
+        eventually(lambda: versions(stack)[key] != by_retry)
+    assert_undisturbed(stack)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"request": {"cut_upload": {"after_frac": 0.5}}}, id="half-of-the-object-is-sent"),
+        pytest.param({"response": {"abort_bytes": 0}}, id="the-answer-does-not-arrive"),
+        pytest.param({"reset": True}, id="nothing-is-sent"),
+    ],
+)
+def test_a_connection_that_breaks_during_a_write(stack: LaptopStack, s3: FaultyS3, fault) -> None:
+    with s3.rules({"operation": "PutObject", "sequence": {"fail": 1, "pass": 2}} | fault):
+        put(stack, snapshot())
+        assert stack.wait_until_idle().is_clear
+        assert len(s3.fired()) >= len(TABLES) / 3
+    assert_undisturbed(stack)
+
+
+@pytest.mark.long
+def test_a_connection_that_breaks_while_reading(stack: LaptopStack, s3: FaultyS3) -> None:
+    one = snapshot()
+    with s3.rules(
+        {"operation": "GetObject", "resource": one.key, "times": 1, "response": {"abort_frac": 0.5}}
+    ):
+        put(stack, one)
+        assert stack.wait_until_idle().is_clear
+        assert len(s3.fired()) == 1
+    assert stack.dead_letters() == {}
+    assert_undisturbed(stack)
+
+
+def test_out_of_time(stack: LaptopStack, s3: FaultyS3) -> None:
+    one = snapshot()
+    already = len(stack.log_events("transform", 1_000_000))
+    with (
+        function_settings(stack, "transform", Timeout=3),
+        s3.rules(one.put_of("albums") | {"timeout_ms": FOREVER_MS}),
+    ):
+        put(stack, one)
+        eventually(
+            lambda: any(
+                "Task timed out" in line for _, line in stack.log_events("transform", 1_000_000)[already:]
+            )
+        )
+    assert stack.wait_until_idle().is_clear
+    assert_undisturbed(stack)
+
+
+@pytest.mark.long
+def test_out_of_memory(stack: LaptopStack, s3: FaultyS3) -> None:
+    """One snapshot needs more than there is; the others are not concerned."""
+    huge = snapshot(entries=40_000)
+    roomy = max(worker.memory_info().rss for worker in workers(stack, "transform")) // MEBIBYTE + 64
+    with (
+        queue_settings(stack, tries=2),
+        function_settings(stack, "transform", MemorySize=roomy),
+        memory_limit(stack, roomy) as killed,
+    ):
+        put(stack, huge, *(snapshot() for _ in range(3)))
+        eventually(lambda: stack.dead_letters() == {"TransformDeadLetters": 1}, timeout_s=120)
+        stack.wait_until_idle()
+        assert len(killed) == 2
+        assert stack.dead_letters() == {"TransformDeadLetters": 1}
+        assert not tables_of(stack, huge)
+    redrive.run(as_lake(stack), Person(), redrive.Options(sure=True))
+    assert stack.wait_until_idle().is_clear
+    assert_undisturbed(stack)
+
+
+# --- S3 has trouble ---
+
+
+def test_s3_is_overloaded_and_slow(stack: LaptopStack, s3: FaultyS3) -> None:
+    """A third of all requests is turned away, and the others take their time: extract and transform go on."""
+    slow_down = {"sequence": {"fail": 1, "pass": 2}, "error": {"code": "SlowDown", "status": 503}}
+    with s3.rules(slow_down, {"latency": {"min": 20, "max": 150}}):
+        for day in (1, 2):
+            result = stack.invoke_extract(MOMENT + dt.timedelta(days=day), PLAYLIST_IDS)
+            assert set(result["written"]) == set(PLAYLIST_IDS)
+            assert result["failed"] == []
+        assert stack.wait_until_idle().is_clear
+        assert sum("SlowDown" in event["action"] for event in s3.fired()) > 20
+    assert stack.dead_letters() == {}
+    assert_undisturbed(stack)
+
+
+@pytest.mark.long
+def test_s3_is_down_until_the_messages_are_dead_letters(stack: LaptopStack, s3: FaultyS3) -> None:
+    with queue_settings(stack, hidden_s=30, tries=2):
+        with s3.rules({"error": {"code": "ServiceUnavailable", "status": 503}}):
+            put(stack, snapshot())
+            eventually(lambda: stack.dead_letters() == {"TransformDeadLetters": 1}, timeout_s=200)
+        redrive.run(as_lake(stack), Person(), redrive.Options(sure=True))
+        assert stack.wait_until_idle().is_clear
+    assert stack.dead_letters() == {}
+    assert_undisturbed(stack)
+
+
+def test_a_raw_object_is_stored_but_the_answer_is_lost(stack: LaptopStack, s3: FaultyS3) -> None:
+    """The repeated write finds the object there. It is this run's own, and the run says so."""
+    raw_put = {"operation": "PutObject", "resource": "/raw/"}
+    with s3.rules(raw_put | {"times": 1, "response": {"abort_bytes": 0}}):
+        result = stack.invoke_extract(MOMENT + dt.timedelta(days=3), PLAYLIST_IDS[:1])
+        assert len(s3.fired()) == 1
+    assert (result["written"], result["already_there"]) == (PLAYLIST_IDS[:1], [])
+    assert stack.wait_until_idle().is_clear
+    assert_undisturbed(stack)
+
+
+# --- raw objects and state ---
+
+
+def test_an_object_deleted_before_its_event_arrives(stack: LaptopStack) -> None:
+    gone, kept = snapshot(), snapshot()
+    with event_source(stack, Enabled=False):
+        put(stack, gone)
+        stack.client("s3").delete_object(Bucket=stack.outputs["RawBucketName"], Key=gone.key)
+        put(stack, kept)
+        eventually(lambda: stack.queue_length("TransformQueueUrl") == 2)
+    already = len(stack.log_events("transform", 1_000_000))
+    assert stack.wait_until_idle().is_clear
+    assert stack.dead_letters() == {}
+    told = [line for _, line in stack.log_events("transform", 1_000_000)[already:] if gone.key in line]
+    assert told, "the log says which object is missing"
+    assert not tables_of(stack, gone)
+    assert_undisturbed(stack)
+
+
+def test_the_events_of_many_snapshots_twice_and_in_reverse(stack: LaptopStack) -> None:
+    found = [snapshot() for _ in range(12)]
+    with event_source(stack, Enabled=False):
+        put(stack, *found)
+        stack.client("sqs").purge_queue(QueueUrl=stack.outputs["TransformQueueUrl"])
+        send(stack, *(one.key for one in [*reversed(found), *found[::2]]))
+    assert stack.wait_until_idle().is_clear
+    assert_undisturbed(stack)
+
+
+def test_the_state_of_the_extraction_is_lost(stack: LaptopStack) -> None:
+    """It is made again from raw: nothing is fetched that is there, and nothing is written twice."""
+    morning, noon, evening = (dt.datetime(2026, 5, 7, hour, tzinfo=dt.UTC) for hour in (6, 12, 18))
+    assert set(stack.invoke_extract(morning)["written"]) == set(PLAYLISTS.values())
+    bucket = stack.outputs["RawBucketName"]
+    kept = {key for key, _ in read(stack, "RawBucketName", "state/")}
+    assert state.KEY in kept
+    for key in kept:
+        stack.client("s3").delete_object(Bucket=bucket, Key=key)
+
+    assert requests_of(stack, noon) == ["/api/token", "/v1/me", "/v1/me/playlists"]
+    assert requests_of(stack, evening) == ["/api/token", "/v1/me/playlists"], "the state is there again"
+    assert set(stack.invoke_extract(morning)["already_there"]) == set(PLAYLISTS.values())
+    assert stack.wait_until_idle().is_clear
+    of_the_day = [key for key, _ in read(stack, "RawBucketName", "raw/") if "/20260507T" in key]
+    assert len(of_the_day) == 3 * len(PLAYLISTS)
+    assert_undisturbed(stack)
+
+
+def requests_of(stack: LaptopStack, moment: dt.datetime) -> list[str]:
+    """What a run asks Spotify that writes a snapshot of every playlist."""
+    http_json(f"{stack.stub_url}/_stub/requests", method="DELETE")
+    assert set(stack.invoke_extract(moment)["written"]) == set(PLAYLISTS.values())
+    return [request["path"].rstrip("/") for request in stack.stub_requests()]

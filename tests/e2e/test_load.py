@@ -1,0 +1,85 @@
+"""Many snapshots at a time: nothing is lost, nothing is doubled, and nothing waits for a replay."""
+
+import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from local.spotify_stub import PLAYLISTS
+from local.stack import Backlog, LaptopStack
+from ops import replay
+from spotify_lake import raw
+from tests import payloads
+from tests.deployed import assert_undisturbed, event_source, put_raw, read, send, workers
+from tests.operated import Person, as_lake
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
+
+SNAPSHOTS = 500
+CONCURRENCY = 10
+STALL_S = 300
+
+
+def test_five_hundred_snapshots_ten_at_a_time(stack: LaptopStack) -> None:
+    """Half of the events come twice."""
+    at = dt.datetime(2026, 4, 1, 6, tzinfo=dt.UTC)
+    keys = []
+    with event_source(stack, ScalingConfig={"MaximumConcurrency": CONCURRENCY}):
+        for number in range(SNAPSHOTS):
+            about = payloads.playlist(payloads.spotify_id(f"load {number % 50}"))
+            moment = at + dt.timedelta(days=number // 50)
+            songs = [payloads.entry(payloads.song(f"{number}/{n}")) for n in range(number % 40)]
+            entries = [*payloads.every_kind(), *songs]
+            keys.append(raw.key(about["id"], moment))
+            put_raw(stack, keys[-1], payloads.raw_object(entries, playlist_object=about, scheduled_at=moment))
+        send(stack, *keys[::2])
+        most = 0
+
+        def count_workers(_backlog: Backlog) -> None:
+            nonlocal most
+            most = max(most, len(workers(stack, "transform")))
+
+        backlog = stack.wait_until_idle(STALL_S, count_workers)
+    assert (backlog.raw, backlog.is_clear) == (SNAPSHOTS, True)
+    assert most == CONCURRENCY
+    assert stack.dead_letters() == {}
+    assert_undisturbed(stack)
+
+
+def test_a_replay_of_thirty_days_while_new_snapshots_arrive(stack: LaptopStack) -> None:
+    days = [dt.datetime(2026, 3, day, 6, tzinfo=dt.UTC) for day in range(1, 31)]
+    for day in days:
+        assert stack.invoke_extract(day)["failed"] == []
+    assert stack.wait_until_idle(STALL_S).is_clear
+    spoil(stack)
+    person = Person()
+    options = replay.Options(first=days[0].date(), last=days[-1].date(), settling_s=5)
+    lake, found = as_lake(stack), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        replayed = pool.submit(replay.run, lake, person, options)
+        replayed.add_done_callback(lambda _: found.set())
+        new_days = 0
+        while not found.is_set() and new_days < 20:
+            moment = days[-1] + dt.timedelta(days=1 + new_days)
+            assert set(stack.invoke_extract(moment)["written"]) == set(PLAYLISTS.values())
+            new_days += 1
+            found.wait(2)
+        outcome = replayed.result()
+    assert new_days > 1, "nothing arrived during the replay"
+    assert (outcome.missing, outcome.failed) == ([], set())
+    assert len(outcome.rebuilt) == len(days) * len(PLAYLISTS)
+    assert stack.wait_until_idle(STALL_S).is_clear
+    assert stack.dead_letters() == {}
+    assert_undisturbed(stack)
+
+
+def spoil(stack: LaptopStack) -> None:
+    """Take away a third of the tables' objects of March, and give another third the content of others."""
+    s3, bucket = stack.client("s3"), stack.outputs["LakeBucketName"]
+    march = [(key, data) for key, data in read(stack, "LakeBucketName", "curated/") if "date=2026-03" in key]
+    for number, (key, _) in enumerate(march):
+        if number % 3 == 0:
+            s3.delete_object(Bucket=bucket, Key=key)
+        elif number % 3 == 1:
+            s3.put_object(Bucket=bucket, Key=key, Body=march[number - 1][1])
