@@ -98,7 +98,14 @@ def known_of(source: Source) -> dict[str, Any]:
     known_dates = [found for found in dates if found]
     parts = _DATE.sub(" <date> ", source.name.lower()).removesuffix(".gz").rsplit(".", 1)[0].split("/")
     *folders, file = ([part for part in re.split(r"[^\w<>]+|_", name) if part] for name in parts)
-    kind = next((_KINDS[part] for part in (*file, *(part for folder in folders for part in folder)) if part in _KINDS), None)
+    kind = next(
+        (
+            _KINDS[part]
+            for part in (*file, *(part for folder in folders for part in folder))
+            if part in _KINDS
+        ),
+        None,
+    )
     if kind is None and source.columns:
         kind = _kind_of(source)
     weekly = any("weekly" in part for part in (file, *folders))

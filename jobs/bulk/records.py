@@ -274,8 +274,8 @@ def _staged(frame: DataFrame, path: str) -> DataFrame:
 def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame:
     """Join pieces that stand below each other where they make a record; keep the other lines.
 
-    The lines of a record with line breaks are pieces, all of them, and stand next to each other. It begins where no quote
-    is open. Where that does not yield a record, each line is one by itself.
+    The lines of a record with line breaks are pieces, all of them, and stand next to each other. It begins where no
+    quote is open. Where that does not yield a record, each line is one by itself.
     """
     order = Window.partitionBy("file").orderBy("block", "id")
     apart = (F.lag("block").over(order) == F.col("block")) & (F.lag("id").over(order) != F.col("id") - 1)
