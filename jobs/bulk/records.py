@@ -19,7 +19,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
 from bulk.errors import LinesUnaccounted
-from bulk.sources import Source
+from bulk.sources import WINDOWS, Source
 
 # What a reject's reason can be before its values are looked at.
 BAD_ENCODING: Final = "encoding"
@@ -151,8 +151,9 @@ def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame
     # Spark escapes paths; what it calls a file is found out by asking it.
     named = {unquote(urlsplit(path).path): path for path in text.inputFiles()}
     paths = {number: named[unquote(urlsplit(given.paths[number]).path)] for number in group}
-    charset = given.sources[group[0]].charset
-    value = F.col("value") if charset == "utf-8" else F.decode(F.col("value").cast("binary"), charset)
+    value = F.col("value")
+    if given.sources[group[0]].charset == WINDOWS:  # UTF-16 has become UTF-8
+        value = F.decode(value.cast("binary"), WINDOWS)
     lines = text.select(
         value.alias("value"),
         F.monotonically_increasing_id().alias("id"),
