@@ -315,7 +315,9 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
     again = pieces.where(F.col("kind") == _AGAIN).select("file", "block", "id", "span", "value")
     records = _union([spanning.where("whole").drop("whole", "lines"), single, again])
     return _with_facts(
-        records.withColumn("path", F.col("file").cast("string")), given, {n: str(n) for n in group}
+        records.withColumn("path", F.col("file").cast("string")).drop("file"),
+        given,
+        {n: str(n) for n in group},
     )
 
 
