@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import batched, count
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from ops import star_schema
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ops.terminal import Terminal
 
 STATEMENTS_A_CALL: Final = 40  # the Data API takes no more in one transaction
-SECONDS_BETWEEN_LOOKS: Final = 2.0
+SECONDS_BETWEEN_LOOKS: Final = 1.0
 _OVER: Final = {"FINISHED", "FAILED", "ABORTED"}
 _ADVICE: Final = "Nothing was changed by it. docs/redshift.md says what to do."
 
@@ -62,12 +62,8 @@ class Database:
             One failed, or was stopped; then none of them changed anything.
         """
         begun = self._client.batch_execute_statement(Sqls=list(statements), **self._where)["Id"]
-        for look in count():
-            state = self._client.describe_statement(Id=begun)
-            if state["Status"] in _OVER:
-                break
-            # A sleeping workgroup takes a while to wake up, a small load a moment.
-            self._wait(min(SECONDS_BETWEEN_LOOKS, 0.25 * 2**look))
+        while (state := self._client.describe_statement(Id=begun))["Status"] not in _OVER:
+            self._wait(SECONDS_BETWEEN_LOOKS)
         if state["Status"] != "FINISHED":
             raise OpsError(_failure(state, statements, doing))
         last = state["SubStatements"][-1]
@@ -116,7 +112,7 @@ def load(database: Database, bucket: str) -> dict[str, int]:
     _check(database.run([star_schema.columns_statement()], "looking at the tables"))
     for some in batched(star_schema.comments(), STATEMENTS_A_CALL, strict=False):
         database.run(some, "describing the tables")
-    return dict(database.run(star_schema.loading(bucket), "loading the tables"))  # type: ignore[arg-type] # pairs
+    return dict(database.run(star_schema.loading(bucket), "loading the tables"))
 
 
 def _check(found: list[list[Any]]) -> None:
@@ -126,9 +122,9 @@ def _check(found: list[list[Any]]) -> None:
         if there != columns:
             shown = ", ".join(f"{column} {kind}" for column, kind in there)
             raise OpsError(
-                f"The table {star_schema.SCHEMA}.{table} in Redshift has other columns than this version loads: {shown}."
-                f" Drop it with DROP TABLE {star_schema.SCHEMA}.{table} CASCADE, and load again: all of it comes from the"
-                " lake."
+                f"The table {star_schema.SCHEMA}.{table} in Redshift has other columns than this version loads:"
+                f" {shown}. Drop it with DROP TABLE {star_schema.SCHEMA}.{table} CASCADE, and load again: all of it"
+                " comes from the lake."
             )
 
 
@@ -140,7 +136,7 @@ def _failure(state: dict[str, Any], statements: Sequence[str], doing: str) -> st
     )
     what = "was stopped" if state["Status"] == "ABORTED" else "failed"
     where = "" if number is None else f" at {statements[number].split(' (')[0][:120]}"
-    return f"Redshift: {doing} {what}{where}: {reason.rstrip('.')}. {_ADVICE}"
+    return f"Redshift: {doing} {what}{where}: {' '.join(reason.split()).rstrip('.')}. {_ADVICE}"
 
 
 def _value(cell: dict[str, Any]) -> Any:

@@ -136,11 +136,15 @@ def _create(table: Table) -> str:
 
 
 def _copy(table: Table, bucket: str) -> str:
-    return f"COPY {_staged(table)} FROM {_text(f's3://{bucket}/{ROOT}/{table.name}/')} IAM_ROLE default FORMAT AS PARQUET"
+    folder = _text(f"s3://{bucket}/{ROOT}/{table.name}/")
+    return f"COPY {_staged(table)} FROM {folder} IAM_ROLE default FORMAT AS PARQUET"
 
 
 def _key_check() -> list[str]:
-    """Fail at a key that came twice: Redshift enforces no key but NOT NULL, and the name of the column is in its error."""
+    """Return what fails at a key that came twice.
+
+    Redshift enforces no key, but NOT NULL, and its error names the column, which is called as the table.
+    """
     columns = ", ".join(f"{_name(table.name)} BOOLEAN NOT NULL" for table in TABLES)
     once = ", ".join(
         f"(SELECT CASE WHEN COUNT(*) = 0 THEN TRUE END FROM (SELECT 1 AS one FROM {_staged(table)}"  # noqa: S608 # nosec B608 # names of ours
@@ -149,7 +153,7 @@ def _key_check() -> list[str]:
     )
     return [
         f"CREATE TEMP TABLE {_name('every_key_once')} ({columns})",
-        f"INSERT INTO {_name('every_key_once')} SELECT {once}",  # noqa: S608 # nosec B608 # names of ours
+        f"INSERT INTO {_name('every_key_once')} SELECT {once}",  # nosec B608 # names of ours
     ]
 
 
@@ -177,7 +181,7 @@ def _merge(table: Table) -> str:
     changes = ", ".join(f"{_name(one.name)} = {_staged(table)}.{_name(one.name)}" for one in _values(table))
     new = ", ".join(f"{_staged(table)}.{_name(name)}" for name in table.column_names)
     return (
-        f"MERGE INTO {_target(table)} USING {_staged(table)} ON {_same_key(table)}"
+        f"MERGE INTO {_target(table)} USING {_staged(table)} ON {_same_key(table)}"  # noqa: S608 # nosec B608 # names of ours
         f" WHEN MATCHED THEN UPDATE SET {changes}"
         f" WHEN NOT MATCHED THEN INSERT ({_names(table.column_names)}) VALUES ({new})"
     )
