@@ -240,7 +240,7 @@ lint-schema: $(DEV)
 	@$(RUN)/python -m tools.schema --check
 
 # All code but the tests; ruff's rules of the same kind (S) look at those too.
-CODE := layers/common/spotify_lake functions local ops queries tools bench $(wildcard jobs)
+CODE := layers/common/spotify_lake functions local ops queries tools $(wildcard jobs)
 
 audit: $(DEV) $(SECURITY) ## Look up every locked package among the known vulnerabilities, where that data can be reached
 	@$(call say,audit,known vulnerabilities of the locked packages)
@@ -255,7 +255,7 @@ lint-locks:
 
 ##@ Upkeep
 
-.PHONY: help tools schema query-bytes lock clean
+.PHONY: help tools schema bench costs query-bytes lock clean
 
 help: ## List these tasks
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -275,6 +275,13 @@ bench-charts: $(DEV) $(SPARK) ## The charts job on 26 million rows beside DuckDB
 .PHONY: fuzz
 fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes
 	@$(RUN)/python -m tests.fuzz $(call option,--cases,CASES) $(call option,--seed,SEED)
+
+bench: $(DEV) $(SAM) $(EMULATOR) ## Measure speed, memory, cold starts, requests and queries: bench/results.md [QUICK=1 WHAT=transform]
+	@$(RUN)/python -m bench $(if $(QUICK),--quick) $(WHAT)
+	@$(if $(QUICK),,$(MAKE) costs)
+
+costs: $(DEV) ## Compute docs/costs.md from what was measured and bench/prices.toml
+	@$(RUN)/python -m bench.cost
 
 query-bytes: $(DEV) ## Measure what each query reads of a year of data, for docs/queries.md: some minutes
 	@$(RUN)/python -m bench.query_bytes

@@ -112,8 +112,7 @@ def _measure(rows: int, folder: Path) -> dict[str, Any]:
 
 def _count(folder: Path, table: str) -> int:
     files = f"{folder / table}/**/*.parquet" if (folder / table).is_dir() else f"{folder / table}.parquet"
-    (count,) = duckdb.sql(f"select count(*) from read_parquet('{files}')").fetchall()[0]
-    return int(count)
+    return len(duckdb.read_parquet(files))
 
 
 def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:

@@ -51,6 +51,8 @@ LAPTOP_PARAMETERS = {
     "ScheduleState": "DISABLED",
     # Each transform at a time is a process that unpacks the layers for itself.
     "TransformConcurrency": str(min(5, max(2, os.cpu_count() or 2))),
+    # Here they cost nothing, and are deployed and tried like the others.
+    "AlarmSet": "all",
     # The emulator has no saved queries.
     "SavedQueries": "false",
 }

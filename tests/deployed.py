@@ -76,9 +76,14 @@ def undisturbed(stack: LaptopStack) -> dict[str, Rows]:
     It runs in this process and writes nowhere. What cannot be read gives none.
     """
     found: list[Tables] = []
+
+    def keep(tables: Tables, **_: object) -> list[str]:
+        found.append(tables)
+        return []
+
     for key, _ in read(stack, "RawBucketName", "raw/"):
         with suppress(RawObjectUnreadable):
-            transform.transform(s3_event(stack, key), stack.client("s3"), found.append)
+            transform.transform(s3_event(stack, key), stack.client("s3"), keep, lambda *_: None)
     expected = {}
     for snapshot in found:
         at = snapshot.scheduled_at.astimezone(dt.UTC)
@@ -86,7 +91,7 @@ def undisturbed(stack: LaptopStack) -> dict[str, Rows]:
         for table in TABLES:
             columns = [column.name for column in table.columns]
             rows = [dict(zip(columns, row, strict=True)) for row in snapshot.rows[table.name]]
-            expected[f"curated/{table.name}/{name}"] = rows
+            expected[f"{table.prefix}{name}"] = rows
     return expected
 
 

@@ -86,7 +86,8 @@ _WAREHOUSE_HEAD = """\
 ## The bulk data sets
 
 The Glue jobs of `jobs/` write these tables below `datawarehouse/`, from the files put below `staging/`. The
-charts are a star schema around `fact_chart_entry`. The tables that begin with `catalog_`, and `track_catalog` that joins them, are Kaggle's "Spotify Dataset 2023".
+charts are a star schema around `fact_chart_entry`. The tables that begin with `catalog_`,
+and `track_catalog` that joins them, are Kaggle's "Spotify Dataset 2023".
 
 ```mermaid
 erDiagram

@@ -77,7 +77,8 @@ def stage_rejects(run: Run, found: Sequence[Source], parts: Sequence[DataFrame])
         known = run.spark.range(1).select(F.explode(files).alias("source"))
         merged = before.join(F.broadcast(known), "source", "left_anti").select(*_COLUMNS).unionByName(new)
     run.write_one(f"{REJECTS}/job={run.job}", merged, *_COLUMNS)
-    return new.count()
+    count: int = new.count()
+    return count
 
 
 def accounted(

@@ -98,7 +98,14 @@ def known_of(source: Source) -> dict[str, Any]:
     known_dates = [found for found in dates if found]
     parts = _DATE.sub(" <date> ", source.name.lower()).removesuffix(".gz").rsplit(".", 1)[0].split("/")
     *folders, file = ([part for part in re.split(r"[^\w<>]+|_", name) if part] for name in parts)
-    kind = next((_KINDS[part] for part in (*file, *(part for folder in folders for part in folder)) if part in _KINDS), None)
+    kind = next(
+        (
+            _KINDS[part]
+            for part in (*file, *(part for folder in folders for part in folder))
+            if part in _KINDS
+        ),
+        None,
+    )
     if kind is None and source.columns:
         kind = _kind_of(source)
     weekly = any("weekly" in part for part in (file, *folders))
@@ -275,8 +282,8 @@ def entries(rows: DataFrame, tasks: int) -> DataFrame:
     Returns
     -------
     DataFrame
-        All rows in the table's order, with ``state``: ``kept``, ``duplicate`` (says the same as another) or
-        ``conflict`` (says something else than the one that is kept).
+        All rows in the table's order, with ``state``: ``kept``, ``duplicate`` (says the same as another, or
+        less) or ``conflict`` (says something else than the one that is kept).
     """
     order = [
         F.desc_nulls_last("streams"),
@@ -285,12 +292,14 @@ def entries(rows: DataFrame, tasks: int) -> DataFrame:
         F.asc("file"),
     ]
     one = Window.partitionBy("month", "chart_key", "date_key", "region_key", "rank").orderBy(*order)
-    content = F.xxhash64("track_key", "streams", "trend")
-    state = (
-        F.when(F.row_number().over(one) == 1, "kept")
-        .when(F.lag(content).over(one) == content, "duplicate")
-        .otherwise(CONFLICT)
+
+    def says_no_more(name: str) -> Column:
+        return F.col(name).isNull() | (F.lag(name).over(one) == F.col(name))
+
+    same = (
+        (F.lag("track_key").over(one) == F.col("track_key")) & says_no_more("streams") & says_no_more("trend")
     )
+    state = F.when(F.row_number().over(one) == 1, "kept").when(same, "duplicate").otherwise(CONFLICT)
     return rows.repartition(tasks, "month", "chart_key").withColumn("state", state)
 
 

@@ -1,7 +1,6 @@
 """What can be wrong with a run as a whole. What is wrong with single rows becomes rejects instead."""
 
 
-
 class BulkError(Exception):
     """A run cannot go on; the message says why and what to do."""
 

@@ -8,6 +8,7 @@ odd number of quotes, and those with another number of cells than the header.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -19,7 +20,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
 from bulk.errors import LinesUnaccounted
-from bulk.sources import Source
+from bulk.sources import WINDOWS, Source
 
 # What a reject's reason can be before its values are looked at.
 BAD_ENCODING: Final = "encoding"
@@ -27,6 +28,7 @@ WRONG_COLUMNS: Final = "columns"
 LOOSE_QUOTE: Final = "quotes"
 NO_HEADER: Final = "header"
 
+_FILE_SCHEME: Final = "^file:/+"
 # Stands for the line breaks inside a record while it is parsed, so that one outside of quotes is noticed.
 _BREAK: Final = "\x1e"
 _ROW, _REJECT, _HEAD = "row", "reject", "head"
@@ -107,7 +109,7 @@ def read(spark: SparkSession, given: Input, typed: Typed, stage: str) -> Records
     frames, pieces, seen = [], [], 0
     for number, group in enumerate(_groups(given) or [[]]):  # without a file, all frames are empty
         observed = Observation()
-        lines = _lines(spark, given, group).observe(observed, F.count("*").alias("lines"))
+        lines = _lines(spark, given, group, observed)
         staged = _staged(_judged(lines, given, group, typed, last=False), f"{stage}/lines-{number}")
         frames.append(staged)
         seen += observed.get["lines"]
@@ -138,28 +140,31 @@ def _groups(given: Input) -> list[list[int]]:
     return [list(group) for _, group in groupby(numbers, key=likeness)]
 
 
-def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame:
+def _lines(spark: SparkSession, given: Input, group: Sequence[int], observed: Observation) -> DataFrame:
     """Return ``file``, ``fact``, ``block``, ``id`` and ``value`` of each line: where it stands, and its text."""
     if not group:
         kinds = {"file": "int", "block": "bigint", "id": "bigint", "span": "int", "value": "string"}
         facts = (F.lit(None).cast(kind).alias(name) for name, (kind, _) in given.facts.items())
         fact = F.struct(F.lit(None).alias("none"), *facts).alias("fact")
-        return spark.range(0).select(
+        nothing = spark.range(0).select(
             fact, *(F.lit(None).cast(kind).alias(name) for name, kind in kinds.items())
         )
+        return nothing.observe(observed, F.count("*").alias("lines"))
     text = spark.read.text([given.paths[number] for number in group])
     # Spark escapes paths; what it calls a file is found out by asking it.
-    named = {unquote(urlsplit(path).path): path for path in text.inputFiles()}
+    named = {unquote(urlsplit(path).path): re.sub(_FILE_SCHEME, "/", path) for path in text.inputFiles()}
     paths = {number: named[unquote(urlsplit(given.paths[number]).path)] for number in group}
-    charset = given.sources[group[0]].charset
-    value = F.col("value") if charset == "utf-8" else F.decode(F.col("value").cast("binary"), charset)
+    value = F.col("value")
+    if given.sources[group[0]].charset == WINDOWS:  # UTF-16 has become UTF-8
+        value = F.decode(value.cast("binary"), WINDOWS)
     lines = text.select(
         value.alias("value"),
         F.monotonically_increasing_id().alias("id"),
         F.col("_metadata.file_block_start").alias("block"),
         F.lit(1).alias("span"),
-        F.col("_metadata.file_path").alias("path"),
-    )
+        # Spark writes file:/ here and file:/// there.
+        F.regexp_replace("_metadata.file_path", _FILE_SCHEME, "/").alias("path"),
+    ).observe(observed, F.count("*").alias("lines"))
     return _with_facts(lines, given, paths)
 
 
@@ -274,8 +279,8 @@ def _staged(frame: DataFrame, path: str) -> DataFrame:
 def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame:
     """Join pieces that stand below each other where they make a record; keep the other lines.
 
-    The lines of a record with line breaks are pieces, all of them, and stand next to each other. It begins where no quote
-    is open. Where that does not yield a record, each line is one by itself.
+    The lines of a record with line breaks are pieces, all of them, and stand next to each other. It begins where no
+    quote is open. Where that does not yield a record, each line is one by itself.
     """
     order = Window.partitionBy("file").orderBy("block", "id")
     apart = (F.lag("block").over(order) == F.col("block")) & (F.lag("id").over(order) != F.col("id") - 1)
@@ -310,7 +315,9 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
     again = pieces.where(F.col("kind") == _AGAIN).select("file", "block", "id", "span", "value")
     records = _union([spanning.where("whole").drop("whole", "lines"), single, again])
     return _with_facts(
-        records.withColumn("path", F.col("file").cast("string")), given, {n: str(n) for n in group}
+        records.withColumn("path", F.col("file").cast("string")).drop("file"),
+        given,
+        {n: str(n) for n in group},
     )
 
 

@@ -21,6 +21,8 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 HEADER_WITHIN_LINES: Final = 30
 READERS: Final = 16
 
+WINDOWS: Final = "windows-1252"
+
 _ARCHIVES: Final = {
     b"PK\x03\x04": "a ZIP archive",
     b"PAR1": "a Parquet file",
@@ -167,7 +169,7 @@ def _charset(head: bytes) -> str:
     text = head.decode(errors="replace").rstrip("\ufffd")  # the last character may be cut off
     wrong = text.count("\ufffd")
     right = sum(character > "\x7f" for character in text) - wrong
-    return "windows-1252" if wrong > right else "utf-8"
+    return WINDOWS if wrong > right else "utf-8"
 
 
 def _lines(text: str, *, complete: bool) -> list[str]:

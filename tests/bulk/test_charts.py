@@ -12,13 +12,11 @@ import pytest
 from bulk.errors import BadArguments, NothingToRead
 from bulk.places import Folder
 from bulk.run import Arguments
-from spotify_lake.schema import Type
-from spotify_lake.warehouse import CATALOG, CHARTS, REJECTS, WarehouseTable
+from spotify_lake.warehouse import CATALOG, CHARTS, REJECTS
+from tests.bulk_lake import Lake, assert_declared, balance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.bulk.conftest import Lake
 
 HEADER = "title,rank,date,artist,url,region,chart,trend,streams\n"
 ID = "6mICuAdrwEjh6Y6lroV2K{}"
@@ -66,11 +64,6 @@ def entries(lake: Lake) -> list[tuple[Any, ...]]:
     )
 
 
-def balance(summary: dict[str, Any]) -> None:
-    assert summary["rows_in"] == summary["rows_out"] + summary["rejects"] + summary["duplicates"]
-    assert summary["rejects"] == sum(summary["rejects_by_reason"].values())
-
-
 def test_the_kaggle_file_with_all_that_is_untidy(lake: Lake) -> None:
     broken = f"Bad \udcff,5,2017-01-01,CNCO,{url('k')},Argentina,top200,NEW_ENTRY,6\n".encode(
         errors="surrogateescape"
@@ -106,28 +99,6 @@ def test_the_kaggle_file_with_all_that_is_untidy(lake: Lake) -> None:
     # The parquet files are what the template declares.
     for declared in (*CHARTS, REJECTS):
         assert_declared(lake, declared)
-
-
-def assert_declared(lake: Lake, declared: WarehouseTable) -> None:
-    import pyarrow.parquet as pq
-
-    names = {
-        "int32": Type.INT,
-        "int64": Type.BIGINT,
-        "string": Type.STRING,
-        "double": Type.DOUBLE,
-        "bool": Type.BOOLEAN,
-    }
-    names |= {"date32[day]": Type.DATE, "list<element: string>": Type.STRINGS}
-    files = sorted((lake.root / "warehouse" / declared.table.name).rglob("*.parquet"))
-    assert files, declared.table.name
-    for file in files:
-        # In order, as Redshift takes them.
-        schema = [(field.name, names[str(field.type)]) for field in pq.read_schema(file)]
-        assert schema == [(column.name, column.type) for column in declared.table.columns], file
-        assert {part.split("=")[0] for part in file.parts if "=" in part} <= {
-            p.column.name for p in declared.partitions
-        }
 
 
 def test_again_and_overlapping_and_in_any_order_the_content_is_the_same(
@@ -194,9 +165,7 @@ def test_exports_of_other_makers(lake: Lake) -> None:
             "wide.csv": (
                 "rank,uri,artist_names,track_name,previous_rank,date,region,streams\n"
                 f"3,spotify:track:{ID.format('w')},A,B,5,2020-02-01,gb,1\n"
-            ).encode(
-                "utf-16"
-            ),
+            ).encode("utf-16"),
             "regional-global-daily-latest.csv": OLD,
             "notes.txt": "Nothing of this\nis a chart.\n",
             "old.csv": b"PK\x03\x04 zipped",

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spotify_lake.warehouse import CATALOG
-from test_charts import assert_declared, balance
-
-if TYPE_CHECKING:
-    from tests.bulk.conftest import Lake
+from tests.bulk_lake import Lake, assert_declared, balance
 
 
 def made(letter: str) -> str:
@@ -18,7 +15,7 @@ def made(letter: str) -> str:
 
 ARTISTS = (
     "id,name,artist_popularity,artist_genres,followers,genre_0,genre_1,genre_2,genre_3,genre_4,genre_5,genre_6\n"
-    f"{made('A')},\"Tyler, The Creator\",91.0,"
+    f'{made("A")},"Tyler, The Creator",91.0,'
     "\"['rap', \"\"children's music\"\", 'it\\'s']\",1000.0,rap,children's music,it's,,,,\n"
     f"{made('B')},Nobody,,[],,,,,,,,\n"
     f"{made('C')},Without,12,,5,folk,indie,,,,,\n"

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.template import ROOT, load
 LIMIT_BYTES = 250 * 1024 * 1024
 FUNCTIONS = ("ExtractFunction", "TransformFunction", "ReportFunction")
 ELF_AARCH64 = 183
+UNCHECKED = 1  # in the flags of a .pyc: found by a hash that is not compared (PEP 552)
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +63,24 @@ def test_build_holds_no_leftovers(build):
     leftovers = [
         path.relative_to(build)
         for path in build.rglob("*")
-        if path.name in {"__pycache__", "tests", "boto3", "botocore", "bin"}
+        if path.name in {"tests", "boto3", "botocore", "bin"}
     ]
     assert leftovers == []
+
+
+def test_layers_are_compiled_for_lambda(build):
+    """Into a layer Python cannot write, so it would compile again at each start what is not there."""
+    for layer in ("CommonLayer", "PandasLayer"):
+        sources = [path for path in (build / layer).rglob("*.py") if path.stat().st_size]
+        assert sources
+        for source in sources:
+            compiled = Path(cache_from_source(str(source))).read_bytes()
+            assert compiled[:4] == MAGIC_NUMBER, f"{source} is compiled for another Python"
+            assert int.from_bytes(compiled[4:8], "little") == UNCHECKED, f"{source} would be checked"
+    assert (
+        b"/opt/python/spotify_lake/lake.py"
+        in Path(cache_from_source(str(build / "CommonLayer/python/spotify_lake/lake.py"))).read_bytes()
+    ), "tracebacks would name the place of the build"
 
 
 def test_aws_build_is_made_for_graviton(aws_build):

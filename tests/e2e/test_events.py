@@ -42,9 +42,9 @@ def test_a_single_playlist(scheduled: LaptopStack) -> None:
     answer = scheduled.invoke("extract", event("single-playlist"))
     assert answer.payload == {
         "scheduled_at": "2026-11-20T06:00:00Z",
+        "written": [],
         "already_there": [TOP_100],
         "unchanged": [],
-        "already_there": [TOP_100],
         "failed": [],
     }
 

@@ -11,11 +11,11 @@ from urllib.parse import quote_plus
 import boto3
 import pyarrow.parquet as pq
 import pytest
-from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from moto import mock_aws
 
 from functions.transform import app
 from spotify_lake import lake, raw
+from spotify_lake.errors import RawObjectUnreadable
 from spotify_lake.normalize import normalize
 from spotify_lake.schema import SONGS, TABLES
 from tests import payloads
@@ -205,8 +205,23 @@ def test_each_invocation_publishes_its_metrics_and_is_named_in_the_log(
 
 
 def test_when_every_message_fails_the_invocation_does(s3: Any) -> None:
-    with pytest.raises(BatchProcessingError, match="cannot be read"):
+    with pytest.raises(RawObjectUnreadable, match="cannot be read"):
         app.handler(sqs_batch(put(s3, b"not gzip", "raw/damaged.json.gz")), CONTEXT)
+
+
+def test_the_objects_of_a_snapshot_are_written_by_one_client(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    make = boto3.Session.client
+
+    def count(self: Any, service: str, *args: Any, **options: Any) -> Any:
+        made.append(service)
+        return make(self, service, *args, **options)
+
+    monkeypatch.setattr(boto3.Session, "client", count)
+    app.handler({"Records": [put(s3, payloads.raw_object([payloads.entry()]))]}, CONTEXT)
+    assert sorted(made) == ["events", "s3"]
 
 
 def test_odd_keys_work(s3: Any, contents: Any) -> None:

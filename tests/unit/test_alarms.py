@@ -21,6 +21,8 @@ RULES = {
     for name, resource in RESOURCES.items()
     if resource["Type"] == "AWS::Events::Rule"
 }
+ESSENTIAL = {name for name in ALARMS if "Condition" not in RESOURCES[name]}
+FREE_ALARMS = 10  # of an account
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 FUNCTIONS = {"extract": "ExtractFunction", "transform": "TransformFunction"}
 DEAD_LETTER_QUEUES = {
@@ -79,6 +81,21 @@ def test_an_alarm_watches_something_that_is_counted(name):
 def test_the_functions_count_in_the_namespace_that_the_alarms_watch():
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Ref": "LakeName"}
+
+
+def test_the_essential_alarms_are_free_and_hear_of_all_that_fails_for_good():
+    assert len(ESSENTIAL) <= FREE_ALARMS
+    assert {RESOURCES[name].get("Condition") for name in ALARMS} == {None, "HasAllAlarms"}
+    watched = {json.dumps(ALARMS[name]["Dimensions"][0]["Value"]) for name in ESSENTIAL}
+    assert {json.dumps({"GetAtt": f"{queue}.QueueName"}) for queue in DEAD_LETTER_QUEUES} <= watched
+    own = {ALARMS[name]["MetricName"] for name in ESSENTIAL if is_own(ALARMS[name])}
+    assert own >= {
+        "EntriesUnaccounted",
+        "PlaylistsFailed",
+        "RejectsPercent",
+        "SignInDaysLeft",
+        "SnapshotsWritten",
+    }
 
 
 def test_every_condition_is_watched():
@@ -168,7 +185,9 @@ def test_an_e_mail_address_is_optional():
 
 
 class TestDashboard:
-    BODY = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+    TEXT, VALUES = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+    CONDITION, MORE, LESS = VALUES["MoreAlarms"]["If"]
+    BODY = TEXT.replace("${MoreAlarms}", MORE["Sub"])
     WIDGETS = json.loads(BODY)["widgets"]
 
     def metrics(self):
@@ -181,6 +200,11 @@ class TestDashboard:
             assert question in titles
         [alarms] = [widget for widget in self.WIDGETS if widget["type"] == "alarm"]
         assert set(alarms["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in ALARMS}
+
+    def test_shows_no_alarm_that_is_not_set(self):
+        [alarms, *_] = json.loads(self.TEXT.replace("${MoreAlarms}", self.LESS))["widgets"]
+        assert self.CONDITION == "HasAllAlarms"
+        assert set(alarms["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in ESSENTIAL}
 
     def test_shows_what_is_counted(self):
         for metric in self.metrics():

@@ -180,7 +180,7 @@ class TestParameters:
                     "arn:aws:quicksight:us-east-1::user/default/n",
                 ],
             ),
-            ("CrawlerSchedule", ["cron(0 8 ? * SUN *)"], ["rate(7 days)", "weekly", "cron()"]),
+            ("CrawlerSchedule", ["", "cron(0 8 ? * SUN *)"], ["rate(7 days)", "weekly", "cron()"]),
             (
                 "KmsKeyArn",
                 [
@@ -597,6 +597,9 @@ class TestCatalog:
 
     def test_the_crawler_leaves_declared_tables_alone(self):
         crawler = RESOURCES["Crawler"]["Properties"]
+        condition, on_schedule, otherwise = crawler["Schedule"]["If"]
+        assert (condition, otherwise) == ("CrawlsOnSchedule", {"Ref": "AWS::NoValue"})
+        assert on_schedule == {"ScheduleExpression": {"Ref": "CrawlerSchedule"}}
         assert crawler["SchemaChangePolicy"] == {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
         assert crawler["RecrawlPolicy"] == {"RecrawlBehavior": "CRAWL_EVERYTHING"}
         assert json.loads(crawler["Configuration"]) == {

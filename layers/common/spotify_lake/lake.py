@@ -5,9 +5,10 @@ writing it again replaces the same objects with the same bytes.
 """
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import awswrangler as wr
+import boto3
 import pandas as pd
 import pyarrow as pa
 
@@ -18,8 +19,6 @@ from spotify_lake.schema import PARTITION, TABLES, Table, Type
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-    import boto3
 
     from spotify_lake.normalize import Row
 
@@ -32,6 +31,32 @@ ARROW_TYPES: Final = {
     Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
     Type.STRINGS: pa.list_(pa.string()),
 }
+# In what a data frame keeps a column on the way. Of these types awswrangler expects a column to be, so it casts none.
+_PANDAS_TYPES: Final = {
+    pa.string(): pd.StringDtype("pyarrow"),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+# awswrangler would make times without zone of the former, and objects of Python of the latter.
+_AS_IN_ARROW: Final = (Type.TIMESTAMP, Type.DATE)
+
+
+class Session(boto3.Session):
+    """A session that makes one client of each service.
+
+    awswrangler asks for a client for each object, and to make one takes longer than to write the object.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service_name: Any, *args: Any, **options: Any) -> Any:
+        """Return the client of a service; what it is like is decided by the first call."""
+        if service_name not in self._clients:
+            self._clients[service_name] = super().client(service_name, *args, **options)
+        return self._clients[service_name]
 
 
 def key(table: Table, playlist_id: str, scheduled_at: "datetime") -> str:
@@ -82,13 +107,13 @@ def _write_object(
     values = zip(*rows, strict=True) if rows else ((),) * len(schema)
     columns = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
     wr.s3.to_parquet(
-        df=pa.table(columns, schema=schema).to_pandas(types_mapper=pd.ArrowDtype),
+        df=pa.table(columns, schema=schema).to_pandas(types_mapper=_pandas_type),
         path=path,
         dataset=False,
         index=False,
         compression="zstd",
-        # awswrangler maps "timestamp" to a time without zone, so these columns keep their Arrow type.
-        dtype={column.name: column.type for column in table.columns if column.type is not Type.TIMESTAMP},
+        use_threads=False,  # one small object: a pool of threads would cost more than it does
+        dtype={column.name: column.type for column in table.columns if column.type not in _AS_IN_ARROW},
         pyarrow_additional_kwargs={
             "schema": schema,
             "version": "2.6",
@@ -98,3 +123,7 @@ def _write_object(
         boto3_session=session,
         s3_additional_kwargs={"Metadata": metadata},
     )
+
+
+def _pandas_type(arrow_type: pa.DataType) -> pd.api.extensions.ExtensionDtype:
+    return _PANDAS_TYPES.get(arrow_type) or pd.ArrowDtype(arrow_type)

@@ -1,0 +1,105 @@
+"""How fast a backlog is worked off on the deployed laptop stack, with batches of one, ten and a hundred messages."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from functools import cache
+from typing import Final
+from unittest import mock
+
+from bench.finding import Finding, Measured
+from bench.isolated import ROOT
+from bench.payloads import raw_object
+from local.emulator import leave_aws
+from local.stack import LaptopStack
+from spotify_lake import raw
+from spotify_lake.schema import TABLES
+
+OBJECTS: Final = 1000
+ENTRIES: Final = 50
+CONCURRENCY: Final = 10
+BATCHES: Final = (1, 10, 100)
+STATE: Final = ROOT / ".local" / "bench"
+EMULATOR_PORT, STUB_PORT = 24566, 28700
+FIRST_DAY: Final = dt.datetime(2026, 1, 1, 6, tzinfo=dt.UTC)
+PLAYLISTS: Final = 10
+POLL_S: Final = 0.5
+PATIENCE_S: Final = 600.0
+
+
+def measure(*, quick: bool) -> Measured:
+    """Put raw objects into the bucket, and wait for their tables, for each size of a batch."""
+    objects = OBJECTS // 20 if quick else OBJECTS
+    findings: list[Finding] = []
+    numbers: dict[str, float] = {}
+    with mock.patch.dict(os.environ):
+        leave_aws(os.environ)
+        stack = LaptopStack(
+            ROOT,
+            STATE,
+            parameters={"TransformConcurrency": str(CONCURRENCY)},
+            emulator_port=EMULATOR_PORT,
+            stub_port=STUB_PORT,
+        )
+        try:
+            stack.down()
+            stack.up()
+            _work_off(stack, 0, 1, 3 * CONCURRENCY)  # so that no size pays for the cold starts
+            for turn, batch in enumerate(BATCHES, start=1):
+                seconds = _work_off(stack, turn, batch, objects)
+                findings.append(
+                    Finding(
+                        f"Backlog of {objects:,} raw objects, {CONCURRENCY} functions at a time, batches of {batch}",
+                        f"{objects / seconds:.3g} objects a second",
+                    )
+                )
+                numbers[f"backlog_{batch}_objects_per_s"] = objects / seconds
+        finally:
+            stack.down()
+    return Measured(findings, numbers)
+
+
+def _set_mapping(stack: LaptopStack, *, size: int, enabled: bool) -> None:
+    client = stack.client("lambda")
+    name = stack.outputs["TransformFunctionName"]
+    [mapping] = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    client.update_event_source_mapping(
+        UUID=mapping["UUID"],
+        Enabled=enabled,
+        BatchSize=size,
+        # For more than ten messages, Lambda wants to be told how long it may wait for them.
+        MaximumBatchingWindowInSeconds=0 if size <= 10 else 1,
+    )
+
+
+def _work_off(stack: LaptopStack, turn: int, batch: int, objects: int) -> float:
+    """Return the seconds from the moment the functions may begin to the last table's last object."""
+    _set_mapping(stack, size=batch, enabled=False)
+    s3, bucket = stack.client("s3"), stack.outputs["RawBucketName"]
+    before = _done(stack)
+    for number in range(objects):
+        source = _source(number % PLAYLISTS)
+        at = FIRST_DAY + dt.timedelta(days=1000 * turn + number // PLAYLISTS)
+        key = raw.key(source.header.playlist_id, at)
+        s3.put_object(Bucket=bucket, Key=key, Body=source.copy(at, at, {}))
+    _set_mapping(stack, size=batch, enabled=True)
+    begun = time.monotonic()
+    while (done := _done(stack) - before) < objects:
+        if time.monotonic() - begun > PATIENCE_S:
+            raise TimeoutError(f"{done} of {objects} objects were done in {PATIENCE_S:.0f} s")
+        time.sleep(POLL_S)
+    return time.monotonic() - begun
+
+
+@cache
+def _source(playlist: int) -> raw.Source:
+    return raw.Source("raw/before", raw_object(ENTRIES, "new", playlist))
+
+
+def _done(stack: LaptopStack) -> int:
+    """Count the snapshots whose last object is written."""
+    pages = stack.client("s3").get_paginator("list_objects_v2")
+    found = pages.paginate(Bucket=stack.outputs["LakeBucketName"], Prefix=TABLES[-1].prefix)
+    return sum(page["KeyCount"] for page in found)

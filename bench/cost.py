@@ -1,0 +1,333 @@
+"""What a lake costs a month: `python -m bench.cost` writes docs/costs.md from measured numbers and a list of prices.
+
+Numbers come from bench/results.json, which `make bench` writes, prices from bench/prices.toml. What neither says is an
+assumption; each is a constant here, and the page names it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+RESULTS: Final = Path(__file__).with_name("results.json")
+PRICES: Final = Path(__file__).with_name("prices.toml")
+PAGE: Final = ROOT / "docs" / "costs.md"
+
+DAYS: Final = 30  # of a month
+CHANGED: Final = 0.3  # part of the playlists that change on a day
+FULL_SPEED_MB: Final = 1769  # of memory, with which a function has one CPU
+REQUEST_S: Final = 0.03  # waiting for S3 and the like
+SPOTIFY_S: Final = 0.25  # waiting for Spotify
+REPORT_WAIT_S: Final = 20.0  # for Athena's answers
+POLLS: Final = 5 * 3600 * 24 * DAYS / 20  # Lambda's pollers ask the queue five at a time, 20 seconds each
+CRAWLER_HOURS: Final = 2 / 6  # units × ten minutes
+LOG_LINE_BYTES: Final = 700
+SCANS: Final = {"playlists": 1, "playlist_entries": 2}  # of the report, over its whole window
+SAMPLED_TABLES, SAMPLED_DAYS = 3, 60  # and of some days of it
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What of the template moves the cost."""
+
+    memory_mb: Mapping[str, int]
+    batch_size: int
+    concurrency: int
+    report_days: int
+    crawler_runs: float
+    alarms: int
+    all_alarms: int
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a lake is used."""
+
+    playlists: int
+    runs_a_day: int = 1
+    age_days: int = 365
+
+
+def main() -> int:
+    """Write the page, or say with --check that it is not what it should be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if the page is another")
+    check = parser.parse_args().check
+    text = page(measured_numbers(), tomllib.loads(PRICES.read_text()), template_settings())
+    if check and PAGE.read_text() != text:
+        sys.stderr.write("docs/costs.md is not what its numbers and prices give: run `make costs`.\n")
+        return 1
+    if not check:
+        PAGE.write_text(text)
+    return 0
+
+
+def measured_numbers() -> dict[str, float]:
+    """Read the numbers of all measurements."""
+    sections = json.loads(RESULTS.read_text()).values()
+    return {name: number for section in sections for name, number in section["numbers"].items()}
+
+
+def template_settings(template: Path = ROOT / "template.yaml") -> Settings:
+    """Read the defaults of the template."""
+    loaded = yaml.load(template.read_text(), _Loader)  # noqa: S506 - a SafeLoader
+    resources, parameters = loaded["Resources"], loaded["Parameters"]
+    [mapping] = resources["TransformFunction"]["Properties"]["Events"].values()
+    alarms = [r for r in resources.values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+    return Settings(
+        memory_mb={
+            name: resources[f"{name.capitalize()}Function"]["Properties"]["MemorySize"]
+            for name in ("extract", "transform", "report")
+        },
+        batch_size=mapping["Properties"]["BatchSize"],
+        concurrency=int(parameters["TransformConcurrency"]["Default"]),
+        report_days=parameters["ReportDays"]["Default"],
+        crawler_runs=0 if parameters["CrawlerSchedule"]["Default"] == "" else DAYS / 7,
+        alarms=sum("Condition" not in alarm for alarm in alarms),
+        all_alarms=len(alarms),
+    )
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the short forms of CloudFormation's functions as plain values."""
+
+
+_Loader.add_multi_constructor("!", lambda _loader, _suffix, node: getattr(node, "value", None))
+
+
+def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> dict[str, float]:
+    """Return how much of each thing that has a price a lake uses in a month.
+
+    Parameters
+    ----------
+    use
+        How it is used.
+    measured
+        The numbers of bench/results.json.
+    settings
+        Of the template.
+    """
+    work = _Work(measured)
+    changed, unchanged = CHANGED * use.playlists, (1 - CHANGED) * use.playlists
+    again = use.runs_a_day - 1
+    work.runs("changed", use.playlists, changed)
+    work.runs("unchanged", 0, unchanged)
+    for _ in range(again):
+        work.runs("unchanged again the same day", use.playlists, use.playlists)
+    invocations = math.ceil(use.playlists / settings.batch_size)
+    cold = min(invocations, settings.concurrency) * measured["import_transform_cpu_s"]
+    lists, gets = report_requests(use, settings)
+    seconds = {
+        "extract": work.extract_cpu_s + use.runs_a_day * measured["import_extract_cpu_s"],
+        "transform": work.transform_cpu_s + cold,
+        "report": measured["import_report_cpu_s"] + 1.0,
+    }
+    waits = {
+        "extract": work.extract_requests * REQUEST_S + work.spotify * SPOTIFY_S,
+        "transform": work.transform_requests * REQUEST_S,
+        "report": REPORT_WAIT_S,
+    }
+    gb_seconds = sum(
+        settings.memory_mb[name]
+        / 1024
+        * (cpu_s * max(1.0, FULL_SPEED_MB / settings.memory_mb[name]) + waits[name])
+        for name, cpu_s in seconds.items()
+    )
+    snapshots = use.playlists
+    months = use.age_days / DAYS
+    return {
+        "lambda_gb_second": DAYS * gb_seconds,
+        "lambda_request": DAYS * (use.runs_a_day + invocations + 1),
+        "s3_put": DAYS * (work.counted["S3 PUT"] + lists + 2),
+        "s3_get": DAYS * (work.counted["S3 GET"] + gets),
+        "s3_gb_month": months * DAYS * snapshots * measured["snapshot_bytes_changed"] / 1e9,
+        "sqs_request": POLLS + DAYS * (snapshots + 2 * invocations),
+        "secret_month": 1,
+        "secret_request": DAYS * work.counted["Secrets Manager"],
+        "scheduler_invocation": DAYS * (use.runs_a_day + 1),
+        "eventbridge_event": DAYS * work.counted["EventBridge"],
+        "glue_dpu_hour": settings.crawler_runs * CRAWLER_HOURS,
+        "athena_tb": DAYS * 5 * 10e6 / 1e12,
+        "metric_hour": DAYS * use.runs_a_day * measured["metrics_changed"],
+        "alarm_month": settings.alarms,
+        "dashboard_month": 1,
+        "log_gb": DAYS * LOG_LINE_BYTES * 2 * (snapshots + use.runs_a_day * use.playlists) / 1e9,
+    }
+
+
+class _Work:
+    """Adds up what runs of a day do."""
+
+    def __init__(self, measured: Mapping[str, float]) -> None:
+        self._measured = measured
+        self.counted: dict[str, float] = dict.fromkeys(
+            ("S3 PUT", "S3 GET", "Secrets Manager", "EventBridge"), 0.0
+        )
+        self.extract_cpu_s = self.transform_cpu_s = 0.0
+        self.extract_requests = self.transform_requests = self.spotify = 0.0
+
+    def runs(self, what: str, listed: int, playlists: float) -> None:
+        """Add playlists of a kind, and one run besides if it lists any."""
+        for scope, number in (("each", playlists), ("run", 1 if listed else 0)):
+            found = {
+                kind: number * self._measured.get(f"{scope}_{what}: {kind}", 0.0)
+                for kind in (*self.counted, "Spotify", "extract CPU s", "transform CPU s")
+            }
+            for kind in self.counted:
+                self.counted[kind] += found[kind]
+            self.spotify += found["Spotify"]
+            self.extract_cpu_s += found["extract CPU s"]
+            self.transform_cpu_s += found["transform CPU s"]
+            requests = sum(found[kind] for kind in self.counted)
+            part = 0.75 if found["transform CPU s"] else 0.0  # of the requests are those of the transform
+            self.transform_requests += part * requests
+            self.extract_requests += (1 - part) * requests
+        self.spotify += max(0, math.ceil(listed / 50) - 1)
+
+
+def report_requests(use: Use, settings: Settings) -> tuple[float, float]:
+    """Return how many listings and objects the queries of one report take: a listing a day and table."""
+    window = min(use.age_days, settings.report_days)
+    lists = use.age_days + SCANS["playlist_entries"] * window + SAMPLED_TABLES * min(SAMPLED_DAYS, window)
+    return lists, lists * use.playlists
+
+
+def dollars(
+    amounts: Mapping[str, float], prices: Mapping[str, Any], processor: str, *, free: bool
+) -> dict[str, float]:
+    """Return what amounts cost, with or without what is always free."""
+    return {
+        name: max(0.0, amount - (prices[name].get("free", 0) if free else 0))
+        * prices[name].get("each", prices[name].get(processor, 0.0))
+        for name, amount in amounts.items()
+    }
+
+
+def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Settings) -> str:
+    """Return docs/costs.md."""
+
+    def month(use: Use, *, free: bool, processor: str = "arm64", of: Settings = settings) -> float:
+        return sum(dollars(quantities(use, measured, of), prices, processor, free=free).values())
+
+    ten = Use(10)
+    amounts = quantities(ten, measured, settings)
+    listed = dollars(amounts, prices, "arm64", free=False)
+    freed = dollars(amounts, prices, "arm64", free=True)
+    goal, total = 0.50, sum(freed.values())
+    lines = [
+        *INTRODUCTION.format(**prices, changed=f"{CHANGED:.0%}").splitlines(),
+        "",
+        "| playlists | daily | daily, list prices | hourly | hourly, list prices |",
+        "|---|---|---|---|---|",
+    ]
+    for playlists in (1, 10, 100, 1000):
+        cells = [
+            f"${month(Use(playlists, runs), free=free):,.2f}" for runs in (1, 24) for free in (True, False)
+        ]
+        lines.append(f"| {playlists:,} | {' | '.join(cells)} |")
+    verdict = "met" if total <= goal else "not met"
+    lines += [
+        "",
+        f"Ten playlists daily cost ${total:.2f} a month beyond what is always free, so the goal of ${goal:.2f} is",
+        f"**{verdict}**; where other things in the account use that up, it is ${sum(listed.values()):.2f}.",
+        "",
+        "## Ten playlists daily, in detail",
+        "",
+        "| what | a month | list price | beyond what is free |",
+        "|---|---|---|---|",
+        *(
+            f"| {LABELS[name]} | {amount:,.{0 if amount >= 10 else 3}f} | ${listed[name]:.3f} | ${freed[name]:.3f} |"
+            for name, amount in amounts.items()
+        ),
+        "",
+        "## What moves it",
+        "",
+        "| change, ten playlists daily | a month |",
+        "|---|---|",
+    ]
+    changes = {
+        "as it is": (ten, settings),
+        "in the first month of the lake": (Use(10, age_days=30), settings),
+        "after three years": (Use(10, age_days=1095), settings),
+        "`ReportDays` 365": (ten, replace(settings, report_days=365)),
+        "`ReportDays` 30": (ten, replace(settings, report_days=30)),
+        "`CrawlerSchedule` weekly": (ten, replace(settings, crawler_runs=DAYS / 7)),
+        "`CrawlerSchedule` monthly": (ten, replace(settings, crawler_runs=1)),
+        "`AlarmSet` all": (ten, replace(settings, alarms=settings.all_alarms)),
+        "`ScheduleExpression` hourly": (Use(10, 24), settings),
+    }
+    lines += [f"| {name} | ${month(use, free=True, of=of):.2f} |" for name, (use, of) in changes.items()]
+    arm, x86 = (
+        dollars({"lambda_gb_second": 1e6}, prices, processor, free=False)["lambda_gb_second"]
+        for processor in ("arm64", "x86_64")
+    )
+    lines += [
+        "",
+        f"A million GB-seconds cost ${arm:.2f} on arm64 and ${x86:.2f} on x86_64, {x86 / arm - 1:.0%} more for",
+        "the same time; all functions are built for arm64. Ten playlists need",
+        f"{amounts['lambda_gb_second']:,.0f} GB-seconds a month; {prices['lambda_gb_second']['free']:,} are free.",
+        "",
+        *ASSUMPTIONS.format(
+            request_ms=1000 * REQUEST_S,
+            spotify_ms=1000 * SPOTIFY_S,
+            report_s=REPORT_WAIT_S,
+            polls=POLLS,
+            full=FULL_SPEED_MB,
+        ).splitlines(),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+INTRODUCTION: Final = """# What a lake costs
+
+Dollars a month at the list prices of {region} on {date} (`bench/prices.toml`), computed by `make costs` from what
+`make bench` measured (`bench/results.json`): requests, CPU seconds and bytes of a playlist of 100 entries, of which
+{changed} change on a day; of a lake that is a year old. "Daily" and "hourly" are what remains after what AWS gives each
+account for free for good; the list prices beside them are for an account where other things use that up. AWS's credits
+for new accounts are not counted."""
+
+ASSUMPTIONS: Final = """## What is assumed
+
+- A CPU second measured here is one on Lambda with a whole CPU, which a function has from {full} MB of memory on; with
+  less it takes longer in proportion. Each request to AWS is waited for {request_ms:.0f} ms, each to Spotify
+  {spotify_ms:.0f} ms, Athena's answers to the report {report_s:.0f} s in all. Every run is a cold start.
+- Lambda asks the queue five at a time for 20 seconds each, around the clock: {polls:,.0f} requests a month, whatever
+  comes. AWS documents the five, not the rest. They are nearly all of the queue's price.
+- Each object that Athena reads is one GET, and each day of each table one listing; the tables' objects are below the
+  size from which Athena reads them in parts.
+- Secrets, alarms, metrics, dashboard and logs as in the template with its defaults. Not in it: your own queries ($5 a
+  terabyte, $0.00005 at least), a KMS key of your own ($1), mails, data sent to your machine."""
+
+LABELS: Final = {
+    "lambda_gb_second": "Lambda, GB-seconds",
+    "lambda_request": "Lambda, invocations",
+    "s3_put": "S3, writes and listings",
+    "s3_get": "S3, reads",
+    "s3_gb_month": "S3, GB kept",
+    "sqs_request": "SQS, requests, nearly all of them polling",
+    "secret_month": "Secrets Manager, the secret",
+    "secret_request": "Secrets Manager, requests",
+    "scheduler_invocation": "Scheduler, invocations",
+    "eventbridge_event": "EventBridge, events of changed playlists",
+    "glue_dpu_hour": "Glue, DPU-hours of the crawler",
+    "athena_tb": "Athena, TB read by the report",
+    "metric_hour": "CloudWatch, metric-hours",
+    "alarm_month": "CloudWatch, alarms",
+    "dashboard_month": "CloudWatch, dashboards",
+    "log_gb": "CloudWatch, GB of logs",
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Runs Python as Lambda does: with the layers as built, the runtime's boto3, and nothing else of this machine."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from local.deploy import Deployment, Tools
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+LAYERS: Final = ("CommonLayer", "PandasLayer")
+RUNTIME: Final = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
+# Not ru_maxrss where there is another way: Linux lets it begin with what the parent had at the time of the fork.
+_REPORT: Final = """
+import re as _re, resource as _resource, sys as _sys
+_usage = _resource.getrusage(_resource.RUSAGE_SELF)
+try:
+    with open("/proc/self/status") as _status:
+        _peak_kb = int(_re.search(r"VmHWM:\\s+(\\d+)", _status.read())[1])
+except FileNotFoundError:
+    _peak_kb = _usage.ru_maxrss / 1024  # bytes on a Mac
+_sys.stderr.write(f"\\n{_usage.ru_utime + _usage.ru_stime} {_peak_kb}")
+"""
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a run of Python used: CPU seconds, and the most memory it had resident, in MB; and what it printed."""
+
+    cpu_s: float
+    peak_mb: float
+    output: str
+
+
+@cache
+def build() -> Path:
+    """Build the layers for this machine, unless they are; return where they are."""
+    deployment = Deployment(ROOT, Tools.below(ROOT), ROOT / ".local" / "bench")
+    if not deployment.is_built():
+        deployment.build()
+    return deployment.settings.build_dir
+
+
+class LambdaPython:
+    """Python with layers and runtime.
+
+    Parameters
+    ----------
+    folder
+        Where these are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = [str(folder / name) for name in (*LAYERS, "runtime")]
+
+    def run(self, code: str, path: Sequence[Path | str] = (), **environ: str) -> Used:
+        """Run a piece of Python that ends by itself; return what it used.
+
+        Parameters
+        ----------
+        code
+            Statements.
+        path
+            Further places to import from.
+        environ
+            Further environment.
+        """
+        search = os.pathsep.join([*map(str, path), *self._path])
+        # Lambda can write neither into a layer nor into its runtime.
+        env = {"PYTHONPATH": search, "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath} | environ
+        command = [sys.executable, "-S", "-c", code + _REPORT]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+        if done.returncode:
+            raise RuntimeError(f"this Python failed:\n{code}\n{done.stderr}")
+        cpu_s, peak_kb = done.stderr.rsplit("\n", 1)[1].split()
+        return Used(float(cpu_s), float(peak_kb) / 1024, done.stdout)
+
+
+@contextmanager
+def lambda_python(*, compiled: bool = True) -> Iterator[LambdaPython]:
+    """Lay out what a function finds on Lambda, for as long as the context lasts.
+
+    Parameters
+    ----------
+    compiled
+        Whether the layers bring compiled modules, as they are built to.
+    """
+    without = None if compiled else shutil.ignore_patterns("__pycache__")
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        for layer in LAYERS:
+            shutil.copytree(build() / layer / "python", folder / layer, ignore=without)
+        [packages] = (ROOT / ".tools" / "emulator" / "lib").glob("python3.*/site-packages")
+        (folder / "runtime").mkdir()
+        for package in RUNTIME:
+            copy = shutil.copytree if (packages / package).is_dir() else shutil.copy
+            copy(packages / package, folder / "runtime" / package)
+        compileall.compile_dir(folder / "runtime", quiet=2)
+        yield LambdaPython(folder)

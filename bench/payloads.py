@@ -1,0 +1,97 @@
+"""Raw snapshots of any size, as Spotify would have sent them: made of the stub's real songs, with ids of their own.
+
+The stub's catalog has some 1,200 songs. A longer playlist goes through it several times; each time songs and albums get
+other ids, and every other time the artists too, since an artist has several songs in a long list.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+from local.spotify_stub import Contract, api, playlists
+from local.spotify_stub.catalog import base62_id, catalog, hex_digits
+from spotify_lake import raw
+
+NOON: Final = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+PAGE: Final = {"new": 50, "legacy": 100}  # the most entries that a page holds
+_PREVIEWS: Final = "https://p.scdn.co/mp3-preview"
+_ID: Final = re.compile(r"\b[0-9A-Za-z]{22}\b")
+
+
+def raw_object(
+    entries: int, contract: Contract, playlist: int = 0, scheduled_at: dt.datetime = NOON
+) -> bytes:
+    """Return the bytes of a raw object.
+
+    Parameters
+    ----------
+    entries
+        Songs in the playlist, all different.
+    contract
+        `legacy` with markets and popularity, about 4.6 kB an entry, or `new`.
+    playlist
+        A number of which id, name and choice of songs are made.
+    scheduled_at
+        UTC.
+    """
+    playlist_id = base62_id("bench playlist", playlist)
+    writer = raw.SnapshotWriter(
+        playlist_id=playlist_id,
+        snapshot_id=base62_id(playlist_id, scheduled_at),
+        scheduled_at=scheduled_at,
+        fetched_at=scheduled_at + dt.timedelta(seconds=3),
+        contract="items" if contract == "new" else "tracks",
+    )
+    for page in pages(entries, contract, playlist):
+        writer.add_page(page)
+    head = {"id": playlist_id, "name": f"Playlist {playlist}", "public": True, "collaborative": False}
+    return writer.finish(head | {"owner": {"id": "bench", "display_name": "Bench"}})
+
+
+def pages(entries: int, contract: Contract, playlist: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield a playlist's pages of entries."""
+    first = playlist * 37
+    for offset in range(0, entries, PAGE[contract]):
+        numbers = range(offset, min(offset + PAGE[contract], entries))
+        request = api.PageRequest("https://api.spotify.com/v1/playlists/x/items", PAGE[contract], offset)
+        yield api.page_object(request, [_entry(first + number, contract) for number in numbers], entries)
+
+
+def _entry(number: int, contract: Contract) -> dict[str, Any]:
+    """Return the entry with a song that no other number has."""
+    songs = _songs()
+    copy, place = divmod(number, len(songs))
+    song = catalog().songs[songs[place]]
+    artists = {artist.id for artist in song.artists}
+    day = NOON.date()
+    listed = playlists.Entry(
+        "song",
+        song.id,
+        f"2026-{1 + number % 9:02}-{1 + number % 28:02}T08:30:{number % 60:02}Z",
+        added_by="nadia.kowalska.1987",
+    )
+    sent = api.entry_object(listed, contract, day, frozenset())
+    if contract == "legacy":  # as before 2026: without the new name, with a preview
+        sent = {key: value for key, value in sent.items() if key != "item"} | {
+            "video_thumbnail": {"url": None}
+        }
+        digits = hex_digits(40, song.id)
+        sent["track"] = sent["track"] | {"preview_url": f"{_PREVIEWS}/{digits}?cid={digits[:32]}"}
+    text = json.dumps(sent)
+
+    def other_id(found: re.Match[str]) -> str:
+        old = found[0]
+        return base62_id(old, copy // 2 if old in artists else copy) if copy else old
+
+    entry: dict[str, Any] = json.loads(_ID.sub(other_id, text))
+    return entry
+
+
+@cache
+def _songs() -> list[str]:
+    return sorted(catalog().songs)

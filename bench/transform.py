@@ -1,0 +1,144 @@
+"""How fast a raw object becomes Parquet files, against the usual transform and against the least there is to do."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import io
+import json
+import os
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest import mock
+
+from bench import floor, servers, tutorial
+from bench.finding import Finding, Measured, at_least, at_most, cpu_seconds
+from bench.payloads import NOON, raw_object
+from local.emulator import client_environment
+from local.spotify_stub import Contract
+from local.spotify_stub.catalog import base62_id
+from spotify_lake import lake, raw
+from spotify_lake.normalize import normalize
+
+LONG: Final = 10_000
+TYPICAL: Final = 50
+BUCKET: Final = "bench"
+
+
+def measure(*, quick: bool) -> Measured:
+    """Compare CPU seconds, on payloads of both contracts."""
+    findings: list[Finding] = []
+    numbers: dict[str, float] = {}
+    contracts: tuple[Contract, ...] = ("legacy",) if quick else ("legacy", "new")
+    for contract in contracts:
+        data = raw_object(LONG, contract)
+        seconds = cpu_seconds(
+            {
+                "tutorial": partial(tutorial.transform, data),
+                "floor": partial(floor.transform, data),
+                "lake": partial(_in_memory, data),
+            },
+            3 if quick else 9,
+        )
+        of = f"Transform, {LONG:,} entries, {contract} contract"
+        rate = LONG / seconds["lake"]
+        findings += [
+            Finding(f"{of}: entries per CPU second", f"{rate:,.0f}"),
+            at_least(f"{of}: speed against the tutorials'", seconds["tutorial"] / seconds["lake"], 8, "×"),
+            Finding(
+                f"{of}: the floor against the tutorials'", f"{seconds['tutorial'] / seconds['floor']:.3g} ×"
+            ),
+            at_most(f"{of}: CPU time against the floor", seconds["lake"] / seconds["floor"], 1.5, "×"),
+        ]
+        numbers[f"transform_{contract}_cpu_s"] = seconds["lake"]
+    warm = _warm(20 if quick else 60)
+    findings.append(
+        at_most(
+            f"Warm invocation, {TYPICAL} entries: CPU time against its S3 requests and Parquet files alone",
+            warm["handler"] / warm["floor"],
+            3,
+            "×",
+        )
+    )
+    numbers["warm_invocation_cpu_s"] = warm["handler"]
+    return Measured(findings, numbers)
+
+
+class _Memory:
+    """As much of an S3 client as awswrangler needs to write an object."""
+
+    exceptions = SimpleNamespace()
+    meta = SimpleNamespace(config=SimpleNamespace())
+
+    def put_object(self, **_request: Any) -> dict[str, str]:
+        """Take the object and drop it."""
+        return {"ETag": '"bench"'}
+
+
+class _MemorySession(lake.Session):
+    def client(self, *_args: Any, **_options: Any) -> Any:
+        return _Memory()
+
+
+def _in_memory(data: bytes) -> None:
+    lake.write(normalize(raw.decode(data)), BUCKET, _MemorySession())
+
+
+def _warm(repetitions: int) -> dict[str, float]:
+    """Measure invocations of the handler against the same requests and files without anything between them.
+
+    As on most days, the playlist has not changed since the snapshot before, with which the function compares it.
+    """
+    data = raw_object(TYPICAL, "new")
+    rows = floor.tables(data)
+    with servers.s3(data) as endpoint, mock.patch.dict(os.environ, _environment(endpoint)):
+        # These read the environment when they are imported.
+        from functions.transform import app  # noqa: PLC0415
+        from spotify_lake.observability import logger  # noqa: PLC0415
+
+        event = s3_event(BUCKET, raw.key(base62_id("bench playlist", 0), NOON), NOON)
+        context: Any = SimpleNamespace(
+            function_name="transform",
+            memory_limit_in_mb=1024,
+            invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:transform",
+            aws_request_id="bench",
+            get_remaining_time_in_millis=lambda: 120_000,
+        )
+        client = lake.Session().client("s3")
+
+        logger.registered_handler.setStream(io.StringIO())  # type: ignore[attr-defined]
+
+        def handler() -> None:
+            with contextlib.redirect_stdout(io.StringIO()):  # the metrics
+                answer = app.handler(event, context)
+            if answer["batchItemFailures"]:
+                raise ValueError("the transform failed")
+
+        def requests_and_files() -> None:
+            client.list_objects_v2(Bucket=BUCKET, Prefix="raw/")
+            for key in ("raw/before", "raw/now"):
+                client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+            for table in rows:
+                client.put_object(Bucket=BUCKET, Key=table.name, Body=floor.parquet(table, rows[table]))
+
+        return cpu_seconds({"handler": handler, "floor": requests_and_files}, repetitions)
+
+
+def _environment(endpoint: str) -> dict[str, str]:
+    return client_environment(endpoint) | {
+        "LAKE_BUCKET": BUCKET,
+        "EVENT_BUS": BUCKET,
+        "POWERTOOLS_SERVICE_NAME": "transform",
+        "POWERTOOLS_METRICS_NAMESPACE": BUCKET,
+    }
+
+
+def s3_event(bucket: str, key: str, written_at: dt.datetime) -> dict[str, Any]:
+    """Return the SQS batch with the one message that S3 sends when a raw object is written."""
+    record = {
+        "eventTime": written_at.isoformat(),
+        "s3": {"bucket": {"name": bucket}, "object": {"key": key}},
+    }
+    message = {"messageId": "1", "body": json.dumps({"Records": [record]}), "eventSource": "aws:sqs"}
+    return {"Records": [message]}
