@@ -153,7 +153,7 @@ redshift: $(DEV) ## Make the charts' tables in Redshift and load them; again aft
 
 test: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(FAULTS) ## Everything below, stopping at the first stage that fails
 	@started=$$SECONDS; \
-	for stage in lint unit integration browser bulk-test e2e; do \
+	for stage in lint unit integration browser e2e; do \
 	    begun=$$SECONDS; \
 	    $(MAKE) $$stage || { printf '\n%s failed after %s s\n' "make $$stage" $$((SECONDS - begun)); exit 1; }; \
 	    summary="$${summary:-}$$(printf '  %-12s passed in %3d s' $$stage $$((SECONDS - begun)))"$$'\n'; \
@@ -188,17 +188,15 @@ SPARK_PACKAGES = .tools/spark/lib/python3.13/site-packages
 
 bulk-test: $(DEV) $(SPARK) ## The jobs of the bulk data sets, on local Spark, where the machine has Java 17
 	@$(call say,bulk-test,pytest tests/bulk)
-	@PYTHONPATH=$(SPARK_PACKAGES) $(RUN)/pytest tests/bulk -m 'not long' $(PYTEST_ARGS)
+	@PYTHONPATH=$(SPARK_PACKAGES) $(RUN)/pytest tests/bulk $(PYTEST_ARGS)
 
 e2e: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack, deployed to the emulator, but for the long ones
 	@$(call say,e2e,pytest tests/e2e)
 	@$(RUN)/pytest tests/e2e -m 'not long' $(PYTEST_ARGS)
 
-long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) $(SPARK) ## Tests against the stack that take minutes: hundreds of snapshots
+long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) bulk-test ## What takes minutes: Spark, and hundreds of snapshots on the stack
 	@$(call say,long,pytest tests/e2e)
 	@$(RUN)/pytest tests/e2e -m long $(PYTEST_ARGS)
-	@$(call say,long,pytest tests/bulk)
-	@PYTHONPATH=$(SPARK_PACKAGES) $(RUN)/pytest tests/bulk -m long $(PYTEST_ARGS)
 
 format: $(DEV) ## Format the code and fix what ruff can fix
 	@$(RUN)/ruff check --fix-only --quiet .
