@@ -140,6 +140,11 @@ views: $(DEV) ## Make the views in Athena, or replace them: once after deploying
 export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export OUT=folder WHAT="latest_songs artist_gains"
 	@$(RUN)/python -m ops export $(WHICH_LAKE) $(call option,--out,OUT) -- $(WHAT)
 
+.PHONY: redshift
+
+redshift: $(DEV) ## Make the charts' tables in Redshift and load them; again after each run of the job
+	@$(RUN)/python -m ops redshift $(WHICH_LAKE)
+
 ##@ Checks
 
 .PHONY: test test-all long lint unit integration browser bulk-test e2e format

@@ -69,8 +69,9 @@ def assert_declared(lake: Lake, declared: WarehouseTable) -> None:
     files = sorted((lake.root / "warehouse" / declared.table.name).rglob("*.parquet"))
     assert files, declared.table.name
     for file in files:
-        schema = {field.name: names[str(field.type)] for field in pq.read_schema(file)}
-        assert schema == {column.name: column.type for column in declared.table.columns}, file
+        # In order, as Redshift takes them.
+        schema = [(field.name, names[str(field.type)]) for field in pq.read_schema(file)]
+        assert schema == [(column.name, column.type) for column in declared.table.columns], file
         assert {part.split("=")[0] for part in file.parts if "=" in part} <= {
             p.column.name for p in declared.partitions
         }
