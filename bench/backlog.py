@@ -31,7 +31,7 @@ PATIENCE_S: Final = 600.0
 
 def measure(*, quick: bool) -> Measured:
     """Put raw objects into the bucket, and wait for their tables, for each size of a batch."""
-    objects = OBJECTS // 20 if quick else OBJECTS
+    objects = OBJECTS // 50 if quick else OBJECTS
     findings: list[Finding] = []
     numbers: dict[str, float] = {}
     with mock.patch.dict(os.environ):
