@@ -57,9 +57,10 @@ def test_a_type_changes_by_way_of_a_second_table(
     edits: Edits, tables: dict[str, tuple[str, str]], targets: set[str], tmp_path: Path
 ) -> None:
     resources = load(evolved(tmp_path, edits) / "template.yaml")["Resources"]
-    inputs = [
+    declared = [
         each["Properties"]["TableInput"] for each in resources.values() if each["Type"] == "AWS::Glue::Table"
     ]
+    inputs = [table for table in declared if "/curated/" in table["StorageDescriptor"]["Location"]["Sub"]]
     found = {}
     for table in inputs:
         columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
