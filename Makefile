@@ -23,6 +23,7 @@ CHECKOV := .tools/checkov/.installed
 SECURITY := .tools/security/.installed
 BROWSER := .tools/browser/.installed
 FAULTS := .tools/faults/.installed
+SPARK := .tools/spark/.installed
 
 RUN := .venv/bin
 UV_CLI := .tools/uv/bin/uv
@@ -59,6 +60,11 @@ query: $(DEV) ## Ask the lake: make query SQL="select count(*) from songs"; with
 
 logs: $(DEV) ## Show what the functions logged
 	@$(RUN)/python -m local logs
+
+.PHONY: bulk-demo
+
+bulk-demo: $(DEV) $(SAM) $(EMULATOR) $(SPARK) ## Load both bulk data sets, made up, with Spark on this laptop: needs Java 17
+	@$(RUN)/python -m local bulk-demo
 
 # The query reaches the shell through the environment, so that its quotes and dollars survive.
 export LAKE_SQL = $(value SQL)
@@ -134,9 +140,14 @@ views: $(DEV) ## Make the views in Athena, or replace them: once after deploying
 export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export OUT=folder WHAT="latest_songs artist_gains"
 	@$(RUN)/python -m ops export $(WHICH_LAKE) $(call option,--out,OUT) -- $(WHAT)
 
+.PHONY: redshift
+
+redshift: $(DEV) ## Make the charts' tables in Redshift and load them; again after each run of the job
+	@$(RUN)/python -m ops redshift $(WHICH_LAKE)
+
 ##@ Checks
 
-.PHONY: test test-all long lint unit integration browser e2e format
+.PHONY: test test-all long lint unit integration browser bulk-test e2e format
 .PHONY: lint-ruff lint-types lint-imports lint-template lint-sam lint-checkov lint-schema lint-locks
 .PHONY: lint-bandit audit
 
@@ -172,11 +183,18 @@ browser: $(DEV) $(if $(CHROMIUM),$(BROWSER)) ## The report in a real browser, wh
 	@$(call say,browser,pytest tests/browser)
 	@CHROMIUM='$(CHROMIUM)' PYTHONPATH=$(PLAYWRIGHT) $(RUN)/pytest tests/browser $(PYTEST_ARGS)
 
+# Spark starts the Java it finds; without one the tests of the jobs are skipped, but not in CI.
+SPARK_PACKAGES = .tools/spark/lib/python3.13/site-packages
+
+bulk-test: $(DEV) $(SPARK) ## The jobs of the bulk data sets, on local Spark, where the machine has Java 17
+	@$(call say,bulk-test,pytest tests/bulk)
+	@PYTHONPATH=$(SPARK_PACKAGES) $(RUN)/pytest tests/bulk $(PYTEST_ARGS)
+
 e2e: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack, deployed to the emulator, but for the long ones
 	@$(call say,e2e,pytest tests/e2e)
 	@$(RUN)/pytest tests/e2e -m 'not long' $(PYTEST_ARGS)
 
-long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack that take minutes: hundreds of snapshots
+long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) bulk-test ## What takes minutes: Spark, and hundreds of snapshots on the stack
 	@$(call say,long,pytest tests/e2e)
 	@$(RUN)/pytest tests/e2e -m long $(PYTEST_ARGS)
 
@@ -247,6 +265,12 @@ tools: $(DEV) $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(FAULTS) ## Install all
 schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, views, saved queries, docs
 	@$(RUN)/python -m tools.schema
 
+.PHONY: bench-charts
+
+bench-charts: $(DEV) $(SPARK) ## The charts job on 26 million rows beside DuckDB, for docs/bulk.md: ten minutes, 20 GB of disk
+	@$(RUN)/python -m bench.charts $(ROWS)
+	@$(RUN)/python -m bench --page
+
 .PHONY: fuzz
 fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes
 	@$(RUN)/python -m tests.fuzz $(call option,--cases,CASES) $(call option,--seed,SEED)
@@ -268,7 +292,7 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	    $(call say,lock,layers/$$layer/requirements.txt); \
 	    $(MAKE) --silent -C layers/$$layer lock LOCK_FLAGS="$(if $(UPGRADE),--upgrade)"; \
 	done; \
-	for name in uv dev sam emulator checkov security browser faults; do \
+	for name in uv dev sam emulator checkov security browser faults spark; do \
 	    $(call say,lock,requirements/$$name.txt); \
 	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.13 --generate-hashes \
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
@@ -333,6 +357,6 @@ $(DEV): requirements/dev.txt | $(UV)
 	@echo ../../../../layers/common > .venv/lib/python3.13/site-packages/spotify_lake.pth
 	@touch $@
 
-$(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(BROWSER) $(FAULTS): .tools/%/.installed: requirements/%.txt | $(UV)
+$(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(BROWSER) $(FAULTS) $(SPARK): .tools/%/.installed: requirements/%.txt | $(UV)
 	$(call install,.tools/$*)
 	@touch $@

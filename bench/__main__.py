@@ -27,6 +27,7 @@ from bench.finding import Measured
 MEASUREMENTS: Final = ("transform", "memory", "cold_start", "request_counts", "backlog", "growth")
 RESULTS: Final = Path(__file__).with_name("results.md")
 NUMBERS: Final = Path(__file__).with_name("results.json")
+CHARTS: Final = Path(__file__).with_name("charts.json")
 PACKAGES: Final = ("awswrangler", "pandas", "pyarrow", "msgspec", "spotipy", "boto3")
 
 type Sections = dict[str, dict[str, Any]]  # of results.json: a measurement's, by its name
@@ -38,10 +39,16 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="smaller and fewer, in two minutes; writes nothing"
     )
+    parser.add_argument(
+        "--page", action="store_true", help="measure nothing, write the page of what was measured"
+    )
     parser.add_argument("names", nargs="*", help=f"which: {', '.join(MEASUREMENTS)}; all by default")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(MEASUREMENTS):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    if arguments.page:
+        RESULTS.write_text(page(json.loads(NUMBERS.read_text())))
+        return 0
     warnings.simplefilter("ignore")  # of the tutorials' pandas, and of what moto does
     console = Console()
     sections: Sections = {}
@@ -72,6 +79,16 @@ def rows(sections: Sections) -> list[tuple[str, str, str, str]]:
     return [(f["what"], f["measured"], f["goal"], verdict[f["met"]]) for f in found]
 
 
+def charts_rows() -> list[tuple[str, str, str, str]]:
+    """Return the lines on the charts job, which `make bench-charts` measures by itself: it takes Spark and 20 GB."""
+    results = json.loads(CHARTS.read_text()) if CHARTS.exists() else {}
+    return [
+        (f"Charts job on {int(rows):,} rows: {what} against DuckDB", f"{found[ratio]:.3g} ×", "", "")
+        for rows, found in results.items()
+        for what, ratio in (("time", "ratio"), ("CPU time", "ratio_of_cpu_time"))
+    ]
+
+
 def page(sections: Sections) -> str:
     """Return bench/results.md."""
     runs = sorted({(section["date"], section["machine"]) for section in sections.values()})
@@ -85,7 +102,7 @@ def page(sections: Sections) -> str:
         "",
         "| what | measured | goal | met? |",
         "|---|---|---|---|",
-        *(f"| {' | '.join(row)} |" for row in rows(sections)),
+        *(f"| {' | '.join(row)} |" for row in [*rows(sections), *charts_rows()]),
         "",
     ]
     for section in sections.values():

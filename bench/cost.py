@@ -29,6 +29,9 @@ FULL_SPEED_MB: Final = 1769  # of memory, with which a function has one CPU
 REQUEST_S: Final = 0.03  # waiting for S3 and the like
 SPOTIFY_S: Final = 0.25  # waiting for Spotify
 REPORT_WAIT_S: Final = 20.0  # for Athena's answers
+REPORT_CPU_S: Final = 1.0  # to make the page of them
+REPORT_QUERIES: Final = 5
+REPORT_FILES: Final = 2 + REPORT_QUERIES  # the page twice, and what Athena answered
 POLLS: Final = 5 * 3600 * 24 * DAYS / 20  # Lambda's pollers ask the queue five at a time, 20 seconds each
 CRAWLER_HOURS: Final = 2 / 6  # units × ten minutes
 LOG_LINE_BYTES: Final = 700
@@ -44,6 +47,7 @@ class Settings:
     batch_size: int
     concurrency: int
     report_days: int
+    reports: float
     crawler_runs: float
     alarms: int
     all_alarms: int
@@ -92,10 +96,19 @@ def template_settings(template: Path = ROOT / "template.yaml") -> Settings:
         batch_size=mapping["Properties"]["BatchSize"],
         concurrency=int(parameters["TransformConcurrency"]["Default"]),
         report_days=parameters["ReportDays"]["Default"],
-        crawler_runs=0 if parameters["CrawlerSchedule"]["Default"] == "" else DAYS / 7,
+        reports=_times_a_month(parameters["ReportSchedule"]["Default"]),
+        crawler_runs=_times_a_month(parameters["CrawlerSchedule"]["Default"]),
         alarms=sum("Condition" not in alarm for alarm in alarms),
         all_alarms=len(alarms),
     )
+
+
+def _times_a_month(schedule: str) -> float:
+    """Read a cron expression that means once a day, once a week, or never if it is empty."""
+    if not schedule:
+        return 0
+    weekday = schedule.removesuffix(")").split()[4]
+    return DAYS if weekday in {"?", "*"} else DAYS / 7
 
 
 class _Loader(yaml.SafeLoader):
@@ -127,41 +140,37 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
     invocations = math.ceil(use.playlists / settings.batch_size)
     cold = min(invocations, settings.concurrency) * measured["import_transform_cpu_s"]
     lists, gets = report_requests(use, settings)
-    seconds = {
-        "extract": work.extract_cpu_s + use.runs_a_day * measured["import_extract_cpu_s"],
-        "transform": work.transform_cpu_s + cold,
-        "report": measured["import_report_cpu_s"] + 1.0,
+    cpu_s = {
+        "extract": DAYS * (work.extract_cpu_s + use.runs_a_day * measured["import_extract_cpu_s"]),
+        "transform": DAYS * (work.transform_cpu_s + cold),
+        "report": settings.reports * (measured["import_report_cpu_s"] + REPORT_CPU_S),
     }
     waits = {
-        "extract": work.extract_requests * REQUEST_S + work.spotify * SPOTIFY_S,
-        "transform": work.transform_requests * REQUEST_S,
-        "report": REPORT_WAIT_S,
+        "extract": DAYS * (work.extract_requests * REQUEST_S + work.spotify * SPOTIFY_S),
+        "transform": DAYS * work.transform_requests * REQUEST_S,
+        "report": settings.reports * REPORT_WAIT_S,
     }
     gb_seconds = sum(
-        settings.memory_mb[name]
-        / 1024
-        * (cpu_s * max(1.0, FULL_SPEED_MB / settings.memory_mb[name]) + waits[name])
-        for name, cpu_s in seconds.items()
+        memory / 1024 * (cpu_s[name] * max(1.0, FULL_SPEED_MB / memory) + waits[name])
+        for name, memory in settings.memory_mb.items()
     )
-    snapshots = use.playlists
-    months = use.age_days / DAYS
     return {
-        "lambda_gb_second": DAYS * gb_seconds,
-        "lambda_request": DAYS * (use.runs_a_day + invocations + 1),
-        "s3_put": DAYS * (work.counted["S3 PUT"] + lists + 2),
-        "s3_get": DAYS * (work.counted["S3 GET"] + gets),
-        "s3_gb_month": months * DAYS * snapshots * measured["snapshot_bytes_changed"] / 1e9,
-        "sqs_request": POLLS + DAYS * (snapshots + 2 * invocations),
+        "lambda_gb_second": gb_seconds,
+        "lambda_request": DAYS * (use.runs_a_day + invocations) + settings.reports,
+        "s3_put": DAYS * work.counted["S3 PUT"] + settings.reports * (lists + REPORT_FILES),
+        "s3_get": DAYS * work.counted["S3 GET"] + settings.reports * gets,
+        "s3_gb_month": use.age_days * use.playlists * measured["snapshot_bytes_changed"] / 1e9,
+        "sqs_request": POLLS + DAYS * (use.playlists + 2 * invocations),
         "secret_month": 1,
         "secret_request": DAYS * work.counted["Secrets Manager"],
-        "scheduler_invocation": DAYS * (use.runs_a_day + 1),
+        "scheduler_invocation": DAYS * use.runs_a_day + settings.reports,
         "eventbridge_event": DAYS * work.counted["EventBridge"],
         "glue_dpu_hour": settings.crawler_runs * CRAWLER_HOURS,
-        "athena_tb": DAYS * 5 * 10e6 / 1e12,
+        "athena_tb": settings.reports * REPORT_QUERIES * 10e6 / 1e12,
         "metric_hour": DAYS * use.runs_a_day * measured["metrics_changed"],
         "alarm_month": settings.alarms,
         "dashboard_month": 1,
-        "log_gb": DAYS * LOG_LINE_BYTES * 2 * (snapshots + use.runs_a_day * use.playlists) / 1e9,
+        "log_gb": DAYS * LOG_LINE_BYTES * use.playlists * (1 + use.runs_a_day) / 1e9,
     }
 
 
@@ -259,8 +268,8 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
         "as it is": (ten, settings),
         "in the first month of the lake": (Use(10, age_days=30), settings),
         "after three years": (Use(10, age_days=1095), settings),
+        "`ReportSchedule` weekly": (ten, replace(settings, reports=DAYS / 7)),
         "`ReportDays` 365": (ten, replace(settings, report_days=365)),
-        "`ReportDays` 30": (ten, replace(settings, report_days=30)),
         "`CrawlerSchedule` weekly": (ten, replace(settings, crawler_runs=DAYS / 7)),
         "`CrawlerSchedule` monthly": (ten, replace(settings, crawler_runs=1)),
         "`AlarmSet` all": (ten, replace(settings, alarms=settings.all_alarms)),

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from local import demo
+from local import bulk, demo
 from local.athena import declared, no_such_table
 from local.display import Steps, show_error, show_result
 from local.emulator import client_environment, leave_aws
@@ -105,6 +105,11 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     add("demo", _demo, "Deploy the stack, fill it with 30 days of playlists and query it.")
+    add(
+        "bulk-demo",
+        _bulk_demo,
+        "Load both bulk data sets, made up, with Spark on this machine, and query them.",
+    )
     add("up", _up, "Start the emulator and deploy the stack, without data.")
     add("down", _down, "Stop everything; the data goes with it.")
     query = add(
@@ -125,6 +130,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _demo(stack: LaptopStack, console: Console, steps: Steps, _arguments: argparse.Namespace) -> None:
     demo.run(stack, console, steps)
+
+
+def _bulk_demo(stack: LaptopStack, console: Console, steps: Steps, _arguments: argparse.Namespace) -> None:
+    bulk.demo(stack, console, steps)
 
 
 def _up(stack: LaptopStack, console: Console, _steps: Steps, _arguments: argparse.Namespace) -> None:

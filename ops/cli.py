@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local.errors import LaptopError
-from ops import export, importing, login, redrive, replay, report, status, views
+from ops import export, importing, login, redrive, redshift, replay, report, status, views
 from ops import lake as lakes
 from ops.dead_letters import QUEUES
 from ops.terminal import Terminal
@@ -139,6 +139,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("views", parents=[where], help=about, description=about)
     command.set_defaults(command=_views)
 
+    about = "Make the charts' star schema in Redshift, and load it from the warehouse."
+    command = commands.add_parser("redshift", parents=[where], help=about, description=about)
+    command.set_defaults(command=_redshift)
+
     about = "Write views, tables and the answers of queries as CSV and Parquet files."
     command = commands.add_parser("export", parents=[where], help=about, description=about)
     command.set_defaults(command=_export)
@@ -229,6 +233,10 @@ def _report(arguments: argparse.Namespace, terminal: Terminal) -> None:
 
 def _views(arguments: argparse.Namespace, terminal: Terminal) -> None:
     views.run(_lake(arguments), terminal)
+
+
+def _redshift(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    redshift.run(_lake(arguments), terminal)
 
 
 def _export(arguments: argparse.Namespace, terminal: Terminal) -> None:

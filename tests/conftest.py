@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 E2E_TIMEOUT_S = 300
+BULK_TIMEOUT_S = 240
 
 # Before any module makes a client: credentials of nobody, and no way to find those of somebody.
 for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
@@ -44,5 +45,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.disable_socket)
         elif folder == "integration":
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", "::1"]))
+        elif folder == "bulk":
+            item.add_marker(pytest.mark.timeout(BULK_TIMEOUT_S))
+            # What connects Python with Spark leaves its sockets to the garbage collector.
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
+            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
         elif folder == "e2e" and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(E2E_TIMEOUT_S))

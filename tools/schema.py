@@ -14,6 +14,8 @@ from typing import Final
 from queries import views as all_views
 from spotify_lake.quality import RULES
 from spotify_lake.schema import PARTITION, TABLES, Column, Table
+from spotify_lake.warehouse import ROOT as ROOT_OF_WAREHOUSE
+from spotify_lake.warehouse import WAREHOUSE, WarehouseTable
 from tools import queries, quicksight
 from tools.queries import meaning
 
@@ -53,6 +55,49 @@ _TABLE_RESOURCE = """\
             SerializationLibrary: org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe
           Columns:
 {columns}
+"""
+
+_WAREHOUSE_RESOURCE = """\
+  {logical_id}:
+    Type: AWS::Glue::Table
+    Properties:
+      CatalogId: !Ref AWS::AccountId
+      DatabaseName: !Ref GlueDatabase
+      TableInput:
+        Name: {name}
+        Description: {description}
+        TableType: EXTERNAL_TABLE
+        Parameters:
+          EXTERNAL: "TRUE"
+          classification: parquet
+{parameters}\
+        PartitionKeys:{partition_keys}
+        StorageDescriptor:
+          Location: !Sub "s3://${{LakeBucket}}/{root}/{name}/"
+          InputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat
+          OutputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
+          SerdeInfo:
+            SerializationLibrary: org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe
+          Columns:
+{columns}
+"""
+
+_WAREHOUSE_HEAD = """\
+## The bulk data sets
+
+The Glue jobs of `jobs/` write these tables below `datawarehouse/`, from the files put below `staging/`. The
+charts are a star schema around `fact_chart_entry`. The tables that begin with `catalog_`,
+and `track_catalog` that joins them, are Kaggle's "Spotify Dataset 2023".
+
+```mermaid
+erDiagram
+    fact_chart_entry }o--|| dim_date : date_key
+    fact_chart_entry }o--|| dim_region : region_key
+    fact_chart_entry }o--|| dim_chart : chart_key
+    fact_chart_entry }o--|| dim_track : track_key
+    dim_track ||--o{ bridge_track_artist : track_key
+    bridge_track_artist }o--|| dim_artist : artist_key
+```
 """
 
 _DICTIONARY_HEAD = """\
@@ -97,7 +142,7 @@ def logical_id(table: Table) -> str:
 
 def template_tables() -> str:
     """Return the YAML of all Glue tables, ready to stand under Resources."""
-    return "\n".join(
+    lake = [
         _TABLE_RESOURCE.format(
             logical_id=logical_id(table),
             name=table.name,
@@ -108,6 +153,28 @@ def template_tables() -> str:
             columns="\n".join(_yaml_column(column, indent=12) for column in table.columns),
         )
         for table in TABLES
+    ]
+    return "\n".join([*lake, *map(_warehouse_resource, WAREHOUSE)])
+
+
+def _warehouse_resource(declared: WarehouseTable) -> str:
+    table, partitions = declared.table, declared.partitions
+    settings = {
+        f"projection.{partition.column.name}.{name}": value
+        for partition in partitions
+        for name, value in partition.projection.items()
+    }
+    if partitions:
+        settings = {"projection.enabled": "true"} | settings
+    keys = "".join(f"\n{_yaml_column(partition.column, indent=10)}" for partition in partitions)
+    return _WAREHOUSE_RESOURCE.format(
+        logical_id=logical_id(table),
+        name=table.name,
+        root=ROOT_OF_WAREHOUSE,
+        description=json.dumps(f"{table.description} One row: {table.grain}."),
+        parameters="".join(f"          {name}: {json.dumps(value)}\n" for name, value in settings.items()),
+        partition_keys=keys or " []",
+        columns="\n".join(_yaml_column(column, indent=12) for column in table.columns),
     )
 
 
@@ -138,6 +205,20 @@ def dictionary() -> str:
             "| column | type | meaning | null when | example |",
             "|---|---|---|---|---|",
             *(_markdown_row(column) for column in (*table.columns, PARTITION)),
+        ]
+        parts.append("\n".join(lines) + "\n")
+    parts.append(_WAREHOUSE_HEAD)
+    for declared in WAREHOUSE:
+        table, partitions = declared.table, [partition.column for partition in declared.partitions]
+        divided = f" Partitioned by {', '.join(column.name for column in partitions)}." if partitions else ""
+        lines = [
+            f"### {table.name}",
+            "",
+            f"{table.description} One row: {table.grain}. Unique: {', '.join(table.key)}.{divided}",
+            "",
+            "| column | type | meaning | null when | example |",
+            "|---|---|---|---|---|",
+            *(_markdown_row(column) for column in (*table.columns, *partitions)),
         ]
         parts.append("\n".join(lines) + "\n")
     rules = [

@@ -9,6 +9,7 @@ import yaml
 from queries import queries, views
 from spotify_lake import errors
 from spotify_lake.schema import PARTITION, TABLES
+from spotify_lake.warehouse import CHARTS, WAREHOUSE
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -97,10 +98,12 @@ def test_queries_in_the_docs_name_real_tables_and_columns() -> None:
     columns = {column for table in TABLES for column in table.column_names} | {PARTITION.name}
     columns |= {column for view in views().values() for column in view.columns}
     tables = {table.name for table in TABLES} | set(views())
+    columns |= {column for one in WAREHOUSE for column in one.table.column_names}
+    tables |= {f"charts.{one.table.name}" for one in CHARTS}
     for path in DOCS:
         for query in re.findall(r"```sql\n(.*?)```", path.read_text(), flags=re.DOTALL):
-            assert set(re.findall(r"\b(?:from|join) (\w+)\b(?!\()", query)) <= tables, query
-            for column in re.findall(r"\b\w+\.(\w+)\b", query):
+            assert set(re.findall(r"\b(?:from|join) ((?:charts\.)?\w+)\b(?!\()", query)) <= tables, query
+            for column in re.findall(r"\b(?!charts\.)\w+\.(\w+)\b", query):
                 assert column in columns, f"{column} in {query}"
 
 

@@ -16,6 +16,7 @@ class Type(StrEnum):
     STRING = "string"
     INT = "int"
     BIGINT = "bigint"
+    DOUBLE = "double"
     BOOLEAN = "boolean"
     DATE = "date"
     TIMESTAMP = "timestamp"

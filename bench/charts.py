@@ -1,0 +1,154 @@
+"""The charts job on rows by the million, beside a DuckDB script that makes the same tables of the same file.
+
+`make bench-charts` generates the files (26 million rows are 3.9 GB), runs both in turn on the same machine, and writes
+bench/charts.json: seconds, CPU seconds, the largest resident memory, and rows of each table, which must be the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from local.bulk_data import write_charts
+from local.spark import DRIVER_MEMORY, job_command, spark_environment
+from spotify_lake.warehouse import CHARTS
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+RESULT: Final = Path(__file__).with_name("charts.json")
+POLL_S: Final = 0.5
+SIZES: Final = (2_600_000, 26_000_000)
+
+_DUCKDB: Final = """
+create temp table lines as
+select
+    date as chart_day, region, chart, try_cast(rank as int) as rank, right(url, 22) as track, title, artist,
+    try_cast(streams as double)::bigint as streams, trend
+from read_csv('{source}', header = true, all_varchar = true, quote = '"', escape = '"', strict_mode = false,
+    ignore_errors = true, null_padding = false);
+create temp table entries as
+select * from (
+    select
+        year(chart_day::date) * 10000 + month(chart_day::date) * 100 + day(chart_day::date) as date_key,
+        hash(region) as region_key,
+        hash(chart) as chart_key, rank, hash(track) as track_key, streams, trend, year(chart_day::date) as year, chart
+    from lines where rank is not null and try_cast(chart_day as date) is not null
+)
+qualify row_number() over (
+    partition by date_key, region_key, chart_key, rank order by streams desc nulls last, track_key, trend
+) = 1;
+copy (select * from entries order by year, chart, date_key, region_key, rank)
+    to '{out}/fact_chart_entry' (format parquet, codec zstd, partition_by (year, chart));
+create temp table dim_track as
+select hash(track) as track_key, track, arg_max(title, (chart_day, title, artist)) as title,
+    arg_max(artist, (chart_day, title, artist)) as artist, min(chart_day) as first_seen, max(chart_day) as last_seen
+from lines where rank is not null and track is not null group by track;
+copy dim_track to '{out}/dim_track.parquet' (format parquet, codec zstd);
+create temp table bridge as
+select track_key, hash(lower(unnest)) as artist_key, unnest as name, last_seen
+from dim_track, unnest(string_split(artist, ', '));
+copy (select track_key, artist_key from bridge) to '{out}/bridge_track_artist.parquet' (format parquet, codec zstd);
+copy (select artist_key, arg_max(name, last_seen) as name from bridge group by artist_key)
+    to '{out}/dim_artist.parquet' (format parquet, codec zstd);
+copy (select distinct hash(region) as region_key, region from lines where rank is not null)
+    to '{out}/dim_region.parquet' (format parquet, codec zstd);
+copy (select distinct hash(chart) as chart_key, chart from lines where rank is not null)
+    to '{out}/dim_chart.parquet' (format parquet, codec zstd);
+copy (select distinct date_key from entries) to '{out}/dim_date.parquet' (format parquet, codec zstd);
+"""
+
+
+def main() -> None:
+    """Measure the sizes given on the command line, or all; keep the results of others."""
+    sizes = [int(argument) for argument in sys.argv[1:]] or list(SIZES)
+    results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    for rows in sizes:
+        with tempfile.TemporaryDirectory(prefix="bench-charts-", dir=os.environ.get("BENCH_DIR")) as folder:
+            results[str(rows)] = _measure(rows, Path(folder))
+        RESULT.write_text(json.dumps(results, indent=2) + "\n")
+        sys.stdout.write(f"{rows:,} rows: {json.dumps(results[str(rows)], indent=2)}\n")
+
+
+def _measure(rows: int, folder: Path) -> dict[str, Any]:
+    source = folder / "input" / "charts.csv"
+    source.parent.mkdir()
+    records = write_charts(source, rows)
+    script = _DUCKDB.format(source=source, out=folder / "duckdb")
+    (folder / "duckdb").mkdir()
+    program = "import duckdb, sys; duckdb.execute('set preserve_insertion_order = false'); duckdb.execute(sys.argv[1])"
+    by_duckdb = _run([sys.executable, "-c", program, script], dict(os.environ))
+    places = [
+        f"--{name}={folder / path}"
+        for name, path in {"input": "input", "warehouse": "spark", "work": "work"}.items()
+    ]
+    by_spark = _run(job_command(ROOT, "charts", places), spark_environment(os.environ))
+    tables = [declared.table.name for declared in CHARTS]
+    counts = {
+        made_by: {table: _count(folder / made_by, table) for table in tables}
+        for made_by in ("duckdb", "spark")
+    }
+    summary = json.loads((folder / "spark" / "_runs" / "charts" / "latest.json").read_text())
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    return {
+        "records": records,
+        "bytes": source.stat().st_size,
+        "driver_memory": DRIVER_MEMORY,
+        "duckdb": by_duckdb,
+        "spark": by_spark,
+        "ratio": round(by_spark["seconds"] / by_duckdb["seconds"], 2),
+        "ratio_of_cpu_time": round(by_spark["cpu_seconds"] / by_duckdb["cpu_seconds"], 2),
+        "rows": counts,
+        "accounted": {name: summary[name] for name in ("rows_in", "rows_out", "rejects", "duplicates")},
+    }
+
+
+def _count(folder: Path, table: str) -> int:
+    files = f"{folder / table}/**/*.parquet" if (folder / table).is_dir() else f"{folder / table}.parquet"
+    return len(duckdb.read_parquet(files))
+
+
+def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+    """Run a command and measure it with all it starts; the JVM is no child that could be waited for."""
+    began = time.monotonic()
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, env=environment, stdout=silent, stderr=silent, start_new_session=True
+    ) as process:
+        used, largest = 0.0, 0
+        while process.poll() is None:
+            seconds, resident = _session(process.pid)
+            used, largest = max(used, seconds), max(largest, resident)
+            time.sleep(POLL_S)
+    if process.returncode:
+        raise SystemExit(f"{command[1]} ended with exit status {process.returncode}.")
+    return {
+        "seconds": round(time.monotonic() - began, 1),
+        "cpu_seconds": round(used, 1),
+        "resident_mib": round(largest / 1024**2),
+    }
+
+
+def _session(number: int) -> tuple[float, int]:
+    """Return the CPU seconds and resident bytes of all processes of a session, as Linux has them in /proc."""
+    used, resident = 0.0, 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(fields[3]) == number:
+            used += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+            resident += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    return used, resident
+
+
+if __name__ == "__main__":
+    main()

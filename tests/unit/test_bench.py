@@ -1,0 +1,63 @@
+"""What the benchmarks write is what docs quote; nothing is timed here."""
+
+import json
+import re
+import tomllib
+
+import pytest
+
+from bench import __main__ as bench
+from bench import cost
+from tests.template import ROOT
+
+NUMBERS = cost.measured_numbers()
+PRICES = tomllib.loads(cost.PRICES.read_text())
+SETTINGS = cost.template_settings()
+
+
+def total(use: cost.Use, *, free: bool = True, settings: cost.Settings = SETTINGS) -> float:
+    return sum(cost.dollars(cost.quantities(use, NUMBERS, settings), PRICES, "arm64", free=free).values())
+
+
+def test_the_table_is_that_of_the_last_measurements():
+    assert bench.RESULTS.read_text() == bench.page(json.loads(bench.NUMBERS.read_text()))
+
+
+def test_every_measurement_is_in_the_table():
+    assert json.loads(bench.NUMBERS.read_text()).keys() == set(bench.MEASUREMENTS)
+
+
+def test_the_costs_are_what_numbers_prices_and_template_give():
+    assert cost.page(NUMBERS, PRICES, SETTINGS) == cost.PAGE.read_text(), "run make costs"
+
+
+def test_the_readme_quotes_only_costs_that_are_computed():
+    [section] = re.findall(
+        r"### What it costs\n(.*?)\n### ", (ROOT / "README.md").read_text(), flags=re.DOTALL
+    )
+    quoted = re.findall(r"\$\d+\.\d+", section)
+    assert quoted
+    assert [amount for amount in quoted if amount not in cost.PAGE.read_text()] == []
+
+
+def test_every_price_is_used_and_every_amount_has_one():
+    assert cost.quantities(cost.Use(10), NUMBERS, SETTINGS).keys() == set(PRICES) - {"date", "region"}
+
+
+@pytest.mark.parametrize("runs", [1, 24])
+def test_more_costs_more(runs):
+    costs = [total(cost.Use(playlists, runs)) for playlists in (1, 10, 100, 1000)]
+    assert costs == sorted(costs)
+    assert total(cost.Use(10, 24)) > total(cost.Use(10, 1))
+    assert total(cost.Use(10, runs), free=False) > total(cost.Use(10, runs))
+
+
+def test_a_known_lake_costs_what_paper_and_pencil_say():
+    """One secret, and ten alarms that are free, or not."""
+    amounts = {"secret_month": 1.0, "alarm_month": 12.0}
+    assert sum(cost.dollars(amounts, PRICES, "arm64", free=True).values()) == pytest.approx(0.40 + 0.20)
+    assert sum(cost.dollars(amounts, PRICES, "arm64", free=False).values()) == pytest.approx(0.40 + 1.20)
+
+
+def test_the_template_sets_no_more_alarms_than_are_free():
+    assert PRICES["alarm_month"]["free"] >= SETTINGS.alarms
