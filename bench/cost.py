@@ -111,7 +111,7 @@ def _times_a_month(schedule: str) -> float:
     return DAYS if weekday in {"?", "*"} else DAYS / 7
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads the short forms of CloudFormation's functions as plain values."""
 
 

@@ -21,7 +21,7 @@ CODE = "\n".join(
 )
 
 
-class Template(yaml.SafeLoader):
+class Template(yaml.CSafeLoader):
     """Reads CloudFormation's short tags as plain values."""
 
 
