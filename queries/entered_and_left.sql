@@ -10,7 +10,7 @@
 -- - playlist: Title of the playlist.
 -- - entered: Songs, episodes and files that were not in the snapshot before.
 -- - gone: Those that were, and are no longer.
--- - highest_new: Title of the one that entered at the highest position; null if it is not available.
+-- - highest_new: Title of the one that entered at the highest position, of several the first by title; null if it is not available.
 WITH changes AS (
     SELECT
         snapshot_date,
@@ -30,7 +30,7 @@ SELECT
     max(playlist) AS playlist,
     count_if(change = 'entered') AS entered,
     count_if(change = 'left') AS gone,
-    min_by(name, position) AS highest_new
+    min_by(name, ROW(position, coalesce(name, ''))) FILTER (WHERE change = 'entered') AS highest_new
 FROM changes
 WHERE day_number <= 7
 GROUP BY snapshot_date, playlist_id

@@ -26,6 +26,8 @@ from tests.evolution import COLUMN_ADDED, PACKAGE, SWITCHED, TWO_VERSIONS, Edits
 from tests.operated import Person, as_lake
 from tests.template import load
 
+pytestmark = pytest.mark.long
+
 DAYS = [dt.datetime(2026, 9, day, 6, tzinfo=dt.UTC) for day in (1, 2, 3)]
 PLAYLIST_IDS = [PLAYLISTS[name] for name in ("Morning Ten", "Odds & Ends")]
 

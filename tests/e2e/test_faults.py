@@ -200,6 +200,7 @@ def test_a_connection_that_breaks_while_reading(stack: LaptopStack, s3: FaultyS3
     assert_undisturbed(stack)
 
 
+@pytest.mark.long
 def test_out_of_time(stack: LaptopStack, s3: FaultyS3) -> None:
     one = snapshot()
     already = len(stack.log_events("transform", 1_000_000))
@@ -241,6 +242,7 @@ def test_out_of_memory(stack: LaptopStack, s3: FaultyS3) -> None:
 # --- S3 has trouble ---
 
 
+@pytest.mark.long
 def test_s3_is_overloaded_and_slow(stack: LaptopStack, s3: FaultyS3) -> None:
     """A third of all requests is turned away, and the others take their time: extract and transform go on."""
     slow_down = {"sequence": {"fail": 1, "pass": 2}, "error": {"code": "SlowDown", "status": 503}}
