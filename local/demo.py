@@ -189,8 +189,9 @@ def question(path: Path) -> str:
 
 
 def _contents(stack: LaptopStack) -> Table:
-    """Rows of each table, asked in one query."""
-    tables = sorted(table["Name"] for table in stack.tables())
+    """Rows of each table of snapshots, asked in one query."""
+    of_snapshots = [table for table in stack.tables() if _is_of_snapshots(table)]
+    tables = sorted(table["Name"] for table in of_snapshots)
     counts = stack.athena(
         " UNION ALL ".join(
             f"SELECT '{name}' AS name, count(*) AS n, "  # noqa: S608 # nosec B608 # names of the catalog
@@ -204,11 +205,15 @@ def _contents(stack: LaptopStack) -> Table:
     view.add_column("one row per", style="dim")
     view.add_column("rows", justify="right")
     view.add_column("days", justify="right")
-    for table in stack.tables():
+    for table in of_snapshots:
         record = by_name[table["Name"]]
         grain = table.get("Description", "").rpartition("One row: ")[2].rstrip(".")
         view.add_row(table["Name"], grain, f"{record['n']:,}", str(record["days"]))
     return view
+
+
+def _is_of_snapshots(table: dict[str, Any]) -> bool:
+    return any(key["Name"] == "snapshot_date" for key in table.get("PartitionKeys", []))
 
 
 def _rejects(stack: LaptopStack) -> str:

@@ -5,6 +5,7 @@ import datetime as dt
 import gzip
 import io
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from local import demo
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from ops import export, views
@@ -21,6 +23,7 @@ from ops.terminal import Terminal
 from queries import queries
 from queries import views as all_views
 from spotify_lake import raw
+from spotify_lake.schema import TABLES
 
 # The last of August, and three days of September of which one is missing in between.
 DAYS = [dt.datetime(2026, month, day, 6, tzinfo=dt.UTC) for month, day in ((8, 31), (9, 1), (9, 3))]
@@ -113,3 +116,15 @@ def test_views_and_exports_of_the_laptop(lake: LaptopStack, tmp_path: Path) -> N
     with (tmp_path / "data_quality.csv").open(newline="") as file:
         assert {row["unaccounted"] for row in csv.DictReader(file)} == {"0"}
     assert pq.read_metadata(tmp_path / "song_history.parquet").num_rows > len(names)
+
+
+def test_the_demo_shows_what_is_there(lake: LaptopStack) -> None:
+    told = io.StringIO()
+    demo.show(lake, Console(file=told, width=200))
+    rows = dict(re.findall(r"(\w+) +\W [\w -]+? +\W +([\d,]+) ", told.getvalue()))
+    counts = {table.name: int(rows[table.name].replace(",", "")) for table in TABLES}
+    assert counts == {
+        name: lake.athena(f"SELECT count(*) FROM {name}").rows[0][0]  # noqa: S608 - a table of the schema
+        for name in counts
+    }
+    assert "How did one song move through a playlist?" in told.getvalue()
