@@ -27,7 +27,7 @@ END: Final = "  # --- end of generated tables ---\n"
 BEGIN_TARGETS: Final = "          # generated from spotify_lake/schema.py by make schema\n"
 END_TARGETS: Final = "          # end of generated targets\n"
 
-_TABLE_RESOURCE = """\
+_TABLE_HEAD = """\
   {logical_id}:
     Type: AWS::Glue::Table
     Properties:
@@ -40,6 +40,19 @@ _TABLE_RESOURCE = """\
         Parameters:
           EXTERNAL: "TRUE"
           classification: parquet
+"""
+_PARQUET = """\
+          InputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat
+          OutputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
+          SerdeInfo:
+            SerializationLibrary: org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe
+          Columns:
+{columns}
+"""
+
+_TABLE_RESOURCE = (
+    _TABLE_HEAD
+    + """\
           projection.enabled: "true"
           projection.{partition}.type: date
           projection.{partition}.format: yyyy-MM-dd
@@ -49,38 +62,20 @@ _TABLE_RESOURCE = """\
 {partition_keys}
         StorageDescriptor:
           Location: !Sub "s3://${{LakeBucket}}/{prefix}"
-          InputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat
-          OutputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
-          SerdeInfo:
-            SerializationLibrary: org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe
-          Columns:
-{columns}
 """
+    + _PARQUET
+)
 
-_WAREHOUSE_RESOURCE = """\
-  {logical_id}:
-    Type: AWS::Glue::Table
-    Properties:
-      CatalogId: !Ref AWS::AccountId
-      DatabaseName: !Ref GlueDatabase
-      TableInput:
-        Name: {name}
-        Description: {description}
-        TableType: EXTERNAL_TABLE
-        Parameters:
-          EXTERNAL: "TRUE"
-          classification: parquet
+_WAREHOUSE_RESOURCE = (
+    _TABLE_HEAD
+    + """\
 {parameters}\
         PartitionKeys:{partition_keys}
         StorageDescriptor:
           Location: !Sub "s3://${{LakeBucket}}/{root}/{name}/"
-          InputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat
-          OutputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
-          SerdeInfo:
-            SerializationLibrary: org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe
-          Columns:
-{columns}
 """
+    + _PARQUET
+)
 
 _WAREHOUSE_HEAD = """\
 ## The bulk data sets
