@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,7 +17,7 @@ from itertools import groupby
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Observation, Row, SparkSession, Window
 from pyspark.sql import functions as F
 
 from bulk.errors import LinesUnaccounted
@@ -109,22 +110,26 @@ def read(spark: SparkSession, given: Input, typed: Typed, stage: str) -> Records
     frames, pieces, seen = [], [], 0
     for number, group in enumerate(_groups(given) or [[]]):  # without a file, all frames are empty
         observed = Observation()
-        lines = _lines(spark, given, group, observed)
-        staged = _staged(_judged(lines, given, group, typed, last=False), f"{stage}/lines-{number}")
+        # What is observed is compiled apart: together with typed(), the code would be too long for the JVM to compile.
+        apart = _apart(_lines(spark, given, group), given, group, last=False).observe(
+            observed, F.count("*").alias("lines")
+        )
+        staged = _staged(_judged(apart, typed, last=False), f"{stage}/lines-{number}")
         frames.append(staged)
         seen += observed.get["lines"]
         loose = staged.where(F.col("kind").isin(_PIECE, _AGAIN))
         if not loose.isEmpty():
-            mended = _judged(_records(loose, given, group), given, group, typed, last=True)
-            pieces.append(_staged(mended, f"{stage}/mended-{number}"))
+            mended = _apart(_records(loose, given, group), given, group, last=True)
+            pieces.append(_staged(_judged(mended, typed, last=True), f"{stage}/mended-{number}"))
     lines = _union(frames)
     records = _union([lines.where(~F.col("kind").isin(_PIECE, _AGAIN)), *pieces])
-    counts = _counts(records, len(given.sources), seen)
+    tally = _tally(lines)
+    counts = _counts([*tally, *(_tally(_union(pieces)) if pieces else [])], len(given.sources), seen)
     return Records(
         rows=records.where(F.col("kind") == _ROW).drop(
             "kind", "block", "id", "span", "reason", "detail", "value"
         ),
-        rejects=_rejects(records, lines),
+        rejects=_rejects(records, tally),
         counts=counts,
     )
 
@@ -140,16 +145,15 @@ def _groups(given: Input) -> list[list[int]]:
     return [list(group) for _, group in groupby(numbers, key=likeness)]
 
 
-def _lines(spark: SparkSession, given: Input, group: Sequence[int], observed: Observation) -> DataFrame:
+def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame:
     """Return ``file``, ``fact``, ``block``, ``id`` and ``value`` of each line: where it stands, and its text."""
     if not group:
         kinds = {"file": "int", "block": "bigint", "id": "bigint", "span": "int", "value": "string"}
         facts = (F.lit(None).cast(kind).alias(name) for name, (kind, _) in given.facts.items())
         fact = F.struct(F.lit(None).alias("none"), *facts).alias("fact")
-        nothing = spark.range(0).select(
+        return spark.range(0).select(
             fact, *(F.lit(None).cast(kind).alias(name) for name, kind in kinds.items())
         )
-        return nothing.observe(observed, F.count("*").alias("lines"))
     text = spark.read.text([given.paths[number] for number in group])
     # Spark escapes paths; what it calls a file is found out by asking it.
     named = {unquote(urlsplit(path).path): re.sub(_FILE_SCHEME, "/", path) for path in text.inputFiles()}
@@ -164,7 +168,7 @@ def _lines(spark: SparkSession, given: Input, group: Sequence[int], observed: Ob
         F.lit(1).alias("span"),
         # Spark writes file:/ here and file:/// there.
         F.regexp_replace("_metadata.file_path", _FILE_SCHEME, "/").alias("path"),
-    ).observe(observed, F.count("*").alias("lines"))
+    )
     return _with_facts(lines, given, paths)
 
 
@@ -198,8 +202,8 @@ def small_table(
     return spark.range(1).select(F.inline(content))
 
 
-def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, *, last: bool) -> DataFrame:
-    """Take lines apart and say of each what it is: a row, a reject, the head, or unless `last` a piece."""
+def _apart(lines: DataFrame, given: Input, group: Sequence[int], *, last: bool) -> DataFrame:
+    """Take lines apart: add ``cell``, all columns of `given` as text, and ``defect``."""
     sources = [given.sources[number] for number in group]
     columns = sources[0].columns if sources else ()
     cells = [f"c{position}" for position in range(len(columns))]
@@ -211,7 +215,7 @@ def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, 
             lambda cell: F.startswith(cell, F.lit('"')) | F.endswith(cell, F.lit('"')),
         )
         defect = defect.when(wrong, WRONG_COLUMNS).when(loose if last else _odd(), LOOSE_QUOTE)
-        lines = lines.withColumn("cells", _parsed(sources[0]))
+        lines = _parsed(lines, sources[0])
     else:
         defect = defect.otherwise(NO_HEADER)
         lines = lines.withColumn("cells", F.struct(F.lit(None).cast("string").alias(_BAD)))
@@ -231,8 +235,12 @@ def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, 
         else F.lit(None).cast("string").alias(column)
         for column in given.columns
     ]
-    prepared = lines.withColumn("defect", defect).withColumn("cell", F.struct(*cell)).drop("cells")
-    judged = typed(prepared, plain=not last).drop("cell", "fact")
+    return lines.withColumn("defect", defect).withColumn("cell", F.struct(*cell)).drop("cells")
+
+
+def _judged(apart: DataFrame, typed: Typed, *, last: bool) -> DataFrame:
+    """Say of each line what it is: a row, a reject, the head, or unless `last` a piece."""
+    judged = typed(apart, plain=not last).drop("cell", "fact")
     kind = (
         F.when(F.col("defect") == _HEAD, _HEAD)
         .when(F.col("defect").isin(WRONG_COLUMNS, LOOSE_QUOTE) & F.lit(not last), _PIECE)
@@ -258,8 +266,10 @@ def _odd() -> Column:
     )
 
 
-def _parsed(source: Source) -> Column:
-    cells = ", ".join(f"c{position} string" for position in range(len(source.columns)))
+def _parsed(lines: DataFrame, source: Source) -> DataFrame:
+    """Add ``cells``: a struct of the cells of ``value``, with _BAD when they are too many or too few."""
+    width = len(source.columns)
+    cells = ", ".join(f"c{position} string" for position in range(width))
     options = {
         "sep": source.delimiter,
         "quote": '"',
@@ -267,12 +277,24 @@ def _parsed(source: Source) -> Column:
         "mode": "PERMISSIVE",
         "columnNameOfCorruptRecord": _BAD,
     }
-    return F.from_csv("value", f"{cells}, {_BAD} string", options)
+    # Most lines have no quotes. To split those takes a third of the time of parsing them.
+    parts = F.col("parts")
+    plain = F.struct(
+        *(F.nullif(F.get(parts, F.lit(position)), F.lit("")).alias(f"c{position}") for position in range(width)),
+        F.when(F.size(parts) != width, F.col("value")).alias(_BAD),
+    )
+    quoted = F.contains("value", F.lit('"'))
+    return (
+        lines.withColumn("parts", F.when(~quoted, F.split("value", re.escape(source.delimiter))))
+        .withColumn("cells", F.when(quoted, F.from_csv("value", f"{cells}, {_BAD} string", options)).otherwise(plain))
+        .drop("parts")
+    )
 
 
 def _staged(frame: DataFrame, path: str) -> DataFrame:
     # Read again soon and then gone: speed counts for more than size.
-    frame.write.mode("overwrite").option("compression", "snappy").partitionBy("kind").parquet(path)
+    fast = {"compression": "snappy", "parquet.enable.dictionary": "false"}
+    frame.write.mode("overwrite").options(**fast).partitionBy("kind").parquet(path)
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
 
 
@@ -298,8 +320,8 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
         .groupBy("file", "island", "record")
         .agg(F.array_sort(F.collect_list(line)).alias("lines"))
         .withColumn("value", F.array_join("lines.value", _BREAK))
-        .withColumn("cells", _parsed(given.sources[group[0]]))
     )
+    joined = _parsed(joined, given.sources[group[0]])
     whole = F.col(f"cells.{_BAD}").isNull() & ((F.size("lines") == 1) | ~_odd())
     first = F.element_at("lines", 1)
     spanning = joined.select(
@@ -321,17 +343,35 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
     )
 
 
-def _rejects(records: DataFrame, lines: DataFrame) -> DataFrame:
-    """Return the rejects with the number of the line where each begins."""
-    blocks = lines.groupBy("file", "block").agg(F.min("id").alias("first"), F.count("*").alias("length"))
-    before = Window.partitionBy("file").orderBy("block").rowsBetween(Window.unboundedPreceding, -1)
-    starts = blocks.withColumn("before", F.coalesce(F.sum("length").over(before), F.lit(0))).drop("length")
+def _tally(lines: DataFrame) -> list[Row]:
+    """Count what is staged by file, block, kind and reason."""
+    grouped = lines.groupBy("file", "block", "kind", "reason").agg(
+        F.count("*").alias("records"), F.sum("span").alias("lines"), F.min("id").alias("first")
+    )
+    return list(grouped.collect())
+
+
+def _rejects(records: DataFrame, tally: Sequence[Row]) -> DataFrame:
+    """Return the rejects with the number of the line where each begins; `tally` is that of all lines."""
+    lengths, first = Counter[tuple[int, int]](), dict[tuple[int, int], int]()
+    for row in tally:
+        block = row["file"], row["block"]
+        lengths[block] += row["records"]
+        first[block] = min(row["first"], first.get(block, row["first"]))
+    starts, before = [], Counter[int]()
+    for file, block in sorted(lengths):
+        # A line's id counts up within its block.
+        starts.append({"file": file, "block": block, "start": before[file] - first[file, block] + 1})
+        before[file] += lengths[file, block]
+    known = small_table(
+        records.sparkSession, starts, {"file": "int", "block": "bigint", "start": "bigint"}
+    )
     return (
         records.where(F.col("kind") == _REJECT)
-        .join(F.broadcast(starts), ["file", "block"])
+        .join(F.broadcast(known), ["file", "block"])
         .select(
             "file",
-            (F.col("before") + F.col("id") - F.col("first") + 1).alias("line"),
+            (F.col("start") + F.col("id")).alias("line"),
             "reason",
             "detail",
             F.make_valid_utf8(F.replace("value", F.lit(_BREAK), F.lit("\n"))).alias("content"),
@@ -339,17 +379,16 @@ def _rejects(records: DataFrame, lines: DataFrame) -> DataFrame:
     )
 
 
-def _counts(records: DataFrame, files: int, seen: int) -> list[dict[str, Any]]:
-    counts: list[dict[str, Any]] = [{"heads": 0, "rows": 0, "rejects": {}} for _ in range(files)]
+def _counts(tally: Sequence[Row], files: int, seen: int) -> list[dict[str, Any]]:
+    counts: list[dict[str, Any]] = [{"heads": 0, "rows": 0, "rejects": Counter()} for _ in range(files)]
     found = 0
-    grouped = records.groupBy("file", "kind", "reason").agg(
-        F.count("*").alias("records"), F.sum("span").alias("lines")
-    )
-    for row in grouped.collect():
+    for row in tally:
+        if row["kind"] in (_PIECE, _AGAIN):
+            continue  # counted as what was made of them
         found += row["lines"]
         count = counts[row["file"]]
         if row["kind"] == _REJECT:
-            count["rejects"][row["reason"]] = row["records"]
+            count["rejects"][row["reason"]] += row["records"]
         else:
             count["rows" if row["kind"] == _ROW else "heads"] += row["records"]
     if found != seen:
