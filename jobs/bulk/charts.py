@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from bulk import cells
 from bulk.accounts import CONFLICT
+from bulk.artists import COMMA_NAMES
 from bulk.records import small_table
 from bulk.regions import CODES, region_names
 from bulk.sources import Layout, Source
@@ -58,19 +59,6 @@ LOWEST_RANK: Final = 10_000
 # Where an entry stands, in 63 bits: year and month (201712), chart, day, region, rank.
 _CHART_BITS, _DAY_BITS, _REGION_BITS, _RANK_BITS = 3, 5, 23, 14
 _PART_SHIFT: Final = _DAY_BITS + _REGION_BITS + _RANK_BITS
-
-# Names of one artist that hold the separator of several.
-COMMA_NAMES: Final = (
-    "Tyler, The Creator",
-    "Earth, Wind & Fire",
-    "Crosby, Stills & Nash",
-    "Crosby, Stills, Nash & Young",
-    "Emerson, Lake & Palmer",
-    "Peter, Paul and Mary",
-    "Blood, Sweat & Tears",
-    "Lost Frequencies, Ltd.",
-    "Now, Now",
-)
 
 _COLLISION: Final = "Two tracks have the same surrogate key: the hash needs another seed, see decision 22."
 _KEPT_COMMA: Final = "\x1f"

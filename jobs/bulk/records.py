@@ -210,11 +210,12 @@ def _apart(lines: DataFrame, given: Input, group: Sequence[int], *, last: bool) 
     defect = F.when(~F.is_valid_utf8(F.col("value")), BAD_ENCODING)
     if columns:
         wrong = F.col(f"cells.{_BAD}").isNotNull()
-        loose = _odd() & F.exists(
+        odd = F.col("quoted") & _odd()
+        loose = odd & F.exists(
             F.array(*(F.col(f"cells.{cell}") for cell in cells)),
             lambda cell: F.startswith(cell, F.lit('"')) | F.endswith(cell, F.lit('"')),
         )
-        defect = defect.when(wrong, WRONG_COLUMNS).when(loose if last else _odd(), LOOSE_QUOTE)
+        defect = defect.when(wrong, WRONG_COLUMNS).when(loose if last else odd, LOOSE_QUOTE)
         lines = _parsed(lines, sources[0])
     else:
         defect = defect.otherwise(NO_HEADER)
@@ -235,7 +236,7 @@ def _apart(lines: DataFrame, given: Input, group: Sequence[int], *, last: bool) 
         else F.lit(None).cast("string").alias(column)
         for column in given.columns
     ]
-    return lines.withColumn("defect", defect).withColumn("cell", F.struct(*cell)).drop("cells")
+    return lines.withColumn("defect", defect).withColumn("cell", F.struct(*cell)).drop("cells", "quoted")
 
 
 def _judged(apart: DataFrame, typed: Typed, *, last: bool) -> DataFrame:
@@ -260,14 +261,13 @@ def _judged(apart: DataFrame, typed: Typed, *, last: bool) -> DataFrame:
 
 def _odd() -> Column:
     """Tell whether a line has an odd number of quotes, so that one is open at its end."""
-    value, quote = F.col("value"), F.lit('"')
-    return F.contains(value, quote) & (
-        (F.octet_length(value) - F.octet_length(F.replace(value, quote, F.lit("")))) % 2 == 1
-    )
+    value = F.col("value")
+    without = F.replace(value, F.lit('"'), F.lit(""))
+    return (F.octet_length(value) - F.octet_length(without)) % 2 == 1
 
 
 def _parsed(lines: DataFrame, source: Source) -> DataFrame:
-    """Add ``cells``: a struct of the cells of ``value``, with _BAD when they are too many or too few."""
+    """Add ``quoted``, and ``cells``: a struct of the cells of ``value``, with _BAD for too many or too few."""
     width = len(source.columns)
     cells = ", ".join(f"c{position} string" for position in range(width))
     options = {
@@ -283,10 +283,12 @@ def _parsed(lines: DataFrame, source: Source) -> DataFrame:
         *(F.nullif(F.get(parts, F.lit(position)), F.lit("")).alias(f"c{position}") for position in range(width)),
         F.when(F.size(parts) != width, F.col("value")).alias(_BAD),
     )
-    quoted = F.contains("value", F.lit('"'))
+    quoted = F.col("quoted")
+    parsed = F.from_csv("value", f"{cells}, {_BAD} string", options)
     return (
-        lines.withColumn("parts", F.when(~quoted, F.split("value", re.escape(source.delimiter))))
-        .withColumn("cells", F.when(quoted, F.from_csv("value", f"{cells}, {_BAD} string", options)).otherwise(plain))
+        lines.withColumn("quoted", F.contains("value", F.lit('"')))
+        .withColumn("parts", F.when(~quoted, F.split("value", re.escape(source.delimiter))))
+        .withColumn("cells", F.when(quoted, parsed).otherwise(plain))
         .drop("parts")
     )
 

@@ -205,7 +205,8 @@ def session(name: str) -> SparkSession:
     """
     settings = {
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.parquet.compression.codec": "zstd",
+        # What Redshift is documented to read, see docs/redshift.md.
+        "spark.sql.parquet.compression.codec": "snappy",
         "spark.sql.legacy.javaCharsets": "true",  # windows-1252
         # Without it, each task sorts its rows by partition before writing them.
         "spark.sql.maxConcurrentOutputFileWriters": "100",
