@@ -27,7 +27,7 @@ DEFAULT_STACK: Final = "spotify-lake"
 
 # A function may run for a quarter of an hour, and an invocation that is sent again would run it again.
 _PATIENT = Config(read_timeout=900, retries={"total_max_attempts": 1})
-_ROOT = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 _SIGN_IN_TO_AWS = (
     "Sign in with `aws login`, `aws sso login` or `aws configure`, or set AWS_PROFILE. For the lake on this"
     " laptop, add TARGET=laptop."
@@ -202,7 +202,7 @@ def _any_client(session: Any) -> Callable[[str], Any]:
 
 def _laptop() -> tuple[Callable[[str], Any], str]:
     leave_aws(os.environ)
-    laptop = LaptopStack(_ROOT, _ROOT / ".local")
+    laptop = LaptopStack(ROOT, ROOT / ".local")
     try:
         laptop.attach()
     except LaptopError as error:
