@@ -30,7 +30,6 @@ STARTED: Final = "_STARTED"
 CODE: Final = "jobs/"  # where the template tells Glue to look for it
 CODE_PACKAGE: Final = "glue_jobs"  # of the layer that is made of the folder jobs
 FAILED: Final = ("FAILED", "TIMEOUT", "ERROR")
-ROW_COUNTS: Final = ("rows_in", "rows_out", "rejects", "duplicates")
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -201,8 +200,8 @@ def _count(data_set: str, state: str, settings: ArrivalSettings, s3: "S3Client")
         return
     key = f"{WAREHOUSE}/_runs/{data_set}/latest.json"
     summary = json.loads(s3.get_object(Bucket=settings.lake_bucket, Key=key)["Body"].read())
-    for name in ROW_COUNTS:
-        count("Bulk" + "".join(part.capitalize() for part in name.split("_")), summary[name])
-    logger.info(
-        "The job has ended", data_set=data_set, run=summary["run"], **{n: summary[n] for n in ROW_COUNTS}
-    )
+    count("BulkRowsIn", summary["rows_in"])
+    count("BulkRowsOut", summary["rows_out"])
+    count("BulkRejects", summary["rejects"])
+    count("BulkDuplicates", summary["duplicates"])
+    logger.info("The job has ended", data_set=data_set, run=summary["run"], rows_in=summary["rows_in"])
