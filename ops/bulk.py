@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from local import bulk
 from local.errors import LaptopError
-from local.stack import LaptopStack
 from ops.importing import words
-from ops.lake import ROOT, Lake, OpsError
+from ops.lake import Lake, OpsError
 from ops.terminal import Terminal
 from spotify_lake.arrival import FAILED, READY, STAGING
 from spotify_lake.warehouse import ROOT as WAREHOUSE
@@ -49,7 +48,13 @@ class Options:
     batch: str | None = None
 
 
-def run(lake: Lake, terminal: Terminal, options: Options, now: datetime) -> None:
+def run(
+    lake: Lake,
+    terminal: Terminal,
+    options: Options,
+    now: datetime,
+    carry_out: Callable[[str, str], dict[str, Any]] | None = None,
+) -> None:
     """Load files into the warehouse.
 
     Parameters
@@ -62,6 +67,8 @@ def run(lake: Lake, terminal: Terminal, options: Options, now: datetime) -> None
         What to load.
     now
         UTC.
+    carry_out
+        Does the run of a data set's job, given its id, and returns its summary: on a laptop, where there is no Glue.
 
     Raises
     ------
@@ -88,11 +95,9 @@ def run(lake: Lake, terminal: Terminal, options: Options, now: datetime) -> None
         ) from None
     job = lake.output(f"{options.data_set.capitalize()}JobName")
     terminal.say(f"The Glue job {job} has started: run {run_id}.")
-    if lake.target == "laptop":
-        stack = LaptopStack(ROOT, ROOT / ".local")
-        stack.attach()
-        terminal.say("On this laptop, Spark carries it out …")
-        summary = bulk.carry_out(stack, options.data_set, run_id)
+    if carry_out is not None:
+        terminal.say("Local Spark carries it out …")
+        summary = carry_out(options.data_set, run_id)
     else:
         follow(lake.client("glue"), terminal, job, run_id)
         summary = bulk.latest_summary(s3, bucket, options.data_set)

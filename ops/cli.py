@@ -8,12 +8,14 @@ import sys
 import webbrowser
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from local.bulk import carry_out as carry_out_on
 from local.errors import LaptopError
 from ops import bulk, export, importing, login, redrive, redshift, replay, report, status, views
 from ops import lake as lakes
@@ -209,7 +211,10 @@ def _import(arguments: argparse.Namespace, terminal: Terminal) -> None:
 
 def _bulk(arguments: argparse.Namespace, terminal: Terminal) -> None:
     options = bulk.Options(arguments.data_set, arguments.files, arguments.batch)
-    bulk.run(_lake(arguments), terminal, options, datetime.now(UTC))
+    lake, carry_out = _lake(arguments), None
+    if lake.target == "laptop":
+        carry_out = partial(carry_out_on, lakes.laptop())
+    bulk.run(lake, terminal, options, datetime.now(UTC), carry_out)
 
 
 def _status(arguments: argparse.Namespace, terminal: Terminal) -> None:

@@ -27,7 +27,7 @@ DEFAULT_STACK: Final = "spotify-lake"
 
 # A function may run for a quarter of an hour, and an invocation that is sent again would run it again.
 _PATIENT = Config(read_timeout=900, retries={"total_max_attempts": 1})
-ROOT: Final = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parent.parent
 _SIGN_IN_TO_AWS = (
     "Sign in with `aws login`, `aws sso login` or `aws configure`, or set AWS_PROFILE. For the lake on this"
     " laptop, add TARGET=laptop."
@@ -200,14 +200,26 @@ def _any_client(session: Any) -> Callable[[str], Any]:
     return make_client
 
 
-def _laptop() -> tuple[Callable[[str], Any], str]:
+def laptop() -> LaptopStack:
+    """Find the stack that runs on this laptop.
+
+    Raises
+    ------
+    OpsError
+        None does.
+    """
     leave_aws(os.environ)
-    laptop = LaptopStack(ROOT, ROOT / ".local")
+    found = LaptopStack(_ROOT, _ROOT / ".local")
     try:
-        laptop.attach()
+        found.attach()
     except LaptopError as error:
         raise OpsError(str(error)) from error
-    return laptop.client, laptop.client("cloudformation").meta.region_name
+    return found
+
+
+def _laptop() -> tuple[Callable[[str], Any], str]:
+    found = laptop()
+    return found.client, found.client("cloudformation").meta.region_name
 
 
 def _lake(target: Target, found: StackTypeDef, region: str, make_client: Callable[[str], Any]) -> Lake:
