@@ -87,7 +87,9 @@ def charts_rows() -> list[tuple[str, str, str, str]]:
     for rows, found in results.items():
         job, goal = f"Charts job on {int(rows):,} rows", CHARTS_GOALS.get(int(rows))
         met = "" if goal is None else "yes" if found["ratio"] <= goal else "no"
-        lines.append((f"{job}: time against DuckDB", f"{found['ratio']:.3g} ×", f"≤ {goal} ×" if goal else "", met))
+        lines.append(
+            (f"{job}: time against DuckDB", f"{found['ratio']:.3g} ×", f"≤ {goal} ×" if goal else "", met)
+        )
         lines.append((f"{job}: CPU time against DuckDB", f"{found['ratio_of_cpu_time']:.3g} ×", "", ""))
     if len(results) > 1:
         few, many = sorted(results, key=int)[:: len(results) - 1]

@@ -39,7 +39,8 @@ select
     title, artist, try_cast(streams as double)::bigint as streams, trend
 from read_csv('{source}', header = true, all_varchar = true, quote = '"', escape = '"', strict_mode = false,
     ignore_errors = true, null_padding = false);
-copy (from cells where rank is null or chart_day is null) to '{out}/bulk_rejects.parquet' (format parquet, codec {codec});
+copy (from cells where rank is null or chart_day is null)
+    to '{out}/bulk_rejects.parquet' (format parquet, codec {codec});
 create temp view lines as from cells where rank is not null and chart_day is not null;
 create temp table entries as
 select * from (
@@ -82,7 +83,8 @@ copy (
     from lines order by region_key
 ) to '{out}/dim_region.parquet' (format parquet, codec {codec});
 copy (
-    select distinct hash(chart) as chart_key, chart, case chart when 'top200' then 'Top 200' else 'Viral 50' end as title,
+    select distinct
+        hash(chart) as chart_key, chart, case chart when 'top200' then 'Top 200' else 'Viral 50' end as title,
         'daily' as period
     from lines order by chart_key
 ) to '{out}/dim_chart.parquet' (format parquet, codec {codec});
@@ -136,7 +138,9 @@ def _measure(rows: int, folder: Path) -> dict[str, Any]:
         for made_by in ("duckdb", "spark")
     }
     if counts["duckdb"] != counts["spark"]:
-        raise SystemExit(f"The two made tables of different length, so their times cannot be compared: {counts}")
+        raise SystemExit(
+            f"The two made tables of different length, so their times cannot be compared: {counts}"
+        )
     summary = json.loads((folder / "spark" / "_runs" / "charts" / "latest.json").read_text())
     shutil.rmtree(folder / "work", ignore_errors=True)
     return {

@@ -198,8 +198,9 @@ def typed(frame: DataFrame, *, plain: bool) -> DataFrame:
 
 
 def _plain_values(cell: Callable[[str], Column]) -> dict[str, Column]:
+    # To count bytes is faster than to count characters; an id has as many of both.
     is_link = F.startswith(cell("url"), F.lit(_TRACK_LINK)) & (
-        F.length(cell("url")) == len(_TRACK_LINK) + _ID_LENGTH
+        F.octet_length(cell("url")) == len(_TRACK_LINK) + _ID_LENGTH
     )
     return {
         "on": F.when(cell("date").isNull(), F.col("fact.date")).otherwise(cells.plain_day(cell("date"))),
@@ -207,7 +208,7 @@ def _plain_values(cell: Callable[[str], Column]) -> dict[str, Column]:
             cell("chart").isin(*CHARTS), cell("chart")
         ),
         "position": cells.plain_whole(cell("rank")),
-        "track_id": F.when(is_link, F.right(cell("url"), F.lit(_ID_LENGTH))),
+        "track_id": F.when(is_link, F.substring(cell("url"), len(_TRACK_LINK) + 1, _ID_LENGTH)),
         "streams": cells.plain_whole(cell("streams")),
         "move": cell("trend"),
         "previous": cells.plain_whole(cell("previous_rank")),

@@ -110,11 +110,7 @@ def read(spark: SparkSession, given: Input, typed: Typed, stage: str) -> Records
     frames, pieces, seen = [], [], 0
     for number, group in enumerate(_groups(given) or [[]]):  # without a file, all frames are empty
         observed = Observation()
-        # What is observed is compiled apart: together with typed(), the code would be too long for the JVM to compile.
-        apart = _apart(_lines(spark, given, group), given, group, last=False).observe(
-            observed, F.count("*").alias("lines")
-        )
-        staged = _staged(_judged(apart, typed, last=False), f"{stage}/lines-{number}")
+        staged = _staged(_first_look(spark, given, group, typed, observed), f"{stage}/lines-{number}")
         frames.append(staged)
         seen += observed.get["lines"]
         loose = staged.where(F.col("kind").isin(_PIECE, _AGAIN))
@@ -143,6 +139,15 @@ def _groups(given: Input) -> list[list[int]]:
 
     numbers = sorted(range(len(given.sources)), key=likeness)
     return [list(group) for _, group in groupby(numbers, key=likeness)]
+
+
+def _first_look(
+    spark: SparkSession, given: Input, group: Sequence[int], typed: Typed, observed: Observation
+) -> DataFrame:
+    """Return what can be said of each line by itself, and observe the number of ``lines``."""
+    apart = _apart(_lines(spark, given, group), given, group, last=False)
+    # Spark compiles what comes before and after this by itself. Together, it would be too long for the JVM.
+    return _judged(apart.observe(observed, F.count("*").alias("lines")), typed, last=False)
 
 
 def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame:
@@ -261,9 +266,7 @@ def _judged(apart: DataFrame, typed: Typed, *, last: bool) -> DataFrame:
 
 def _odd() -> Column:
     """Tell whether a line has an odd number of quotes, so that one is open at its end."""
-    value = F.col("value")
-    without = F.replace(value, F.lit('"'), F.lit(""))
-    return (F.octet_length(value) - F.octet_length(without)) % 2 == 1
+    return F.size(F.split("value", '"')) % 2 == 0
 
 
 def _parsed(lines: DataFrame, source: Source) -> DataFrame:
@@ -280,7 +283,10 @@ def _parsed(lines: DataFrame, source: Source) -> DataFrame:
     # Most lines have no quotes. To split those takes a third of the time of parsing them.
     parts = F.col("parts")
     plain = F.struct(
-        *(F.nullif(F.get(parts, F.lit(position)), F.lit("")).alias(f"c{position}") for position in range(width)),
+        *(
+            F.nullif(F.get(parts, F.lit(position)), F.lit("")).alias(f"c{position}")
+            for position in range(width)
+        ),
         F.when(F.size(parts) != width, F.col("value")).alias(_BAD),
     )
     quoted = F.col("quoted")
@@ -365,9 +371,7 @@ def _rejects(records: DataFrame, tally: Sequence[Row]) -> DataFrame:
         # A line's id counts up within its block.
         starts.append({"file": file, "block": block, "start": before[file] - first[file, block] + 1})
         before[file] += lengths[file, block]
-    known = small_table(
-        records.sparkSession, starts, {"file": "int", "block": "bigint", "start": "bigint"}
-    )
+    known = small_table(records.sparkSession, starts, {"file": "int", "block": "bigint", "start": "bigint"})
     return (
         records.where(F.col("kind") == _REJECT)
         .join(F.broadcast(known), ["file", "block"])

@@ -210,6 +210,8 @@ def session(name: str) -> SparkSession:
         "spark.sql.legacy.javaCharsets": "true",  # windows-1252
         # Without it, each task sorts its rows by partition before writing them.
         "spark.sql.maxConcurrentOutputFileWriters": "100",
+        # The first level of two hashes texts byte by byte, which takes longer than the second by itself.
+        "spark.sql.codegen.aggregate.map.twolevel.enabled": "false",
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "false",
