@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -30,13 +31,10 @@ REQUEST_S: Final = 0.03  # waiting for S3 and the like
 SPOTIFY_S: Final = 0.25  # waiting for Spotify
 REPORT_WAIT_S: Final = 20.0  # for Athena's answers
 REPORT_CPU_S: Final = 1.0  # to make the page of them
-REPORT_QUERIES: Final = 5
-REPORT_FILES: Final = 2 + REPORT_QUERIES  # the page twice, and what Athena answered
+FILES_OF_ANSWER: Final = 2  # that Athena writes: the rows, and what their columns are
 POLLS: Final = 5 * 3600 * 24 * DAYS / 20  # Lambda's pollers ask the queue five at a time, 20 seconds each
 CRAWLER_HOURS: Final = 2 / 6  # units × ten minutes
 LOG_LINE_BYTES: Final = 700
-SCANS: Final = {"playlists": 1, "playlist_entries": 2}  # of the report, over its whole window
-SAMPLED_TABLES, SAMPLED_DAYS = 3, 60  # and of some days of it
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
         work.runs("unchanged again the same day", use.playlists, use.playlists)
     invocations = math.ceil(use.playlists / settings.batch_size)
     cold = min(invocations, settings.concurrency) * measured["import_transform_cpu_s"]
-    lists, gets = report_requests(use, settings)
+    report = report_requests(use, measured, settings)
     cpu_s = {
         "extract": DAYS * (work.extract_cpu_s + use.runs_a_day * measured["import_extract_cpu_s"]),
         "transform": DAYS * (work.transform_cpu_s + cold),
@@ -157,8 +155,8 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
     return {
         "lambda_gb_second": gb_seconds,
         "lambda_request": DAYS * (use.runs_a_day + invocations) + settings.reports,
-        "s3_put": DAYS * work.counted["S3 PUT"] + settings.reports * (lists + REPORT_FILES),
-        "s3_get": DAYS * work.counted["S3 GET"] + settings.reports * gets,
+        "s3_put": DAYS * work.counted["S3 PUT"] + settings.reports * report.puts,
+        "s3_get": DAYS * work.counted["S3 GET"] + settings.reports * report.gets,
         "s3_gb_month": use.age_days * use.playlists * measured["snapshot_bytes_changed"] / 1e9,
         "sqs_request": POLLS + DAYS * (use.playlists + 2 * invocations),
         "secret_month": 1,
@@ -166,7 +164,7 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
         "scheduler_invocation": DAYS * use.runs_a_day + settings.reports,
         "eventbridge_event": DAYS * work.counted["EventBridge"],
         "glue_dpu_hour": settings.crawler_runs * CRAWLER_HOURS,
-        "athena_tb": settings.reports * REPORT_QUERIES * 10e6 / 1e12,
+        "athena_tb": settings.reports * report.queries * 10e6 / 1e12,
         "metric_hour": DAYS * use.runs_a_day * measured["metrics_changed"],
         "alarm_month": settings.alarms,
         "dashboard_month": 1,
@@ -204,11 +202,32 @@ class _Work:
         self.spotify += max(0, math.ceil(listed / 50) - 1)
 
 
-def report_requests(use: Use, settings: Settings) -> tuple[float, float]:
-    """Return how many listings and objects the queries of one report take: a listing a day and table."""
-    window = min(use.age_days, settings.report_days)
-    lists = use.age_days + SCANS["playlist_entries"] * window + SAMPLED_TABLES * min(SAMPLED_DAYS, window)
-    return lists, lists * use.playlists
+@dataclass(frozen=True)
+class Requests:
+    """What one report takes: requests that S3 charges as PUTs, those that it charges as GETs, and queries."""
+
+    puts: float
+    gets: float
+    queries: float
+
+
+def report_requests(use: Use, measured: Mapping[str, float], settings: Settings) -> Requests:
+    """Return what one report takes, as it was counted for that many days and playlists.
+
+    For more playlists than it was counted for, the days are those of the most that it was.
+    """
+    days = min(use.age_days, settings.report_days)
+    counted = re.compile(rf"report_(\d+)_{days}: listings")
+    sizes = [int(found[1]) for name in measured if (found := counted.fullmatch(name))]
+    if not (fitting := [size for size in sizes if size <= use.playlists]):
+        raise ValueError(f"no report of {days} days was measured: run `make bench WHAT=report`")
+    size = f"report_{max(fitting)}_{days}"
+    queries, listings = measured[f"{size}: queries"], measured[f"{size}: listings"]
+    return Requests(
+        puts=listings + measured[f"{size}: own PUTs"] + queries * FILES_OF_ANSWER,
+        gets=listings * use.playlists,
+        queries=queries,
+    )
 
 
 def dollars(
