@@ -265,12 +265,12 @@ class TestRunbook:
         lake = TEMPLATE["Parameters"]["LakeName"]["Default"]
         groups = {
             RESOURCES[name]["Properties"]["LogGroupName"]["Sub"].replace("${LakeName}", lake)
-            for name in ("ExtractLogGroup", "TransformLogGroup", "ReportLogGroup")
+            for name in ("ExtractLogGroup", "TransformLogGroup", "ReportLogGroup", "ArrivalLogGroup")
         }
         assert set(re.findall(r"logs tail (/aws/lambda/\S+)", RUNBOOK)) == groups
         functions = {
             RESOURCES[name]["Properties"]["FunctionName"]["Sub"].replace("${LakeName}", lake)
-            for name in FUNCTIONS.values()
+            for name in (*FUNCTIONS.values(), "ArrivalFunction")
         }
         assert set(re.findall(r"--function-name (\S+)", RUNBOOK)) == functions
         assert set(re.findall(r"crawler --name (\S+)", RUNBOOK)) == {lake}
