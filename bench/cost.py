@@ -35,6 +35,7 @@ FILES_OF_ANSWER: Final = 2  # that Athena writes: the rows, and what their colum
 POLLS: Final = 5 * 3600 * 24 * DAYS / 20  # Lambda's pollers ask the queue five at a time, 20 seconds each
 CRAWLER_HOURS: Final = 2 / 6  # units × ten minutes
 LOG_LINE_BYTES: Final = 700
+BULK_MINUTES: Final = 15  # an example: no load was timed on AWS
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Settings:
     crawler_runs: float
     alarms: int
     all_alarms: int
+    workers: int
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def template_settings(template: Path = ROOT / "template.yaml") -> Settings:
         crawler_runs=_times_a_month(parameters["CrawlerSchedule"]["Default"]),
         alarms=sum("Condition" not in alarm for alarm in alarms),
         all_alarms=len(alarms),
+        workers=resources["ChartsJob"]["Properties"]["NumberOfWorkers"],
     )
 
 
@@ -299,11 +302,18 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
         dollars({"lambda_gb_second": 1e6}, prices, processor, free=False)["lambda_gb_second"]
         for processor in ("arm64", "x86_64")
     )
+    dpu_hour = prices["glue_dpu_hour"]
+    flex, standard = (settings.workers * BULK_MINUTES / 60 * dpu_hour[name] for name in ("flex", "each"))
+    again = settings.reports * report_requests(ten, measured, settings).gets * prices["s3_get"]["each"]
     lines += [
         "",
         f"A million GB-seconds cost ${arm:.2f} on arm64 and ${x86:.2f} on x86_64, {x86 / arm - 1:.0%} more for",
         "the same time; all functions are built for arm64. Ten playlists need",
         f"{amounts['lambda_gb_second']:,.0f} GB-seconds a month; {prices['lambda_gb_second']['free']:,} are free.",
+        "",
+        *BULK.format(
+            **dpu_hour, workers=settings.workers, minutes=BULK_MINUTES, flex_run=flex, standard_run=standard
+        ).splitlines(),
         "",
         *ASSUMPTIONS.format(
             request_ms=1000 * REQUEST_S,
@@ -311,6 +321,7 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
             report_s=REPORT_WAIT_S,
             polls=POLLS,
             full=FULL_SPEED_MB,
+            again=again,
         ).splitlines(),
         "",
     ]
@@ -325,6 +336,13 @@ Dollars a month at the list prices of {region} on {date} (`bench/prices.toml`), 
 account for free for good; the list prices beside them are for an account where other things use that up. AWS's credits
 for new accounts are not counted."""
 
+BULK: Final = """## A load of bulk data
+
+Not in the numbers above, since you decide when to load: Glue charges each worker (one unit) by the second, a minute at
+least. A load costs workers × hours × ${flex:.2f} with `BulkExecutionClass` FLEX, the default, or × ${each:.2f} with
+STANDARD. No load has been timed on AWS. As an example: the {workers} workers that a job takes at most, all of them for
+{minutes} minutes, are ${flex_run:.2f} or ${standard_run:.2f}."""
+
 ASSUMPTIONS: Final = """## What is assumed
 
 - A CPU second measured here is one on Lambda with a whole CPU, which a function has from {full} MB of memory on; with
@@ -332,8 +350,10 @@ ASSUMPTIONS: Final = """## What is assumed
   {spotify_ms:.0f} ms, Athena's answers to the report {report_s:.0f} s in all. Every run is a cold start.
 - Lambda asks the queue five at a time for 20 seconds each, around the clock: {polls:,.0f} requests a month, whatever
   comes. AWS documents the five, not the rest. They are nearly all of the queue's price.
-- Each object that Athena reads is one GET, and each day of each table one listing; the tables' objects are below the
-  size from which Athena reads them in parts.
+- The report's queries read what DuckDB's plans of them name (`bench/report.py`). Each day of each table is one listing
+  for Athena, and each object one GET, as Trino reads Parquet files below three megabytes since 2023; AWS documents
+  neither. Were it two, ten playlists daily would cost ${again:.2f} more.
+- A lake of 1,000 playlists is one whose report needs as many days as that of 100.
 - Secrets, alarms, metrics, dashboard and logs as in the template with its defaults. Not in it: your own queries ($5 a
   terabyte, $0.00005 at least), a KMS key of your own ($1), mails, data sent to your machine."""
 
