@@ -124,7 +124,7 @@ class SongRow(msgspec.Struct, frozen=True):
 
 def histories(window: Window) -> Question[SnapshotRow | StandingRow]:
     """Ask which snapshots there are, and where the songs stood in them."""
-    sql = _sql(
+    text = sql(
         "histories",
         first=window.first,
         last=window.last,
@@ -133,12 +133,12 @@ def histories(window: Window) -> Question[SnapshotRow | StandingRow]:
         gone=GONE,
         listed=LISTED,
     )
-    return Question("histories", sql, SnapshotRow | StandingRow)
+    return Question("histories", text, SnapshotRow | StandingRow)
 
 
 def artists(window: Window, dates: Iterable[dt.date]) -> Question[ArtistRow]:
     """Ask how many songs each artist had in the lists on some dates."""
-    sql = _sql(
+    text = sql(
         "artists",
         first=window.first,
         last=window.last,
@@ -146,23 +146,24 @@ def artists(window: Window, dates: Iterable[dt.date]) -> Question[ArtistRow]:
         overall=ARTISTS_OVERALL,
         each=ARTISTS,
     )
-    return Question("artists", sql, ArtistRow)
+    return Question("artists", text, ArtistRow)
 
 
 def songs(
     dates: Iterable[dt.date], older_dates: Iterable[dt.date], older_songs: Iterable[str]
 ) -> Question[SongRow]:
     """Ask for the songs of some dates, and for those of a list on older dates."""
-    sql = _sql(
+    text = sql(
         "songs",
         dates=_dates(dates),
         older_dates=_dates(older_dates),
         older_songs=_texts(list(older_songs)[:MOST_OLDER_SONGS]),
     )
-    return Question("songs", sql, SongRow)
+    return Question("songs", text, SongRow)
 
 
-def _sql(name: str, **values: object) -> str:
+def sql(name: str, **values: object) -> str:
+    """Return the query of a file with its values filled in, which must be safe where they stand."""
     text = (_SQL / f"{name}.sql").read_text()
     without_comments = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     return Template(without_comments).substitute(values)
