@@ -214,7 +214,7 @@ class TestDashboard:
             if namespace == "${LakeName}":
                 assert name in counted()
                 assert metric[2] == "service"
-                assert metric[3] in FUNCTIONS
+                assert metric[3] in {*FUNCTIONS, "arrival"}
             else:
                 assert name in OF_AWS[namespace]
 

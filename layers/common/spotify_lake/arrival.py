@@ -108,7 +108,7 @@ def run(event: Event, settings: ArrivalSettings, s3: "S3Client", glue: "GlueClie
         _count(event.data_sets[0], event.ended, settings, s3)
     started: dict[str, str] = {}
     for data_set in event.data_sets:
-        found = dict(_objects(s3, settings.lake_bucket, f"{STAGING}{data_set}/"))
+        found = dict(objects(s3, settings.lake_bucket, f"{STAGING}{data_set}/"))
         batches = due(found, data_set, with_unmarked=event.is_schedule)
         if not batches:
             continue
@@ -158,7 +158,8 @@ def _folders(key: str, root: str) -> list[str]:
     return [root + "".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts) + 1)]
 
 
-def _objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, datetime]]:
+def objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, datetime]]:
+    """Yield the keys below a prefix with the times when they were written."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
             if not item["Key"].endswith("/"):  # what the S3 console makes for a folder
