@@ -12,44 +12,48 @@
 -- - tracks: Different tracks.
 -- - share: Share of the decade's tracks whose artists have a genre, 0 to 1.
 -- - artists: Different artists of them.
-WITH tagged AS (
-    SELECT c.release_decade, c.track_id, c.artist_id, g.genre
-    FROM track_catalog AS c
-    CROSS JOIN UNNEST(c.genres) AS g (genre)
-    WHERE c.release_decade >= '1950' AND c.release_decade <> 'unknown'
+WITH tracks AS (
+    SELECT release_decade, track_id, artist_id, genres
+    FROM track_catalog
+    WHERE release_decade >= '1950' AND release_decade <> 'unknown'
 ),
-decades AS (
-    SELECT release_decade, count(DISTINCT track_id) AS tracks
-    FROM tagged
-    GROUP BY release_decade
+tagged AS (
+    SELECT t.release_decade, t.track_id, t.artist_id, g.genre
+    FROM tracks AS t
+    CROSS JOIN UNNEST(t.genres) AS g (genre)
 ),
-genres AS (
+counted AS (
     SELECT
         release_decade,
         genre,
+        grouping(genre) AS is_total,
         count(DISTINCT track_id) AS tracks,
         count(DISTINCT artist_id) AS artists
     FROM tagged
-    GROUP BY release_decade, genre
+    GROUP BY GROUPING SETS ((release_decade, genre), (release_decade))
 ),
-numbered AS (
+shared AS (
     SELECT
         release_decade,
         genre,
+        is_total,
         tracks,
         artists,
-        row_number() OVER (PARTITION BY release_decade ORDER BY tracks DESC, artists DESC, genre) AS genre_number
-    FROM genres
+        max(CASE WHEN is_total = 1 THEN tracks END) OVER (PARTITION BY release_decade) AS all_tracks
+    FROM counted
+),
+numbered AS (
+    SELECT
+        release_decade AS decade,
+        row_number() OVER (PARTITION BY release_decade ORDER BY tracks DESC, artists DESC, genre) AS genre_number,
+        genre,
+        tracks,
+        CAST(tracks AS double) / all_tracks AS share,
+        artists
+    FROM shared
+    WHERE is_total = 0
 )
-SELECT
-    n.release_decade AS decade,
-    n.genre_number,
-    n.genre,
-    n.tracks,
-    CAST(n.tracks AS double) / d.tracks AS share,
-    n.artists
-FROM numbered AS n
-JOIN decades AS d
-    ON d.release_decade = n.release_decade
-WHERE n.genre_number <= 5
-ORDER BY decade, n.genre_number
+SELECT decade, genre_number, genre, tracks, share, artists
+FROM numbered
+WHERE genre_number <= 5
+ORDER BY decade, genre_number

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 REGIONS = {
-    **{"Global": "global", "Argentina": "ar", "Brazil": "br", "Chile": "cl", "Atlantis": None},
-    **{"Denmark": "dk", "Estonia": "ee"},
+    "Global": "global",
+    "Argentina": "ar",
+    "Brazil": "br",
+    "Chile": "cl",
+    "Atlantis": None,
+    "Denmark": "dk",
+    "Estonia": "ee",
 }
 CHARTS = {
     "top200": ("Top 200", "daily"),
@@ -122,8 +127,8 @@ def _daily(chance: random.Random, chart: str, region: str, days: list[dt.date]) 
 def standings() -> list[Standing]:
     """Return all charts.
 
-    The daily ones have gaps and begin at different times, the Viral 50 of Brazil before its Top 200; some days are of 2016.
-    Weekly ones are of the same weeks. Chile has weekly charts only.
+    The daily ones have gaps and begin at different times, the Viral 50 of Brazil before its Top 200; some days are of
+    2016. Weekly ones are of the same weeks. Chile has weekly charts only.
     """
     chance = random.Random(23)
     gaps = [dt.date(2017, 1, 9), dt.date(2017, 2, 3), dt.date(2017, 2, 4)]

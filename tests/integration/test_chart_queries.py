@@ -1,4 +1,4 @@
-"""The queries and the view of the bulk data sets on a small warehouse, against answers computed from what the charts were.
+"""The queries and the view of the bulk data sets on a small warehouse, against answers computed from its charts.
 
 The charts have missing days, regions that begin at different times, songs that return, stand twice or have no title,
 streams that are not known, and weekly charts of the same weeks: see tests/charted.py.
@@ -292,8 +292,10 @@ def test_a_parameter_may_be_changed(
 def test_the_view_has_every_entry_with_names(lake: duckdb.DuckDBPyConnection) -> None:
     facts = charted.tables(STANDINGS)["fact_chart_entry"]
     wanted = [
-        (one.day.year, one.chart, one.day, one.region, charted.REGIONS[one.region], one.rank)
-        + (one.track.title, one.track.by, one.streams, fact["trend"], one.track.id)
+        (
+            *(one.day.year, one.chart, one.day, one.region, charted.REGIONS[one.region], one.rank),
+            *(one.track.title, one.track.by, one.streams, fact["trend"], one.track.id),
+        )
         for one, fact in zip(STANDINGS, facts, strict=True)
     ]
     assert sorted(ask(lake, "SELECT * FROM chart_entries"), key=str) == sorted(wanted, key=str)

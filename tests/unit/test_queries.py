@@ -26,8 +26,11 @@ QUERIES, VIEWS = queries.queries(), queries.views()
 EVERY = [*QUERIES.values(), *VIEWS.values()]
 TODAY = dt.date(2026, 10, 14)
 # What a query must limit, by table and view.
-PARTITIONS = {name: {PARTITION.name} for name in {*(t.name for t in TABLES), *VIEWS} if "latest_" not in name} | {
-    declared.table.name: {partition.column.name for partition in declared.partitions} for declared in WAREHOUSE
+PARTITIONS = {
+    name: {PARTITION.name} for name in {*(t.name for t in TABLES), *VIEWS} if "latest_" not in name
+} | {
+    declared.table.name: {partition.column.name for partition in declared.partitions}
+    for declared in WAREHOUSE
 }
 PARTITIONS["chart_entries"] = PARTITIONS["fact_chart_entry"]
 TYPES = {
