@@ -15,14 +15,17 @@ from local.spotify_stub.catalog import catalog
 from spotify_lake import raw
 from spotify_lake.normalize import normalize
 from spotify_lake.report.athena import Athena
+from spotify_lake.report.charts import FOLDER
 from spotify_lake.schema import PARTITION, TABLES, Type
-from tests import payloads
+from spotify_lake.warehouse import CHARTS
+from tests import charted, payloads
 
 YEARS = Path(__file__).with_name("years.sql")
 DUCKDB_TYPES = {
     Type.STRING: "VARCHAR",
     Type.INT: "INTEGER",
     Type.BIGINT: "BIGINT",
+    Type.DOUBLE: "DOUBLE",
     Type.BOOLEAN: "BOOLEAN",
     Type.DATE: "DATE",
     Type.TIMESTAMP: "TIMESTAMPTZ",
@@ -38,6 +41,22 @@ class Lake:
         for table in TABLES:
             columns = ", ".join(f"{c.name} {DUCKDB_TYPES[c.type]}" for c in (*table.columns, PARTITION))
             self.connection.execute(f"CREATE TABLE {table.name} ({columns})")
+        self.chart_keys: set[str] = set()
+
+    def add_charts(self, standings: Iterable[charted.Standing]) -> None:
+        """Add charts, once, as the charts job would."""
+        rows = charted.tables(standings)
+        for declared in CHARTS:
+            columns = [*declared.table.columns, *(partition.column for partition in declared.partitions)]
+            types = ", ".join(f'"{c.name}" {DUCKDB_TYPES[c.type]}' for c in columns)
+            self.connection.execute(f"CREATE TABLE {declared.table.name} ({types})")
+            values = [tuple(row.get(c.name) for c in columns) for row in rows[declared.table.name]]
+            marks = ", ".join("?" * len(columns))
+            self.connection.executemany(f"INSERT INTO {declared.table.name} VALUES ({marks})", values)  # noqa: S608
+        self.chart_keys = {
+            f"{FOLDER}year={row['year']}/chart={row['chart']}/month-{row['date_key'] // 100}.parquet"
+            for row in rows["fact_chart_entry"]
+        }
 
     def add(self, *objects: bytes) -> None:
         """Add raw objects, as the transform function would."""

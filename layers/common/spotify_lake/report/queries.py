@@ -120,17 +120,17 @@ class SongRow(msgspec.Struct, frozen=True):
 
 def snapshots() -> Question[SnapshotsRow]:
     """Ask which snapshots there are."""
-    return Question("snapshots", _sql("snapshots"), SnapshotsRow)
+    return Question("snapshots", sql("snapshots"), SnapshotsRow)
 
 
 def movement(window: Window) -> Question[MovementRow]:
     """Ask how much entered and left, day by day."""
-    return Question("movement", _sql("movement", first=window.first, last=window.last), MovementRow)
+    return Question("movement", sql("movement", first=window.first, last=window.last), MovementRow)
 
 
 def standings(window: Window) -> Question[StandingRow]:
     """Ask where the songs stood."""
-    sql = _sql(
+    text = sql(
         "standings",
         first=window.first,
         last=window.last,
@@ -139,12 +139,12 @@ def standings(window: Window) -> Question[StandingRow]:
         gone=GONE,
         listed=LISTED,
     )
-    return Question("standings", sql, StandingRow)
+    return Question("standings", text, StandingRow)
 
 
 def artists(window: Window, dates: Iterable[dt.date]) -> Question[ArtistRow]:
     """Ask how many songs each artist had in the lists on some dates."""
-    sql = _sql(
+    text = sql(
         "artists",
         first=window.first,
         last=window.last,
@@ -152,23 +152,24 @@ def artists(window: Window, dates: Iterable[dt.date]) -> Question[ArtistRow]:
         overall=ARTISTS_OVERALL,
         each=ARTISTS,
     )
-    return Question("artists", sql, ArtistRow)
+    return Question("artists", text, ArtistRow)
 
 
 def songs(
     dates: Iterable[dt.date], older_dates: Iterable[dt.date], older_songs: Iterable[str]
 ) -> Question[SongRow]:
     """Ask for the songs of some dates, and for those of a list on older dates."""
-    sql = _sql(
+    text = sql(
         "songs",
         dates=_dates(dates),
         older_dates=_dates(older_dates),
         older_songs=_texts(list(older_songs)[:MOST_OLDER_SONGS]),
     )
-    return Question("songs", sql, SongRow)
+    return Question("songs", text, SongRow)
 
 
-def _sql(name: str, **values: object) -> str:
+def sql(name: str, **values: object) -> str:
+    """Return the query of a file with its values filled in, which must be safe where they stand."""
     text = (_SQL / f"{name}.sql").read_text()
     without_comments = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     return Template(without_comments).substitute(values)
