@@ -9,6 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
+from local.spotify_stub.catalog import catalog
+from spotify_lake.warehouse import WarehouseTable
+from tests.lakes import ARROW_TYPES
+
 REGIONS = {
     "Global": "global",
     "Argentina": "ar",
@@ -149,8 +155,69 @@ def standings() -> list[Standing]:
     return [*found, *_tied()]
 
 
+WAVE_REGIONS = (
+    *(
+        "Global",
+        "Argentina",
+        "Australia",
+        "Brazil",
+        "Canada",
+        "Chile",
+        "Finland",
+        "France",
+        "Germany",
+        "Italy",
+        "Japan",
+    ),
+    *("Mexico", "Poland", "Spain", "Sweden", "Turkey", "United Kingdom", "United States"),
+)
+
+
+def waves(
+    *,
+    days: int = 90,
+    size: int = 40,
+    tracks: int = 160,
+    regions: Iterable[str] = WAVE_REGIONS,
+    last: dt.date = dt.date(2021, 12, 31),
+) -> Iterator[Standing]:
+    """Charts of real songs in which each rises, spreads from region to region, and falls; most are viral first."""
+    pool = [
+        Track(number, song.id, song.name, tuple(dict.fromkeys(artist.name for artist in song.artists)))
+        for number, song in enumerate(catalog().recordings[:tracks])
+    ]
+    chance = random.Random(3)
+    begins = {one: chance.randrange(-120, days) for one in pool}
+    lengths = {one: chance.randrange(30, 160) for one in pool}
+    for region in regions:
+        delays = {one: 0 if region == "Global" else chance.randrange(0, 30) for one in pool}
+        taste = {one: chance.uniform(0.2, 1) for one in pool}
+        for number in range(days):
+            day = last - dt.timedelta(days=days - 1 - number)
+            heats, rises = {}, {}
+            for one in pool:
+                age = (number - begins[one] - delays[one]) / lengths[one]
+                if 0 <= age <= 1:
+                    heats[one] = taste[one] * (min(1, age * 4) if age < 0.25 else (1 - age) / 0.75)
+                if -0.08 <= age <= 0.1 and one.key % 3:
+                    rises[one] = taste[one]
+            for chart, scores, most in (("top200", heats, size), ("viral50", rises, size // 3)):
+                ranked = sorted(scores, key=lambda one: (-scores[one], one.key))[:most]
+                for rank, one in enumerate(ranked, start=1):
+                    streams = int(4_000_000 * scores[one] / rank**0.4) if chart == "top200" else None
+                    yield Standing(day, region, chart, rank, one, streams)
+
+
+def arrow(declared: WarehouseTable, rows: list[dict[str, Any]], *, in_file: bool = False) -> pa.Table:
+    """Return rows of a table as the warehouse has them; a file lacks the columns it is divided by."""
+    keys = () if in_file else tuple(partition.column for partition in declared.partitions)
+    columns = (*declared.table.columns, *keys)
+    schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
 def region_key(name: str) -> int:
-    return -1000 - list(REGIONS).index(name)
+    return -int.from_bytes(name.encode()[:7])
 
 
 def chart_key(name: str) -> int:
@@ -197,8 +264,8 @@ def tables(found: Iterable[Standing]) -> dict[str, list[dict[str, Any]]]:
             for position, name in enumerate(one.artists, start=1)
         ],
         "dim_region": [
-            {"region_key": region_key(name), "name": name, "region_code": code}
-            for name, code in REGIONS.items()
+            {"region_key": region_key(name), "name": name, "region_code": REGIONS.get(name)}
+            for name in dict.fromkeys([*REGIONS, *(one.region for one in found)])
         ],
         "dim_chart": [
             {"chart_key": chart_key(name), "chart": name, "title": title, "period": period}

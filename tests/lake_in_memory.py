@@ -25,7 +25,6 @@ DUCKDB_TYPES = {
     Type.STRING: "VARCHAR",
     Type.INT: "INTEGER",
     Type.BIGINT: "BIGINT",
-    Type.DOUBLE: "DOUBLE",
     Type.BOOLEAN: "BOOLEAN",
     Type.DATE: "DATE",
     Type.TIMESTAMP: "TIMESTAMPTZ",
@@ -47,12 +46,13 @@ class Lake:
         """Add charts, once, as the charts job would."""
         rows = charted.tables(standings)
         for declared in CHARTS:
+            name = declared.table.name
             columns = [*declared.table.columns, *(partition.column for partition in declared.partitions)]
-            types = ", ".join(f'"{c.name}" {DUCKDB_TYPES[c.type]}' for c in columns)
-            self.connection.execute(f"CREATE TABLE {declared.table.name} ({types})")
-            values = [tuple(row.get(c.name) for c in columns) for row in rows[declared.table.name]]
-            marks = ", ".join("?" * len(columns))
-            self.connection.executemany(f"INSERT INTO {declared.table.name} VALUES ({marks})", values)  # noqa: S608
+            types = ", ".join(f"{column.name} {DUCKDB_TYPES[column.type]}" for column in columns)
+            self.connection.execute(f"CREATE TABLE {name} ({types})")
+            marks = ", ".join(["unnest(?)"] * len(columns))
+            values = [[row.get(column.name) for row in rows[name]] for column in columns]
+            self.connection.execute(f"INSERT INTO {name} SELECT {marks}", values)  # noqa: S608 - our own names
         self.chart_keys = {
             f"{FOLDER}year={row['year']}/chart={row['chart']}/month-{row['date_key'] // 100}.parquet"
             for row in rows["fact_chart_entry"]

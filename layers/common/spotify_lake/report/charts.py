@@ -48,7 +48,7 @@ class Found:
     chart
         The chart to show.
     viral
-        The viral chart of the same years; None if there is none.
+        The viral chart of the same rhythm; None if there is none.
     last_year
         Year in which the chart ends.
     """
@@ -259,7 +259,7 @@ def find(keys: Iterable[str]) -> Found | None:
     last_year = max(max(years[chart]) for chart in known)
     chart = next(chart for chart in known if last_year in years[chart])
     viral = SHOWN[chart]
-    return Found(chart, viral if viral and last_year in years[viral] else None, last_year)
+    return Found(chart, viral if viral in years else None, last_year)
 
 
 def end(found: Found) -> Question[EndRow]:
@@ -352,7 +352,7 @@ def compose(ended: EndRow, answers: Answered) -> Charts | None:
         songs=songs.listed,
         regions=regions,
         spread=spread,
-        ahead=ahead,
+        ahead=ahead[:AHEAD],
         viral=list(shares.values()),
     )
 

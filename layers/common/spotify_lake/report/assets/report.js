@@ -791,7 +791,7 @@
     return parts;
   };
 
-  // --- Charts ---
+  // --- The charts of the warehouse ---
 
   /** What the page shows of the charts, with days counted as the playlists' are. */
   const chartDay = (day) => day - start / DAY_MS;
@@ -818,7 +818,8 @@
     const age = Math.floor((Date.parse(generated_at) - dateOf(found.last)) / DAY_MS);
     const titleCell = ({ song }) => [el("b", {}, link("track", song.id, song.name)), song.artist && el("span", { class: "by" }, own(song.artist))];
     const sought = ({ song }) => `${song.name} ${song.artist}`;
-    const meter = (text, part) => el("div", { class: "meter" }, el("span", {}, text), el("i", { style: { "--part": part }, "aria-hidden": "true" }));
+    const meter = (text, part, width = 0) =>
+      el("div", { class: "meter" }, el("span", { style: { "min-width": `${width}ch` } }, text), el("i", { style: { "--part": part }, "aria-hidden": "true" }));
 
     const artistsCard = (region) => {
       const listed = region.artists, measured = listed.some((artist) => artist.streams !== null);
@@ -826,7 +827,7 @@
       const most = listed[0], top = (measured ? most.streams : most.days) || 1;
       const table = sortable(`Artists of ${region.name}`, [
         { label: "Artist", head: true, value: (row) => row.name, cell: (row) => own(row.name) },
-        measured && { label: "Streams", title: "Streams of the songs while they were in the chart; a song by two artists counts for both", value: (row) => row.streams, cell: (row) => meter(num(row.streams ?? 0), (row.streams ?? 0) / top) },
+        measured && { label: "Streams", title: "Streams of the songs while they were in the chart; a song by two artists counts for both", value: (row) => row.streams, cell: (row) => meter(num(row.streams ?? 0), (row.streams ?? 0) / top, num(top).length) },
         measured && region.streams && { label: "Share", title: "Share of all streams of the chart", number: true, value: (row) => row.streams, cell: (row) => percent(row.streams ?? 0, region.streams) },
         { label: Units, title: `${Units} with a song in the chart`, number: true, value: (row) => row.days, cell: (row) => num(row.days) },
         { label: "Songs", number: true, value: (row) => row.titles },
@@ -834,14 +835,14 @@
       ].filter(Boolean), listed, { sort: measured ? [1, true] : [1, true] });
       const description = measured
         ? `${most.name} leads with ${num(most.streams)} streams${region.streams ? `, ${percent(most.streams, region.streams)} of those of the chart` : ""}. Streams outside the chart are not known.`
-        : `${most.name} was in it on ${count(most.days, unit)}. This chart has no streams.`;
+        : `${most.name} was in it for ${count(most.days, unit)}. This chart has no streams.`;
       return card(measured ? "Top artists by streams" : "Top artists", description, null, table.table);
     };
 
     const songsCard = (region) => {
       if (!region.songs.length) return null;
       const longest = region.songs.reduce((a, b) => (b.days > a.days ? b : a)), highest = region.songs[0];
-      const description = `${highest.song.name} was at ${num(highest.peak)} on ${count(highest.atPeak, unit)}. ${longest === highest ? "It" : longest.song.name} was in the chart longest, on ${num(longest.days)} of ${count(region.charts, unit)}. The songs that were highest, and those that stayed longest.`;
+      const description = `${highest.song.name} was at number ${num(highest.peak)} for ${count(highest.atPeak, unit)}. ${longest === highest ? "It" : longest.song.name} was in the chart longest, for ${num(longest.days)} of ${count(region.charts, unit)}. These are the songs that were highest, and those that stayed longest.`;
       const table = sortable(`Songs of ${region.name}`, [
         { label: "Song", head: true, value: (row) => row.song.name, cell: titleCell },
         { label: "Peak", title: "Best rank", number: true, ascending: true, value: (row) => row.peak },
@@ -865,7 +866,7 @@
       const half = (row) => row.reached[Math.ceil(row.reached.length / 2) - 1];
       const table = sortable("Songs by regions", [
         { label: "Song", head: true, value: (row) => row.song.name, cell: titleCell },
-        { label: "Regions", value: (row) => row.reached.length, title: "Regions whose chart it came into; Global is not counted", cell: (row) => meter(num(row.reached.length), row.reached.length / others.length) },
+        { label: "Regions", value: (row) => row.reached.length, title: "Regions whose chart it came into; Global is not counted", cell: (row) => meter(num(row.reached.length), row.reached.length / others.length, 2) },
         { label: "First in", value: (row) => row.region, cell: (row) => own(row.region) },
         { label: "First day", value: (row) => row.first, cell: (row) => el("span", { class: "n" }, shortDate(row.first)) },
         { label: "Half after", title: "Days until half of these regions had it", number: true, value: half, cell: (row) => count(half(row), "day") },
@@ -893,7 +894,12 @@
         },
       }));
       const keys = legend(drawn.map((row, number) => [cut(row.song.name, 30), `var(--c${number})`]));
-      return card(title, description, table.filter, keys, figure, table.table);
+      const days = [...new Set(drawn.flatMap((row) => row.reached))].sort((a, b) => a - b);
+      const steps = numbers("Regions by days since the song's first", () => [[
+        { label: "Days", head: true, value: (day) => day },
+        ...drawn.map((row) => ({ label: row.song.name, number: true, value: (day) => row.reached.filter((at) => at <= day).length })),
+      ], days]);
+      return card(title, description, table.filter, keys, figure, steps.details, table.table);
     };
 
     const viralCards = () => {
@@ -901,7 +907,7 @@
       const entered = sum(found.viral.map((row) => row.entered)), before = sum(found.viral.map((row) => row.before));
       const title = `Viral before the ${found.title}`;
       const ahead = (row) => row.entered - row.viral;
-      const songs = found.ahead.length && sortable("Songs that were viral before", [
+      const songs = found.ahead.length > 0 && sortable("Songs that were viral before", [
         { label: "Song", head: true, value: (row) => row.song.name, cell: titleCell },
         { label: "Region", value: (row) => row.region, cell: (row) => own(row.region) },
         { label: "Ahead", title: `From the first day in the viral chart to that in the ${found.title}`, number: true, value: ahead, cell: (row) => count(ahead(row), "day") },
@@ -916,9 +922,8 @@
       const most = Math.max(...rows.map((row) => row.before / row.entered)) || 1;
       const table = sortable("Viral before, by region", [
         { label: "Region", head: true, value: (row) => row.region, cell: (row) => own(row.region) },
-        { label: "Share", value: (row) => row.before / row.entered, cell: (row) => meter(percent(row.before, row.entered), row.before / row.entered / most) },
-        { label: "Viral before", number: true, value: (row) => row.before },
-        { label: "New songs", title: `Songs that came into the ${found.title} after its first chart`, number: true, value: (row) => row.entered },
+        { label: "Share", value: (row) => row.before / row.entered, cell: (row) => meter(percent(row.before, row.entered), row.before / row.entered / most, 4) },
+        { label: "New songs", title: `Songs that were viral before, of those that came into the ${found.title} after its first chart`, number: true, value: (row) => row.entered, cell: (row) => `${num(row.before)} of ${num(row.entered)}` },
       ], rows, { sort: [1, true], limit: 12, search: (row) => row.region });
       return [left, card("By region", `Of ${count(entered, "song")} that came new into the ${found.title} of a region, ${num(before)} had been in its viral chart before: ${percent(before, entered)}.`, table.filter, table.table)];
     };
