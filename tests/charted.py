@@ -88,14 +88,15 @@ TIED = {
             *[("L", "Lago", "Zoe"), ("M", "Lago", "Zoe 2"), ("N", "Noche", "Yago"), ("O", "Alba", "Otto")],
             *[("P", "Perla", "Abel"), ("Q", "Queso", "Quim"), ("R", "Risa", "Rosa"), ("T", "Sal", "Tina")],
             *[("S", "Sal", "Sara"), ("U", "Uno", "Zz"), ("V", "Vela", "Zz"), ("W", "Xilo", "Xan")],
+            *[("Y", "Yema", "Yuri"), ("Z", "Zumo", "Zeta")],
         ],
         start=20,
     )
 }
 TIED_CHARTS = {
-    ("Estonia", "top200"): ("MQN", "MRS", "MQT"),
+    ("Estonia", "top200"): ("MQN", "MRS", "MQTY"),
     ("Estonia", "viral50"): ("S", "T", "L"),
-    ("Denmark", "top200"): ("LMNUW", "MLOV", "ONP"),
+    ("Denmark", "top200"): ("LMNUW", "MLOV", "ONPZY"),
     ("Denmark", "viral50"): ("Q", "Q", "Q"),
 }
 

@@ -52,7 +52,7 @@ class Lake:
             self.connection.execute(f"CREATE TABLE {name} ({types})")
             marks = ", ".join(["unnest(?)"] * len(columns))
             values = [[row.get(column.name) for row in rows[name]] for column in columns]
-            self.connection.execute(f"INSERT INTO {name} SELECT {marks}", values)  # noqa: S608 - our own names
+            self.connection.execute(f"INSERT INTO {name} SELECT {marks}", values)
         self.chart_keys = {
             f"{FOLDER}year={row['year']}/chart={row['chart']}/month-{row['date_key'] // 100}.parquet"
             for row in rows["fact_chart_entry"]

@@ -41,8 +41,8 @@ def grouped(pairs):
     return groups
 
 
-def entries(chart="top200", first=dt.date.min):
-    return [one for one in STANDINGS if one.chart == chart and one.day >= first]
+def entries(chart="top200"):
+    return [one for one in STANDINGS if one.chart == chart]
 
 
 def name_of(track):
@@ -224,6 +224,19 @@ def test_only_the_last_days_are_asked_for(lake):
     assert [region.name for region in content.regions] == ["Argentina"]
     assert (content.first, content.last) == (epoch_day(dt.date(2018, 1, 1)), epoch_day(dt.date(2018, 1, 2)))
     assert content.regions[0].charts == 2
+
+
+@pytest.mark.parametrize("days", [320, 365])
+def test_what_is_older_does_not_count(lake, days):
+    first = dt.date(2018, 1, 2) - dt.timedelta(days=days - 1)
+    recent = [one for one in STANDINGS if one.day >= first]
+    assert 100 < len(recent) < len(STANDINGS)
+    assert ask_charts(lake.athena(), lake.chart_keys, days) == shown(recent)
+
+
+def test_the_viral_chart_may_end_later(content):
+    later = charted.Standing(dt.date(2018, 3, 1), "Global", "viral50", 1, charted.TRACKS[0], None)
+    assert shown([*STANDINGS, later]).last == content.last
 
 
 def test_weekly_charts_are_not_added_to_daily_ones():
