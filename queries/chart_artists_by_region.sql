@@ -14,22 +14,20 @@
 -- - share: Share of all streams of the region's chart, 0 to 1.
 -- - songs: Different songs in the chart.
 WITH streamed AS (
-    SELECT region_key, track_key, sum(streams) AS streams
-    FROM fact_chart_entry
-    WHERE year >= 2017 AND chart = 'top200'
-    GROUP BY region_key, track_key
+    SELECT r.name AS region, f.track_key, sum(f.streams) AS streams
+    FROM fact_chart_entry AS f
+    JOIN dim_region AS r
+        ON r.region_key = f.region_key
+    WHERE f.year >= 2017 AND f.chart = 'top200'
+    GROUP BY r.name, f.track_key
 ),
 shares AS (
-    SELECT
-        region_key,
-        track_key,
-        streams,
-        sum(streams) OVER (PARTITION BY region_key) AS all_streams
+    SELECT region, track_key, streams, sum(streams) OVER (PARTITION BY region) AS all_streams
     FROM streamed
 ),
 credited AS (
     SELECT
-        s.region_key,
+        s.region,
         b.artist_key,
         sum(s.streams) AS streams,
         max(s.all_streams) AS all_streams,
@@ -37,31 +35,23 @@ credited AS (
     FROM shares AS s
     JOIN bridge_track_artist AS b
         ON b.track_key = s.track_key
-    GROUP BY s.region_key, b.artist_key
+    GROUP BY s.region, b.artist_key
 ),
 numbered AS (
     SELECT
-        c.region_key,
+        c.region,
         a.name AS artist,
         c.streams,
-        c.all_streams,
+        CAST(c.streams AS double) / c.all_streams AS share,
         c.songs,
         row_number() OVER (
-            PARTITION BY c.region_key ORDER BY c.streams DESC NULLS LAST, c.songs DESC, a.name, a.artist_key
+            PARTITION BY c.region ORDER BY c.streams DESC NULLS LAST, c.songs DESC, a.name, a.artist_key
         ) AS artist_number
     FROM credited AS c
     JOIN dim_artist AS a
         ON a.artist_key = c.artist_key
 )
-SELECT
-    r.name AS region,
-    n.artist_number,
-    n.artist,
-    n.streams,
-    CAST(n.streams AS double) / n.all_streams AS share,
-    n.songs
-FROM numbered AS n
-JOIN dim_region AS r
-    ON r.region_key = n.region_key
-WHERE n.artist_number <= 3
-ORDER BY region, n.artist_number
+SELECT region, artist_number, artist, streams, share, songs
+FROM numbered
+WHERE artist_number <= 3
+ORDER BY region, artist_number

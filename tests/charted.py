@@ -4,15 +4,18 @@ As in tests/lakes.py, expected answers are computed from the charts, never from 
 """
 
 import datetime as dt
+import io
 import random
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from local.spotify_stub.catalog import catalog
-from spotify_lake.warehouse import WarehouseTable
+from spotify_lake.warehouse import ROOT, WAREHOUSE
 from tests.lakes import ARROW_TYPES
 
 REGIONS = {
@@ -209,14 +212,6 @@ def waves(
                     yield Standing(day, region, chart, rank, one, streams)
 
 
-def arrow(declared: WarehouseTable, rows: list[dict[str, Any]], *, in_file: bool = False) -> pa.Table:
-    """Return rows of a table as the warehouse has them; a file lacks the columns it is divided by."""
-    keys = () if in_file else tuple(partition.column for partition in declared.partitions)
-    columns = (*declared.table.columns, *keys)
-    schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns])
-    return pa.Table.from_pylist(rows, schema=schema)
-
-
 def region_key(name: str) -> int:
     return -int.from_bytes(name.encode()[:7])
 
@@ -313,3 +308,17 @@ FEATURES = ("danceability", "energy", "valence", "acousticness", "loudness", "te
 def warehouse() -> dict[str, list[dict[str, Any]]]:
     """Return the rows of all tables that queries read."""
     return tables(standings()) | {"track_catalog": catalog_rows()}
+
+
+def objects(rows_of: Mapping[str, list[dict[str, Any]]]) -> Iterator[tuple[str, bytes]]:
+    """Return key and Parquet of what the jobs would write of the rows of some tables."""
+    for declared in WAREHOUSE:
+        table, keys = declared.table, [partition.column.name for partition in declared.partitions]
+        schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
+        parts: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        for row in rows_of.get(table.name, []):
+            parts[tuple(f"{key}={row[key]}" for key in keys)].append(row)
+        for part, rows in parts.items():
+            buffer = io.BytesIO()
+            pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer, compression="zstd")
+            yield "/".join((ROOT, table.name, *part, "part.parquet")), buffer.getvalue()
