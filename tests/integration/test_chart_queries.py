@@ -233,7 +233,7 @@ def _() -> list[Row]:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse as files in folders: the engine plans conditions on partition columns in another way than others."""
+    """The warehouse as files in folders: the engine plans conditions on partition columns in a way of its own."""
     folder = tmp_path_factory.mktemp("warehouse")
     with duckdb.connect() as connection:
         written = {}
@@ -244,9 +244,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCo
             table = key.split("/")[1]
             written[table] = f"{folder}/{ROOT}/{table}/**/*.parquet"
         for table, files in written.items():
-            connection.execute(
-                f"CREATE VIEW {table} AS SELECT * FROM read_parquet('{files}', hive_partitioning = true)"
-            )
+            view = f"CREATE VIEW {table} AS SELECT * FROM"  # our own names
+            connection.execute(f"{view} read_parquet('{files}', hive_partitioning = true)")
         yield connection
 
 
