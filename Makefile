@@ -140,7 +140,11 @@ views: $(DEV) ## Make the views in Athena, or replace them: once after deploying
 export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export OUT=folder WHAT="latest_songs artist_gains"
 	@$(RUN)/python -m ops export $(WHICH_LAKE) $(call option,--out,OUT) -- $(WHAT)
 
-.PHONY: redshift
+.PHONY: bulk redshift
+
+bulk: $(DEV) $(if $(filter laptop,$(TARGET)),$(SPARK)) ## Load files of a bulk data set: make bulk DATASET=charts FILES="charts.csv exports/" [BATCH=]
+	@[ -n "$(DATASET)" ] && [ -n "$$LAKE_FILES" ] || { echo 'Say what to load: make bulk DATASET=charts FILES="charts.csv exports/", or DATASET=kaggle2023'; exit 2; }
+	@$(RUN)/python -m ops bulk $(WHICH_LAKE) $(call option,--batch,BATCH) -- '$(DATASET)' "$$LAKE_FILES"
 
 redshift: $(DEV) ## Make the charts' tables in Redshift and load them; again after each run of the job
 	@$(RUN)/python -m ops redshift $(WHICH_LAKE)

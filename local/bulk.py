@@ -1,11 +1,18 @@
-"""The bulk data sets on this laptop: made up, put into the stack's staging folder, loaded by the Glue jobs, queried."""
+"""The bulk data sets on this laptop: put into staging, where they start the Glue job, which local Spark runs.
+
+The emulator says of every Spark run that it has succeeded, and does nothing. Here the run is carried out as Glue would:
+with the script and the package that the job names in S3, its arguments, and the credentials of its role.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,10 +20,12 @@ from local.bulk_data import write_catalog, write_charts
 from local.display import show_result
 from local.emulator import clean_environment, client_environment
 from local.errors import LaptopError
-from local.spark import job_command, need_java, spark_environment
-from spotify_lake.warehouse import ROOT as WAREHOUSE_ROOT
+from local.spark import need_java, spark_environment, spark_python
+from spotify_lake.arrival import READY, STAGING, STARTED
+from spotify_lake.warehouse import ROOT as WAREHOUSE
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from rich.console import Console
 
     from local.display import Steps
@@ -26,6 +35,10 @@ CHART_ROWS: Final = 200_000
 JOBS: Final = ("charts", "kaggle2023")
 BATCH: Final = "demo"
 LAST_LINES: Final = 12
+UPLOADS_AT_A_TIME: Final = 8
+START_PATIENCE_S: Final = 60.0
+# Where the package is that the jobs share.
+_CODE: Final = "--extra-py-files"
 
 QUESTIONS: Final = {
     "Which artists had most streams worldwide, and how high did they get?": """
@@ -61,17 +74,21 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
     started = time.monotonic()
     console.print("\n[bold]The bulk data sets on this laptop[/]\n")
     stack.up()
-    folder = stack.state_dir / "bulk"
+    s3, bucket = stack.client("s3"), stack.outputs["LakeBucketName"]
     for job in JOBS:
+        batch = f"{STAGING}{job}/{BATCH}/"
         with steps(f"Making up the files of {job}"):
-            made = make_up(job, folder / "files" / job)
-        with steps(f"Putting {len(made)} files into staging/{job}/{BATCH}/"):
-            stage(stack, job, made)
+            made = make_up(job, stack.state_dir / "bulk" / "files" / job)
+        with steps(f"Putting {len(made)} files into {batch}, and {READY}"):
+            before = run_of(s3, bucket, batch)
+            stage(s3, bucket, batch, {file.name: file for file in made})
+        with steps("Waiting for the arrival function to start the Glue job"):
+            run_id = wait_for_run(s3, bucket, batch, before)
         with steps(f"Running jobs/{job}.py on local Spark"):
-            summary = run_job(stack, job)
+            summary = carry_out(stack, job, run_id)
         console.print(
             f"  {summary['rows_in']:,} rows in: {summary['rows_out']:,} new, {summary['duplicates']:,} known already,"
-            f" {summary['rejects']:,} rejects ({_reasons(summary)})",
+            f" {summary['rejects']:,} rejects ({reasons(summary)})",
             highlight=False,
         )
     for question, sql in QUESTIONS.items():
@@ -94,51 +111,141 @@ def make_up(job: str, folder: Path) -> list[Path]:
     return sorted(folder.glob("*.csv"))
 
 
-def stage(stack: LaptopStack, job: str, files: list[Path]) -> None:
-    """Put files where the job looks for them."""
-    s3 = stack.client("s3")
-    for file in files:
-        s3.upload_file(str(file), stack.outputs["LakeBucketName"], f"staging/{job}/{BATCH}/{file.name}")
+def stage(
+    s3: S3Client,
+    bucket: str,
+    batch: str,
+    files: Mapping[str, Path],
+    progress: Callable[[int], None] = lambda _bytes: None,
+) -> None:
+    """Put files into a batch, and then the marker that starts the job.
+
+    Parameters
+    ----------
+    s3
+        A client.
+    bucket
+        The lake bucket.
+    batch
+        Prefix of the batch, with a slash at the end.
+    files
+        The files by their names below the batch.
+    progress
+        Called with the number of bytes that have gone, now and then and from several threads.
+    """
+    with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
+        sent = [
+            pool.submit(s3.upload_file, str(file), bucket, f"{batch}{name}", Callback=progress)
+            for name, file in files.items()
+        ]
+    for upload in sent:
+        upload.result()
+    s3.put_object(Bucket=bucket, Key=f"{batch}{READY}", Body=b"")
 
 
-def run_job(stack: LaptopStack, job: str) -> dict[str, Any]:
-    """Run a job on local Spark, between the emulator's buckets; return its summary.
+def run_of(s3: S3Client, bucket: str, batch: str) -> str | None:
+    """Return the id of the newest run that took a batch, or None."""
+    try:
+        return s3.get_object(Bucket=bucket, Key=f"{batch}{STARTED}")["Body"].read().decode()
+    except s3.exceptions.NoSuchKey:
+        return None
+
+
+def wait_for_run(
+    s3: S3Client, bucket: str, batch: str, before: str | None, patience_s: float = START_PATIENCE_S
+) -> str:
+    """Wait until a run has taken a batch; return its id.
+
+    Parameters
+    ----------
+    s3, bucket, batch
+        As in `stage`.
+    before
+        What `run_of` said before the marker was put.
+    patience_s
+        How long to wait.
 
     Raises
     ------
     LaptopError
-        It fails.
+        Nothing starts.
     """
-    bucket = f"s3://{stack.outputs['LakeBucketName']}"
-    work = stack.state_dir / "bulk" / "work"
-    command = job_command(
-        stack.root,
-        job,
-        [
-            f"--input={bucket}/staging/{job}/{BATCH}",
-            f"--warehouse={bucket}/{WAREHOUSE_ROOT}",
-            # Spark as it comes from PyPI cannot read S3: the job copies to and from this folder.
-            f"--work={work}",
-        ],
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        run_id = run_of(s3, bucket, batch)
+        if run_id is not None and run_id != before:
+            return run_id
+        time.sleep(0.5)
+    raise LaptopError(
+        f"No run has taken {batch} within {patience_s:.0f} s. `make logs FUNCTION=arrival` shows what the arrival"
+        " function did with its marker."
     )
+
+
+def carry_out(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
+    """Do on local Spark what a run of a Glue job should do, between the emulator's buckets; return its summary.
+
+    Raises
+    ------
+    LaptopError
+        It fails; the lake is told so, as Glue would.
+    """
+    need_java(os.environ)
+    glue, s3, bucket = stack.client("glue"), stack.client("s3"), stack.outputs["LakeBucketName"]
+    name = stack.outputs[f"{job.capitalize()}JobName"]
+    run = glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]
+    declared = glue.get_job(JobName=name)["Job"]
+    folder = stack.state_dir / "bulk"
+    code = folder / "code"
+    code.mkdir(parents=True, exist_ok=True)
+    arguments = declared["DefaultArguments"] | run["Arguments"]
+    script, package = declared["Command"]["ScriptLocation"], arguments.pop(_CODE)
+    for address in (script, package):
+        s3.download_file(bucket, address.removeprefix(f"s3://{bucket}/"), str(code / Path(address).name))
+    # Spark as it comes from PyPI cannot read S3: the job copies to and from this folder.
+    arguments["--work"] = str(folder / "work")
+    command = [str(spark_python(stack.root)), str(code / Path(script).name)]
+    command += itertools.chain.from_iterable(arguments.items())
     environment = spark_environment(clean_environment(os.environ) | client_environment(stack.endpoint))
-    log = stack.state_dir / "bulk" / f"{job}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    environment |= _credentials(stack, declared["Role"]) | {"PYTHONPATH": str(code / Path(package).name)}
+    log = folder / f"{job}.log"
     with log.open("wb") as output:
         status = subprocess.run(
             command, env=environment, stdout=output, stderr=output, check=False
         ).returncode
+    detail = {"jobName": name, "jobRunId": run_id, "state": "FAILED" if status else "SUCCEEDED"}
+    # Glue tells EventBridge, where nobody else may speak in its name.
+    told = stack.invoke(
+        "arrival", {"source": "aws.glue", "detail-type": "Glue Job State Change", "detail": detail}
+    )
     if status:
         raise LaptopError(
             f"jobs/{job}.py failed.",
             log=log,
             excerpt=log.read_text(errors="replace").splitlines()[-LAST_LINES:],
         )
-    key = f"{WAREHOUSE_ROOT}/_runs/{job}/latest.json"
-    answer = stack.client("s3").get_object(Bucket=stack.outputs["LakeBucketName"], Key=key)
+    if told.error:
+        raise LaptopError(f"The arrival function did not take the end of the run: {told.message}")
+    return latest_summary(s3, bucket, job)
+
+
+def latest_summary(s3: S3Client, bucket: str, job: str) -> dict[str, Any]:
+    """Return what a job's newest run wrote about itself."""
+    answer = s3.get_object(Bucket=bucket, Key=f"{WAREHOUSE}/_runs/{job}/latest.json")
     summary: dict[str, Any] = json.loads(answer["Body"].read())
     return summary
 
 
-def _reasons(summary: dict[str, Any]) -> str:
+def _credentials(stack: LaptopStack, role: str) -> dict[str, str]:
+    """Return the environment variables with which a program acts as a role."""
+    found = stack.client("sts").assume_role(RoleArn=role, RoleSessionName="glue")["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": found["SessionToken"],
+    }
+
+
+def reasons(summary: dict[str, Any]) -> str:
+    """Return the reasons of a run's rejects, with their numbers."""
     return ", ".join(f"{reason} {count:,}" for reason, count in sorted(summary["rejects_by_reason"].items()))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-FUNCTIONS = ("extract", "transform", "report")
+FUNCTIONS = ("extract", "transform", "report", "arrival")
 LOG_LINES = 60
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         "function",
         nargs="?",
         default=os.environ.get("FUNCTION", ""),
-        help="extract, transform or report (default: all, or what the variable FUNCTION says)",
+        help=f"one of {', '.join(FUNCTIONS)} (default: all, or what the variable FUNCTION says)",
     )
     logs.add_argument("--lines", type=int, default=LOG_LINES, help=f"how many lines (default: {LOG_LINES})")
     add("status", _status, "Show what runs where.")

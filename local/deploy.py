@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 # Everything that decides what is built and deployed.
-SOURCES = ("template.yaml", "samconfig.toml", "requirements/sam.txt", "layers", "functions", "stacks")
+SOURCES = ("template.yaml", "samconfig.toml", "requirements/sam.txt", "layers", "functions", "jobs", "stacks")
 CONFIG_ENV = "local"
 SETTLE_TIMEOUT_S = 180.0
 BUILD_PATIENCE_S = 300.0

@@ -64,7 +64,12 @@ def spark_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def job_command(root: Path, job: str, arguments: Sequence[str]) -> list[str]:
-    """Return the command that runs a job.
+    """Return the command that runs a job of this repository; raises LaptopError as `spark_python` does."""
+    return [str(spark_python(root)), str(root / "jobs" / f"{job}.py"), *arguments]
+
+
+def spark_python(root: Path) -> Path:
+    """Return the Python that has Spark.
 
     Raises
     ------
@@ -74,4 +79,4 @@ def job_command(root: Path, job: str, arguments: Sequence[str]) -> list[str]:
     python = root / ".tools" / "spark" / "bin" / "python"
     if not python.exists():
         raise LaptopError(f"{python} is missing. `make bulk-demo` installs it.")
-    return [str(python), str(root / "jobs" / f"{job}.py"), *arguments]
+    return python

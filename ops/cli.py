@@ -1,4 +1,4 @@
-"""The commands for a deployed lake: ``login``, ``status``, ``redrive``, ``replay``, ``import``, ``report``."""
+"""The commands for a deployed lake: ``login``, ``status``, ``redrive``, ``replay``, ``import`` and others."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import argparse
 import os
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from local.bulk import carry_out as carry_out_on
 from local.errors import LaptopError
-from ops import export, importing, login, redrive, redshift, replay, report, status, views
+from ops import bulk, export, importing, login, redrive, redshift, replay, report, status, views
 from ops import lake as lakes
 from ops.dead_letters import QUEUES
 from ops.terminal import Terminal
+from spotify_lake.arrival import DATA_SETS
 from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import LakeError
 
@@ -47,6 +50,9 @@ def _fail(sentence: str) -> int:
     return 1
 
 
+type Action = Callable[[argparse.Namespace, Terminal], None]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ops", description="Commands for a deployed Spotify Lake."
@@ -60,14 +66,17 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", default=lakes.DEFAULT_STACK, help="its CloudFormation stack (default: %(default)s)"
     )
 
-    about = "Sign the lake in to Spotify: ask for consent in the browser, check it, store it in the lake's secret."
-    command = commands.add_parser(
+    def add(name: str, action: Action, about: str, more: str = "") -> argparse.ArgumentParser:
+        added = commands.add_parser(name, parents=[where], help=about, description=f"{about} {more}".strip())
+        added.set_defaults(command=action)
+        return added
+
+    command = add(
         "login",
-        parents=[where],
-        help=about,
-        description=f"{about} The client secret is asked for, or taken from SPOTIFY_CLIENT_SECRET.",
+        _login,
+        "Sign the lake in to Spotify: ask for consent in the browser, check it, store it in the lake's secret.",
+        "The client secret is asked for, or taken from SPOTIFY_CLIENT_SECRET.",
     )
-    command.set_defaults(command=_login)
     command.add_argument("--client-id", help="of your Spotify app (default: SPOTIFY_CLIENT_ID, or ask)")
     command.add_argument(
         "--no-browser", action="store_true", help="print the link and paste the address it leads to"
@@ -84,42 +93,32 @@ def _parser() -> argparse.ArgumentParser:
         help="of this machine, for the redirect (default: %(default)s)",
     )
 
-    about = "Have the report written now, and fetch the page to this machine."
-    command = commands.add_parser("report", parents=[where], help=about, description=about)
-    command.set_defaults(command=_report)
+    command = add("report", _report, "Have the report written now, and fetch the page to this machine.")
     command.add_argument("--no-browser", action="store_true", help="do not open the page")
 
-    about = "Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms."
-    command = commands.add_parser("status", parents=[where], help=about, description=about)
-    command.set_defaults(command=_status)
+    add("status", _status, "Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms.")
 
-    about = "Show what is in the dead-letter queues, and move it back to where it failed."
-    command = commands.add_parser("redrive", parents=[where], help=about, description=about)
-    command.set_defaults(command=_redrive)
+    command = add(
+        "redrive", _redrive, "Show what is in the dead-letter queues, and move it back to where it failed."
+    )
     command.add_argument(
         "--queue", choices=[queue.name for queue in QUEUES], help="only this one (default: all)"
     )
     command.add_argument("--yes", action="store_true", help="move without asking")
 
-    about = "Rebuild the tables of some days from the raw snapshots."
-    command = commands.add_parser("replay", parents=[where], help=about, description=about)
-    command.set_defaults(command=_replay)
+    command = add("replay", _replay, "Rebuild the tables of some days from the raw snapshots.")
     command.add_argument(
         "--from", dest="first", type=_date, required=True, help="first day, such as 2026-11-01"
     )
     command.add_argument("--to", dest="last", type=_date, help="last day (default: today)")
     command.add_argument("--playlist", help="ids, URIs or links, separated by commas (default: all)")
 
-    about = (
-        "Put dumps of playlists into the lake: what the Web API sent in any year, and what was made of it."
-    )
-    command = commands.add_parser(
+    command = add(
         "import",
-        parents=[where],
-        help=about,
-        description=f"{about} Says of each file what was understood; exits with 1 if one could not be used.",
+        _import,
+        "Put dumps of playlists into the lake: what the Web API sent in any year, and what was made of it.",
+        "Says of each file what was understood; exits with 1 if one could not be used.",
     )
-    command.set_defaults(command=_import)
     command.add_argument(
         "files",
         nargs="+",
@@ -135,17 +134,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
 
-    about = "Make the views of queries/views in Athena, or replace them."
-    command = commands.add_parser("views", parents=[where], help=about, description=about)
-    command.set_defaults(command=_views)
+    command = add(
+        "bulk",
+        _bulk,
+        "Put files of a bulk data set into staging, follow the run of the Glue job, and tell what it made of them.",
+    )
+    command.add_argument("data_set", choices=DATA_SETS, help="which data set the files are of")
+    command.add_argument("files", nargs="+", help="paths, patterns or folders: CSV, also with gzip")
+    command.add_argument("--batch", help="folder below the data set's (default: named for the time)")
 
-    about = "Make the charts' star schema in Redshift, and load it from the warehouse."
-    command = commands.add_parser("redshift", parents=[where], help=about, description=about)
-    command.set_defaults(command=_redshift)
+    add("views", _views, "Make the views of queries/views in Athena, or replace them.")
 
-    about = "Write views, tables and the answers of queries as CSV and Parquet files."
-    command = commands.add_parser("export", parents=[where], help=about, description=about)
-    command.set_defaults(command=_export)
+    add("redshift", _redshift, "Make the charts' star schema in Redshift, and load it from the warehouse.")
+
+    command = add(
+        "export", _export, "Write views, tables and the answers of queries as CSV and Parquet files."
+    )
     command.add_argument(
         "names", nargs="*", metavar="name", help="a view, table or file of queries/ (default: every view)"
     )
@@ -203,6 +207,14 @@ def _import(arguments: argparse.Namespace, terminal: Terminal) -> None:
         why = str(error) if isinstance(error, LakeError) else lakes.sentence(error)
         terminal.warn(f"{why} This only tells what the files hold, so it goes on without a lake.\n")
     importing.run(lake, terminal, options)
+
+
+def _bulk(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    options = bulk.Options(arguments.data_set, arguments.files, arguments.batch)
+    lake, carry_out = _lake(arguments), None
+    if lake.target == "laptop":
+        carry_out = partial(carry_out_on, lakes.laptop())
+    bulk.run(lake, terminal, options, datetime.now(UTC), carry_out)
 
 
 def _status(arguments: argparse.Namespace, terminal: Terminal) -> None:

@@ -142,7 +142,7 @@ def find_files(names: Iterable[str], lake: Lake | None) -> Found:
         An s3:// address without a lake to reach it through, or quotes that do not close.
     """
     found = Found()
-    for name in _split(names):
+    for name in words(names):
         before = len(found.files) + found.skipped
         if name.startswith("s3://"):
             if lake is None:
@@ -167,7 +167,8 @@ def find_files(names: Iterable[str], lake: Lake | None) -> Found:
     return found
 
 
-def _split(names: Iterable[str]) -> Iterator[str]:
+def words(names: Iterable[str]) -> Iterator[str]:
+    """Yield the paths, patterns and addresses in the variable FILES; raises OpsError for quotes that do not close."""
     for name in names:
         if Path(name).expanduser().exists():
             yield os.path.expanduser(name)  # noqa: PTH111 (a Path would drop "./")

@@ -200,14 +200,26 @@ def _any_client(session: Any) -> Callable[[str], Any]:
     return make_client
 
 
-def _laptop() -> tuple[Callable[[str], Any], str]:
+def laptop() -> LaptopStack:
+    """Find the stack that runs on this laptop.
+
+    Raises
+    ------
+    OpsError
+        None does.
+    """
     leave_aws(os.environ)
-    laptop = LaptopStack(_ROOT, _ROOT / ".local")
+    found = LaptopStack(_ROOT, _ROOT / ".local")
     try:
-        laptop.attach()
+        found.attach()
     except LaptopError as error:
         raise OpsError(str(error)) from error
-    return laptop.client, laptop.client("cloudformation").meta.region_name
+    return found
+
+
+def _laptop() -> tuple[Callable[[str], Any], str]:
+    found = laptop()
+    return found.client, found.client("cloudformation").meta.region_name
 
 
 def _lake(target: Target, found: StackTypeDef, region: str, make_client: Callable[[str], Any]) -> Lake:

@@ -18,6 +18,7 @@ from ops.dead_letters import QUEUES, depth
 from ops.lake import Lake
 from ops.login import next_run
 from ops.objects import Snapshot
+from spotify_lake import arrival
 from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import CredentialsMissing
 from spotify_lake.spotify.auth import WARNING_DAYS, read_credentials, sign_in_ends
@@ -119,6 +120,7 @@ def gather(lake: Lake, now: datetime) -> Status:
             _dead_letters(lake),
             _crawler(lake, now),
             *_continuations(lake),
+            *_bulk(lake, now),
             _alarms(lake),
         ],
     )
@@ -271,6 +273,25 @@ def _continuations(lake: Lake) -> list[Line]:
         return []
     text = f"planned: {', '.join(planned)}" if planned else "none planned"
     return [Line("Continuations", text)]
+
+
+def _bulk(lake: Lake, now: datetime) -> list[Line]:
+    """Tell of the last run and the waiting batches of each bulk data set; nothing of one that nobody has loaded."""
+    lines = []
+    for data_set in arrival.DATA_SETS:
+        job, root = lake.output(f"{data_set.capitalize()}JobName"), f"{arrival.STAGING}{data_set}/"
+        runs = lake.client("glue").get_job_runs(JobName=job, MaxResults=1)["JobRuns"]
+        files = dict(arrival.objects(lake.client("s3"), lake.output("LakeBucketName"), root))
+        waiting = len(arrival.due(files, data_set, with_unmarked=False))
+        said = [f"{waiting} {'batch waits' if waiting == 1 else 'batches wait'}"] if waiting else []
+        is_good = None
+        if runs:
+            state = runs[0]["JobRunState"]
+            said.insert(0, f"last run {state.lower()}, {age_in_words(now - runs[0]['StartedOn'])} ago")
+            is_good = False if state in arrival.FAILED else True if state == "SUCCEEDED" else None
+        if said:
+            lines.append(Line(f"Job {data_set}", "; ".join(said), is_good))
+    return lines
 
 
 def _alarms(lake: Lake) -> Line:

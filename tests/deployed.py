@@ -176,3 +176,36 @@ def workers(stack: LaptopStack, function: str) -> list[psutil.Process]:
             if f"ministack-lambda-{name}-" in process.cwd():
                 found.append(process)
     return found
+
+
+# --- roles ---
+
+
+def role_name(stack: LaptopStack, function: str) -> str:
+    resources = stack.client("cloudformation").describe_stack_resources(StackName="spotify-lake")[
+        "StackResources"
+    ]
+    logical_id = f"{function.capitalize()}Role"
+    return next(
+        found["PhysicalResourceId"] for found in resources if found["LogicalResourceId"] == logical_id
+    )
+
+
+def policy(stack: LaptopStack, function: str) -> dict[str, Any]:
+    answer = stack.client("iam").get_role_policy(RoleName=role_name(stack, function), PolicyName=function)
+    document: dict[str, Any] = answer["PolicyDocument"]
+    return document
+
+
+@contextmanager
+def without(stack: LaptopStack, function: str, sid: str) -> Iterator[None]:
+    """Take a statement away from a function's role for a while."""
+    stack.wait_until_idle()  # what fails now would stay hidden in the queue for twelve minutes
+    iam, role, document = stack.client("iam"), role_name(stack, function), policy(stack, function)
+    less = document | {"Statement": [each for each in document["Statement"] if each["Sid"] != sid]}
+    assert len(less["Statement"]) == len(document["Statement"]) - 1
+    iam.put_role_policy(RoleName=role, PolicyName=function, PolicyDocument=json.dumps(less))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=function, PolicyDocument=json.dumps(document))

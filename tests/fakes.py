@@ -387,6 +387,25 @@ class FakeS3:
         yield {}
 
 
+class FakeGlue:
+    """The jobs of a lake: one run of a job at a time, as the template allows."""
+
+    class exceptions:
+        class ConcurrentRunsExceededException(Exception):
+            pass
+
+    def __init__(self) -> None:
+        self.running: dict[str, str] = {}  # a run's id by its job
+        self.inputs: dict[str, str] = {}  # what a run was started for, by its id
+
+    def start_job_run(self, *, JobName: str, Arguments: dict[str, str]) -> dict[str, str]:
+        if JobName in self.running:
+            raise self.exceptions.ConcurrentRunsExceededException
+        run_id = f"jr_{len(self.inputs)}"
+        self.running[JobName], self.inputs[run_id] = run_id, Arguments["--input"]
+        return {"JobRunId": run_id}
+
+
 class FakeSecrets:
     """Secrets Manager with one secret: its value, or the code of the error it answers with."""
 

@@ -175,11 +175,9 @@ def _warehouse_resource(declared: WarehouseTable) -> str:
 
 def crawler_targets() -> str:
     """Return the YAML of the crawler's targets. It names tables by folder, so it cannot visit one named otherwise."""
-    return "".join(
-        f"          - Path: !Sub s3://${{LakeBucket}}/{table.prefix}\n"
-        for table in TABLES
-        if table.prefix.endswith(f"/{table.name}/")
-    )
+    folders = [table.prefix for table in TABLES if table.prefix.endswith(f"/{table.name}/")]
+    folders += [f"{ROOT_OF_WAREHOUSE}/{declared.table.name}/" for declared in WAREHOUSE]
+    return "".join(f"          - Path: !Sub s3://${{LakeBucket}}/{folder}\n" for folder in folders)
 
 
 def dictionary() -> str:

@@ -64,7 +64,7 @@ def test_a_run_can_be_followed_from_its_event_to_its_parquet_objects(stack: Lapt
     assert written["key"] == made["raw_key"] == key
 
 
-def test_no_log_and_no_dead_letter_holds_a_secret(stack: LaptopStack) -> None:
+def test_no_log_and_no_answer_holds_a_secret(stack: LaptopStack) -> None:
     secrets, secret_id = stack.client("secretsmanager"), stack.outputs["SpotifySecretArn"]
     stored = secrets.get_secret_value(SecretId=secret_id)["SecretString"]
     answers = []

@@ -214,7 +214,7 @@ class TestDashboard:
             if namespace == "${LakeName}":
                 assert name in counted()
                 assert metric[2] == "service"
-                assert metric[3] in FUNCTIONS
+                assert metric[3] in {*FUNCTIONS, "arrival"}
             else:
                 assert name in OF_AWS[namespace]
 
@@ -265,12 +265,12 @@ class TestRunbook:
         lake = TEMPLATE["Parameters"]["LakeName"]["Default"]
         groups = {
             RESOURCES[name]["Properties"]["LogGroupName"]["Sub"].replace("${LakeName}", lake)
-            for name in ("ExtractLogGroup", "TransformLogGroup", "ReportLogGroup")
+            for name in ("ExtractLogGroup", "TransformLogGroup", "ReportLogGroup", "ArrivalLogGroup")
         }
         assert set(re.findall(r"logs tail (/aws/lambda/\S+)", RUNBOOK)) == groups
         functions = {
             RESOURCES[name]["Properties"]["FunctionName"]["Sub"].replace("${LakeName}", lake)
-            for name in FUNCTIONS.values()
+            for name in (*FUNCTIONS.values(), "ArrivalFunction")
         }
         assert set(re.findall(r"--function-name (\S+)", RUNBOOK)) == functions
         assert set(re.findall(r"crawler --name (\S+)", RUNBOOK)) == {lake}

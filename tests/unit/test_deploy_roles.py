@@ -32,6 +32,15 @@ def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
+# The service, what its names begin with, and the property that has the rest.
+NAMED = {
+    "AWS::Events::EventBus": ("events", "event-bus/", "Name"),
+    "AWS::SNS::Topic": ("sns", "", "TopicName"),
+    "AWS::SQS::Queue": ("sqs", "", "QueueName"),
+    "AWS::Serverless::Function": ("lambda", "function:", "FunctionName"),
+}
+
+
 def arns_of_template() -> dict[str, str]:
     """Names of the template's resources to their ARNs, for what roles refer to."""
     found = {}
@@ -40,19 +49,16 @@ def arns_of_template() -> dict[str, str]:
         match resource["Type"]:
             case "AWS::S3::Bucket":
                 found[name] = "arn:aws:s3:::" + fill(properties["BucketName"])
-            case "AWS::SQS::Queue":
-                found[name] = arn("sqs", fill(properties["QueueName"]))
             case "AWS::SecretsManager::Secret":
                 found[name] = arn("secretsmanager", f"secret:{fill(properties['Name'])}-AbCdEf")
             case "AWS::Logs::LogGroup":
                 found[name] = arn("logs", f"log-group:{fill(properties['LogGroupName'])}:*")
-            case "AWS::Serverless::Function":
-                found[name] = arn("lambda", f"function:{fill(properties['FunctionName'])}")
             case "AWS::IAM::Role":
                 found[name] = f"arn:aws:iam::{ACCOUNT}:role/spotify-lake-{name}-AbCdEf"
-            case "AWS::Events::EventBus":
-                found[name] = arn("events", f"event-bus/{fill(properties['Name'])}")
-            case "AWS::Scheduler::ScheduleGroup" | "AWS::Athena::WorkGroup":
+            case kind if kind in NAMED:
+                service, begin, named = NAMED[kind]
+                found[name] = arn(service, begin + fill(properties[named]))
+            case "AWS::Scheduler::ScheduleGroup" | "AWS::Athena::WorkGroup" | "AWS::Glue::Job":
                 found[name] = fill(properties["Name"])
     return found
 
@@ -199,6 +205,10 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
     "AWS::Glue::Database": [
         ("glue", CATALOG[:2], "CreateDatabase UpdateDatabase DeleteDatabase GetDatabase")
     ],
+    "AWS::Glue::Job": [
+        ("glue", [arn("glue", "job/spotify-lake-charts")], "CreateJob UpdateJob DeleteJob GetJob"),
+        ("iam", [ROLE], "PassRole"),
+    ],
     "AWS::Glue::Table": [("glue", CATALOG, "CreateTable UpdateTable DeleteTable GetTable")],
     "AWS::IAM::Role": [
         (
@@ -213,7 +223,10 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
     "AWS::Logs::LogGroup": [
         (
             "logs",
-            [arn("logs", "log-group:/aws/lambda/spotify-lake-extract")],
+            [
+                arn("logs", "log-group:/aws/lambda/spotify-lake-extract"),
+                arn("logs", "log-group:/aws-glue/spotify-lake/output"),
+            ],
             (
                 "CreateLogGroup DeleteLogGroup DescribeLogGroups PutRetentionPolicy DeleteRetentionPolicy "
                 "AssociateKmsKey DisassociateKmsKey ListTagsForResource TagResource UntagResource"
@@ -313,7 +326,7 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
             "CreateSecret DeleteSecret DescribeSecret UpdateSecret TagResource UntagResource",
         )
     ],
-    # With what SAM makes of it: the function, its failure destination, the mapping of its queue, its schedule.
+    # With what SAM makes of it: the function, its failure destination, its queue's mapping, its schedule and rules.
     "AWS::Serverless::Function": [
         (
             "lambda",
@@ -322,8 +335,13 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
                 "CreateFunction DeleteFunction GetFunction UpdateFunctionCode UpdateFunctionConfiguration ListTags "
                 "TagResource UntagResource PutFunctionEventInvokeConfig UpdateFunctionEventInvokeConfig "
                 "DeleteFunctionEventInvokeConfig GetFunctionEventInvokeConfig CreateEventSourceMapping "
-                "UpdateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping"
+                "UpdateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping AddPermission RemovePermission"
             ),
+        ),
+        (
+            "events",
+            [arn("events", "rule/spotify-lake-staging-ready")],
+            "PutRule DeleteRule DescribeRule PutTargets RemoveTargets",
         ),
         (
             "lambda",

@@ -4,19 +4,21 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from spotify_lake.arrival import CODE, DATA_SETS, READY, STAGING
 from spotify_lake.config import MAX_DETAIL_CALLS, parse_playlist_ids
 from spotify_lake.details import KEY
 from spotify_lake.schema import TABLES
+from spotify_lake.warehouse import WAREHOUSE
 from tests.template import ROOT, load
 
 TEMPLATE = load()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
-FUNCTIONS = ("ExtractFunction", "TransformFunction", "ReportFunction")
+FUNCTIONS = ("ExtractFunction", "TransformFunction", "ReportFunction", "ArrivalFunction")
 WORKGROUP = "arn:${AWS::Partition}:athena:${AWS::Region}:${AWS::AccountId}:workgroup/${WorkGroup}"
 CATALOG = [
     f"arn:${{AWS::Partition}}:glue:${{AWS::Region}}:${{AWS::AccountId}}:{part}"
@@ -260,12 +262,19 @@ class TestRoles:
 
     @pytest.mark.parametrize("role", ROLES)
     def test_nobody_deletes_data(self, role):
-        actions = [action for statement in statements(role) for action in as_list(statement["Action"])]
-        assert [a for a in actions if re.match(r"(s3|glue):.*Delete", a)] == []
+        deleted = {
+            resource
+            for statement in statements(role)
+            if any(re.match(r"(s3|glue):.*Delete", action) for action in as_list(statement["Action"]))
+            for resource in resources_of(statement)
+        }
+        assert deleted <= {"${LakeBucket.Arn}/work/*", "${LakeBucket.Arn}/work_$folder$"}, (
+            "the jobs' intermediate results"
+        )
 
     def test_the_crawler_lists_only_tables(self):
         [listing] = [s for s in statements("CrawlerRole") if s["Action"] == "s3:ListBucket"]
-        assert listing["Condition"] == {"StringLike": {"s3:prefix": "curated/*"}}
+        assert listing["Condition"] == {"StringLike": {"s3:prefix": ["curated/*", "datawarehouse/*"]}}
 
     def test_functions_may_ask_whether_an_object_is_there(self):
         for role in ("ExtractRole", "TransformRole"):
@@ -364,6 +373,41 @@ class TestRoles:
                 },
             ),
             (
+                "ArrivalRole",
+                {
+                    ("s3:ListBucket", "LakeBucket.Arn"),
+                    ("s3:PutObject", "${LakeBucket.Arn}/staging/*/_STARTED"),
+                    ("s3:PutObject", "${LakeBucket.Arn}/jobs/*"),
+                    ("s3:GetObject", "${LakeBucket.Arn}/datawarehouse/_runs/*"),
+                    ("glue:StartJobRun", arn_of("glue", "job/${ChartsJob}")),
+                    ("glue:StartJobRun", arn_of("glue", "job/${Kaggle2023Job}")),
+                    ("sns:Publish", "Alarms"),
+                    ("logs:CreateLogStream", "ArrivalLogGroup.Arn"),
+                    ("logs:PutLogEvents", "ArrivalLogGroup.Arn"),
+                },
+            ),
+            (
+                "JobRole",
+                {
+                    ("s3:GetObject", "${LakeBucket.Arn}/jobs/*"),
+                    ("s3:GetObject", "${LakeBucket.Arn}/staging/*"),
+                    *(
+                        (f"s3:{action}", f"${{LakeBucket.Arn}}/{place}")
+                        for place in ("datawarehouse/*", "work/*", "work_$folder$")
+                        for action in ("GetObject", "PutObject", "AbortMultipartUpload")
+                    ),
+                    ("s3:DeleteObject", "${LakeBucket.Arn}/work/*"),
+                    ("s3:DeleteObject", "${LakeBucket.Arn}/work_$folder$"),
+                    ("s3:ListBucket", "LakeBucket.Arn"),
+                    ("s3:GetBucketLocation", "LakeBucket.Arn"),
+                    *(
+                        (f"logs:{action}", f"{group}.Arn")
+                        for group in ("JobLogGroup", "JobErrorLogGroup")
+                        for action in ("CreateLogStream", "PutLogEvents")
+                    ),
+                },
+            ),
+            (
                 "ScheduleRole",
                 {
                     ("lambda:InvokeFunction", arn_of("lambda", "function:${LakeName}-extract")),
@@ -395,6 +439,8 @@ class TestRoles:
             "CrawlerRole": [{"Service": "glue.amazonaws.com"}],
             "ReportRole": [{"Service": "lambda.amazonaws.com"}],
             "ReportScheduleRole": [{"Service": "scheduler.amazonaws.com"}],
+            "ArrivalRole": [{"Service": "lambda.amazonaws.com"}],
+            "JobRole": [{"Service": "glue.amazonaws.com"}],
         }
 
 
@@ -434,12 +480,12 @@ class TestBuckets:
         ]
         assert not any("ExpirationInDays" in rule for rule in rules.values()), "raw is the record"
 
-    def test_only_query_results_expire_in_the_lake(self):
+    def test_only_query_results_and_work_expire_in_the_lake(self):
         rules = RESOURCES["LakeBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
         expiring = {
             rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule
         }
-        assert expiring == {"athena-results/": 7}
+        assert expiring == {"athena-results/": 7, "work/": 1}
 
 
 class TestQueues:
@@ -507,9 +553,11 @@ class TestFunctions:
     def test_no_concurrency_is_reserved(self):
         assert "ReservedConcurrentExecutions" not in json.dumps(TEMPLATE)
 
-    @pytest.mark.parametrize("function", ["ExtractFunction", "ReportFunction"])
+    @pytest.mark.parametrize("function", ["ExtractFunction", "ReportFunction", "ArrivalFunction"])
     def test_what_needs_no_pandas_starts_without(self, function):
-        assert RESOURCES[function]["Properties"]["Layers"] == [{"Ref": "CommonLayer"}]
+        layers = RESOURCES[function]["Properties"]["Layers"]
+        assert {"Ref": "CommonLayer"} in layers
+        assert {"Ref": "PandasLayer"} not in layers
 
     def test_settings(self):
         both = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
@@ -535,6 +583,7 @@ class TestFunctions:
                 "WORKGROUP",
                 "REPORT_DAYS",
             },
+            "ArrivalFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET", "LAKE_NAME"},
         }
 
     def test_the_daily_run_knows_its_time_and_is_never_lost(self):
@@ -589,12 +638,62 @@ class TestFunctions:
         assert min(choice["Functions"] for choice in choices.values()) >= 2, "Lambda's minimum"
 
 
+class TestBulk:
+    JOBS: ClassVar = {
+        name.removesuffix("Job").lower(): job for name, job in of_type("AWS::Glue::Job").items()
+    }
+
+    def test_each_data_set_has_its_job(self):
+        assert self.JOBS.keys() == set(DATA_SETS)
+        for data_set, job in self.JOBS.items():
+            assert job["Name"] == {"Sub": f"${{LakeName}}-{data_set}"}, "the arrival function calls it so"
+            assert (ROOT / "jobs" / f"{data_set}.py").exists()
+            assert job["Command"]["ScriptLocation"] == {"Sub": f"s3://${{LakeBucket}}/{CODE}{data_set}.py"}
+
+    def test_a_run_is_bounded_tried_again_and_alone(self):
+        for job in self.JOBS.values():
+            assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
+            assert (job["MaxRetries"], job["Timeout"]) == (1, 240)
+            assert job["GlueVersion"] == "6.0"
+            assert job["ExecutionClass"] == {"Ref": "BulkExecutionClass"}
+            arguments = job["DefaultArguments"]
+            assert arguments["--enable-auto-scaling"] == "true"
+            assert arguments["--job-bookmark-option"] == "job-bookmark-disable"
+
+    def test_logs_go_where_they_end(self):
+        groups = {group["LogGroupName"]["Sub"] for group in of_type("AWS::Logs::LogGroup").values()}
+        for job in self.JOBS.values():
+            prefix = job["DefaultArguments"]["--custom-logGroup-prefix"]["Sub"]
+            assert {f"{prefix}/output", f"{prefix}/error"} <= groups
+
+    def test_markers_and_the_end_of_runs_reach_the_function(self):
+        events = {
+            name: event["Properties"]
+            for name, event in RESOURCES["ArrivalFunction"]["Properties"]["Events"].items()
+        }
+        ready = events["Ready"]["Pattern"]["detail"]
+        assert ready["bucket"] == {"name": [{"Ref": "LakeBucket"}]}
+        assert ready["object"] == {"key": [{"wildcard": f"{STAGING}*/{READY}"}]}
+        assert events["Ended"]["Pattern"]["detail"]["jobName"] == [
+            {"Ref": "ChartsJob"},
+            {"Ref": "Kaggle2023Job"},
+        ]
+        notified = RESOURCES["LakeBucket"]["Properties"]["NotificationConfiguration"]
+        assert notified == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+    def test_a_failed_start_is_told(self):
+        failure = RESOURCES["ArrivalFunction"]["Properties"]["EventInvokeConfig"]["DestinationConfig"]
+        assert failure["OnFailure"] == {"Type": "SNS", "Destination": {"Ref": "Alarms"}}
+
+
 class TestCatalog:
     def test_the_crawler_visits_every_table(self):
         targets = RESOURCES["Crawler"]["Properties"]["Targets"]["S3Targets"]
-        expected = {f"s3://${{LakeBucket}}/{table.prefix}" for table in TABLES}
-        assert {target["Path"]["Sub"] for target in targets} == expected
-        assert len(targets) == len(TABLES)
+        folders = [table.prefix for table in TABLES]
+        folders += [f"datawarehouse/{declared.table.name}/" for declared in WAREHOUSE]
+        assert sorted(target["Path"]["Sub"] for target in targets) == sorted(
+            f"s3://${{LakeBucket}}/{folder}" for folder in folders
+        )
 
     def test_the_crawler_leaves_declared_tables_alone(self):
         crawler = RESOURCES["Crawler"]["Properties"]
@@ -656,6 +755,8 @@ class TestOwnKey:
             ("ScheduleRole", {"Decrypt", "GenerateDataKey"}, {"sqs"}),
             ("ReportScheduleRole", {"Decrypt", "GenerateDataKey"}, {"sqs"}),
             ("CrawlerRole", {"Decrypt"}, {"s3"}),
+            ("ArrivalRole", {"Decrypt", "GenerateDataKey"}, {"lambda", "s3", "sns"}),
+            ("JobRole", {"Decrypt", "GenerateDataKey"}, {"s3"}),
         ],
     )
     def test_a_role_may_use_this_key_through_the_services_it_works_with(self, role, actions, services):
@@ -698,9 +799,10 @@ class TestOwnKey:
             "ArnLike": senders["LetAlarmsSend"]["Condition"]["ArnLike"],
             "StringEquals": to_topic,
         }
-        logs = found["LetLogsEncrypt"]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]["Sub"]
+        logs = found["LetLogsEncrypt"]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+        begins = tuple(one["Sub"].partition("log-group:")[2].rstrip("*") for one in logs)
         for group in of_type("AWS::Logs::LogGroup").values():
-            assert group["LogGroupName"]["Sub"].startswith(logs.partition("log-group:")[2].rstrip("*"))
+            assert group["LogGroupName"]["Sub"].startswith(begins)
 
 
 class TestDeployment:

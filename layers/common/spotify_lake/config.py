@@ -154,6 +154,29 @@ class ReportSettings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class ArrivalSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the arrival function needs to know.
+
+    Attributes
+    ----------
+    lake_bucket
+        Bucket of staging, warehouse and the jobs' code.
+    lake_name
+        Begins the names of the jobs.
+    """
+
+    lake_bucket: str
+    lake_name: str
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings from `environ`; raises SettingsError for the first that cannot be used."""
+        return cls(
+            lake_bucket=_required(environ, "LAKE_BUCKET", "the name of the lake bucket"),
+            lake_name=_required(environ, "LAKE_NAME", "the name of the lake"),
+        )
+
+
 def _required(environ: Mapping[str, str], name: str, accepted: str) -> str:
     value = environ.get(name, "").strip()
     if not value:

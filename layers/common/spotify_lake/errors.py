@@ -187,3 +187,25 @@ class QueryFailed(LakeError):
             f"Athena did not answer the report's query {name!r}: {reason}. The pages of earlier days stay as they"
             " are; `make report` tries again."
         )
+
+
+class UnknownDataSet(LakeError):
+    """A marker was put where no data set is staged."""
+
+    def __init__(self, key: str, folders: Sequence[str]) -> None:
+        super().__init__(
+            f"{key} starts nothing: there is no job for that folder. Put the files into a folder below"
+            f" {' or '.join(folders)}, and the marker beside them."
+        )
+
+
+class JobBusy(LakeError):
+    """Glue does not start a run although the one before has ended."""
+
+    retryable = True
+
+    def __init__(self, data_set: str, batch: str) -> None:
+        super().__init__(
+            f"Glue still takes the job {data_set} for running, so {batch} waits. Lambda tries again within minutes; if"
+            " nothing starts, put _READY into the batch again."
+        )

@@ -1,0 +1,208 @@
+"""Files that arrive below ``staging/`` start the Glue job of their data set, one run of a job at a time.
+
+A batch is a folder below ``staging/<data set>/``. Who fills it puts an empty object ``_READY`` into it at the end; that
+is what starts a run, so that several files start one. The object ``_STARTED`` tells which run has taken the batch, and
+since when: what is newer is still to be loaded. A run looks at the files after it has begun, and loading one twice
+changes nothing, so no crash between the two can lose or double a row.
+"""
+
+import importlib.resources
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from spotify_lake.config import ArrivalSettings
+from spotify_lake.errors import EventError, JobBusy, UnknownDataSet
+from spotify_lake.observability import count, logger
+from spotify_lake.warehouse import ROOT as WAREHOUSE
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+
+DATA_SETS: Final = ("charts", "kaggle2023")
+STAGING: Final = "staging/"
+READY: Final = "_READY"
+STARTED: Final = "_STARTED"
+CODE: Final = "jobs/"  # where the template tells Glue to look for it
+CODE_PACKAGE: Final = "glue_jobs"  # of the layer that is made of the folder jobs
+FAILED: Final = ("FAILED", "TIMEOUT", "ERROR")
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What made the function run.
+
+    Attributes
+    ----------
+    data_sets
+        Those to look at.
+    key
+        The marker that was put, if any.
+    ended
+        How a run of the one data set's job ended, if one did: the state that Glue calls it.
+    is_schedule
+        Whether files without a marker count too.
+    """
+
+    data_sets: tuple[str, ...] = DATA_SETS
+    key: str | None = None
+    ended: str | None = None
+    is_schedule: bool = False
+
+
+def parse_event(event: Mapping[str, Any], lake_name: str) -> Event:
+    """Read an event of EventBridge: a marker was put, a run ended, or it is time; ``{}`` looks for markers.
+
+    Raises
+    ------
+    EventError
+        It is none of these.
+    UnknownDataSet
+        There is no job for what arrived.
+    """
+    detail = event.get("detail")
+    match event.get("detail-type"):
+        case None if not event:
+            return Event()
+        case "Scheduled Event":
+            return Event(is_schedule=True)
+        case "Object Created" if isinstance(detail, Mapping):
+            key = detail.get("object", {}).get("key", "")
+            return Event(data_sets=(_data_set(key),), key=key)
+        case "Glue Job State Change" if isinstance(detail, Mapping):
+            data_set = str(detail.get("jobName", "")).removeprefix(f"{lake_name}-")
+            if data_set in DATA_SETS and isinstance(detail.get("state"), str):
+                return Event(data_sets=(data_set,), ended=detail["state"])
+    raise EventError(
+        "it tells neither of a marker _READY, nor of a run of a job of this lake that ended, nor of the schedule"
+    )
+
+
+def _data_set(key: str) -> str:
+    """Return the data set that a marker is for."""
+    first = key.removeprefix(STAGING).split("/")[0]
+    if not key.startswith(STAGING) or first not in DATA_SETS:
+        raise UnknownDataSet(key, [f"{STAGING}{name}/" for name in DATA_SETS])
+    return first
+
+
+def run(event: Event, settings: ArrivalSettings, s3: "S3Client", glue: "GlueClient") -> dict[str, str]:
+    """Start what is to be loaded next, a batch of each data set; count what a run that ended has done.
+
+    Returns
+    -------
+    dict
+        The batches that were started, with the ids of their runs.
+
+    Raises
+    ------
+    JobBusy
+        A run has ended, but Glue does not start the next one yet: Lambda tries again.
+    """
+    if event.ended is not None:
+        _count(event.data_sets[0], event.ended, settings, s3)
+    started: dict[str, str] = {}
+    for data_set in event.data_sets:
+        found = dict(objects(s3, settings.lake_bucket, f"{STAGING}{data_set}/"))
+        batches = due(found, data_set, with_unmarked=event.is_schedule)
+        if not batches:
+            continue
+        run_id = _start(batches[0], data_set, settings, s3, glue)
+        if run_id is not None:
+            started[batches[0]] = run_id
+        elif event.ended is not None:
+            raise JobBusy(data_set, batches[0])
+    return started
+
+
+def due(found: Mapping[str, datetime], data_set: str, *, with_unmarked: bool) -> list[str]:
+    """Return the batches to be loaded, those first that wait longest.
+
+    Parameters
+    ----------
+    found
+        When each object of the data set's folder was written, by key.
+    data_set
+        The data set.
+    with_unmarked
+        Whether files that are newer than any run count without a marker too. With them goes all of the folder below
+        the data set's that they are in.
+    """
+    started = _markers(found, STARTED)
+    waiting = {
+        batch: when for batch, when in _markers(found, READY).items() if when > started.get(batch, _NEVER)
+    }
+    if with_unmarked:
+        root = f"{STAGING}{data_set}/"
+        for key, when in found.items():
+            folders = _folders(key, root)
+            hidden = key.removeprefix(folders[-1]).startswith(("_", "."))
+            if not hidden and all(started.get(folder, _NEVER) < when for folder in folders):
+                batch = folders[1] if len(folders) > 1 else root
+                waiting[batch] = min(when, waiting.get(batch, when))
+    return sorted(waiting, key=lambda batch: (waiting[batch], batch))
+
+
+def _markers(found: Mapping[str, datetime], name: str) -> dict[str, datetime]:
+    return {key.removesuffix(name): when for key, when in found.items() if key.endswith(f"/{name}")}
+
+
+def _folders(key: str, root: str) -> list[str]:
+    """Return the folders that a key is in, from `root` on."""
+    parts = key.removeprefix(root).split("/")[:-1]
+    return [root + "".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts) + 1)]
+
+
+def objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, datetime]]:
+    """Yield the keys below a prefix with the times when they were written."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            if not item["Key"].endswith("/"):  # what the S3 console makes for a folder
+                yield item["Key"], item["LastModified"]
+
+
+def _start(
+    batch: str, data_set: str, settings: ArrivalSettings, s3: "S3Client", glue: "GlueClient"
+) -> str | None:
+    """Start the run of a batch; return None while another run of the job goes on."""
+    for name, body in _code():
+        s3.put_object(Bucket=settings.lake_bucket, Key=f"{CODE}{name}", Body=body)
+    try:
+        answer = glue.start_job_run(
+            JobName=f"{settings.lake_name}-{data_set}",
+            Arguments={"--input": f"s3://{settings.lake_bucket}/{batch}"},
+        )
+    except glue.exceptions.ConcurrentRunsExceededException:
+        logger.info("A run of the job goes on; the batch is next", data_set=data_set, batch=batch)
+        return None
+    run_id = answer["JobRunId"]
+    s3.put_object(Bucket=settings.lake_bucket, Key=f"{batch}{STARTED}", Body=run_id.encode())
+    logger.info("Started the job", data_set=data_set, batch=batch, run_id=run_id)
+    return run_id
+
+
+def _code() -> Sequence[tuple[str, bytes]]:
+    """Return the files that Glue runs, by name."""
+    files = importlib.resources.files(CODE_PACKAGE).iterdir()
+    return [(file.name, file.read_bytes()) for file in files if file.name.endswith((".py", ".zip"))]
+
+
+def _count(data_set: str, state: str, settings: ArrivalSettings, s3: "S3Client") -> None:
+    """Publish what became of a run's rows."""
+    count("BulkRuns")
+    if state != "SUCCEEDED":
+        count("BulkRunsFailed", int(state in FAILED))
+        logger.error("The job ended without success", data_set=data_set, state=state)
+        return
+    key = f"{WAREHOUSE}/_runs/{data_set}/latest.json"
+    summary = json.loads(s3.get_object(Bucket=settings.lake_bucket, Key=key)["Body"].read())
+    count("BulkRowsIn", summary["rows_in"])
+    count("BulkRowsOut", summary["rows_out"])
+    count("BulkRejects", summary["rejects"])
+    count("BulkDuplicates", summary["duplicates"])
+    logger.info("The job has ended", data_set=data_set, run=summary["run"], rows_in=summary["rows_in"])

@@ -1,0 +1,132 @@
+"""Bulk files on the deployed stack: from their arrival to tables that Athena queries, by the jobs on local Spark."""
+
+import io
+import zipfile
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from local.bulk import carry_out, run_of, stage, wait_for_run
+from local.errors import LaptopError
+from local.stack import LaptopStack
+from ops import bulk
+from ops.lake import OpsError
+from spotify_lake.arrival import CODE, READY
+from tests.deployed import eventually, without
+from tests.operated import Person, as_lake
+from tests.template import ROOT
+
+NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
+HEADER = "title,rank,date,artist,url,region,chart,trend,streams\n"
+LINK = "https://open.spotify.com/track/"
+FACTS = "select date_key, rank, track_key, streams from fact_chart_entry order by 1, 2, 3"
+
+
+def row(day: int, rank: int, song: str, streams: int) -> str:
+    link = LINK + song.ljust(22, "0")
+    return f"{song},{rank},2021-03-{day:02},Somebody,{link},Spain,top200,NEW_ENTRY,{streams}\n"
+
+
+def test_a_marker_starts_a_run_with_its_folder_and_the_code_as_it_was_deployed(
+    stack: LaptopStack, tmp_path: Path
+) -> None:
+    s3, bucket, batch = stack.client("s3"), stack.outputs["LakeBucketName"], "staging/charts/first/"
+    file = tmp_path / "charts.csv"
+    file.write_text(HEADER + row(1, 1, "Song", 100))
+    stage(s3, bucket, batch, {"charts.csv": file})
+    run_id = wait_for_run(s3, bucket, batch, None)
+    run = stack.client("glue").get_job_run(JobName=stack.outputs["ChartsJobName"], RunId=run_id)["JobRun"]
+    assert run["Arguments"]["--input"] == f"s3://{bucket}/{batch}"
+    assert run["Arguments"]["--warehouse"] == f"s3://{bucket}/datawarehouse"
+    body = s3.get_object(Bucket=bucket, Key=f"{CODE}bulk.zip")["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(body)) as packed:
+        found = {name: packed.read(name) for name in packed.namelist() if name.endswith(".py")}
+    assert found == {
+        path.relative_to(ROOT / "jobs").as_posix(): path.read_bytes()
+        for path in (ROOT / "jobs" / "bulk").glob("*.py")
+    }
+
+
+def test_a_file_without_a_marker_starts_nothing(stack: LaptopStack) -> None:
+    s3, bucket = stack.client("s3"), stack.outputs["LakeBucketName"]
+    s3.put_object(Bucket=bucket, Key="staging/charts/second/a.csv", Body=HEADER.encode())
+    # The next marker's event comes after this one would have.
+    stage(s3, bucket, "staging/kaggle2023/third/", {})
+    wait_for_run(s3, bucket, "staging/kaggle2023/third/", None)
+    assert run_of(s3, bucket, "staging/charts/second/") is None
+
+
+def test_a_marker_elsewhere_is_refused_in_the_log(stack: LaptopStack) -> None:
+    bucket = stack.outputs["LakeBucketName"]
+    stack.client("s3").put_object(Bucket=bucket, Key=f"staging/chart/2021/{READY}", Body=b"")
+
+    def is_logged() -> bool:
+        said = "staging/chart/2021/_READY starts nothing"
+        return any(said in line for _, line in stack.log_events("arrival"))
+
+    eventually(is_logged)
+
+
+@pytest.mark.long
+def test_files_become_tables_and_coming_again_changes_nothing(stack: LaptopStack, tmp_path: Path) -> None:
+    load = partial(bulk.run, as_lake(stack), now=NOW, carry_out=partial(carry_out, stack))
+    exports = tmp_path / "exports"
+    (exports / "Spain").mkdir(parents=True)
+    lines = [row(day, rank, f"Song{rank}", 1000 - rank) for day in (1, 2) for rank in (1, 2, 3)]
+    (exports / "march.csv").write_text(HEADER + "".join(lines) + 'Broken,x,2021-03-01,"Somebody\n')
+    (exports / "Spain" / "regional-daily-2021-03-03.csv").write_text(
+        f'Position,"Track Name",Artist,Streams,URL\n1,Song1,Somebody,500,{LINK}{"Song1".ljust(22, "0")}\n'
+    )
+    person = Person()
+    load(terminal=person, options=bulk.Options("charts", [str(exports)], "march"))
+    assert "8 rows in: 7 new, 0 known already, 1 rejects" in person.saw
+    assert "march.csv: 7 rows, rejects: columns 1" in person.saw
+    facts = stack.athena(FACTS).rows
+    assert [(day, rank) for day, rank, *_ in facts] == [
+        *((date, rank) for date in (20210301, 20210302) for rank in (1, 2, 3)),
+        (20210303, 1),
+    ]
+    assert stack.athena("select source, line, reason from bulk_rejects").rows == (
+        ("march.csv", 8, "columns"),
+    )
+
+    load(terminal=person, options=bulk.Options("charts", [str(exports / "march.csv")], "again"))
+    assert "7 rows in: 0 new, 6 known already, 1 rejects" in person.saw
+    assert stack.athena(FACTS).rows == facts
+
+
+@pytest.mark.long
+def test_a_job_that_may_not_write_fails_and_its_batch_can_be_started_again(
+    stack: LaptopStack, tmp_path: Path
+) -> None:
+    load = partial(bulk.run, as_lake(stack), now=NOW, carry_out=partial(carry_out, stack))
+    file = tmp_path / "spotify_tracks_data_2023.csv"
+    file.write_text(f"id,track_popularity,explicit\n{'Track'.ljust(22, '0')},70,False\n")
+    options = bulk.Options("kaggle2023", [str(file)], "tracks")
+    with (
+        without(stack, "job", "KeepWarehouse"),
+        pytest.raises(LaptopError, match=r"kaggle2023\.py failed") as failed,
+    ):
+        load(terminal=Person(), options=options)
+    assert "AccessDenied" in failed.value.log.read_text()  # type: ignore[union-attr]
+    assert stack.athena("select * from catalog_tracks").rows == ()
+    load(terminal=Person(), options=options)
+    assert stack.athena("select track_id, popularity from catalog_tracks").rows == (
+        ("Track".ljust(22, "0"), 70),
+    )
+
+
+def test_an_archive_and_a_missing_file_are_explained_before_anything_is_uploaded(
+    stack: LaptopStack, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive.zip"
+    archive.write_bytes(b"PK")
+    for files, why in (
+        ([str(archive)], "Unpack archives"),
+        (["nowhere.csv"], "There is no file nowhere.csv"),
+    ):
+        with pytest.raises(OpsError, match=why):
+            bulk.run(as_lake(stack), Person(), bulk.Options("charts", files, "refused"), NOW)
+    assert run_of(stack.client("s3"), stack.outputs["LakeBucketName"], "staging/charts/refused/") is None
