@@ -2,9 +2,10 @@
 
 `make query-bytes` writes bench/query_bytes.json, from which docs/queries.md takes its numbers. Nothing here asks
 Athena. A year of playlists goes through the lake's own code into Parquet, whose footers say how many bytes each
-column of each day has. DuckDB plans each query as Athena's SQL was translated, each reference to a table or view by
-itself, and its plan says which columns each scan takes, and which days a condition leaves of it. Filters that it finds
-only while it runs are not counted, footers are not either.
+column of each day has; warehouse_bytes.py makes the bulk data sets. DuckDB plans each query as Athena's SQL was
+translated, each reference to a table or view by itself, and its plan says which columns each scan takes, and which days
+or other parts a condition leaves of it. Filters that it finds only while it runs are not counted, footers are not
+either.
 
 The other side is the layout of the usual tutorials: three folders of CSV files for albums, artists and songs, one file
 a snapshot and no partitions, so that each question reads the whole of each folder it needs. They lack position,
@@ -37,6 +38,8 @@ from rich.console import Console
 from rich.progress import track
 from sqlglot import exp
 
+from bench import warehouse_bytes
+from bench.warehouse_bytes import Part, Sizes
 from local.athena import to_duckdb
 from local.spotify_stub import api, playlists
 from local.spotify_stub.catalog import base62_id, catalog
@@ -44,8 +47,9 @@ from queries import queries, views
 from spotify_lake.lake import arrow_schema
 from spotify_lake.normalize import normalize
 from spotify_lake.raw import Snapshot
-from spotify_lake.schema import PARTITION, TABLES
+from spotify_lake.schema import PARTITION, TABLES, Column, Table, Type
 from spotify_lake.spotify.models import Entry, Playlist
+from spotify_lake.warehouse import WAREHOUSE
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = Path(__file__).with_name("query_bytes.json")
@@ -58,17 +62,34 @@ MOVES_A_DAY: Final = 10
 LAST_DAY: Final = dt.date(2026, 12, 31)
 SEED: Final = 7
 MARK: Final = "__"  # between the names of table and column in plans
-
-type Sizes = dict[tuple[str, dt.date], dict[str, int]]
+_HIVE_TYPES: Final = {Type.DATE: "DATE", Type.INT: "INTEGER", Type.STRING: "VARCHAR"}
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One reading of one table in a plan."""
+    """One reading of one table in a plan; a part has a value for each of the table's partition columns."""
 
     table: str
     columns: frozenset[str]
-    days: frozenset[dt.date]
+    parts: frozenset[Part]
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A table, the columns it is divided by, and its parts."""
+
+    table: Table
+    keys: tuple[Column, ...]
+    parts: list[Part]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Return all columns, those it is divided by last."""
+        return (*self.table.columns, *self.keys)
+
+    def key_name(self, key: Column) -> str:
+        """Return the name of a partition column in plans."""
+        return f"{self.table.name}{MARK}{key.name}"
 
 
 def main() -> int:
@@ -77,25 +98,27 @@ def main() -> int:
         _lay_out(Path(folder))
         plans = {name: _scans(Path(folder), query.sql) for name, query in queries().items()}
     parquet, csv_bytes = _generate()
+    bulk, bulk_csv_bytes = warehouse_bytes.generate(_file_sizes)
     measured = {
         name: {
             "sql": queries()[name].fingerprint,
             "parquet": sum(
-                parquet[scan.table, day][column]
+                (parquet | bulk)[scan.table, part][column]
                 for scan in scans
-                for day in scan.days
-                for column in scan.columns - {PARTITION.name}
+                for part in scan.parts
+                for column in scan.columns & (parquet | bulk)[scan.table, part].keys()
             ),
-            "csv": sum(csv_bytes[name] for name in _csv_folders(scans)),
+            "csv": sum((csv_bytes | bulk_csv_bytes)[name] for name in _csv_files(scans)),
         }
         for name, scans in plans.items()
     }
-    total = sum(sum(columns.values()) for columns in parquet.values())
     result = {
         "days": DAYS,
         "playlists": PLAYLISTS,
         "entries": ENTRIES,
-        "parquet_total": total,
+        "chart_days": warehouse_bytes.CHART_DAYS,
+        "parquet_total": sum(sum(columns.values()) for columns in parquet.values()),
+        "bulk_total": sum(sum(columns.values()) for columns in bulk.values()),
         "csv_total": sum(csv_bytes.values()),
         "queries": measured,
     }
@@ -113,12 +136,12 @@ def _generate() -> tuple[Sizes, dict[str, int]]:
     lists = [_Changing(number) for number in range(PLAYLISTS)]
     for day in track(_every_day(), "Days", console=Console(stderr=True), transient=True):
         for table in TABLES:
-            sizes[table.name, day] = dict.fromkeys(table.column_names, 0)
+            sizes[table.name, (day,)] = dict.fromkeys(table.column_names, 0)
         for changing in lists:
             rows = normalize(changing.snapshot(day)).rows
             for table in TABLES:
                 for column, size in _column_sizes(rows[table.name], arrow_schema(table)).items():
-                    sizes[table.name, day][column] += size
+                    sizes[table.name, (day,)][column] += size
             for name, size in _csv_sizes(rows).items():
                 csv_bytes[name] += size
     return sizes, dict(csv_bytes)
@@ -128,16 +151,34 @@ def _every_day() -> list[dt.date]:
     return [LAST_DAY - dt.timedelta(days=number) for number in reversed(range(DAYS))]
 
 
+def _divided() -> list[Divided]:
+    """Return all tables."""
+    days: list[Part] = [(day,) for day in _every_day()]
+    return [
+        *(Divided(table, (PARTITION,), days) for table in TABLES),
+        *(
+            Divided(
+                declared.table,
+                tuple(partition.column for partition in declared.partitions),
+                warehouse_bytes.PARTS[declared.table.name] if declared.partitions else [()],
+            )
+            for declared in WAREHOUSE
+        ),
+    ]
+
+
 def _lay_out(folder: Path) -> None:
-    """Leave an empty file of each table and day for the planner.
+    """Leave an empty file of each part of each table for the planner.
 
     Its columns bear the name of their table, since plans name columns only.
     """
-    for table in TABLES:
-        schema = arrow_schema(table)
-        empty = schema.empty_table().rename_columns([f"{table.name}{MARK}{name}" for name in schema.names])
-        for day in _every_day():
-            path = folder / table.name / f"{table.name}{MARK}{PARTITION.name}={day}" / "empty.parquet"
+    for divided in _divided():
+        name = divided.table.name
+        schema = warehouse_bytes.arrow_schema(divided.table)
+        empty = schema.empty_table().rename_columns([f"{name}{MARK}{column}" for column in schema.names])
+        for part in divided.parts:
+            keys = [f"{divided.key_name(key)}={value}" for key, value in zip(divided.keys, part, strict=True)]
+            path = Path(folder, name, *keys, "empty.parquet")
             path.parent.mkdir(parents=True)
             pq.write_table(empty, path)
 
@@ -187,9 +228,13 @@ def _column_sizes(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> dict
     """Return the bytes of each column in a Parquet file of these rows, written as the lake writes it."""
     values = zip(*rows, strict=True) if rows else ((),) * len(schema)
     columns = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
+    return _file_sizes(pa.table(columns, schema=schema))
+
+
+def _file_sizes(rows: pa.Table) -> dict[str, int]:
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=schema), buffer, compression="zstd", version="2.6")
-    sizes = dict.fromkeys(schema.names, 0)
+    pq.write_table(rows, buffer, compression="zstd", version="2.6")
+    sizes = dict.fromkeys(rows.column_names, 0)
     metadata = pq.read_metadata(buffer)
     for group in range(metadata.num_row_groups):
         for number in range(metadata.num_columns):
@@ -235,10 +280,13 @@ def _csv_size(header: str, rows: Sequence[Sequence[object]]) -> int:
     return len(text.getvalue().encode())
 
 
-def _csv_folders(scans: Sequence[Scan]) -> set[str]:
-    """Return the CSV folders that hold what the scans read."""
-    folders = set()
+def _csv_files(scans: Sequence[Scan]) -> set[str]:
+    """Return the CSV folders and files that hold what the scans read."""
+    bulk = {declared.table.name for declared in WAREHOUSE}
+    folders = warehouse_bytes.csv_files((scan.table, scan.columns) for scan in scans if scan.table in bulk)
     for scan in scans:
+        if scan.table in bulk:
+            continue
         folders.add(scan.table if scan.table in {"albums", "artists"} else "songs")
         if "artist_names" in scan.columns:
             folders.add("artists")
@@ -247,9 +295,10 @@ def _csv_folders(scans: Sequence[Scan]) -> set[str]:
 
 def _scans(folder: Path, sql: str) -> list[Scan]:
     """Return what the plan of a query reads."""
+    tables = _divided()
     schema = {
-        table.name: {column.name: str(column.type) for column in (*table.columns, PARTITION)}
-        for table in TABLES
+        divided.table.name: {column.name: str(column.type) for column in divided.columns}
+        for divided in tables
     }
     statement = sqlglot.parse_one(to_duckdb(sql, schema, views(), LAST_DAY), read="duckdb")
     for cte in statement.find_all(exp.CTE):
@@ -259,39 +308,51 @@ def _scans(folder: Path, sql: str) -> list[Scan]:
         connection.execute(
             "SET disabled_optimizers = 'common_subplan,empty_result_pullup,statistics_propagation,window_self_join'"
         )
-        for table in TABLES:
-            key = f"{table.name}{MARK}{PARTITION.name}"
-            columns = ", ".join(
-                f"{table.name}{MARK}{name} AS {name}" for name in (*table.column_names, PARTITION.name)
-            )
+        for divided in tables:
+            name = divided.table.name
+            columns = ", ".join(f'{name}{MARK}{column.name} AS "{column.name}"' for column in divided.columns)
+            types = ", ".join(f"'{divided.key_name(key)}': {_HIVE_TYPES[key.type]}" for key in divided.keys)
+            hive = f", hive_partitioning = true, hive_types = {{{types}}}" if types else ""
             connection.execute(
-                f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet("  # noqa: S608 # nosec B608 # ours
-                f"'{folder}/{table.name}/*/*.parquet', hive_partitioning = true, hive_types = {{'{key}': DATE}})"
+                f"CREATE VIEW {name} AS SELECT {columns} FROM read_parquet("  # noqa: S608 # nosec B608 # ours
+                f"'{folder}/{name}/**/*.parquet'{hive})"
             )
         plan = connection.execute(f"EXPLAIN (FORMAT JSON) {statement.sql(dialect='duckdb')}").fetchall()[0][1]
-        return [scan for node in json.loads(plan) for scan in _of_plan(connection, node)]
+        by_name = {divided.table.name: divided for divided in tables}
+        return [scan for node in json.loads(plan) for scan in _of_plan(connection, by_name, node)]
 
 
-def _of_plan(connection: duckdb.DuckDBPyConnection, node: dict[str, Any]) -> Iterator[Scan]:
+def _of_plan(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Divided], node: dict[str, Any]
+) -> Iterator[Scan]:
     details = node["extra_info"]
     if details.get("Function") == "READ_PARQUET":
         named = re.findall(rf"\b([a-z_]+?){MARK}(\w+)", json.dumps(details))
-        (table,) = {table for table, _ in named}
-        days = _days(connection, f"{table}{MARK}{PARTITION.name}", details.get("File Filters", []))
-        if days and f"{len(days)}/{DAYS}" != details.get("Scanning Files", f"{DAYS}/{DAYS}"):
-            raise ValueError(f"the days of this scan are not understood: {details}")
-        yield Scan(table, frozenset(column for _, column in named), days)
+        (name,) = {table for table, _ in named}
+        divided = tables[name]
+        parts = _parts(connection, divided, details.get("File Filters", []))
+        every = len(divided.parts)
+        if parts and f"{len(parts)}/{every}" != details.get("Scanning Files", f"{every}/{every}"):
+            raise ValueError(f"the parts of this scan are not understood: {details}")
+        yield Scan(name, frozenset(column for _, column in named), parts)
     for child in node["children"]:
-        yield from _of_plan(connection, child)
+        yield from _of_plan(connection, tables, child)
 
 
-def _days(connection: duckdb.DuckDBPyConnection, column: str, filters: str | list[str]) -> frozenset[dt.date]:
-    """Return the days of which the files remain after the filters of a scan."""
-    every = f"SELECT CAST(unnest(range(DATE '{LAST_DAY}' - {DAYS - 1}, DATE '{LAST_DAY}' + 1, INTERVAL 1 DAY)) AS DATE)"
+def _parts(
+    connection: duckdb.DuckDBPyConnection, divided: Divided, filters: str | list[str]
+) -> frozenset[Part]:
+    """Return the parts of which the files remain after the filters of a scan."""
+    if not divided.keys:
+        return frozenset(divided.parts)
     conditions = " AND ".join([filters] if isinstance(filters, str) else filters) or "true"
-    sql = f"SELECT * FROM ({every} AS {column}) WHERE {conditions}"  # noqa: S608 # nosec B608 # a query of ours
-    rows = connection.execute(sql).fetchall()
-    return frozenset(day for (day,) in rows)
+    conditions = conditions.replace(")(", ") AND (")
+    marks = ", ".join(f"CAST(? AS {_HIVE_TYPES[key.type]})" for key in divided.keys)
+    rows = ", ".join([f"({marks})"] * len(divided.parts))
+    names = ", ".join(divided.key_name(key) for key in divided.keys)
+    sql = f"SELECT * FROM (VALUES {rows}) AS parts ({names}) WHERE {conditions}"  # noqa: S608 # nosec B608 # ours
+    values = [value for part in divided.parts for value in part]
+    return frozenset(connection.execute(sql, values).fetchall())
 
 
 if __name__ == "__main__":

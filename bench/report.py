@@ -52,7 +52,7 @@ def measure(*, quick: bool) -> Measured:
             asked, own_puts = scans(plans, playlists, days)
             by_table = Counter[str]()
             for scan in chain.from_iterable(asked.values()):
-                by_table[scan.table] += len(scan.days)
+                by_table[scan.table] += len(scan.parts)
             listed = by_table.total()
             found = {"queries": len(asked), "listings": listed, "own PUTs": own_puts}
             numbers |= {f"report_{playlists}_{days}: {what}": number for what, number in found.items()}

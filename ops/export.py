@@ -17,8 +17,9 @@ import pyarrow.parquet
 from local.athena import declared
 from ops.athena import connect
 from ops.lake import OpsError
-from queries import queries, views
+from queries import queries, used_by, views
 from spotify_lake.schema import TABLES
+from spotify_lake.warehouse import WAREHOUSE
 
 if TYPE_CHECKING:
     from local.athena import Athena, Column, Row
@@ -58,7 +59,7 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> N
     terminal
         Whom to tell.
     names
-        Views, tables and queries; none for every view.
+        Views, tables and queries; none for every view of the playlists. Those of the charts have millions of rows.
     folder
         Where to write; made if it does not exist. Files of the same name are replaced once the new ones are complete.
 
@@ -71,7 +72,9 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> N
     """
     athena = connect(lake)
     sources = _sources(lake)
-    chosen = list(dict.fromkeys(names)) or list(views())
+    bulk = [one.table.name for one in WAREHOUSE]
+    of_playlists = [name for name, view in views().items() if not used_by(view.sql, bulk)]
+    chosen = list(dict.fromkeys(names)) or of_playlists
     if unknown := [name for name in chosen if name not in sources]:
         raise OpsError(
             f"There is nothing called {', '.join(unknown)}. There are {', '.join(sorted(sources))}."
@@ -114,7 +117,7 @@ class Source:
 def _sources(lake: Lake) -> dict[str, Source]:
     """Return everything that can be exported, by name."""
     pages = lake.client("glue").get_paginator("get_tables").paginate(DatabaseName=lake.output("DatabaseName"))
-    ours = {table.name for table in TABLES}
+    ours = {table.name for table in (*TABLES, *(one.table for one in WAREHOUSE))}
     tables = declared(table for page in pages for table in page["TableList"] if table["Name"] in ours)
     relations = tables | {name: dict(view.types) for name, view in views().items()}
     return {name: _relation(name, types) for name, types in relations.items()} | {

@@ -15,10 +15,12 @@ from local.spotify_stub.catalog import catalog
 from spotify_lake import raw
 from spotify_lake.normalize import normalize
 from spotify_lake.report.athena import Athena
+from spotify_lake.report.charts import FOLDER
 from spotify_lake.report.content import Content
 from spotify_lake.report.run import ask
 from spotify_lake.schema import PARTITION, TABLES, Type
-from tests import payloads
+from spotify_lake.warehouse import CHARTS
+from tests import charted, payloads
 
 YEARS = Path(__file__).with_name("years.sql")
 DUCKDB_TYPES = {
@@ -40,6 +42,23 @@ class Lake:
         for table in TABLES:
             columns = ", ".join(f"{c.name} {DUCKDB_TYPES[c.type]}" for c in (*table.columns, PARTITION))
             self.connection.execute(f"CREATE TABLE {table.name} ({columns})")
+        self.chart_keys: set[str] = set()
+
+    def add_charts(self, standings: Iterable[charted.Standing]) -> None:
+        """Add charts, once, as the charts job would."""
+        rows = charted.tables(standings)
+        for declared in CHARTS:
+            name = declared.table.name
+            columns = [*declared.table.columns, *(partition.column for partition in declared.partitions)]
+            types = ", ".join(f"{column.name} {DUCKDB_TYPES[column.type]}" for column in columns)
+            self.connection.execute(f"CREATE TABLE {name} ({types})")
+            marks = ", ".join(["unnest(?)"] * len(columns))
+            values = [[row.get(column.name) for row in rows[name]] for column in columns]
+            self.connection.execute(f"INSERT INTO {name} SELECT {marks}", values)
+        self.chart_keys = {
+            f"{FOLDER}year={row['year']}/chart={row['chart']}/month-{row['date_key'] // 100}.parquet"
+            for row in rows["fact_chart_entry"]
+        }
 
     def add(self, *objects: bytes) -> None:
         """Add raw objects, as the transform function would."""

@@ -5,7 +5,7 @@ Expected answers are computed from the playlists, never from the tables.
 
 import datetime as dt
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,16 +13,24 @@ import duckdb
 import pyarrow as pa
 
 from spotify_lake.schema import PARTITION, TABLES, Type
+from spotify_lake.warehouse import WAREHOUSE
 
 TODAY = dt.date(2026, 10, 14)
 SCHEMA = {
     table.name: {column.name: str(column.type) for column in (*table.columns, PARTITION)} for table in TABLES
+} | {
+    declared.table.name: {
+        column.name: str(column.type)
+        for column in (*declared.table.columns, *(partition.column for partition in declared.partitions))
+    }
+    for declared in WAREHOUSE
 }
 ARROW_TYPES = {
     Type.STRING: pa.string(),
     Type.STRINGS: pa.list_(pa.string()),
     Type.INT: pa.int32(),
     Type.BIGINT: pa.int64(),
+    Type.DOUBLE: pa.float64(),
     Type.BOOLEAN: pa.bool_(),
     Type.DATE: pa.date32(),
     Type.TIMESTAMP: pa.timestamp("us"),
@@ -314,10 +322,12 @@ def tables(found: Iterable[Snapshot]) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
-def database(found: Iterable[Snapshot]) -> duckdb.DuckDBPyConnection:
-    """Return a database with the lake's tables."""
+def database(
+    found: Iterable[Snapshot], warehouse: Mapping[str, list[dict[str, Any]]] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Return a database with the lake's tables; those of the warehouse are empty unless their rows are given."""
     connection = duckdb.connect()
-    for name, rows in tables(found).items():
+    for name, rows in (tables(found) | dict(warehouse or {})).items():
         schema = pa.schema([(column, ARROW_TYPES[Type(kind)]) for column, kind in SCHEMA[name].items()])
         connection.register(f"{name}_rows", pa.Table.from_pylist(rows, schema=schema))
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM {name}_rows")  # noqa: S608 - our own names

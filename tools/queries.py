@@ -97,8 +97,12 @@ They read from the tables and views of the [data dictionary](data-dictionary.md)
 the views once. Where a query has parameters, they are the texts in its SQL to change. `current_date` is today in
 UTC; on the laptop it is the day of the newest snapshot.
 
-Each query has conditions on `snapshot_date`, so that Athena reads only the days it needs. A missing day is unknown,
-not empty: comparisons skip it, and averages are taken over the days that have a snapshot.
+Each query of playlists has conditions on `snapshot_date`, so that Athena reads only the days it needs. A missing day
+is unknown, not empty: comparisons skip it, and averages are taken over the days that have a snapshot.
+
+Those of the [bulk data sets](bulk.md) have conditions on `year` and `chart`, or on `release_decade`. They begin with
+2017, as Kaggle's charts do, and take one chart and either Global or the other regions, because daily and weekly
+charts, and Global and the countries, count the same streams.
 """
 
 _BYTES_HEAD = """\
@@ -107,7 +111,9 @@ _BYTES_HEAD = """\
 Of {days} days of {playlists} playlists with {entries} entries each, {total} MB in all. Computed by `make query-bytes`,
 not reported by Athena: the compressed sizes of the columns and days that DuckDB's plan of the query reads, from the
 footers of the Parquet files, without the footers themselves. A table that a query names twice counts twice. Beside it,
-the CSV files of the usual tutorials, which have no partitions and no columns, so that each of them is read whole.
+the CSV files of the usual tutorials, which have no partitions and no columns, so that each of them is read whole. The
+bulk data sets are {chart_days} days of charts in 70 regions and 160,000 tracks, made up, {bulk} MB in all; beside them,
+their own CSV files.
 
 Athena charges for at least 10 MB a query, which is 0.005 US cents: reading less makes a query faster, not cheaper.
 """
@@ -236,7 +242,13 @@ def page(questions: Mapping[str, Statement], measured: Mapping[str, Any]) -> str
         f"| {name} | {row['parquet'] / 1e6:.1f} MB | {row['csv'] / 1e6:.0f} MB | {row['parquet'] / row['csv']:.1%} |"
         for name, row in measured["queries"].items()
     ]
-    head = _BYTES_HEAD.format_map({**measured, "total": f"{measured['parquet_total'] / 1e6:.0f}"})
+    head = _BYTES_HEAD.format_map(
+        {
+            **measured,
+            "total": f"{measured['parquet_total'] / 1e6:.0f}",
+            "bulk": f"{measured['bulk_total'] / 1e6:.0f}",
+        }
+    )
     return "\n".join([*parts, head, "\n".join(rows) + "\n"])
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from spotify_lake.report.page import render
-from tests import payloads
+from spotify_lake.report.run import ask_charts
+from tests import charted, payloads
 from tests.lake_in_memory import Lake, generate, snapshot
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -79,9 +81,33 @@ def nothing(tmp_path_factory) -> Path:
     return write(Lake(), tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def with_charts(tmp_path_factory) -> Path:
+    """The page of two playlists, and of charts of eighteen regions."""
+    lake = Lake()
+    generate(lake, playlists=2, days=20, entries=20)
+    lake.add_charts(charted.waves())
+    return write(lake, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def only_charts(tmp_path_factory) -> Path:
+    """The page of a lake without snapshots, with the weekly charts of one country, and awkward titles."""
+    lake = Lake()
+    odd = [charted.track(1, SCRIPT, SCRIPT), charted.track(2, None)]
+    weeks = [dt.date(2021, 12, 16), dt.date(2021, 12, 23)]
+    lake.add_charts(
+        charted.Standing(day, "Chile", "top200_weekly", rank, track, 1000 // rank)
+        for day in weeks
+        for rank, track in enumerate(odd, start=1)
+    )
+    return write(lake, tmp_path_factory)
+
+
 def write(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "index.html"
-    path.write_bytes(render(lake.report(), MADE))
+    charts = ask_charts(lake.athena(), lake.chart_keys, 90)
+    path.write_bytes(render(msgspec.structs.replace(lake.report(), charts=charts), MADE))
     return path
 
 

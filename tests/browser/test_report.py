@@ -259,6 +259,86 @@ def test_a_lake_without_snapshots_says_what_to_do(visit, nothing):
     assert page.get_by_text("make report").is_visible()
 
 
+def test_charts_have_a_view_where_there_are_any(visit, weeks, with_charts):
+    assert visit(weeks).get_by_role("link", name="Charts", exact=True).count() == 0
+    page = visit(with_charts)
+    open_view(page, "Charts")
+    assert page.title().startswith("Charts · Spotify Lake")
+    assert page.get_by_text(
+        "Daily Top 200 of Global and 17 regions, 3 October 2021 to 31 December 2021"
+    ).is_visible()
+    assert page.get_by_text("1,786 days old when this page was made").is_visible()
+    assert page.get_by_role("heading", level=2).all_text_contents() == [
+        "Top artists by streams",
+        "Peak positions and days in the chart",
+        "Around the world",
+        "Viral before the Top 200",
+        "By region",
+    ]
+    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map(h => Number(h.tagName[1]))")
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    canvas = page.locator("canvas")
+    assert canvas.evaluate(INKED) > 0.01
+    assert "regions" in canvas.get_attribute("aria-label")
+    open_view(page, "List 1")
+
+
+def test_a_region_is_chosen_by_keyboard(visit, with_charts):
+    page = visit(with_charts, "#charts")
+    world = column(page, "Artists of Global", "Streams")
+    assert world == sorted(world, key=lambda text: -int(text.replace(",", "")))
+    chooser = page.get_by_label("Region", exact=True)
+    chooser.focus()
+    page.keyboard.type("Fin")
+    assert page.get_by_text(
+        "Daily Top 200 of Finland from 3 October 2021 to 31 December 2021: 90 days."
+    ).is_visible()
+    assert "Showing Finland" in page.get_by_role("status").text_content()
+    assert column(page, "Artists of Finland", "Streams") != world
+    assert page.get_by_role("table", name="Artists of Global").count() == 0
+    peaks = [int(text) for text in column(page, "Songs of Finland", "Peak")]
+    assert peaks == sorted(peaks)
+    page.get_by_role("table", name="Songs of Finland").get_by_role("button", name="Days in chart").click()
+    days = [int(text) for text in column(page, "Songs of Finland", "Days in chart")]
+    assert days == sorted(days, reverse=True)
+
+
+def test_how_songs_spread_is_a_table_too(visit, with_charts):
+    page = visit(with_charts, "#charts")
+    page.get_by_text("Numbers of this chart").click()
+    song = column(page, "Songs by regions", "Song")[0]
+    caption = "Regions by days since the song's first"
+    title = page.evaluate("Chart.getChart(document.querySelector('canvas')).data.datasets[0].label")
+    assert title in song
+    reached = [int(text) for text in column(page, caption, title)]
+    assert reached == sorted(reached)
+    assert reached[0] > 0, "on its first day some region has it"
+    assert reached[-1] == int(column(page, "Songs by regions", "Regions")[0])
+
+
+def test_charts_alone_and_awkward_are_shown(visit, only_charts):
+    page = visit(only_charts)
+    assert page.get_by_role("heading", level=1).text_content() == "No snapshots yet"
+    open_view(page, "Charts")
+    assert page.get_by_text("Weekly Top 200 of 1 region, 16 December 2021 to 23 December 2021").is_visible()
+    assert column(page, "Songs of Chile", "Weeks in chart") == ["2", "2"]
+    assert SCRIPT in column(page, "Songs of Chile", "Song")[0]
+    assert "Untitled" in column(page, "Songs of Chile", "Song")[1]
+    assert page.locator("script").count() == 3
+    assert page.locator("html[data-taken]").count() == 0
+    assert page.locator("select#region").count() == 0, "there is nothing to choose"
+    assert page.locator("canvas").count() == 0
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_charts_on_a_phone_never_scroll_sideways(visit, with_charts, width):
+    page = visit(with_charts, "#charts", **PHONE | {"width": width})
+    page.get_by_label("Show", exact=True).select_option(label="Charts")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_label("Region", exact=True).select_option(label="United Kingdom")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_those_who_want_no_motion_get_none(visit, weeks):
     page = visit(weeks, reduced_motion="reduce")
     assert page.evaluate("getComputedStyle(document.querySelector('button')).transitionDuration") == "0s"
@@ -272,9 +352,9 @@ def test_links_lead_to_spotify_and_pictures_are_not_shown(visit, weeks):
     assert page.locator("img").count() == 0
 
 
-@pytest.mark.parametrize("view", ["", "#playlist=0"])
-def test_no_table_is_cut_off_on_a_desktop(visit, years, view):
-    tables = visit(years, view).locator(".scroll")
+@pytest.mark.parametrize("lake, view", [("years", ""), ("years", "#playlist=0"), ("with_charts", "#charts")])
+def test_no_table_is_cut_off_on_a_desktop(visit, request, lake, view):
+    tables = visit(request.getfixturevalue(lake), view).locator(".scroll")
     assert tables.count() >= 2
     for number in range(tables.count()):
         wide, room = tables.nth(number).evaluate("table => [table.scrollWidth, table.clientWidth]")

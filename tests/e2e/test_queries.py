@@ -15,15 +15,18 @@ import pytest
 from rich.console import Console
 
 from local import demo
+from local.athena import to_duckdb
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from ops import export, views
 from ops.lake import Lake
 from ops.terminal import Terminal
-from queries import queries
+from queries import queries, used_by
 from queries import views as all_views
 from spotify_lake import raw
 from spotify_lake.schema import TABLES
+from spotify_lake.warehouse import WAREHOUSE
+from tests import charted, lakes
 
 # The last of August, and three days of September of which one is missing in between.
 DAYS = [dt.datetime(2026, month, day, 6, tzinfo=dt.UTC) for month, day in ((8, 31), (9, 1), (9, 3))]
@@ -116,6 +119,24 @@ def test_views_and_exports_of_the_laptop(lake: LaptopStack, tmp_path: Path) -> N
     with (tmp_path / "data_quality.csv").open(newline="") as file:
         assert {row["unaccounted"] for row in csv.DictReader(file)} == {"0"}
     assert pq.read_metadata(tmp_path / "song_history.parquet").num_rows > len(names)
+
+
+def test_questions_to_charts_and_catalog(lake: LaptopStack) -> None:
+    """The tables are read as they are declared: by year and chart, with the types of the catalog."""
+    rows = charted.warehouse()
+    for key, data in charted.objects(rows):
+        lake.client("s3").put_object(Bucket=lake.outputs["LakeBucketName"], Key=key, Body=data)
+    bulk = [declared.table.name for declared in WAREHOUSE]
+    asked = {name: query.sql for name, query in queries().items() if used_by(query.sql, bulk)}
+    assert len(asked) == 9
+    asked["view"] = (
+        "SELECT * FROM chart_entries WHERE year = 2017 AND chart = 'viral50' ORDER BY day, region, rank"
+    )
+    with lakes.database([], rows) as here:
+        for name, sql in asked.items():
+            wanted = here.execute(to_duckdb(sql, lakes.SCHEMA, all_views())).fetchall()
+            assert wanted, name
+            assert list(lake.athena(sql).rows) == wanted, name
 
 
 def test_the_demo_shows_what_is_there(lake: LaptopStack) -> None:

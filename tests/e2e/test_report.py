@@ -9,6 +9,7 @@ import pytest
 
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
+from tests import charted
 
 DAYS = [dt.datetime(2026, 9, day, 6, tzinfo=dt.UTC) for day in (4, 5)]  # a Friday changes several lists
 
@@ -75,3 +76,17 @@ def test_it_can_be_written_again_by_any_event(lake: LaptopStack) -> None:
     answer = lake.invoke("report", {"anything": ["else"]})
     assert answer.error is None, answer.message
     assert content_of(lake.report()) == first
+
+
+def test_it_shows_charts_once_the_warehouse_has_them(lake: LaptopStack) -> None:
+    assert content_of(lake.report())["charts"] is None
+    standings = charted.standings()
+    for key, data in charted.objects(charted.tables(standings)):
+        lake.client("s3").put_object(Bucket=lake.outputs["LakeBucketName"], Key=key, Body=data)
+    charts = content_of(lake.report())["charts"]
+    # The default of ReportDays is 90, and only Argentina's charts are that new.
+    daily = [one for one in standings if one.chart == "top200" and one.day.year == 2018]
+    assert (charts["title"], charts["period"]) == ("Top 200", "daily")
+    assert [(region["name"], region["charts"], region["streams"]) for region in charts["regions"]] == [
+        ("Argentina", len({one.day for one in daily}), sum(one.streams or 0 for one in daily))
+    ]

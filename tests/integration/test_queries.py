@@ -17,11 +17,17 @@ import pandas as pd
 import pytest
 
 from local.athena import to_duckdb
-from queries import queries, views
+from queries import queries, used_by, views
+from spotify_lake.schema import TABLES
 from tests import lakes
 from tests.lakes import SCHEMA, TODAY, Snapshot, Song
 
-QUERIES, VIEWS = queries(), views()
+VIEWS = views()
+# Those of the warehouse are in test_chart_queries.py.
+QUERIES, ANSWERED_VIEWS = (
+    {name: one for name, one in statements.items() if used_by(one.sql, {*VIEWS, *(t.name for t in TABLES)})}
+    for statements in (queries(), VIEWS)
+)
 SNAPSHOTS = lakes.snapshots()
 PLAYLISTS = sorted({snapshot.playlist for snapshot in SNAPSHOTS})
 THIS_MONTH = TODAY.replace(day=1)
@@ -695,7 +701,7 @@ def _() -> list[Row]:
 # --- the tests ---
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", ANSWERED_VIEWS)
 def test_a_view_holds_what_was_there(lake: duckdb.DuckDBPyConnection, name: str) -> None:
     rows = rounded(sorted_rows(ask(lake, f"SELECT * FROM {name}")))  # noqa: S608 - a view's name
     assert rows == rounded(sorted_rows(EXPECTED[name]()))

@@ -41,7 +41,7 @@ def scans(tmp_path_factory):
 
 def test_each_query_of_the_report_reads_each_day_of_a_table_once(scans):
     for name, found in scans.items():
-        read = [(scan.table, day) for scan in found for day in scan.days]
+        read = [(scan.table, day) for scan in found for (day,) in scan.parts]
         assert read
         assert len(read) == len(set(read)), name
         assert min(day for _, day in read) > query_bytes.LAST_DAY - dt.timedelta(days=10), name
@@ -49,7 +49,7 @@ def test_each_query_of_the_report_reads_each_day_of_a_table_once(scans):
 
 def test_the_report_reads_every_days_entries_once(scans):
     found = [scan for found in scans.values() for scan in found if scan.table == "playlist_entries"]
-    assert [len(scan.days) for scan in found] == [10]
+    assert [len(scan.parts) for scan in found] == [10]
 
 
 def test_what_the_report_reads_was_counted_with_its_queries_as_they_are(scans):

@@ -15,6 +15,7 @@ import pytest
 from spotify_lake.report import page
 from spotify_lake.report.content import Content
 from spotify_lake.report.run import INDEX, newest_date, run
+from tests import charted
 from tests.lake_in_memory import Lake, snapshot
 
 NOW = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
@@ -138,9 +139,9 @@ def test_third_party_files_are_the_recorded_ones():
 class Bucket:
     """As much of S3 as the report uses; two folders make a page of a listing."""
 
-    def __init__(self, *days):
+    def __init__(self, *days, charts=()):
         self.objects = {}
-        self.days = days
+        self.days, self.charts = days, charts
 
     def put_object(self, *, Bucket, Key, Body, **headers):
         self.objects[Bucket, Key] = (Body, headers)
@@ -149,7 +150,12 @@ class Bucket:
         assert operation == "list_objects_v2"
         return self
 
-    def paginate(self, *, Bucket, Prefix, Delimiter):
+    def paginate(self, *, Bucket, Prefix, Delimiter=None):
+        if Delimiter is None:
+            keys = [key for key in self.charts if key.startswith(Prefix)]
+            yield {}  # as S3 answers where there is nothing
+            yield {"Contents": [{"Key": key} for key in keys]}
+            return
         assert (Bucket, Prefix, Delimiter) == ("the-lake", "curated/playlists/snapshot_date=", "/")
         yield {"KeyCount": 0}
         for some in batched(self.days, 2, strict=False):
@@ -178,10 +184,11 @@ def test_the_page_is_stored_under_its_name_and_its_day():
     (dated, headers), (index, _) = s3.objects.values()
     assert dated == index
     assert headers == {"ContentType": "text/html; charset=utf-8", "CacheControl": "no-cache"}
-    assert (result.keys, result.date, result.playlists) == (
+    assert (result.keys, result.date, result.playlists, result.chart_regions) == (
         ["report/2026-09-07.html", INDEX],
         dt.date(2026, 9, 7),
         1,
+        0,
     )
     assert result.size_bytes == len(index)
 
@@ -191,6 +198,20 @@ def test_a_page_without_data_replaces_no_day():
     result = run(Lake().athena(), s3, "the-lake", 730, NOW)
     assert list(s3.objects) == [("the-lake", INDEX)]
     assert result.date is None
+
+
+def test_charts_are_shown_beside_playlists_or_alone():
+    day = dt.date(2026, 9, 7)
+    for days in ([day], []):
+        lake = Lake()
+        lake.add(*(snapshot(day, ["A"]) for day in days))
+        lake.add_charts(charted.standings())
+        s3 = Bucket(*days, charts=lake.chart_keys)
+        result = run(lake.athena(), s3, "the-lake", 730, NOW)
+        page_of_run, _ = s3.objects["the-lake", INDEX]
+        content = json.loads(Parsed(page_of_run.decode()).within("script")[0])["content"]
+        assert result.chart_regions == len(content["charts"]["regions"]) > 2
+        assert len(content["playlists"]) == len(days)
 
 
 # --- Colors: https://www.w3.org/TR/WCAG22/#contrast-minimum ---

@@ -351,6 +351,7 @@ class TestRoles:
                         for resource in CATALOG
                     ),
                     ("s3:GetObject", "${LakeBucket.Arn}/curated/*"),
+                    ("s3:GetObject", "${LakeBucket.Arn}/datawarehouse/*"),
                     ("s3:GetObject", "${LakeBucket.Arn}/athena-results/*"),
                     ("s3:PutObject", "${LakeBucket.Arn}/athena-results/*"),
                     ("s3:AbortMultipartUpload", "${LakeBucket.Arn}/athena-results/*"),

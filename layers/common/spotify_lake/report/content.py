@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from spotify_lake.report import queries
+from spotify_lake.report.charts import Charts
 from spotify_lake.report.queries import ArtistRow, SnapshotRow, SongRow, StandingRow, Window
 
 EPOCH: Final = dt.date(1970, 1, 1)
@@ -153,6 +154,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
         Days on which artists are counted.
     different_songs, different_artists
         In all lists together, as they were last seen.
+    charts
+        The charts of the warehouse; None when it has none.
     """
 
     first: dt.date | None = None
@@ -165,6 +168,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     artists: list[tuple[str | None, str | None]] = []
     different_songs: int = 0
     different_artists: int = 0
+    charts: Charts | None = None
 
 
 def artist_dates(snapshots: Iterable[SnapshotRow]) -> list[dt.date]:

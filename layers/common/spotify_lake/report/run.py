@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 
 from spotify_lake.observability import logger, metrics
-from spotify_lake.report import queries
+from spotify_lake.report import charts, queries
 from spotify_lake.report.athena import Athena
+from spotify_lake.report.charts import Charts
 from spotify_lake.report.content import Content, artist_dates, compose, songs_to_look_up
 from spotify_lake.report.page import render
 from spotify_lake.report.queries import SnapshotRow, StandingRow, Window
@@ -32,7 +34,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
         Where the page is.
     date
         Day of the newest snapshot; None when the lake is empty.
-    playlists, size_bytes
+    playlists, chart_regions, size_bytes
         How much is on the page.
     """
 
@@ -40,6 +42,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     keys: list[str]
     date: dt.date | None
     playlists: int
+    chart_regions: int
     size_bytes: int
 
 
@@ -63,6 +66,7 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
         Athena does not answer; nothing is written.
     """
     content = ask(athena, newest_date(s3, bucket, now.date()), days)
+    content = msgspec.structs.replace(content, charts=ask_charts(athena, chart_keys(s3, bucket), days))
     page = render(content, now)
     keys = [INDEX] if content.last is None else [f"{PREFIX}{content.last}.html", INDEX]
     for key in keys:
@@ -75,7 +79,12 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
             CacheControl="no-cache",
         )
     written = Written(
-        bucket=bucket, keys=keys, date=content.last, playlists=len(content.playlists), size_bytes=len(page)
+        bucket=bucket,
+        keys=keys,
+        date=content.last,
+        playlists=len(content.playlists),
+        chart_regions=len(content.charts.regions) if content.charts else 0,
+        size_bytes=len(page),
     )
     metrics.add_metric("ReportsWritten", MetricUnit.Count, 1)
     logger.info("Wrote the report", **msgspec.to_builtins(written))
@@ -98,7 +107,7 @@ def newest_date(s3: S3Client, bucket: str, today: dt.date) -> dt.date | None:
 
 
 def ask(athena: Athena, last: dt.date | None, days: int) -> Content:
-    """Ask everything that the page shows.
+    """Ask everything that the page shows of playlists.
 
     Parameters
     ----------
@@ -124,3 +133,30 @@ def ask(athena: Athena, last: dt.date | None, days: int) -> Content:
     artists = athena.start(queries.artists(Window.of(snapshots), artist_dates(snapshots)))
     songs = athena.start(queries.songs(*songs_to_look_up(standings, snapshots)))
     return compose(snapshots, standings, artists(), songs())
+
+
+def chart_keys(s3: S3Client, bucket: str) -> Iterator[str]:
+    """Return the keys of the charts' entries: listing them costs less than asking Athena whether there are any."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=charts.FOLDER)
+    return (found["Key"] for page in pages for found in page.get("Contents", []))
+
+
+def ask_charts(athena: Athena, keys: Iterable[str], days: int) -> Charts | None:
+    """Ask everything that the page shows of charts, of their last `days` days; None when there are none.
+
+    Raises
+    ------
+    QueryFailed
+        Athena does not answer.
+    """
+    found = charts.find(keys)
+    if found is None:
+        return None
+    ends = athena.ask(charts.end(found))
+    if not ends:
+        return None
+    asked = charts.questions(found, charts.date_of(ends[0].last_key), days)
+    regions, artists = athena.start(asked.regions), athena.start(asked.artists)
+    songs, spread = athena.start(asked.songs), athena.start(asked.spread)
+    viral = athena.start(asked.viral)() if asked.viral else []
+    return charts.compose(ends[0], charts.Answered(regions(), artists(), songs(), spread(), viral))

@@ -791,6 +791,168 @@
     return parts;
   };
 
+  // --- The charts of the warehouse ---
+
+  /** What the page shows of the charts, with days counted as the playlists' are. */
+  const chartDay = (day) => day - start / DAY_MS;
+  const readCharts = () => {
+    const found = content.charts;
+    if (!found) return null;
+    const known = found.songs.map(([id, name, artist]) => ({ id, name: name || "Untitled", artist: artist || "" }));
+    return {
+      ...found, first: chartDay(found.first), last: chartDay(found.last), unit: found.period === "weekly" ? "week" : "day",
+      regions: found.regions.map((region) => ({
+        ...region, first: chartDay(region.first), last: chartDay(region.last),
+        artists: region.artists.map(([name, streams, days, titles, peak]) => ({ name, streams, days, titles, peak })),
+        songs: region.songs.map(([song, peak, reached, atPeak, days, streams, now]) => ({ song: known[song], peak, reached: chartDay(reached), atPeak, days, streams, now })),
+      })),
+      spread: found.spread.map(([song, first, region, peak, reached]) => ({ song: known[song], first: chartDay(first), region, peak, reached })),
+      ahead: found.ahead.map(([region, song, viral, entered, peak]) => ({ region, song: known[song], viral: chartDay(viral), entered: chartDay(entered), peak })),
+      viral: found.viral.map(([region, entered, before]) => ({ region, entered, before })),
+    };
+  };
+
+  const chartsView = () => {
+    const found = readCharts(), { regions, unit } = found, name = `${found.period === "weekly" ? "Weekly" : "Daily"} ${found.title}`;
+    const Units = unit === "week" ? "Weeks" : "Days";
+    const age = Math.floor((Date.parse(generated_at) - dateOf(found.last)) / DAY_MS);
+    const titleCell = ({ song }) => [el("b", {}, link("track", song.id, song.name)), song.artist && el("span", { class: "by" }, own(song.artist))];
+    const sought = ({ song }) => `${song.name} ${song.artist}`;
+    const meter = (text, part, width = 0) =>
+      el("div", { class: "meter" }, el("span", { style: { "min-width": `${width}ch` } }, text), el("i", { style: { "--part": part }, "aria-hidden": "true" }));
+
+    const artistsCard = (region) => {
+      const listed = region.artists, measured = listed.some((artist) => artist.streams !== null);
+      if (!listed.length) return null;
+      const most = listed[0], top = (measured ? most.streams : most.days) || 1;
+      const table = sortable(`Artists of ${region.name}`, [
+        { label: "Artist", head: true, value: (row) => row.name, cell: (row) => own(row.name) },
+        measured && { label: "Streams", title: "Streams of the songs while they were in the chart; a song by two artists counts for both", value: (row) => row.streams, cell: (row) => meter(num(row.streams ?? 0), (row.streams ?? 0) / top, num(top).length) },
+        measured && region.streams && { label: "Share", title: "Share of all streams of the chart", number: true, value: (row) => row.streams, cell: (row) => percent(row.streams ?? 0, region.streams) },
+        { label: Units, title: `${Units} with a song in the chart`, number: true, value: (row) => row.days, cell: (row) => num(row.days) },
+        { label: "Songs", number: true, value: (row) => row.titles },
+        { label: "Peak", title: "Best rank of any of the songs", number: true, ascending: true, value: (row) => row.peak },
+      ].filter(Boolean), listed, { sort: measured ? [1, true] : [1, true] });
+      const description = measured
+        ? `${most.name} leads with ${num(most.streams)} streams${region.streams ? `, ${percent(most.streams, region.streams)} of those of the chart` : ""}. Streams outside the chart are not known.`
+        : `${most.name} was in it for ${count(most.days, unit)}. This chart has no streams.`;
+      return card(measured ? "Top artists by streams" : "Top artists", description, null, table.table);
+    };
+
+    const songsCard = (region) => {
+      if (!region.songs.length) return null;
+      const longest = region.songs.reduce((a, b) => (b.days > a.days ? b : a)), highest = region.songs[0];
+      const description = `${highest.song.name} was at number ${num(highest.peak)} for ${count(highest.atPeak, unit)}. ${longest === highest ? "It" : longest.song.name} was in the chart longest, for ${num(longest.days)} of ${count(region.charts, unit)}. These are the songs that were highest, and those that stayed longest.`;
+      const table = sortable(`Songs of ${region.name}`, [
+        { label: "Song", head: true, value: (row) => row.song.name, cell: titleCell },
+        { label: "Peak", title: "Best rank", number: true, ascending: true, value: (row) => row.peak },
+        { label: "First reached", title: "First day at that rank", value: (row) => row.reached, cell: (row) => el("span", { class: "n" }, shortDate(row.reached)) },
+        { label: `${Units} there`, title: `${Units} at the best rank`, number: true, value: (row) => row.atPeak },
+        { label: `${Units} in chart`, number: true, value: (row) => row.days },
+        region.streams !== null && { label: "Streams", number: true, value: (row) => row.streams, cell: (row) => (row.streams === null ? "–" : num(row.streams)) },
+        { label: "At the end", title: `Rank on ${longDate(region.last)}`, number: true, ascending: true, value: (row) => row.now, cell: (row) => (row.now === null ? el("span", { class: "muted" }, "out") : num(row.now)) },
+      ].filter(Boolean), region.songs, { search: sought });
+      return card(`Peak positions and ${unit}s in the chart`, description, table.filter, table.table);
+    };
+
+    const spreadCard = () => {
+      const others = regions.filter((region) => region.name !== "Global");
+      if (others.length < 2) return null;
+      const title = "Around the world";
+      if (!found.spread.length) return card(title, `No song came new into the chart of a region on these ${unit}s.`);
+      const drawn = found.spread.slice(0, BANDS).filter((row) => row.reached.length > 1);
+      const furthest = found.spread[0], all = furthest.reached.at(-1);
+      const description = `Songs that no region had in its first chart of these ${unit}s. ${furthest.song.name} began in ${furthest.region} on ${longDate(furthest.first)} and came to ${count(furthest.reached.length, "region")}${all ? ` in ${count(all, "day")}` : " at once"}.`;
+      const half = (row) => row.reached[Math.ceil(row.reached.length / 2) - 1];
+      const table = sortable("Songs by regions", [
+        { label: "Song", head: true, value: (row) => row.song.name, cell: titleCell },
+        { label: "Regions", value: (row) => row.reached.length, title: "Regions whose chart it came into; Global is not counted", cell: (row) => meter(num(row.reached.length), row.reached.length / others.length, 2) },
+        { label: "First in", value: (row) => row.region, cell: (row) => own(row.region) },
+        { label: "First day", value: (row) => row.first, cell: (row) => el("span", { class: "n" }, shortDate(row.first)) },
+        { label: "Half after", title: "Days until half of these regions had it", number: true, value: half, cell: (row) => count(half(row), "day") },
+        { label: "All after", title: "Days until all of them had had it", number: true, value: (row) => row.reached.at(-1), cell: (row) => count(row.reached.at(-1), "day") },
+        { label: "Peak", title: "Best rank in any region", number: true, ascending: true, value: (row) => row.peak },
+      ], found.spread, { limit: 12, search: sought });
+      if (!drawn.length) return card(title, description, table.filter, table.table);
+      const points = (row) => row.reached.map((day, number) => ({ x: day, y: number + 1 })).filter((point, number, list) => list[number + 1]?.x !== point.x);
+      const end = Math.max(1, ...drawn.map((row) => row.reached.at(-1)));
+      const figure = plot(`Line chart of the regions that had each song, day by day after its first. ${description}`, () => ({
+        type: "line",
+        data: {
+          datasets: drawn.map((row, number) => ({
+            label: row.song.name, data: points(row), borderColor: color(number), backgroundColor: color(number), borderWidth: 2.2,
+            stepped: "before", pointRadius: 2, pointHoverRadius: 5, pointBorderWidth: 0,
+          })),
+        },
+        options: {
+          interaction: { mode: "nearest", intersect: false, axis: "xy" },
+          scales: {
+            x: { type: "linear", min: 0, max: end, grid: { display: false }, title: { display: true, text: "days since its first" }, ticks: { precision: 0, maxTicksLimit: 10 } },
+            y: { min: 0, suggestedMax: 5, border: { display: false }, title: { display: true, text: "regions" }, ticks: { precision: 0, maxTicksLimit: 7 } },
+          },
+          plugins: { tooltip: { displayColors: false, callbacks: { title: ([item]) => `${count(item.parsed.x, "day")} after its first`, label: (item) => `${cut(item.dataset.label, 48)}: ${count(item.parsed.y, "region")}` } } },
+        },
+      }));
+      const keys = legend(drawn.map((row, number) => [cut(row.song.name, 30), `var(--c${number})`]));
+      const days = [...new Set(drawn.flatMap((row) => row.reached))].sort((a, b) => a - b);
+      const steps = numbers("Regions by days since the song's first", () => [[
+        { label: "Days", head: true, value: (day) => day },
+        ...drawn.map((row) => ({ label: row.song.name, number: true, value: (day) => row.reached.filter((at) => at <= day).length })),
+      ], days]);
+      return card(title, description, table.filter, keys, figure, steps.details, table.table);
+    };
+
+    const viralCards = () => {
+      if (!found.viral.length && !found.ahead.length) return [];
+      const entered = sum(found.viral.map((row) => row.entered)), before = sum(found.viral.map((row) => row.before));
+      const title = `Viral before the ${found.title}`;
+      const ahead = (row) => row.entered - row.viral;
+      const songs = found.ahead.length > 0 && sortable("Songs that were viral before", [
+        { label: "Song", head: true, value: (row) => row.song.name, cell: titleCell },
+        { label: "Region", value: (row) => row.region, cell: (row) => own(row.region) },
+        { label: "Ahead", title: `From the first day in the viral chart to that in the ${found.title}`, number: true, value: ahead, cell: (row) => count(ahead(row), "day") },
+        { label: found.title, title: `First day in the ${found.title}`, value: (row) => row.entered, cell: (row) => el("span", { class: "n" }, shortDate(row.entered)) },
+        { label: "Peak", title: `Best rank in the ${found.title}`, number: true, ascending: true, value: (row) => row.peak },
+      ], found.ahead, { limit: 12, search: (row) => `${sought(row)} ${row.region}` });
+      const left = card(title, songs
+        ? `Songs that were in the viral chart of a region before its ${found.title} on these ${unit}s, the highest first.`
+        : `No song was in the viral chart of a region before its ${found.title} on these ${unit}s.`, songs && songs.filter, songs && songs.table);
+      if (!entered) return [left];
+      const rows = [...found.viral].sort((a, b) => b.before / b.entered - a.before / a.entered || b.entered - a.entered);
+      const most = Math.max(...rows.map((row) => row.before / row.entered)) || 1;
+      const table = sortable("Viral before, by region", [
+        { label: "Region", head: true, value: (row) => row.region, cell: (row) => own(row.region) },
+        { label: "Share", value: (row) => row.before / row.entered, cell: (row) => meter(percent(row.before, row.entered), row.before / row.entered / most, 4) },
+        { label: "New songs", title: `Songs that were viral before, of those that came into the ${found.title} after its first chart`, number: true, value: (row) => row.entered, cell: (row) => `${num(row.before)} of ${num(row.entered)}` },
+      ], rows, { sort: [1, true], limit: 12, search: (row) => row.region });
+      return [left, card("By region", `Of ${count(entered, "song")} that came new into the ${found.title} of a region, ${num(before)} had been in its viral chart before: ${percent(before, entered)}.`, table.filter, table.table)];
+    };
+
+    const regional = el("div", { class: "stack" });
+    const fill = (region) => {
+      const span = region.first === region.last ? `on ${longDate(region.last)}` : `from ${longDate(region.first)} to ${longDate(region.last)}`;
+      regional.replaceChildren(...[
+        el("p", { class: "muted" }, `${name} of `, own(region.name), ` ${span}: ${count(region.charts, unit)}.`),
+        artistsCard(region), songsCard(region)].filter(Boolean));
+    };
+    const chooser = el("select", {
+      class: "filter", id: "region",
+      onchange: (event) => { fill(regions[event.target.value]); say(`Showing ${regions[event.target.value].name}`); },
+    }, regions.map((region, number) => el("option", { value: number }, region.name)));
+    fill(regions[0]);
+    const countries = regions.filter((region) => region.name !== "Global").length;
+    const where = [regions[0].name === "Global" && "Global", countries && count(countries, "region")].filter(Boolean).join(" and ");
+    return [
+      el("div", { class: "head" },
+        el("h1", {}, "Charts"),
+        el("p", {}, `${name} of ${where}, ${found.first === found.last ? `of ${longDate(found.last)}` : `${longDate(found.first)} to ${longDate(found.last)}`}: the last charts that were loaded into the lake.`),
+        el("p", { class: "muted" }, "They count all listeners, not your playlists. Global is a chart of its own, to which the regions are not added. ",
+          age > 31 && `The newest chart was ${count(age, "day")} old when this page was made.`)),
+      regions.length > 1 && el("p", { class: "choice" }, el("label", { for: "region" }, "Region"), chooser),
+      regional, spreadCard(), pair(...viralCards()),
+    ];
+  };
+
   const emptyView = () => [el("section", { class: "card center" },
     el("h1", {}, "No snapshots yet"),
     el("p", {}, "The lake is deployed and Athena answers, but no playlist has been collected so far."),
@@ -801,19 +963,22 @@
   playlists.sort((a, b) => collator.compare(a.name, b.name));
   const main = document.getElementById("main"), nav = document.getElementById("nav"), picker = document.getElementById("picker");
   const address = (playlist) => `#playlist=${playlists.indexOf(playlist)}`;
-  const views = [["#overview", "All playlists", null], ...playlists.map((playlist) => [address(playlist), playlist.name, playlist])];
+  const views = [
+    ["#overview", "All playlists", null, () => (playlists.length ? overview() : emptyView())],
+    ...(content.charts ? [["#charts", "Charts", null, chartsView]] : []),
+    ...playlists.map((playlist) => [address(playlist), playlist.name, playlist, () => playlistView(playlist)]),
+  ];
 
   const show = (moveFocus) => {
-    const [hash, , playlist] = views.find(([known]) => known === location.hash) || views[0];
+    const [hash, name, playlist, view] = views.find(([known]) => known === location.hash) || views[0];
     charts.forEach((drawing) => drawing.chart?.destroy());
     charts = [];
-    const parts = !playlists.length ? emptyView() : playlist ? playlistView(playlist) : overview();
-    main.replaceChildren(...parts.filter(Boolean));
+    main.replaceChildren(...view().filter(Boolean));
     charts = charts.filter((drawing) => main.contains(drawing.canvas));
     charts.forEach((drawing) => drawing.draw());
     nav.querySelectorAll("a").forEach((a) => (a.getAttribute("href") === hash ? a.setAttribute("aria-current", "page") : a.removeAttribute("aria-current")));
     picker.value = hash;
-    document.title = [playlist?.name, "Spotify Lake", content.last && longDate(lastDay)].filter(Boolean).join(" · ");
+    document.title = [hash === "#overview" ? null : name, "Spotify Lake", content.last && longDate(lastDay)].filter(Boolean).join(" · ");
     if (moveFocus) { scrollTo(0, 0); main.focus({ preventScroll: true }); }
   };
 
@@ -837,7 +1002,7 @@
   system.addEventListener("change", themed);
   narrow.addEventListener("change", () => charts.forEach((drawing) => drawing.draw()));
 
-  if (playlists.length) {
+  if (views.length > 1) {
     nav.append(el("ul", { role: "list" }, views.map(([hash, name, playlist]) =>
       el("li", {}, el("a", { href: hash }, own(name), playlist && el("span", { "aria-label": count(size(playlist), "entry", "entries") }, num(size(playlist))))))));
     picker.append(...views.map(([hash, name]) => el("option", { value: hash }, name)));
