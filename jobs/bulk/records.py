@@ -363,14 +363,15 @@ def _rejects(records: DataFrame, tally: Sequence[Row]) -> DataFrame:
     """Return the rejects with the number of the line where each begins; `tally` is that of all lines."""
     lengths, first = Counter[tuple[int, int]](), dict[tuple[int, int], int]()
     for row in tally:
-        block = row["file"], row["block"]
+        block: tuple[int, int] = (row["file"], row["block"])
         lengths[block] += row["records"]
         first[block] = min(row["first"], first.get(block, row["first"]))
-    starts, before = [], Counter[int]()
-    for file, block in sorted(lengths):
+    starts: list[dict[str, int]] = []
+    before = Counter[int]()
+    for file, at in sorted(lengths):
         # A line's id counts up within its block.
-        starts.append({"file": file, "block": block, "start": before[file] - first[file, block] + 1})
-        before[file] += lengths[file, block]
+        starts.append({"file": file, "block": at, "start": before[file] - first[file, at] + 1})
+        before[file] += lengths[file, at]
     known = small_table(records.sparkSession, starts, {"file": "int", "block": "bigint", "start": "bigint"})
     return (
         records.where(F.col("kind") == _REJECT)
