@@ -24,7 +24,7 @@ from rich.table import Table
 
 from bench.finding import Measured
 
-MEASUREMENTS: Final = ("transform", "memory", "cold_start", "request_counts", "backlog", "growth")
+MEASUREMENTS: Final = ("transform", "memory", "cold_start", "request_counts", "report", "backlog", "growth")
 RESULTS: Final = Path(__file__).with_name("results.md")
 NUMBERS: Final = Path(__file__).with_name("results.json")
 CHARTS: Final = Path(__file__).with_name("charts.json")

@@ -24,7 +24,7 @@ print(*sorted(name for name in _tops if not name.startswith("_")))
 
 def measure(*, quick: bool) -> Measured:
     """Compare the CPU seconds of imports, each in a Python of its own, in turns."""
-    turns = 3 if quick else 9
+    turns = 1 if quick else 9
     with lambda_python() as python, lambda_python(compiled=False) as uncompiled:
         used: dict[str, list[Used]] = {name: [] for name in IMPORTS}
         plain: dict[str, list[Used]] = {name: [] for name in ("transform", "extract")}

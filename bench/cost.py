@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -30,13 +31,11 @@ REQUEST_S: Final = 0.03  # waiting for S3 and the like
 SPOTIFY_S: Final = 0.25  # waiting for Spotify
 REPORT_WAIT_S: Final = 20.0  # for Athena's answers
 REPORT_CPU_S: Final = 1.0  # to make the page of them
-REPORT_QUERIES: Final = 5
-REPORT_FILES: Final = 2 + REPORT_QUERIES  # the page twice, and what Athena answered
+FILES_OF_ANSWER: Final = 2  # that Athena writes: the rows, and what their columns are
 POLLS: Final = 5 * 3600 * 24 * DAYS / 20  # Lambda's pollers ask the queue five at a time, 20 seconds each
 CRAWLER_HOURS: Final = 2 / 6  # units × ten minutes
 LOG_LINE_BYTES: Final = 700
-SCANS: Final = {"playlists": 1, "playlist_entries": 2}  # of the report, over its whole window
-SAMPLED_TABLES, SAMPLED_DAYS = 3, 60  # and of some days of it
+BULK_MINUTES: Final = 15  # an example: no load was timed on AWS
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ class Settings:
     crawler_runs: float
     alarms: int
     all_alarms: int
+    workers: int
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def template_settings(template: Path = ROOT / "template.yaml") -> Settings:
         crawler_runs=_times_a_month(parameters["CrawlerSchedule"]["Default"]),
         alarms=sum("Condition" not in alarm for alarm in alarms),
         all_alarms=len(alarms),
+        workers=resources["ChartsJob"]["Properties"]["NumberOfWorkers"],
     )
 
 
@@ -139,7 +140,7 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
         work.runs("unchanged again the same day", use.playlists, use.playlists)
     invocations = math.ceil(use.playlists / settings.batch_size)
     cold = min(invocations, settings.concurrency) * measured["import_transform_cpu_s"]
-    lists, gets = report_requests(use, settings)
+    report = report_requests(use, measured, settings)
     cpu_s = {
         "extract": DAYS * (work.extract_cpu_s + use.runs_a_day * measured["import_extract_cpu_s"]),
         "transform": DAYS * (work.transform_cpu_s + cold),
@@ -157,8 +158,8 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
     return {
         "lambda_gb_second": gb_seconds,
         "lambda_request": DAYS * (use.runs_a_day + invocations) + settings.reports,
-        "s3_put": DAYS * work.counted["S3 PUT"] + settings.reports * (lists + REPORT_FILES),
-        "s3_get": DAYS * work.counted["S3 GET"] + settings.reports * gets,
+        "s3_put": DAYS * work.counted["S3 PUT"] + settings.reports * report.puts,
+        "s3_get": DAYS * work.counted["S3 GET"] + settings.reports * report.gets,
         "s3_gb_month": use.age_days * use.playlists * measured["snapshot_bytes_changed"] / 1e9,
         "sqs_request": POLLS + DAYS * (use.playlists + 2 * invocations),
         "secret_month": 1,
@@ -166,7 +167,7 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
         "scheduler_invocation": DAYS * use.runs_a_day + settings.reports,
         "eventbridge_event": DAYS * work.counted["EventBridge"],
         "glue_dpu_hour": settings.crawler_runs * CRAWLER_HOURS,
-        "athena_tb": settings.reports * REPORT_QUERIES * 10e6 / 1e12,
+        "athena_tb": settings.reports * report.queries * 10e6 / 1e12,
         "metric_hour": DAYS * use.runs_a_day * measured["metrics_changed"],
         "alarm_month": settings.alarms,
         "dashboard_month": 1,
@@ -204,11 +205,32 @@ class _Work:
         self.spotify += max(0, math.ceil(listed / 50) - 1)
 
 
-def report_requests(use: Use, settings: Settings) -> tuple[float, float]:
-    """Return how many listings and objects the queries of one report take: a listing a day and table."""
-    window = min(use.age_days, settings.report_days)
-    lists = use.age_days + SCANS["playlist_entries"] * window + SAMPLED_TABLES * min(SAMPLED_DAYS, window)
-    return lists, lists * use.playlists
+@dataclass(frozen=True)
+class Requests:
+    """What one report takes: requests that S3 charges as PUTs, those that it charges as GETs, and queries."""
+
+    puts: float
+    gets: float
+    queries: float
+
+
+def report_requests(use: Use, measured: Mapping[str, float], settings: Settings) -> Requests:
+    """Return what one report takes, as it was counted for that many days and playlists.
+
+    For more playlists than it was counted for, the days are those of the most that it was.
+    """
+    days = min(use.age_days, settings.report_days)
+    counted = re.compile(rf"report_(\d+)_{days}: listings")
+    sizes = [int(found[1]) for name in measured if (found := counted.fullmatch(name))]
+    if not (fitting := [size for size in sizes if size <= use.playlists]):
+        raise ValueError(f"no report of {days} days was measured: run `make bench WHAT=report`")
+    size = f"report_{max(fitting)}_{days}"
+    queries, listings = measured[f"{size}: queries"], measured[f"{size}: listings"]
+    return Requests(
+        puts=listings + measured[f"{size}: own PUTs"] + queries * FILES_OF_ANSWER,
+        gets=listings * use.playlists,
+        queries=queries,
+    )
 
 
 def dollars(
@@ -280,11 +302,18 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
         dollars({"lambda_gb_second": 1e6}, prices, processor, free=False)["lambda_gb_second"]
         for processor in ("arm64", "x86_64")
     )
+    dpu_hour = prices["glue_dpu_hour"]
+    flex, standard = (settings.workers * BULK_MINUTES / 60 * dpu_hour[name] for name in ("flex", "each"))
+    again = settings.reports * report_requests(ten, measured, settings).gets * prices["s3_get"]["each"]
     lines += [
         "",
         f"A million GB-seconds cost ${arm:.2f} on arm64 and ${x86:.2f} on x86_64, {x86 / arm - 1:.0%} more for",
         "the same time; all functions are built for arm64. Ten playlists need",
         f"{amounts['lambda_gb_second']:,.0f} GB-seconds a month; {prices['lambda_gb_second']['free']:,} are free.",
+        "",
+        *BULK.format(
+            **dpu_hour, workers=settings.workers, minutes=BULK_MINUTES, flex_run=flex, standard_run=standard
+        ).splitlines(),
         "",
         *ASSUMPTIONS.format(
             request_ms=1000 * REQUEST_S,
@@ -292,6 +321,7 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
             report_s=REPORT_WAIT_S,
             polls=POLLS,
             full=FULL_SPEED_MB,
+            again=again,
         ).splitlines(),
         "",
     ]
@@ -306,6 +336,13 @@ Dollars a month at the list prices of {region} on {date} (`bench/prices.toml`), 
 account for free for good; the list prices beside them are for an account where other things use that up. AWS's credits
 for new accounts are not counted."""
 
+BULK: Final = """## A load of bulk data
+
+Not in the numbers above, since you decide when to load: Glue charges each worker (one unit) by the second, a minute at
+least. A load costs workers × hours × ${flex:.2f} with `BulkExecutionClass` FLEX, the default, or × ${each:.2f} with
+STANDARD. No load has been timed on AWS. As an example: the {workers} workers that a job takes at most, all of them for
+{minutes} minutes, are ${flex_run:.2f} or ${standard_run:.2f}."""
+
 ASSUMPTIONS: Final = """## What is assumed
 
 - A CPU second measured here is one on Lambda with a whole CPU, which a function has from {full} MB of memory on; with
@@ -313,8 +350,10 @@ ASSUMPTIONS: Final = """## What is assumed
   {spotify_ms:.0f} ms, Athena's answers to the report {report_s:.0f} s in all. Every run is a cold start.
 - Lambda asks the queue five at a time for 20 seconds each, around the clock: {polls:,.0f} requests a month, whatever
   comes. AWS documents the five, not the rest. They are nearly all of the queue's price.
-- Each object that Athena reads is one GET, and each day of each table one listing; the tables' objects are below the
-  size from which Athena reads them in parts.
+- The report's queries read what DuckDB's plans of them name (`bench/report.py`). Each day of each table is one listing
+  for Athena, and each object one GET, as Trino reads Parquet files below three megabytes since 2023; AWS documents
+  neither. Were it two, ten playlists daily would cost ${again:.2f} more.
+- A lake of 1,000 playlists is one whose report needs as many days as that of 100.
 - Secrets, alarms, metrics, dashboard and logs as in the template with its defaults. Not in it: your own queries ($5 a
   terabyte, $0.00005 at least), a KMS key of your own ($1), mails, data sent to your machine."""
 

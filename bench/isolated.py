@@ -56,12 +56,12 @@ class LambdaPython:
 
     Parameters
     ----------
-    folder
+    folders
         Where these are.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = [str(folder / name) for name in (*LAYERS, "runtime")]
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._path = [str(folder) for folder in folders]
 
     def run(self, code: str, path: Sequence[Path | str] = (), **environ: str) -> Used:
         """Run a piece of Python that ends by itself; return what it used.
@@ -95,15 +95,23 @@ def lambda_python(*, compiled: bool = True) -> Iterator[LambdaPython]:
     compiled
         Whether the layers bring compiled modules, as they are built to.
     """
-    without = None if compiled else shutil.ignore_patterns("__pycache__")
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        for layer in LAYERS:
-            shutil.copytree(build() / layer / "python", folder / layer, ignore=without)
-        [packages] = (ROOT / ".tools" / "emulator" / "lib").glob("python3.*/site-packages")
-        (folder / "runtime").mkdir()
-        for package in RUNTIME:
-            copy = shutil.copytree if (packages / package).is_dir() else shutil.copy
-            copy(packages / package, folder / "runtime" / package)
-        compileall.compile_dir(folder / "runtime", quiet=2)
-        yield LambdaPython(folder)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        layers = [build() / layer / "python" for layer in LAYERS]
+        if not compiled:
+            without = shutil.ignore_patterns("__pycache__")
+            layers = [
+                shutil.copytree(layer, Path(folder) / layer.parent.name, ignore=without) for layer in layers
+            ]
+        yield LambdaPython([*layers, Path(_runtime().name)])
+
+
+@cache
+def _runtime() -> tempfile.TemporaryDirectory[str]:
+    """Lay out the runtime's packages, compiled as they are on Lambda; they go when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="bench-")
+    [packages] = (ROOT / ".tools" / "emulator" / "lib").glob("python3.*/site-packages")
+    for package in RUNTIME:
+        copy = shutil.copytree if (packages / package).is_dir() else shutil.copy
+        copy(packages / package, Path(folder.name) / package)
+    compileall.compile_dir(folder.name, quiet=2)
+    return folder

@@ -15,6 +15,8 @@ from local.spotify_stub.catalog import catalog
 from spotify_lake import raw
 from spotify_lake.normalize import normalize
 from spotify_lake.report.athena import Athena
+from spotify_lake.report.content import Content
+from spotify_lake.report.run import ask
 from spotify_lake.schema import PARTITION, TABLES, Type
 from tests import payloads
 
@@ -48,6 +50,15 @@ class Lake:
                     marks = ", ".join("?" * len(rows[0]))
                     insert = f"INSERT INTO {table.name} VALUES ({marks})"  # noqa: S608
                     self.connection.executemany(insert, rows)
+
+    def newest_date(self) -> dt.date | None:
+        """Return the day of the newest snapshot."""
+        [(date,)] = self.connection.execute("SELECT max(snapshot_date) FROM playlists").fetchall()
+        return date if isinstance(date, dt.date) else None
+
+    def report(self, days: int = 730) -> Content:
+        """Ask what the report shows."""
+        return ask(self.athena(), self.newest_date(), days)
 
     def athena(self) -> Athena:
         return Athena(FakeAthenaClient(self.connection), "lake", "lake", time_left=lambda: 60.0)  # type: ignore[arg-type]

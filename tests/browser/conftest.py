@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from spotify_lake.report.page import render
-from spotify_lake.report.run import ask
 from tests import payloads
 from tests.lake_in_memory import Lake, generate, snapshot
 
@@ -82,7 +81,7 @@ def nothing(tmp_path_factory) -> Path:
 
 def write(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "index.html"
-    path.write_bytes(render(ask(lake.athena(), 730), MADE))
+    path.write_bytes(render(lake.report(), MADE))
     return path
 
 

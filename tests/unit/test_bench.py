@@ -1,13 +1,16 @@
 """What the benchmarks write is what docs quote; nothing is timed here."""
 
+import dataclasses
+import datetime as dt
 import json
 import re
 import tomllib
+from unittest import mock
 
 import pytest
 
 from bench import __main__ as bench
-from bench import cost
+from bench import cost, query_bytes, report
 from tests.template import ROOT
 
 NUMBERS = cost.measured_numbers()
@@ -25,6 +28,40 @@ def test_the_table_is_that_of_the_last_measurements():
 
 def test_every_measurement_is_in_the_table():
     assert json.loads(bench.NUMBERS.read_text()).keys() == set(bench.MEASUREMENTS)
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """What each query of a report on ten days reads of a lake that has twenty."""
+    plans = tmp_path_factory.mktemp("plans")
+    with mock.patch.object(query_bytes, "DAYS", 20):
+        query_bytes._lay_out(plans)
+        return report.scans(plans, 3, 10)[0]
+
+
+def test_each_query_of_the_report_reads_each_day_of_a_table_once(scans):
+    for name, found in scans.items():
+        read = [(scan.table, day) for scan in found for day in scan.days]
+        assert read
+        assert len(read) == len(set(read)), name
+        assert min(day for _, day in read) > query_bytes.LAST_DAY - dt.timedelta(days=10), name
+
+
+def test_the_report_reads_every_days_entries_once(scans):
+    found = [scan for found in scans.values() for scan in found if scan.table == "playlist_entries"]
+    assert [len(scan.days) for scan in found] == [10]
+
+
+def test_what_the_report_reads_was_counted_with_its_queries_as_they_are(scans):
+    counted = {
+        name.removeprefix("report_sql: "): number for name, number in NUMBERS.items() if "_sql" in name
+    }
+    assert counted == {name: report.fingerprint(name) for name in scans}, "run make bench WHAT=report"
+
+
+def test_a_report_that_was_not_counted_has_no_price():
+    with pytest.raises(ValueError, match="no report of 77 days was measured"):
+        total(cost.Use(10), settings=dataclasses.replace(SETTINGS, report_days=77))
 
 
 def test_the_costs_are_what_numbers_prices_and_template_give():

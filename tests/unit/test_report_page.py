@@ -7,13 +7,14 @@ import html
 import json
 import re
 from html.parser import HTMLParser
+from itertools import batched
 from pathlib import Path
 
 import pytest
 
 from spotify_lake.report import page
 from spotify_lake.report.content import Content
-from spotify_lake.report.run import INDEX, ask, run
+from spotify_lake.report.run import INDEX, newest_date, run
 from tests.lake_in_memory import Lake, snapshot
 
 NOW = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
@@ -53,7 +54,7 @@ class Parsed(HTMLParser):
 def written(names, **changes):
     lake = Lake()
     lake.add(snapshot(dt.date(2026, 9, 7), names, **changes))
-    return page.render(ask(lake.athena(), 730), NOW).decode()
+    return page.render(lake.report(), NOW).decode()
 
 
 def test_names_stay_names():
@@ -135,15 +136,42 @@ def test_third_party_files_are_the_recorded_ones():
 
 
 class Bucket:
-    def __init__(self):
+    """As much of S3 as the report uses; two folders make a page of a listing."""
+
+    def __init__(self, *days):
         self.objects = {}
+        self.days = days
 
     def put_object(self, *, Bucket, Key, Body, **headers):
         self.objects[Bucket, Key] = (Body, headers)
 
+    def get_paginator(self, operation):
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket, Prefix, Delimiter):
+        assert (Bucket, Prefix, Delimiter) == ("the-lake", "curated/playlists/snapshot_date=", "/")
+        yield {"KeyCount": 0}
+        for some in batched(self.days, 2, strict=False):
+            yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{day}/"} for day in some]}
+
+
+@pytest.mark.parametrize(
+    "days, newest",
+    [
+        ([], None),
+        (["2026-11-19", "2026-11-20", "2026-11-21"], "2026-11-21"),
+        (["2026-11-20", "2026-11-22", "2031-01-01"], "2026-11-20"),
+        (["2026-11-22"], None),
+    ],
+)
+def test_the_newest_day_is_one_that_athena_sees(days, newest):
+    found = newest_date(Bucket(*days), "the-lake", NOW.date())
+    assert found == (newest and dt.date.fromisoformat(newest))
+
 
 def test_the_page_is_stored_under_its_name_and_its_day():
-    lake, s3 = Lake(), Bucket()
+    lake, s3 = Lake(), Bucket("2026-09-07")
     lake.add(snapshot(dt.date(2026, 9, 7), ["A"]))
     result = run(lake.athena(), s3, "the-lake", 730, NOW)
     assert list(s3.objects) == [("the-lake", "report/2026-09-07.html"), ("the-lake", INDEX)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -29,12 +30,12 @@ class Question[Row: msgspec.Struct]:
     sql
         A SELECT whose columns are named as the fields of `row`. A list comes as JSON text: ``CAST(… AS JSON)``.
     row
-        What a row becomes.
+        What a row becomes: a type, or a union of types that a column tells apart, whose name is their `tag_field`.
     """
 
     name: str
     sql: str
-    row: type[Row]
+    row: type[Row] | UnionType
 
 
 class Athena:
@@ -117,7 +118,7 @@ class Athena:
 
 
 def decode[Row: msgspec.Struct](
-    row: type[Row], columns: Sequence[str], records: Iterable[Sequence[str | None]]
+    row: type[Row] | UnionType, columns: Sequence[str], records: Iterable[Sequence[str | None]]
 ) -> Iterator[Row]:
     """Turn the texts that Athena answers with into typed rows.
 
@@ -130,7 +131,8 @@ def decode[Row: msgspec.Struct](
     records
         Their texts, None for null.
     """
-    lists = {name for name, hint in get_type_hints(row).items() if _is_list(hint)}
+    types = get_args(row) or (row,)
+    lists = {name for kind in types for name, hint in get_type_hints(kind).items() if _is_list(hint)}
     for record in records:
         fields: dict[str, Any] = {
             name: msgspec.json.decode(text) if text is not None and name in lists else text

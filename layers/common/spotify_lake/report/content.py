@@ -19,14 +19,7 @@ from typing import Final
 import msgspec
 
 from spotify_lake.report import queries
-from spotify_lake.report.queries import (
-    ArtistRow,
-    MovementRow,
-    SnapshotsRow,
-    SongRow,
-    StandingRow,
-    Window,
-)
+from spotify_lake.report.queries import ArtistRow, SnapshotRow, SongRow, StandingRow, Window
 
 EPOCH: Final = dt.date(1970, 1, 1)
 WEEK: Final = 7
@@ -174,49 +167,63 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     different_artists: int = 0
 
 
-def window_of(snapshots: Iterable[SnapshotsRow], days: int) -> Window | None:
-    """Return the last `days` days that the page looks at; None when there is no snapshot."""
-    all_days = {day for row in snapshots for day in row.days}
-    if not all_days:
-        return None
-    last = max(all_days)
-    first = min(day for day in all_days if day > last - days)
-    return Window(EPOCH + dt.timedelta(days=first), EPOCH + dt.timedelta(days=last))
-
-
-def artist_dates(snapshots: Iterable[SnapshotsRow], window: Window) -> list[dt.date]:
+def artist_dates(snapshots: Iterable[SnapshotRow]) -> list[dt.date]:
     """Return the days on which artists are counted: all, or the last of each week when that were too many.
 
     The days on which playlists were seen last are among them.
     """
     snapshots = list(snapshots)
-    dates = sorted({date for row in snapshots for date in _dates(row, window)})
+    dates = sorted({row.snapshot_date for row in snapshots})
     if len(dates) <= queries.MOST_DATES:
         return dates
     weekly = {date.isocalendar()[:2]: date for date in dates}
-    last_seen = {max(seen) for row in snapshots if (seen := _dates(row, window))}
-    return sorted({*weekly.values(), *last_seen})
+    return sorted({*weekly.values(), *_last_dates(snapshots)})
 
 
 def songs_to_look_up(
-    standings: Iterable[StandingRow], snapshots: Iterable[SnapshotsRow], window: Window
+    standings: Iterable[StandingRow], snapshots: Iterable[SnapshotRow]
 ) -> tuple[set[dt.date], set[dt.date], set[str]]:
     """Return the dates of which to read all songs, older dates, and the songs to read on those.
 
-    Songs still in a list were seen on its last day; those that left lately, a few weeks ago. What remains are
-    former leaders, each on a day of its own.
+    Songs still in a list were there on its last day. What left lately is read from as few days as have them all; and
+    so are former leaders that were there on none of these.
     """
-    last_seen = {max(seen) for row in snapshots if (seen := _dates(row, window))}
-    songs = [row for row in standings if row.kind == "song"]
-    news = {row.last_seen for row in songs if row.position is None and not row.is_leader} | last_seen
-    older = [row for row in songs if row.last_seen not in news]
-    return news, {row.last_seen for row in older}, {row.entry for row in older}
+    gone = sorted(
+        (row for row in standings if row.kind == "song" and row.position is None),
+        key=lambda row: row.last_seen,
+    )
+    dates = _days_with_all((row for row in gone if not row.is_leader), _last_dates(snapshots))
+    older = [row for row in gone if _seen(row).isdisjoint(dates)]
+    return dates, _days_with_all(older, set()), {row.entry for row in older}
+
+
+def _days_with_all(rows: Iterable[StandingRow], dates: set[dt.date]) -> set[dt.date]:
+    """Return some dates, and besides as few as it takes for each row to have been in a list on one of them.
+
+    The rows come in the order in which they left, so the last day of one has most of those that follow.
+    """
+    enough = set(dates)
+    for row in rows:
+        if _seen(row).isdisjoint(enough):
+            enough.add(row.last_seen)
+    return enough
+
+
+def _seen(row: StandingRow) -> set[dt.date]:
+    return {row.last_seen, *map(_date, row.days or ())}
+
+
+def _date(day: int) -> dt.date:
+    return EPOCH + dt.timedelta(days=day)
+
+
+def _last_dates(snapshots: Iterable[SnapshotRow]) -> set[dt.date]:
+    """Return the days on which playlists were seen last."""
+    return set({row.playlist_id: row.snapshot_date for row in snapshots}.values())
 
 
 def compose(
-    window: Window,
-    snapshots: Sequence[SnapshotsRow],
-    movement: Sequence[MovementRow],
+    snapshots: Sequence[SnapshotRow],
     standings: Sequence[StandingRow],
     artists: Sequence[ArtistRow],
     songs: Sequence[SongRow],
@@ -225,40 +232,35 @@ def compose(
 
     Parameters
     ----------
-    window
-        The days that the answers are about.
-    snapshots, movement, standings, artists, songs
-        The answers to the questions of `queries` with these names.
+    snapshots
+        At least one, by playlist and day.
+    standings, artists, songs
+        The answers to the other questions of `queries`.
 
     Returns
     -------
     Content
-        Playlists in the order of their names; those without a snapshot in the window are left out.
+        Playlists in the order of their names.
     """
+    window = Window.of(snapshots)
     catalog = _Catalog({row.song_id: row for row in songs})
-    moved = {row.playlist_id: row for row in movement}
-    by_playlist: dict[str, list[StandingRow]] = defaultdict(list)
+    snapshots_of: dict[str, list[SnapshotRow]] = defaultdict(list)
+    for snapshot in snapshots:
+        snapshots_of[snapshot.playlist_id].append(snapshot)
+    standings_of: dict[str, list[StandingRow]] = defaultdict(list)
     for row in standings:
-        by_playlist[row.playlist_id].append(row)
-    artists_by_playlist: dict[str | None, list[ArtistRow]] = defaultdict(list)
+        standings_of[row.playlist_id].append(row)
+    artists_of: dict[str | None, list[ArtistRow]] = defaultdict(list)
     for artist in artists:
-        artists_by_playlist[artist.playlist_id].append(artist)
-    artist_days = [window.number(date) for date in artist_dates(snapshots, window)]
+        artists_of[artist.playlist_id].append(artist)
+    artist_days = [window.number(date) for date in artist_dates(snapshots)]
 
     def count_artists(playlist_id: str | None) -> list[Artist]:
-        return [_artist(row, artist_days, catalog) for row in artists_by_playlist[playlist_id]]
+        return [_artist(row, artist_days, catalog) for row in artists_of[playlist_id]]
 
     playlists = [
-        _playlist(
-            row,
-            window,
-            moved.get(row.playlist_id),
-            by_playlist[row.playlist_id],
-            count_artists(row.playlist_id),
-            catalog,
-        )
-        for row in snapshots
-        if _dates(row, window)
+        _playlist(found, window, standings_of[playlist_id], count_artists(playlist_id), catalog)
+        for playlist_id, found in snapshots_of.items()
     ]
     current = {row.entry for row in standings if row.position is not None and row.kind == "song"}
     credited = {
@@ -266,6 +268,7 @@ def compose(
         for song_id in current
         if (song := catalog.rows.get(song_id))
         for artist_id in song.artist_ids
+        if artist_id
     }
     return Content(
         first=window.first,
@@ -302,7 +305,7 @@ class _Catalog:
     songs: list[Song] = field(default_factory=list)
     albums: list[Album] = field(default_factory=list)
     artists: list[tuple[str | None, str | None]] = field(default_factory=list)
-    _places: dict[tuple[str, str], int] = field(default_factory=dict)
+    _places: dict[tuple[str, str | None], int] = field(default_factory=dict)
 
     def song(self, standing: StandingRow) -> int:
         key = ("song", standing.entry)
@@ -338,8 +341,8 @@ class _Catalog:
             self.albums.append(Album(album_id, row.album, row.release_year, _image(row.image_url)))
         return self._places[key]
 
-    def artist(self, artist_id: str, name: str | None) -> int:
-        key = ("artist", artist_id)
+    def artist(self, artist_id: str | None, name: str | None) -> int:
+        key = ("artist", artist_id or name)
         if key not in self._places:
             self._places[key] = len(self.artists)
             self.artists.append((_linkable(artist_id), name))
@@ -347,37 +350,31 @@ class _Catalog:
 
 
 def _playlist(
-    row: SnapshotsRow,
+    snapshots: Sequence[SnapshotRow],
     window: Window,
-    moved: MovementRow | None,
     standings: Sequence[StandingRow],
     artists: list[Artist],
     catalog: _Catalog,
 ) -> Playlist:
-    counted = [
-        (window.number(date), count)
-        for day, count in zip(row.days, row.counts, strict=True)
-        if window.first <= (date := EPOCH + dt.timedelta(days=day)) <= window.last
-    ]
-    days = [day for day, _ in counted]
+    last = snapshots[-1]
+    days = [window.number(row.snapshot_date) for row in snapshots]
     samples = _samples(days, window)
-    entered, left = _movement(moved, len(days))
     current = [standing for standing in standings if standing.position is not None]
     known = [song for standing in current if (song := catalog.rows.get(standing.entry))]
     popularities = [song.popularity for song in known if song.popularity is not None]
     years = Counter(song.release_year for song in known if song.release_year is not None)
     listed = [s for s in current if s.position is not None and s.position <= queries.LISTED]
     return Playlist(
-        id=_linkable(row.playlist_id),
-        name=row.name or row.playlist_id,
-        description=html.unescape(row.description) if row.description else None,
-        owner=row.owner,
-        image=_image(row.image_url),
-        followers=row.followers,
+        id=_linkable(last.playlist_id),
+        name=last.playlist or last.playlist_id,
+        description=html.unescape(last.description) if last.description else None,
+        owner=last.owner,
+        image=_image(last.image_url),
+        followers=last.followers,
         days=days,
-        counts=[count for _, count in counted],
-        entered=entered,
-        left=left,
+        counts=[row.entry_count for row in snapshots],
+        entered=[row.entered for row in snapshots],
+        left=[0, *(row.leaving for row in snapshots[:-1])],  # what leaves is missing in the next snapshot
         samples=samples,
         entries=[_entry(standing, window, samples, catalog) for standing in listed],
         former=[
@@ -385,7 +382,7 @@ def _playlist(
             for standing in standings
             if standing.position is None and standing.is_leader
         ],
-        events=_events(standings, days, catalog),
+        events=_events(standings, window, days, catalog),
         artists=artists,
         years=sorted(years.items()),
         popularity=_histogram(popularities),
@@ -398,7 +395,7 @@ def _playlist(
 
 
 def _entry(standing: StandingRow, window: Window, samples: Sequence[int], catalog: _Catalog) -> Entry:
-    places = dict(zip(standing.days or [], standing.places or [], strict=True))
+    places = _places(standing, window)
     seen = [number for number, day in enumerate(samples) if day in places]
     start = seen[0] if seen else 0
     before = bisect_right(samples, samples[-1] - WEEK) - 1
@@ -415,12 +412,14 @@ def _entry(standing: StandingRow, window: Window, samples: Sequence[int], catalo
     )
 
 
-def _events(standings: Iterable[StandingRow], days: Sequence[int], catalog: _Catalog) -> list[Event]:
+def _events(
+    standings: Iterable[StandingRow], window: Window, days: Sequence[int], catalog: _Catalog
+) -> list[Event]:
     """Compare the last snapshots with each other, newest first."""
     lately = [(before, day) for before, day in pairwise(days) if day > days[-1] - queries.NEWS]
     events = []
     for standing in standings:
-        places = dict(zip(standing.days or [], standing.places or [], strict=True))
+        places = _places(standing, window)
         for before, day in lately:
             if (day in places) != (before in places):
                 step = 1 if day in places else -1
@@ -431,6 +430,12 @@ def _events(standings: Iterable[StandingRow], days: Sequence[int], catalog: _Cat
     return events[:MOST_EVENTS]
 
 
+def _places(standing: StandingRow, window: Window) -> dict[int, int]:
+    """Return positions by day."""
+    days = (window.number(_date(day)) for day in standing.days or ())
+    return dict(zip(days, standing.places or (), strict=True))
+
+
 def _artist(row: ArtistRow, artist_days: Sequence[int], catalog: _Catalog) -> Artist:
     counts = dict(zip(row.days, row.songs, strict=True))
     seen = [number for number, day in enumerate(artist_days) if day in counts]
@@ -439,27 +444,11 @@ def _artist(row: ArtistRow, artist_days: Sequence[int], catalog: _Catalog) -> Ar
     return Artist(catalog.artist(row.artist_id, row.name), start, songs)
 
 
-def _movement(moved: MovementRow | None, snapshots: int) -> tuple[list[int], list[int]]:
-    """Return what entered and left with each snapshot; the first has nothing to be compared with."""
-    entered, left = [0] * snapshots, [0] * snapshots
-    if moved is not None:
-        for number, coming, leaving in zip(moved.numbers, moved.entered, moved.leaving, strict=True):
-            entered[number - 1] = coming
-            if number < snapshots:  # what leaves is missing in the next snapshot
-                left[number] = leaving
-    return entered, left
-
-
 def _samples(days: Sequence[int], window: Window) -> list[int]:
     """Return the days of which `standings` gives positions."""
     recent = window.number(window.recent)
     weekly = {(window.first + dt.timedelta(days=day)).isocalendar()[:2]: day for day in days}
     return sorted({day for day in days if day >= recent} | set(weekly.values()))
-
-
-def _dates(row: SnapshotsRow, window: Window) -> list[dt.date]:
-    dates = (EPOCH + dt.timedelta(days=day) for day in row.days)
-    return [date for date in dates if window.first <= date <= window.last]
 
 
 def _histogram(popularities: Iterable[int]) -> list[int] | None:
@@ -472,8 +461,8 @@ def _added(added_at: int | None, window: Window) -> int | None:
     return window.number(EPOCH + dt.timedelta(seconds=added_at)) if added_at else None
 
 
-def _linkable(spotify_id: str) -> str | None:
-    return spotify_id if _ID.fullmatch(spotify_id) else None
+def _linkable(spotify_id: str | None) -> str | None:
+    return spotify_id if spotify_id and _ID.fullmatch(spotify_id) else None
 
 
 def _image(url: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """What the report asks: the queries in `sql/`, with their days filled in, and what a row of each answer is.
 
-They keep to what Athena's SQL and that of the laptop stack's engine have in common, because nothing translates
+What a query costs is the objects it reads, one a snapshot and table, so each names the days it needs, and each table
+once. They keep to what Athena's SQL and that of the laptop stack's engine have in common, because nothing translates
 them on the way. Lists come as JSON text; what stands in quotes is put there by `_dates` and `_texts` alone.
 """
 
@@ -39,6 +40,12 @@ class Window:
     first: dt.date
     last: dt.date
 
+    @classmethod
+    def of(cls, snapshots: Iterable[SnapshotRow]) -> Window:
+        """Return the days from the first of some snapshots to the last."""
+        dates = {row.snapshot_date for row in snapshots}
+        return cls(min(dates), max(dates))
+
     @property
     def recent(self) -> dt.date:
         """The first of the days of which the page shows every one."""
@@ -49,32 +56,29 @@ class Window:
         return (day - self.first).days
 
 
-class SnapshotsRow(msgspec.Struct, frozen=True):
-    """A playlist as it was last seen. `days` are counted from 1970-01-01."""
+class SnapshotRow(msgspec.Struct, frozen=True, tag_field="what", tag="snapshot"):
+    """A snapshot of a playlist: what entered with it, and what was in it but not in the next.
+
+    `playlist` is its name; this and what follows are known of the last snapshot only.
+    """
 
     playlist_id: str
-    name: str | None
+    snapshot_date: dt.date
+    entry_count: int
+    entered: int
+    leaving: int
+    playlist: str | None
     description: str | None
     owner: str | None
     image_url: str | None
     followers: int | None
-    days: list[int]
-    counts: list[int]
 
 
-class MovementRow(msgspec.Struct, frozen=True):
-    """What changed in a playlist: `leaving` counts what is in a snapshot, but not in the next."""
-
-    playlist_id: str
-    numbers: list[int]
-    entered: list[int]
-    leaving: list[int]
-
-
-class StandingRow(msgspec.Struct, frozen=True):
+class StandingRow(msgspec.Struct, frozen=True, tag_field="what", tag="standing"):
     """An entry of a playlist over time.
 
-    `position` is None when it is no longer in the list; `added_at` is in seconds since 1970.
+    `position` is None when it is no longer in the list; `added_at` is in seconds since 1970, `days` are counted from
+    1970-01-01.
     """
 
     playlist_id: str
@@ -107,7 +111,7 @@ class SongRow(msgspec.Struct, frozen=True):
 
     song_id: str
     name: str | None
-    artist_ids: list[str]
+    artist_ids: list[str | None]
     artist_names: list[str | None]
     duration_ms: int | None
     is_explicit: bool | None
@@ -118,20 +122,10 @@ class SongRow(msgspec.Struct, frozen=True):
     image_url: str | None
 
 
-def snapshots() -> Question[SnapshotsRow]:
-    """Ask which snapshots there are."""
-    return Question("snapshots", _sql("snapshots"), SnapshotsRow)
-
-
-def movement(window: Window) -> Question[MovementRow]:
-    """Ask how much entered and left, day by day."""
-    return Question("movement", _sql("movement", first=window.first, last=window.last), MovementRow)
-
-
-def standings(window: Window) -> Question[StandingRow]:
-    """Ask where the songs stood."""
-    sql = _sql(
-        "standings",
+def histories(window: Window) -> Question[SnapshotRow | StandingRow]:
+    """Ask which snapshots there are, and where the songs stood in them."""
+    text = sql(
+        "histories",
         first=window.first,
         last=window.last,
         recent=window.recent,
@@ -139,12 +133,12 @@ def standings(window: Window) -> Question[StandingRow]:
         gone=GONE,
         listed=LISTED,
     )
-    return Question("standings", sql, StandingRow)
+    return Question("histories", text, SnapshotRow | StandingRow)
 
 
 def artists(window: Window, dates: Iterable[dt.date]) -> Question[ArtistRow]:
     """Ask how many songs each artist had in the lists on some dates."""
-    sql = _sql(
+    text = sql(
         "artists",
         first=window.first,
         last=window.last,
@@ -152,23 +146,24 @@ def artists(window: Window, dates: Iterable[dt.date]) -> Question[ArtistRow]:
         overall=ARTISTS_OVERALL,
         each=ARTISTS,
     )
-    return Question("artists", sql, ArtistRow)
+    return Question("artists", text, ArtistRow)
 
 
 def songs(
     dates: Iterable[dt.date], older_dates: Iterable[dt.date], older_songs: Iterable[str]
 ) -> Question[SongRow]:
     """Ask for the songs of some dates, and for those of a list on older dates."""
-    sql = _sql(
+    text = sql(
         "songs",
         dates=_dates(dates),
         older_dates=_dates(older_dates),
         older_songs=_texts(list(older_songs)[:MOST_OLDER_SONGS]),
     )
-    return Question("songs", sql, SongRow)
+    return Question("songs", text, SongRow)
 
 
-def _sql(name: str, **values: object) -> str:
+def sql(name: str, **values: object) -> str:
+    """Return the query of a file with its values filled in, which must be safe where they stand."""
     text = (_SQL / f"{name}.sql").read_text()
     without_comments = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     return Template(without_comments).substitute(values)

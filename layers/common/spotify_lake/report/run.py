@@ -11,8 +11,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from spotify_lake.observability import logger, metrics
 from spotify_lake.report import queries
 from spotify_lake.report.athena import Athena
-from spotify_lake.report.content import Content, artist_dates, compose, songs_to_look_up, window_of
+from spotify_lake.report.content import Content, artist_dates, compose, songs_to_look_up
 from spotify_lake.report.page import render
+from spotify_lake.report.queries import SnapshotRow, StandingRow, Window
+from spotify_lake.schema import PARTITION, PLAYLISTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -60,7 +62,7 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
     QueryFailed
         Athena does not answer; nothing is written.
     """
-    content = ask(athena, days)
+    content = ask(athena, newest_date(s3, bucket, now.date()), days)
     page = render(content, now)
     keys = [INDEX] if content.last is None else [f"{PREFIX}{content.last}.html", INDEX]
     for key in keys:
@@ -80,15 +82,45 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
     return written
 
 
-def ask(athena: Athena, days: int) -> Content:
-    """Ask everything that the page shows; raises QueryFailed when Athena does not answer."""
-    snapshots = athena.ask(queries.snapshots())
-    window = window_of(snapshots, days)
-    if window is None:
+def newest_date(s3: S3Client, bucket: str, today: dt.date) -> dt.date | None:
+    """Return the day of the newest snapshot, as far as Athena sees it: none is later than today.
+
+    The names of the days' folders say it in one request for every thousand; Athena would read an object of each.
+    """
+    folder = f"{PLAYLISTS.prefix}{PARTITION.name}="
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
+    dates = (
+        dt.date.fromisoformat(found["Prefix"].removeprefix(folder).rstrip("/"))
+        for page in pages
+        for found in page.get("CommonPrefixes", [])
+    )
+    return max((date for date in dates if date <= today), default=None)
+
+
+def ask(athena: Athena, last: dt.date | None, days: int) -> Content:
+    """Ask everything that the page shows.
+
+    Parameters
+    ----------
+    athena
+        Answers the queries.
+    last
+        Day of the newest snapshot; None if there is none.
+    days
+        How far back the page looks from there.
+
+    Raises
+    ------
+    QueryFailed
+        Athena does not answer.
+    """
+    if last is None:
         return Content()
-    movement = athena.start(queries.movement(window))
-    standings = athena.start(queries.standings(window))
-    artists = athena.start(queries.artists(window, artist_dates(snapshots, window)))
-    standing = standings()
-    songs = athena.start(queries.songs(*songs_to_look_up(standing, snapshots, window)))
-    return compose(window, snapshots, movement(), standing, artists(), songs())
+    histories = athena.ask(queries.histories(Window(last - dt.timedelta(days=days - 1), last)))
+    snapshots = [row for row in histories if isinstance(row, SnapshotRow)]
+    standings = [row for row in histories if isinstance(row, StandingRow)]
+    if not snapshots:
+        return Content()
+    artists = athena.start(queries.artists(Window.of(snapshots), artist_dates(snapshots)))
+    songs = athena.start(queries.songs(*songs_to_look_up(standings, snapshots)))
+    return compose(snapshots, standings, artists(), songs())

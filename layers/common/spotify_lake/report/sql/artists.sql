@@ -7,31 +7,26 @@ WITH days AS (
     WHERE snapshot_date IN ($dates)
     GROUP BY playlist_id, snapshot_date
 ),
-credits AS (
-    SELECT s.playlist_id, s.snapshot_date, s.scheduled_at, c.artist_id
+listed AS (
+    SELECT s.playlist_id, s.snapshot_date, s.artist_ids, s.artist_names
     FROM songs AS s
-    CROSS JOIN UNNEST(s.artist_ids) AS c (artist_id)
+    JOIN days AS d
+        ON d.playlist_id = s.playlist_id
+        AND d.snapshot_date = s.snapshot_date
+        AND d.scheduled_at = s.scheduled_at
     WHERE s.snapshot_date IN ($dates)
 ),
-named AS (
-    SELECT c.playlist_id, c.snapshot_date, c.artist_id, count(*) AS songs, max(a.name) AS name
-    FROM credits AS c
-    JOIN days AS d
-        ON d.playlist_id = c.playlist_id
-        AND d.snapshot_date = c.snapshot_date
-        AND d.scheduled_at = c.scheduled_at
-    LEFT JOIN artists AS a
-        ON a.playlist_id = c.playlist_id
-        AND a.snapshot_date = c.snapshot_date
-        AND a.scheduled_at = c.scheduled_at
-        AND a.artist_id = c.artist_id
-        AND a.snapshot_date IN ($dates)
-    GROUP BY c.playlist_id, c.snapshot_date, c.artist_id
-),
 together AS (
-    SELECT playlist_id, artist_id, snapshot_date, sum(songs) AS songs, max(name) AS name
-    FROM named
-    GROUP BY GROUPING SETS ((playlist_id, artist_id, snapshot_date), (artist_id, snapshot_date))
+    SELECT
+        l.playlist_id,
+        l.snapshot_date,
+        c.artist_id,
+        count(*) AS songs,
+        max(l.artist_names[c.place]) AS name
+    FROM listed AS l
+    CROSS JOIN UNNEST(l.artist_ids) WITH ORDINALITY AS c (artist_id, place)
+    WHERE c.artist_id IS NOT NULL
+    GROUP BY GROUPING SETS ((l.playlist_id, c.artist_id, l.snapshot_date), (c.artist_id, l.snapshot_date))
 ),
 histories AS (
     SELECT

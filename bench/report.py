@@ -1,0 +1,170 @@
+"""How many days of which tables the report's queries list on Athena, and how many objects they read.
+
+The report's own code asks a lake in DuckDB, which has what decides the days: the playlists and their entries. What each
+query reads comes from its plan, as in bench/query_bytes.py; so it is counted, not assumed. The lists are as in the
+cost model: some of them change on a day, and then some of their songs are replaced by new ones.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import random
+import tempfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from bench import query_bytes
+from bench.cost import CHANGED, template_settings
+from bench.finding import Finding, Measured
+from bench.query_bytes import LAST_DAY, MOVES_A_DAY, NEW_A_DAY, SEED, Scan
+from spotify_lake.lake import arrow_schema
+from spotify_lake.observability import logger
+from spotify_lake.report import queries
+from spotify_lake.report.athena import Athena, Question, decode
+from spotify_lake.report.run import run
+from spotify_lake.schema import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
+
+SQL: Final = Path(queries.__file__).parent / "sql"
+ENTRIES: Final = 100
+NIGHT: Final = dt.datetime.combine(LAST_DAY, dt.time(7), dt.UTC)
+
+
+def measure(*, quick: bool) -> Measured:
+    """Write the report of lakes of several sizes, and count what that reads."""
+    logger.registered_handler.setStream(io.StringIO())  # type: ignore[attr-defined]
+    usual = template_settings().report_days
+    sizes = [(10, usual)] if quick else [(1, usual), (10, usual), (100, usual), (10, 30), (10, 365)]
+    findings: list[Finding] = []
+    numbers: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        plans = Path(name)
+        query_bytes._lay_out(plans)  # noqa: SLF001 - of this package
+        for playlists, days in sizes:
+            asked, own_puts = scans(plans, playlists, days)
+            by_table = Counter[str]()
+            for scan in chain.from_iterable(asked.values()):
+                by_table[scan.table] += len(scan.days)
+            listed = by_table.total()
+            found = {"queries": len(asked), "listings": listed, "own PUTs": own_puts}
+            numbers |= {f"report_{playlists}_{days}: {what}": number for what, number in found.items()}
+            numbers |= {f"report_sql: {name}": fingerprint(name) for name in asked}
+            parts = ", ".join(f"{number} of {table}" for table, number in by_table.most_common())
+            findings.append(
+                Finding(
+                    f"Report, {days} days, {playlists} playlist{'s'[: playlists - 1]}: days of tables that are read",
+                    f"{listed}: {parts}",
+                    f"lower bound: {2 * days}",  # playlists and entries, each once
+                )
+            )
+    return Measured(findings, numbers)
+
+
+def scans(plans: Path, playlists: int, days: int) -> tuple[dict[str, list[Scan]], int]:
+    """Write a report, and return what each of its queries reads, and how many PUTs and listings it sends itself.
+
+    Parameters
+    ----------
+    plans
+        Folder of the empty files that plans are made with.
+    playlists, days
+        What the report is about.
+    """
+    athena, s3 = _Recording(_lake(playlists, days)), _Bucket()
+    run(athena, s3, "bench", days, NIGHT)  # type: ignore[arg-type] # as much of S3 as it uses
+    return {name: query_bytes._scans(plans, sql) for name, sql in athena.asked.items()}, s3.puts  # noqa: SLF001
+
+
+def fingerprint(name: str) -> int:
+    """Return a number that changes with a query of the report."""
+    return zlib.crc32((SQL / f"{name}.sql").read_bytes())
+
+
+class _Recording(Athena):
+    """Answers with DuckDB, and keeps what it was asked."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self.asked: dict[str, str] = {}
+
+    def start[Row: msgspec.Struct](self, question: Question[Row]) -> Callable[[], list[Row]]:
+        self.asked[question.name] = question.sql
+        answer = self._connection.execute(question.sql)
+        columns = [column[0] for column in answer.description]
+        texts = ([_text(value) for value in row] for row in answer.fetchall())
+        rows = list(decode(question.row, columns, texts))
+        return lambda: rows
+
+
+def _text(value: object) -> str | None:
+    """Write a value as Athena does."""
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class _Bucket:
+    """Has a folder for each day that there are plans for; counts what S3 charges as a PUT."""
+
+    puts = 0
+
+    def get_paginator(self, _operation: str) -> _Bucket:
+        return self
+
+    def paginate(self, *, Prefix: str, **_request: str) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's
+        self.puts += 1
+        days = query_bytes._every_day()  # noqa: SLF001
+        yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{day}/"} for day in days]}
+
+    def put_object(self, **_request: object) -> None:
+        self.puts += 1
+
+
+def _lake(playlists: int, days: int) -> duckdb.DuckDBPyConnection:
+    """Return the tables, of which those two are filled that decide which days are read."""
+    connection = duckdb.connect(config={"threads": 2})
+    for table in TABLES:
+        schema = arrow_schema(table).append(pa.field(PARTITION.name, pa.date32()))
+        connection.from_arrow(schema.empty_table()).create(table.name)
+    first = dt.datetime.combine(LAST_DAY, dt.time(6), dt.UTC) - dt.timedelta(days=days - 1)
+    snapshots = [
+        {"playlist_id": f"{number:022}", "scheduled_at": first + dt.timedelta(days=day), "songs": songs}
+        for number in range(playlists)
+        for day, songs in enumerate(_history(number, days))
+    ]
+    connection.register("snapshots", pa.Table.from_pylist(snapshots))
+    for table, columns in (
+        (PLAYLISTS, "len(songs) AS entry_count"),
+        (
+            PLAYLIST_ENTRIES,
+            "generate_subscripts(songs, 1) AS position, 'song' AS kind, unnest(songs) AS song_id, unnest(songs) AS uri",
+        ),
+    ):
+        connection.execute(
+            f"INSERT INTO {table.name} BY NAME SELECT playlist_id, scheduled_at,"  # noqa: S608 # nosec B608 # ours
+            f" CAST(scheduled_at AS DATE) AS {PARTITION.name}, {columns} FROM snapshots"
+        )
+    return connection
+
+
+def _history(playlist: int, days: int) -> Iterator[list[str]]:
+    """Yield the songs of a list day by day."""
+    chance = random.Random(f"{SEED} {playlist}")  # noqa: S311
+    listed = [f"{playlist} {number}" for number in range(ENTRIES)]
+    fresh = ENTRIES
+    for _ in range(days):
+        if chance.random() < CHANGED:
+            for _ in range(NEW_A_DAY):
+                listed[chance.randrange(ENTRIES)] = f"{playlist} {fresh}"
+                fresh += 1
+            for _ in range(MOVES_A_DAY):
+                listed.insert(chance.randrange(ENTRIES), listed.pop(chance.randrange(ENTRIES)))
+        yield list(listed)
