@@ -272,7 +272,7 @@ schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, v
 .PHONY: bench-charts
 
 bench-charts: $(DEV) $(SPARK) ## The charts job on 26 million rows beside DuckDB, for docs/bulk.md: ten minutes, 20 GB of disk
-	@$(RUN)/python -m bench.charts $(ROWS)
+	@PYTHONPATH=jobs $(RUN)/python -m bench.charts $(ROWS)
 	@$(RUN)/python -m bench --page
 
 .PHONY: fuzz

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from bulk import cells
 from bulk.accounts import CONFLICT
+from bulk.artists import COMMA_NAMES
 from bulk.records import small_table
 from bulk.regions import CODES, region_names
 from bulk.sources import Layout, Source
@@ -57,19 +58,9 @@ TRENDS: Final = ("MOVE_UP", "MOVE_DOWN", "SAME_POSITION", "NEW_ENTRY")
 FACTS: Final = {"date": "date", "region": "string", "chart": "string", "day_first": "boolean"}
 FIRST_DAY, LAST_DAY = date(2006, 1, 1), date(2100, 1, 1)  # Spotify was founded in 2006
 LOWEST_RANK: Final = 10_000
-
-# Names of one artist that hold the separator of several.
-COMMA_NAMES: Final = (
-    "Tyler, The Creator",
-    "Earth, Wind & Fire",
-    "Crosby, Stills & Nash",
-    "Crosby, Stills, Nash & Young",
-    "Emerson, Lake & Palmer",
-    "Peter, Paul and Mary",
-    "Blood, Sweat & Tears",
-    "Lost Frequencies, Ltd.",
-    "Now, Now",
-)
+# Where an entry stands, in 63 bits: year and month (201712), chart, day, region, rank.
+_CHART_BITS, _DAY_BITS, _REGION_BITS, _RANK_BITS = 3, 5, 23, 14
+_PART_SHIFT: Final = _DAY_BITS + _REGION_BITS + _RANK_BITS
 
 _COLLISION: Final = "Two tracks have the same surrogate key: the hash needs another seed, see decision 22."
 _LISTED: Final = r"""^\[['"].*['"]\]$"""
@@ -168,9 +159,9 @@ def typed(frame: DataFrame, *, plain: bool) -> DataFrame:
     Returns
     -------
     DataFrame
-        With ``day`` (yyyymmdd), ``region``, ``chart``, ``rank``, ``track`` (id, or title and artist), ``track_id``,
-        ``title``, ``artist``, ``streams``, ``trend``, ``reason``, ``detail``. The reason ``url`` is a link to
-        something else than a track, such as those of the charts of artists.
+        With ``day`` (yyyymmdd), ``region``, ``chart``, ``rank``, ``track_key`` (of id, or title and artist),
+        ``track_id``, ``title``, ``artist``, ``streams``, ``trend``, ``reason``, ``detail``. The reason ``url`` is a
+        link to something else than a track, such as those of the charts of artists.
     """
 
     def cell(name: str) -> Column:
@@ -206,7 +197,8 @@ def typed(frame: DataFrame, *, plain: bool) -> DataFrame:
             "day": F.year("on") * 10000 + F.month("on") * 100 + F.dayofmonth("on"),
             "region": F.coalesce("name", F.nullif(F.trim(cell("region")), F.lit("")), "fact.region"),
             "rank": F.when(~wrong["rank"], F.col("position")).cast("int"),
-            "track": F.coalesce("track_id", F.lower(F.concat_ws("\x1f", "title", "artist"))),
+            # An id tells capitals apart; titles and artists do not.
+            "track_key": F.xxhash64(F.coalesce("track_id", F.lower(F.concat_ws("\x1f", "title", "artist")))),
             "trend": F.coalesce("move", _trend(F.col("position"), F.col("previous"))),
             "reason": reason,
             "detail": detail,
@@ -215,8 +207,9 @@ def typed(frame: DataFrame, *, plain: bool) -> DataFrame:
 
 
 def _plain_values(cell: Callable[[str], Column]) -> dict[str, Column]:
+    # To count bytes is faster than to count characters; an id has as many of both.
     is_link = F.startswith(cell("url"), F.lit(_TRACK_LINK)) & (
-        F.length(cell("url")) == len(_TRACK_LINK) + _ID_LENGTH
+        F.octet_length(cell("url")) == len(_TRACK_LINK) + _ID_LENGTH
     )
     return {
         "on": F.when(cell("date").isNull(), F.col("fact.date")).otherwise(cells.plain_day(cell("date"))),
@@ -224,7 +217,7 @@ def _plain_values(cell: Callable[[str], Column]) -> dict[str, Column]:
             cell("chart").isin(*CHARTS), cell("chart")
         ),
         "position": cells.plain_whole(cell("rank")),
-        "track_id": F.when(is_link, F.right(cell("url"), F.lit(_ID_LENGTH))),
+        "track_id": F.when(is_link, F.substring(cell("url"), len(_TRACK_LINK) + 1, _ID_LENGTH)),
         "streams": cells.plain_whole(cell("streams")),
         "move": cell("trend"),
         "previous": cells.plain_whole(cell("previous_rank")),
@@ -269,15 +262,14 @@ def _trend(rank: Column, previous: Column) -> Column:
 
 
 def rows_of(frame: DataFrame) -> DataFrame:
-    """Return what the fact table keeps of typed rows: keys and measures, as small as they can be for sorting."""
+    """Return what the fact table keeps of typed rows: keys and measures."""
     return frame.select(
         "file",
-        (F.col("day") / 100).cast("int").alias("month"),
-        _key("chart").alias("chart_key"),
         F.col("day").alias("date_key"),
         _key("region").alias("region_key"),
+        _key("chart").alias("chart_key"),
         "rank",
-        F.xxhash64("track").alias("track_key"),
+        "track_key",
         "streams",
         "trend",
     )
@@ -300,7 +292,7 @@ def entries(rows: DataFrame, tasks: int) -> DataFrame:
     -------
     DataFrame
         All rows in the table's order, with ``state``: ``kept``, ``duplicate`` (says the same as another, or
-        less) or ``conflict`` (says something else than the one that is kept).
+        less) or ``conflict`` (says something else than the one that is kept). The rest is for fact_chart_entry().
     """
     order = [
         F.desc_nulls_last("streams"),
@@ -308,7 +300,8 @@ def entries(rows: DataFrame, tasks: int) -> DataFrame:
         F.asc_nulls_last("trend"),
         F.asc("file"),
     ]
-    one = Window.partitionBy("month", "chart_key", "date_key", "region_key", "rank").orderBy(*order)
+    # Sorted by the first column above all: its bits tell nearly all rows apart.
+    one = Window.partitionBy("place", "region_key", "part").orderBy(*order)
 
     def says_no_more(name: str) -> Column:
         return F.col(name).isNull() | (F.lag(name).over(one) == F.col(name))
@@ -317,7 +310,29 @@ def entries(rows: DataFrame, tasks: int) -> DataFrame:
         (F.lag("track_key").over(one) == F.col("track_key")) & says_no_more("streams") & says_no_more("trend")
     )
     state = F.when(F.row_number().over(one) == 1, "kept").when(same, "duplicate").otherwise(CONFLICT)
-    return rows.repartition(tasks, "month", "chart_key").withColumn("state", state)
+    packed = rows.withColumn("place", _place()).withColumn("part", F.shiftright("place", _PART_SHIFT))
+    narrow = packed.select("file", "part", "place", "region_key", "track_key", "streams", "trend")
+    return narrow.repartition(tasks, "part").withColumn("state", state)
+
+
+def _place() -> Column:
+    """Return month, chart, day, the first bits of the region's key, and rank in one number, to sort by."""
+    chart: Any = F
+    for number, name in enumerate(CHARTS):
+        chart = chart.when(F.col("chart_key") == F.xxhash64(F.lit(name)), number)
+    place = F.floor(F.col("date_key") / 100)
+    for bits, number in (
+        (_CHART_BITS, chart),
+        (_DAY_BITS, F.col("date_key") % 100),
+        (_REGION_BITS, F.shiftrightunsigned("region_key", 64 - _REGION_BITS)),
+        (_RANK_BITS, F.col("rank")),
+    ):
+        place = F.shiftleft(place, bits).bitwiseOR(number.cast("bigint"))
+    return place
+
+
+def _bits(shift: int, bits: int) -> Column:
+    return F.shiftright("place", shift).bitwiseAND(F.lit((1 << bits) - 1)).cast("int")
 
 
 def fact_chart_entry(kept: DataFrame) -> DataFrame:
@@ -325,22 +340,21 @@ def fact_chart_entry(kept: DataFrame) -> DataFrame:
 
     The first is ``state``: ``kept``, or ``conflict=`` and the number of the file.
     """
-    chart: Any = F
-    for name in CHARTS:
-        chart = chart.when(F.col("chart_key") == F.xxhash64(F.lit(name)), name)
+    month = F.shiftright("part", _CHART_BITS).cast("int")
+    number = _bits(_PART_SHIFT, _CHART_BITS)
     state = F.when(F.col("state") == "kept", "kept").otherwise(F.concat_ws("=", "state", "file"))
     return kept.select(
         state.alias("state"),
-        "date_key",
+        (month * 100 + _bits(_RANK_BITS + _REGION_BITS, _DAY_BITS)).alias("date_key"),
         "region_key",
-        "chart_key",
-        "rank",
+        F.element_at(F.array(*(F.xxhash64(F.lit(name)) for name in CHARTS)), number + 1).alias("chart_key"),
+        _bits(0, _RANK_BITS).alias("rank"),
         "track_key",
         "streams",
         "trend",
-        (F.col("month") / 100).cast("int").alias("year"),
-        chart.alias("chart"),
-        "month",
+        (month / 100).cast("int").alias("year"),
+        F.element_at(F.array(*map(F.lit, CHARTS)), number + 1).alias("chart"),
+        month.alias("month"),
     )
 
 
@@ -351,17 +365,17 @@ def dim_track(rows: DataFrame, before: DataFrame | None) -> DataFrame:
     """
     artist = F.col("artist")
     listed = F.when(artist.rlike(_LISTED), F.array_join(cells.words(artist), ", ")).otherwise(artist)
-    seen = rows.groupBy("track", "track_id", "title", "artist").agg(
-        F.min("day").alias("first_date_key"), F.max("day").alias("last_date_key")
+    seen = (
+        rows.groupBy("track_key", "track_id", "title", "artist")
+        .agg(F.min("day").alias("first_date_key"), F.max("day").alias("last_date_key"))
+        .withColumn("artist", listed)
     )
-    # An id tells capitals apart; where there is none, title and artist are in lower case already.
-    keyed = seen.withColumns({"track_key": F.xxhash64("track"), "artist": listed}).drop("track")
     if before is not None:
-        keyed = keyed.unionByName(before.select(*keyed.columns))
+        seen = seen.unionByName(before.select(*seen.columns))
     # Some exports leave out titles now and then.
     last = F.struct(F.col("title").isNotNull(), "last_date_key", "title", "artist")
     return (
-        keyed.groupBy("track_key")
+        seen.groupBy("track_key")
         .agg(
             F.max("track_id").alias("track_id"),
             F.min("first_date_key").alias("first_date_key"),

@@ -81,8 +81,7 @@ def _stage_facts(run: Run, typed: DataFrame, count: int, seen: DataFrame) -> dic
     if before is not None:
         known = before.select(
             F.lit(IN_LAKE).alias("file"),
-            F.floor(F.col("date_key") / 100).cast("int").alias("month"),
-            *(name for name in rows.columns if name not in ("file", "month")),
+            *(name for name in rows.columns if name != "file"),
         )
         rows = rows.unionByName(known)
     judged = charts.entries(rows, tasks=max(2, count // ROWS_A_TASK))

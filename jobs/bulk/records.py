@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,7 +17,7 @@ from itertools import groupby
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Observation, Row, SparkSession, Window
 from pyspark.sql import functions as F
 
 from bulk.errors import LinesUnaccounted
@@ -109,22 +110,22 @@ def read(spark: SparkSession, given: Input, typed: Typed, stage: str) -> Records
     frames, pieces, seen = [], [], 0
     for number, group in enumerate(_groups(given) or [[]]):  # without a file, all frames are empty
         observed = Observation()
-        lines = _lines(spark, given, group, observed)
-        staged = _staged(_judged(lines, given, group, typed, last=False), f"{stage}/lines-{number}")
+        staged = _staged(_first_look(spark, given, group, typed, observed), f"{stage}/lines-{number}")
         frames.append(staged)
         seen += observed.get["lines"]
         loose = staged.where(F.col("kind").isin(_PIECE, _AGAIN))
         if not loose.isEmpty():
-            mended = _judged(_records(loose, given, group), given, group, typed, last=True)
-            pieces.append(_staged(mended, f"{stage}/mended-{number}"))
+            mended = _apart(_records(loose, given, group), given, group, last=True)
+            pieces.append(_staged(_judged(mended, typed, last=True), f"{stage}/mended-{number}"))
     lines = _union(frames)
     records = _union([lines.where(~F.col("kind").isin(_PIECE, _AGAIN)), *pieces])
-    counts = _counts(records, len(given.sources), seen)
+    tally = _tally(lines)
+    counts = _counts([*tally, *(_tally(_union(pieces)) if pieces else [])], len(given.sources), seen)
     return Records(
         rows=records.where(F.col("kind") == _ROW).drop(
             "kind", "block", "id", "span", "reason", "detail", "value"
         ),
-        rejects=_rejects(records, lines),
+        rejects=_rejects(records, tally),
         counts=counts,
     )
 
@@ -141,16 +142,24 @@ def _groups(given: Input) -> list[list[int]]:
     return [list(group) for _, group in groupby(numbers, key=likeness)]
 
 
-def _lines(spark: SparkSession, given: Input, group: Sequence[int], observed: Observation) -> DataFrame:
+def _first_look(
+    spark: SparkSession, given: Input, group: Sequence[int], typed: Typed, observed: Observation
+) -> DataFrame:
+    """Return what can be said of each line by itself, and observe the number of ``lines``."""
+    apart = _apart(_lines(spark, given, group), given, group, last=False)
+    # Spark compiles what comes before and after this by itself. Together, it would be too long for the JVM.
+    return _judged(apart.observe(observed, F.count("*").alias("lines")), typed, last=False)
+
+
+def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame:
     """Return ``file``, ``fact``, ``block``, ``id`` and ``value`` of each line: where it stands, and its text."""
     if not group:
         kinds = {"file": "int", "block": "bigint", "id": "bigint", "span": "int", "value": "string"}
         facts = (F.lit(None).cast(kind).alias(name) for name, (kind, _) in given.facts.items())
         fact = F.struct(F.lit(None).alias("none"), *facts).alias("fact")
-        nothing = spark.range(0).select(
+        return spark.range(0).select(
             fact, *(F.lit(None).cast(kind).alias(name) for name, kind in kinds.items())
         )
-        return nothing.observe(observed, F.count("*").alias("lines"))
     text = spark.read.text([given.paths[number] for number in group])
     # Spark escapes paths; what it calls a file is found out by asking it.
     named = {unquote(urlsplit(path).path): re.sub(_FILE_SCHEME, "/", path) for path in text.inputFiles()}
@@ -171,7 +180,7 @@ def _lines(spark: SparkSession, given: Input, group: Sequence[int], observed: Ob
         F.lit(1).alias("span"),
         # Spark writes file:/ here and file:/// there.
         F.regexp_replace("_metadata.file_path", _FILE_SCHEME, "/").alias("path"),
-    ).observe(observed, F.count("*").alias("lines"))
+    )
     return _with_facts(lines, given, paths)
 
 
@@ -205,8 +214,8 @@ def small_table(
     return spark.range(1).select(F.inline(content))
 
 
-def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, *, last: bool) -> DataFrame:
-    """Take lines apart and say of each what it is: a row, a reject, the head, or unless `last` a piece."""
+def _apart(lines: DataFrame, given: Input, group: Sequence[int], *, last: bool) -> DataFrame:
+    """Take lines apart: add ``cell``, all columns of `given` as text, and ``defect``."""
     sources = [given.sources[number] for number in group]
     columns = sources[0].columns if sources else ()
     cells = [f"c{position}" for position in range(len(columns))]
@@ -214,12 +223,13 @@ def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, 
     defect = F.when(no_text, BAD_ENCODING)
     if columns:
         wrong = F.col(f"cells.{_BAD}").isNotNull()
-        loose = _odd() & F.exists(
+        odd = F.col("quoted") & _odd()
+        loose = odd & F.exists(
             F.array(*(F.col(f"cells.{cell}") for cell in cells)),
             lambda cell: F.startswith(cell, F.lit('"')) | F.endswith(cell, F.lit('"')),
         )
-        defect = defect.when(wrong, WRONG_COLUMNS).when(loose if last else _odd(), LOOSE_QUOTE)
-        lines = lines.withColumn("cells", _parsed(sources[0]))
+        defect = defect.when(wrong, WRONG_COLUMNS).when(loose if last else odd, LOOSE_QUOTE)
+        lines = _parsed(lines, sources[0])
     else:
         defect = defect.otherwise(NO_HEADER)
         lines = lines.withColumn("cells", F.struct(F.lit(None).cast("string").alias(_BAD)))
@@ -240,8 +250,12 @@ def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, 
         else F.lit(None).cast("string").alias(column)
         for column in given.columns
     ]
-    prepared = lines.withColumn("defect", defect).withColumn("cell", F.struct(*cell)).drop("cells")
-    judged = typed(prepared, plain=not last).drop("cell", "fact")
+    return lines.withColumn("defect", defect).withColumn("cell", F.struct(*cell)).drop("cells", "quoted")
+
+
+def _judged(apart: DataFrame, typed: Typed, *, last: bool) -> DataFrame:
+    """Say of each line what it is: a row, a reject, the head, or unless `last` a piece."""
+    judged = typed(apart, plain=not last).drop("cell", "fact")
     kind = (
         F.when(F.col("defect") == _HEAD, _HEAD)
         .when(F.col("defect").isin(WRONG_COLUMNS, LOOSE_QUOTE) & F.lit(not last), _PIECE)
@@ -261,10 +275,7 @@ def _judged(lines: DataFrame, given: Input, group: Sequence[int], typed: Typed, 
 
 def _odd() -> Column:
     """Tell whether a line has an odd number of quotes, so that one is open at its end."""
-    value, quote = F.col("value"), F.lit('"')
-    return F.contains(value, quote) & (
-        (F.octet_length(value) - F.octet_length(F.replace(value, quote, F.lit("")))) % 2 == 1
-    )
+    return F.size(F.split("value", '"')) % 2 == 0
 
 
 def _open(value: Column, delimiter: str, *, inside: bool) -> Column:
@@ -282,8 +293,10 @@ def _open(value: Column, delimiter: str, *, inside: bool) -> Column:
     return F.aggregate(F.slice(parts, 2, F.size(parts)), start, quote)["inside"]
 
 
-def _parsed(source: Source) -> Column:
-    cells = ", ".join(f"c{position} string" for position in range(len(source.columns)))
+def _parsed(lines: DataFrame, source: Source) -> DataFrame:
+    """Add ``quoted``, and ``cells``: a struct of the cells of ``value``, with _BAD for too many or too few."""
+    width = len(source.columns)
+    cells = ", ".join(f"c{position} string" for position in range(width))
     options = {
         "sep": source.delimiter,
         "quote": '"',
@@ -291,12 +304,29 @@ def _parsed(source: Source) -> Column:
         "mode": "PERMISSIVE",
         "columnNameOfCorruptRecord": _BAD,
     }
-    return F.from_csv("value", f"{cells}, {_BAD} string", options)
+    # Most lines have no quotes. To split those takes a third of the time of parsing them.
+    parts = F.col("parts")
+    plain = F.struct(
+        *(
+            F.nullif(F.get(parts, F.lit(position)), F.lit("")).alias(f"c{position}")
+            for position in range(width)
+        ),
+        F.when(F.size(parts) != width, F.col("value")).alias(_BAD),
+    )
+    quoted = F.col("quoted")
+    parsed = F.from_csv("value", f"{cells}, {_BAD} string", options)
+    return (
+        lines.withColumn("quoted", F.contains("value", F.lit('"')))
+        .withColumn("parts", F.when(~quoted, F.split("value", re.escape(source.delimiter))))
+        .withColumn("cells", F.when(quoted, parsed).otherwise(plain))
+        .drop("parts")
+    )
 
 
 def _staged(frame: DataFrame, path: str) -> DataFrame:
     # Read again soon and then gone: speed counts for more than size.
-    frame.write.mode("overwrite").option("compression", "snappy").partitionBy("kind").parquet(path)
+    fast = {"compression": "snappy", "parquet.enable.dictionary": "false"}
+    frame.write.mode("overwrite").options(**fast).partitionBy("kind").parquet(path)
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
 
 
@@ -328,8 +358,8 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
         .groupBy("file", "island", "record")
         .agg(F.array_sort(F.collect_list(line)).alias("lines"))
         .withColumn("value", F.array_join("lines.value", _BREAK))
-        .withColumn("cells", _parsed(source))
     )
+    joined = _parsed(joined, source)
     closed = ~_open(F.col("value"), source.delimiter, inside=False)
     whole = F.col(f"cells.{_BAD}").isNull() & ((F.size("lines") == 1) | closed)
     first = F.element_at("lines", 1)
@@ -352,17 +382,33 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
     )
 
 
-def _rejects(records: DataFrame, lines: DataFrame) -> DataFrame:
-    """Return the rejects with the number of the line where each begins."""
-    blocks = lines.groupBy("file", "block").agg(F.min("id").alias("first"), F.count("*").alias("length"))
-    before = Window.partitionBy("file").orderBy("block").rowsBetween(Window.unboundedPreceding, -1)
-    starts = blocks.withColumn("before", F.coalesce(F.sum("length").over(before), F.lit(0))).drop("length")
+def _tally(lines: DataFrame) -> list[Row]:
+    """Count what is staged by file, block, kind and reason."""
+    grouped = lines.groupBy("file", "block", "kind", "reason").agg(
+        F.count("*").alias("records"), F.sum("span").alias("lines"), F.min("id").alias("first")
+    )
+    return list(grouped.collect())
+
+
+def _rejects(records: DataFrame, tally: Sequence[Row]) -> DataFrame:
+    """Return the rejects with the number of the line where each begins; `tally` is that of all lines."""
+    lengths, first = Counter[tuple[int, int]](), dict[tuple[int, int], int]()
+    for row in tally:
+        place = row["file"], row["block"]
+        lengths[place] += row["records"]
+        first[place] = min(row["first"], first.get(place, row["first"]))
+    starts, before = [], Counter[int]()
+    for file, block in sorted(lengths):
+        # A line's id counts up within its block.
+        starts.append({"file": file, "block": block, "start": before[file] - first[file, block] + 1})
+        before[file] += lengths[file, block]
+    known = small_table(records.sparkSession, starts, {"file": "int", "block": "bigint", "start": "bigint"})
     return (
         records.where(F.col("kind") == _REJECT)
-        .join(F.broadcast(starts), ["file", "block"])
+        .join(F.broadcast(known), ["file", "block"])
         .select(
             "file",
-            (F.col("before") + F.col("id") - F.col("first") + 1).alias("line"),
+            (F.col("start") + F.col("id")).alias("line"),
             "reason",
             "detail",
             F.make_valid_utf8(F.replace("value", F.lit(_BREAK), F.lit("\n"))).alias("content"),
@@ -370,17 +416,16 @@ def _rejects(records: DataFrame, lines: DataFrame) -> DataFrame:
     )
 
 
-def _counts(records: DataFrame, files: int, seen: int) -> list[dict[str, Any]]:
-    counts: list[dict[str, Any]] = [{"heads": 0, "rows": 0, "rejects": {}} for _ in range(files)]
+def _counts(tally: Sequence[Row], files: int, seen: int) -> list[dict[str, Any]]:
+    counts: list[dict[str, Any]] = [{"heads": 0, "rows": 0, "rejects": Counter()} for _ in range(files)]
     found = 0
-    grouped = records.groupBy("file", "kind", "reason").agg(
-        F.count("*").alias("records"), F.sum("span").alias("lines")
-    )
-    for row in grouped.collect():
+    for row in tally:
+        if row["kind"] in (_PIECE, _AGAIN):
+            continue  # counted as what was made of them
         found += row["lines"]
         count = counts[row["file"]]
         if row["kind"] == _REJECT:
-            count["rejects"][row["reason"]] = row["records"]
+            count["rejects"][row["reason"]] += row["records"]
         else:
             count["rows" if row["kind"] == _ROW else "heads"] += row["records"]
     if found != seen:

@@ -231,12 +231,15 @@ def session(name: str) -> SparkSession:
     """
     settings = {
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.parquet.compression.codec": "zstd",
+        # What Redshift is documented to read, see docs/redshift.md.
+        "spark.sql.parquet.compression.codec": "snappy",
         "spark.sql.legacy.javaCharsets": "true",  # windows-1252
         # A byte that means nothing in it becomes U+FFFD, where Spark would give up the run.
         "spark.sql.legacy.codingErrorAction": "true",
         # Without it, each task sorts its rows by partition before writing them.
         "spark.sql.maxConcurrentOutputFileWriters": "100",
+        # The first level of two hashes texts byte by byte, which takes longer than the second by itself.
+        "spark.sql.codegen.aggregate.map.twolevel.enabled": "false",
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "false",

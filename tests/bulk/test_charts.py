@@ -6,17 +6,24 @@ import csv
 import gzip
 import io
 import random
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyspark.sql import Observation
+from pyspark.sql.functions import lit, xxhash64
 
+from bulk import charts, records
 from bulk.errors import BadArguments, NothingToRead
+from bulk.places import Folder
 from bulk.run import Arguments
+from bulk.sources import look_at
 from spotify_lake.warehouse import CATALOG, CHARTS, REJECTS
 from tests.bulk_lake import Lake, assert_declared, balance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 HEADER = "title,rank,date,artist,url,region,chart,trend,streams\n"
 ID = "6mICuAdrwEjh6Y6lroV2K{}"
@@ -305,6 +312,42 @@ def test_random_records_come_out_as_the_csv_module_reads_them(lake: Lake, small_
     balance(summary)
     assert summary["rejects"] == 0
     assert {(day, rank, title) for day, _, _, rank, title, _ in entries(lake)} == wanted
+
+
+def test_two_regions_may_have_keys_that_begin_alike(spark: Any) -> None:
+    rows = [(0, 20170101, region, rank, 7, 1, None) for region in (1, 2, -1) for rank in (1, 10_000)]
+    names = (
+        "file int, date_key int, region_key bigint, rank int, track_key bigint, streams bigint, trend string"
+    )
+    frame = spark.createDataFrame(rows, names).withColumn("chart_key", xxhash64(lit("viral50_weekly")))
+    judged = charts.fact_chart_entry(charts.entries(frame.union(frame), tasks=2))
+    found = [
+        tuple(row) for row in judged.where("state = 'kept'").drop("track_key", "streams", "trend").collect()
+    ]
+    (key,) = spark.range(1).select(xxhash64(lit("viral50_weekly"))).first()
+    wanted = [
+        ("kept", 20170101, region, key, rank, 2017, "viral50_weekly", 201701)
+        for _, _, region, rank, *_ in rows
+    ]
+    assert sorted(found) == sorted(wanted)
+
+
+def test_the_jvm_can_compile_what_looks_at_each_line(
+    spark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "charts.csv").write_text(KAGGLE)
+    ((source, _),) = look_at(Folder(tmp_path), [charts.LAYOUT])
+    facts = {name: (kind, [None]) for name, kind in charts.FACTS.items()}
+    given = records.Input([source], [str(tmp_path / "charts.csv")], list(charts.LAYOUT.columns), facts)
+    spark.conf.set("spark.sql.codegen.wholeStage", "true")
+    try:
+        records._first_look(spark, given, [0], charts.typed, Observation()).explain("codegen")
+    finally:
+        spark.conf.set("spark.sql.codegen.wholeStage", "false")
+    sizes = [int(size) for size in re.findall(r"maxMethodCodeSize:(\d+)", capsys.readouterr().out)]
+    assert max(sizes) > 3000
+    # HotSpot's limit. A longer method is interpreted, which takes several times as long: see decision 29.
+    assert max(sizes) <= 8000
 
 
 def test_arguments_are_checked() -> None:
