@@ -336,7 +336,7 @@ def test_the_jvm_can_compile_what_looks_at_each_line(
     spark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "charts.csv").write_text(KAGGLE)
-    ((source, _),) = look_at(Folder(tmp_path), [charts.LAYOUT])
+    (((source, _),), _) = look_at(Folder(tmp_path), [charts.LAYOUT])
     facts = {name: (kind, [None]) for name, kind in charts.FACTS.items()}
     given = records.Input([source], [str(tmp_path / "charts.csv")], list(charts.LAYOUT.columns), facts)
     spark.conf.set("spark.sql.codegen.wholeStage", "true")
