@@ -306,10 +306,9 @@ def entries(rows: DataFrame, tasks: int) -> DataFrame:
     def says_no_more(name: str) -> Column:
         return F.col(name).isNull() | (F.lag(name).over(one) == F.col(name))
 
-    same = (
-        (F.lag("track_key").over(one) == F.col("track_key")) & says_no_more("streams") & says_no_more("trend")
-    )
-    state = F.when(F.row_number().over(one) == 1, "kept").when(same, "duplicate").otherwise(CONFLICT)
+    above = F.lag("track_key").over(one)
+    same = (above == F.col("track_key")) & says_no_more("streams") & says_no_more("trend")
+    state = F.when(above.isNull(), "kept").when(same, "duplicate").otherwise(CONFLICT)
     packed = rows.withColumn("place", _place()).withColumn("part", F.shiftright("place", _PART_SHIFT))
     narrow = packed.select("file", "part", "place", "region_key", "track_key", "streams", "trend")
     return narrow.repartition(tasks, "part").withColumn("state", state)
