@@ -22,7 +22,7 @@ from spotify_lake.warehouse import ROOT as WAREHOUSE
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
-SUFFIXES: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
+SUFFIXES: Final = tuple(f"{kind}{packed}" for kind in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
 POLL_S: Final = 10.0
 START_PATIENCE_S: Final = 180.0  # another run of the job may go on, for which nobody waits here
 SHOWN_FILES: Final = 20

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+import pytest
 
 from bulk import load_charts, load_kaggle
-from bulk.places import Folder
+from bulk.accounts import REJECTS
+from bulk.places import Bucket, Folder, Place
 from bulk.run import Arguments, Run
 from spotify_lake.schema import Type
 from spotify_lake.warehouse import WarehouseTable
@@ -23,21 +26,47 @@ class Lake:
     """A warehouse in a folder, and the jobs that fill it."""
 
     def __init__(self, spark: Any, root: Path) -> None:
-        self.spark, self.root, self.batches = spark, root, 0
+        self.spark, self.root = spark, root
 
     def load(self, job: str, files: dict[str, bytes | str], **defaults: str) -> dict[str, Any]:
-        """Run a job on files by name."""
-        self.batches += 1
-        folder = self.root / "staging" / str(self.batches)
-        for name, content in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        """Run a job on files by name; the same files lie in the same folder."""
+        bodies = {
+            name: content if isinstance(content, bytes) else content.encode()
+            for name, content in files.items()
+        }
+        batch = hashlib.sha256(repr(sorted(bodies.items())).encode()).hexdigest()[:8]
+        given = self.place(f"staging/{batch}")
+        for name, body in bodies.items():
+            given.write(name, body)
         shutil.rmtree(self.root / "work", ignore_errors=True)
-        arguments = Arguments(
-            Folder(folder), Folder(self.root / "warehouse"), Folder(self.root / "work"), defaults
-        )
+        arguments = Arguments(given, self.place("warehouse"), Folder(self.root / "work"), defaults)
         return LOADS[job](Run(self.spark, arguments, job))
+
+    def die(self, patch: pytest.MonkeyPatch, published: int, job: str, files: dict[str, bytes | str]) -> None:
+        """Run a job that is killed when it has put some objects into the warehouse."""
+        warehouse, left = self.place("warehouse"), iter(range(published))
+        take = type(warehouse).take
+
+        def dying(place: Place, *what: Any) -> None:
+            if place == warehouse and next(left, None) is None:
+                raise KeyboardInterrupt
+            take(place, *what)
+
+        with patch.context() as context:
+            context.setattr(type(warehouse), "take", dying)
+            context.setattr("bulk.run.COPIES_AT_A_TIME", 1)
+            with pytest.raises(KeyboardInterrupt):
+                self.load(job, files)
+
+    def place(self, name: str) -> Place:
+        """Return where a part of the lake is."""
+        return Folder(self.root / name)
+
+    def copy(self, name: str) -> Lake:
+        """Return another lake with the same content."""
+        other = Lake(self.spark, self.root.with_name(name))
+        shutil.copytree(self.root, other.root)
+        return other
 
     def rows(self, table: str, *columns: str) -> list[Row]:
         """Return the rows of a table, sorted; all columns by name, or those named."""
@@ -47,9 +76,26 @@ class Lake:
         return relation.project(chosen).order("all").fetchall()
 
     def content(self) -> dict[str, list[Row]]:
-        """Return all tables."""
+        """Return all tables; of files that are named, the last part of their address."""
         folders = (path for path in (self.root / "warehouse").iterdir() if not path.name.startswith("_"))
-        return {path.name: self.rows(path.name) for path in sorted(folders)}
+        tables = {path.name: self.rows(path.name) for path in sorted(folders)}
+        return tables | {REJECTS: [(source.split("/")[-1], *others) for source, *others in tables[REJECTS]]}
+
+
+class BucketLake(Lake):
+    """A warehouse in a bucket, with a copy in the folder."""
+
+    def place(self, name: str) -> Place:
+        """Return where a part of the lake is."""
+        return Bucket("lake", f"{name}/")
+
+    def content(self) -> dict[str, list[Row]]:
+        """Return all tables."""
+        there, here = self.place("warehouse"), Folder(self.root / "warehouse")
+        shutil.rmtree(here.path, ignore_errors=True)
+        for item in there.find():
+            here.take(there, item.name, item.name)
+        return super().content()
 
 
 def balance(summary: dict[str, Any]) -> None:

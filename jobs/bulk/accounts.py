@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, Final
 
@@ -25,10 +25,16 @@ LAKE: Final = "(the lake)"  # in place of a file's name
 _COLUMNS: Final = ("source", "line", "reason", "detail", "content")
 
 
-def named(rejects: DataFrame, sources: Sequence[Source]) -> DataFrame:
-    """Return rejects with the name of their file in place of its number."""
+def named(run: Run, rejects: DataFrame, sources: Sequence[Source]) -> DataFrame:
+    """Return rejects with the address of their file in place of its number.
+
+    Batches have files of the same name, and a run loads one batch or all of them.
+    """
     names: list[dict[str, Any]] = [{"file": IN_LAKE, "source": LAKE}]
-    names += [{"file": number, "source": source.name} for number, source in enumerate(sources)]
+    names += [
+        {"file": number, "source": run.arguments.input.uri(source.name)}
+        for number, source in enumerate(sources)
+    ]
     known = small_table(rejects.sparkSession, names, {"file": "int", "source": "string"})
     return rejects.join(F.broadcast(known), "file").select(*_COLUMNS)
 
@@ -44,8 +50,14 @@ def conflicts(rows: DataFrame) -> DataFrame:
     )
 
 
-def stage_rejects(run: Run, found: Sequence[Source], parts: Sequence[DataFrame]) -> int:
-    """Stage the table of rejects: those of this run's files, and what it had of other files.
+def settle(
+    run: Run,
+    found: Sequence[Source],
+    counts: Mapping[str, Mapping[str, Any]],
+    became: Mapping[str, int],
+    rejects: Sequence[DataFrame],
+) -> dict[str, Any]:
+    """Check that all rows are accounted for, and stage the table of rejects.
 
     Parameters
     ----------
@@ -53,15 +65,63 @@ def stage_rejects(run: Run, found: Sequence[Source], parts: Sequence[DataFrame])
         The run.
     found
         All files of the run; a file that cannot be read is a reject itself.
-    parts
+    counts
+        What records.read() counted, by the name of each file that can be read.
+    became
+        How many rows were ``added`` to the lake, are ``duplicates`` or ``conflicts``, and how many of the lake
+        were ``replaced``.
+    rejects
         What named() returns.
 
     Returns
     -------
-    int
-        Rejects of this run.
+    dict
+        The numbers of the run's summary.
+
+    Raises
+    ------
+    RowsUnaccounted
+        They do not add up.
     """
-    problems = [{"source": source.name, "detail": source.problem} for source in found if source.problem]
+    files = [_account(source, counts) for source in found]
+    reasons = Counter({CONFLICT: became["conflicts"]} if became["conflicts"] else {})
+    for file in files:
+        reasons.update(file["rejects"])
+    rows_in = sum(file["rows_in"] for file in files)
+    out = {"rows_out": became["added"], "rejects": reasons.total(), "duplicates": became["duplicates"]}
+    if rows_in != sum(out.values()):
+        raise RowsUnaccounted(rows_in, out)
+    written, expected = _stage_rejects(run, found, rejects), out["rejects"] + became["replaced"]
+    if written != expected:
+        raise RowsUnaccounted(expected, {"rejects": written})
+    return {
+        "rows_in": rows_in,
+        **out,
+        "replaced": became["replaced"],
+        "rejects_by_reason": dict(reasons),
+        "files": files,
+    }
+
+
+def _account(source: Source, counts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    if source.problem:
+        return {"name": source.name, "rows_in": 1, "rejects": {UNREADABLE: 1}, "problem": source.problem}
+    count = counts[source.name]
+    return {
+        "name": source.name,
+        "rows_in": count["rows"] + sum(count["rejects"].values()),
+        "rejects": count["rejects"],
+        "header_lines": count["heads"],
+    }
+
+
+def _stage_rejects(run: Run, found: Sequence[Source], parts: Sequence[DataFrame]) -> int:
+    """Stage those of this run's files and what the table had of others; return how many this run has."""
+    problems = [
+        {"source": run.arguments.input.uri(source.name), "detail": source.problem}
+        for source in found
+        if source.problem
+    ]
     unreadable = small_table(run.spark, problems, {"source": "string", "detail": "string"}).select(
         "source",
         F.lit(None).cast("bigint").alias("line"),
@@ -73,53 +133,13 @@ def stage_rejects(run: Run, found: Sequence[Source], parts: Sequence[DataFrame])
     before = run.before(f"{REJECTS}/job={run.job}")
     merged = new
     if before is not None:
-        files = F.from_json(F.lit(json.dumps([source.name for source in found])), "array<string>")
+        files = F.from_json(
+            F.lit(json.dumps([run.arguments.input.uri(source.name) for source in found])), "array<string>"
+        )
         known = run.spark.range(1).select(F.explode(files).alias("source"))
-        merged = before.join(F.broadcast(known), "source", "left_anti").select(*_COLUMNS).unionByName(new)
+        others = before.join(F.broadcast(known), "source", "left_anti").select(*_COLUMNS)
+        # A row of the lake is replaced again after a run that was killed before it published that.
+        merged = others.unionByName(new).distinct()
     run.write_one(f"{REJECTS}/job={run.job}", merged, *_COLUMNS)
     count: int = new.count()
     return count
-
-
-def accounted(
-    found: Sequence[Source], counts: Sequence[dict[str, Any]], *, added: int, duplicates: int, conflicts: int
-) -> dict[str, Any]:
-    """Return the numbers of a run's summary.
-
-    Parameters
-    ----------
-    found
-        All files.
-    counts
-        What records.read() counted, for each file that can be read.
-    added, duplicates, conflicts
-        What became of the rows: new in the lake, said already, or in conflict with another.
-
-    Raises
-    ------
-    RowsUnaccounted
-        They do not add up.
-    """
-    readable = [source for source in found if source.problem is None]
-    files: list[dict[str, Any]] = [
-        {
-            "name": source.name,
-            "rows_in": count["rows"] + sum(count["rejects"].values()),
-            "rejects": count["rejects"],
-            "header_lines": count["heads"],
-        }
-        for source, count in zip(readable, counts, strict=True)
-    ]
-    files += [
-        {"name": source.name, "rows_in": 1, "rejects": {UNREADABLE: 1}, "problem": source.problem}
-        for source in found
-        if source.problem
-    ]
-    reasons = Counter({CONFLICT: conflicts} if conflicts else {})
-    for file in files:
-        reasons.update(file["rejects"])
-    rows_in = sum(file["rows_in"] for file in files)
-    out = {"rows_out": added, "rejects": reasons.total(), "duplicates": duplicates}
-    if rows_in != sum(out.values()):
-        raise RowsUnaccounted(rows_in, out)
-    return {"rows_in": rows_in, **out, "rejects_by_reason": dict(reasons), "files": files}

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 _MISSING: Final = ("nan", "null", "none", "na", "n/a", "<na>", "nat", "-", "\\n")
 _LARGEST_EXACT: Final = 2.0**53
 _GROUPED: Final = r"^\d{1,3}(,\d{3})+(\.0*)?$"
+_COMMA: Final = r"^(-?\d+),(\d+)$"  # as spreadsheets of many countries write a decimal
 _DAY_FORMATS: Final = (
     "yyyy-M-d", "yyyy/M/d", "yyyyMMdd", "d.M.yyyy", "MMM d, yyyy", "MMMM d, yyyy", "d MMM yyyy", "d MMMM yyyy",
 )  # fmt: skip
@@ -48,7 +49,7 @@ def whole(cell: Column) -> Column:
 
 def decimal(cell: Column) -> Column:
     """Return the number in a cell as a double; null for anything else, infinity and NaN."""
-    number = F.trim(cell).try_cast("double")
+    number = F.regexp_replace(F.trim(cell), _COMMA, "$1.$2").try_cast("double")
     return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
 
 
@@ -63,6 +64,7 @@ def truth(cell: Column) -> Column:
 def plain_day(cell: Column) -> Column:
     """Return the date in a cell that begins like 2017-01-31; null for anything else."""
     dashed = (F.substring(cell, 5, 1) == "-") & (F.substring(cell, 8, 1) == "-")
+    dashed &= F.substring(cell, 11, 1).isin("", " ", "T")
     return F.when(dashed, F.substring(cell, 1, 10).try_cast("date"))
 
 
@@ -72,12 +74,13 @@ def day(cell: Column, day_first: Column) -> Column:
     Parameters
     ----------
     cell
-        An ISO date with or without a time behind it, or one of the usual other forms.
+        An ISO date with or without a time behind it, or one of the usual other forms; the last day of a week
+        written as ``2020-01-03--2020-01-10``.
     day_first
         Whether ``3/4/2017`` is the third of April; null if the file does not tell, which makes it null
         unless the numbers themselves tell.
     """
-    value = F.trim(cell)
+    value = F.substring_index(F.trim(cell), "--", -1)
     first, second = (F.split_part(value, F.lit("/"), F.lit(number)).try_cast("int") for number in (1, 2))
     by_day, by_month = (_formatted(value, form) for form in ("d/M/yyyy", "M/d/yyyy"))
     slashes = (

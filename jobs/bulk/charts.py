@@ -41,8 +41,10 @@ LAYOUT: Final = Layout(
         "trend": ("trend",),
         "streams": ("streams", "stream_count", "streams_count"),
         "previous_rank": ("previous_rank", "previous_position"),
+        "artist_and_title": ("artist_and_title",),
     },
-    required=(("rank",), ("title", "url")),
+    required=(("rank",), ("title", "url", "artist_and_title")),
+    sampled=("date",),
 )
 # The day of a daily chart, and the last day of a weekly one.
 CHARTS: Final = {
@@ -61,9 +63,13 @@ _CHART_BITS, _DAY_BITS, _REGION_BITS, _RANK_BITS = 3, 5, 23, 14
 _PART_SHIFT: Final = _DAY_BITS + _REGION_BITS + _RANK_BITS
 
 _COLLISION: Final = "Two tracks have the same surrogate key: the hash needs another seed, see decision 22."
+_LISTED: Final = r"""^\[['"].*['"]\]$"""
 _KEPT_COMMA: Final = "\x1f"
 _TRACK_LINK: Final = "https://open.spotify.com/track/"
 _ID_LENGTH: Final = 22
+_NAMED_KIND: Final = re.compile(r"(top|viral)[\W_]+(50|200)(?!\d)")
+_OF_TRACK: Final = rf"(?:^|tracks?[:/])([0-9A-Za-z]{{{_ID_LENGTH}}})(?:$|[?#&/])"
+_OF_OTHERS: Final = rf"(?:album|artist|episode|playlist|show)[:/][0-9A-Za-z]{{{_ID_LENGTH}}}"
 _DATE: Final = re.compile(r"(?<!\d)(20\d\d)[-_.]?([01]\d)[-_.]?([0-3]\d)(?!\d)")
 _KINDS: Final = {
     "regional": "top200",
@@ -87,7 +93,8 @@ def known_of(source: Source) -> dict[str, Any]:
     names = region_names()
     dates = [_day(*match.groups()) for match in _DATE.finditer(source.name)]
     known_dates = [found for found in dates if found]
-    parts = _DATE.sub(" <date> ", source.name.lower()).removesuffix(".gz").rsplit(".", 1)[0].split("/")
+    name = _NAMED_KIND.sub(r"\1\2", source.name.lower().removesuffix(".gz"))
+    parts = _DATE.sub(" <date> ", name).rsplit(".", 1)[0].split("/")
     *folders, file = ([part for part in re.split(r"[^\w<>]+|_", name) if part] for name in parts)
     kind = next(
         (
@@ -112,7 +119,7 @@ def known_of(source: Source) -> dict[str, Any]:
         "date": known_dates[-1] if known_dates else None,
         "region": next(iter(beside + above), "Global" if daily_rank else None),
         "chart": f"{kind}_weekly" if weekly and kind in ("top200", "viral50") else kind,
-        "day_first": _day_first(source.values("date")),
+        "day_first": _day_first(source.sample.get("date", ())),
     }
 
 
@@ -153,7 +160,8 @@ def typed(frame: DataFrame, *, plain: bool) -> DataFrame:
     -------
     DataFrame
         With ``day`` (yyyymmdd), ``region``, ``chart``, ``rank``, ``track_key`` (of id, or title and artist),
-        ``track_id``, ``title``, ``artist``, ``streams``, ``trend``, ``reason``, ``detail``.
+        ``track_id``, ``title``, ``artist``, ``streams``, ``trend``, ``reason``, ``detail``. The reason ``url`` is a
+        link to something else than a track, such as those of the charts of artists.
     """
 
     def cell(name: str) -> Column:
@@ -169,6 +177,7 @@ def typed(frame: DataFrame, *, plain: bool) -> DataFrame:
             "title": cells.text(cell("title")),
             "artist": cells.text(cell("artist")),
         }
+        | ({} if plain else _credit(cell))
     ).join(F.broadcast(names), "written", "left")
     wrong = {
         "date": ~F.coalesce(F.col("on").between(FIRST_DAY, LAST_DAY), F.lit(False)),
@@ -179,7 +188,7 @@ def typed(frame: DataFrame, *, plain: bool) -> DataFrame:
         "streams": ~F.coalesce(F.col("streams") >= 0, ~cells.is_given(cell("streams"))),
         "trend": ~F.coalesce(F.col("move").isin(*TRENDS), ~cells.is_given(cell("trend"))),
     }
-    reason, detail = cells.first_wrong(wrong, cell)
+    reason, detail = cells.first_wrong({"url": cell("url").rlike(_OF_OTHERS)} | wrong, cell)
     if plain:
         # Whatever it is, it will be looked at again.
         reason, detail = F.when(reduce(Column.__or__, wrong.values()), "values"), F.lit(None).cast("string")
@@ -216,9 +225,6 @@ def _plain_values(cell: Callable[[str], Column]) -> dict[str, Column]:
 
 
 def _values(cell: Callable[[str], Column]) -> dict[str, Column]:
-    tail = F.substring_index(
-        F.substring_index(F.substring_index(F.trim(cell("url")), "?", 1), "/", -1), ":", -1
-    )
     chart = F.translate(F.lower(cell("chart")), " _-", "")
     charts = {name.replace("_", ""): name for name in CHARTS} | _KINDS
     known = F.create_map(*(F.lit(item) for pair in charts.items() for item in pair))
@@ -228,10 +234,21 @@ def _values(cell: Callable[[str], Column]) -> dict[str, Column]:
         ).otherwise(F.col("fact.date")),
         "chart": F.when(chart != "", known[chart]).otherwise(F.col("fact.chart")),
         "position": cells.whole(cell("rank")),
-        "track_id": F.when(tail.rlike(f"^[0-9A-Za-z]{{{_ID_LENGTH}}}$"), tail),
+        "track_id": F.nullif(F.regexp_extract(F.trim(cell("url")), _OF_TRACK, 1), F.lit("")),
         "streams": cells.whole(cell("streams")),
         "move": F.when(cells.is_given(cell("trend")), F.upper(F.trim(cell("trend")))),
         "previous": cells.whole(cell("previous_rank")),
+    }
+
+
+def _credit(cell: Callable[[str], Column]) -> dict[str, Column]:
+    """Return title and artist, also of ``Drake - IDGAF`` in one cell, as kworb has it."""
+    both = cells.text(cell("artist_and_title"))
+    artist = F.substring_index(both, " - ", 1)
+    title = F.when(artist != both, F.substr(both, F.length(artist) + F.lit(4))).otherwise(both)
+    return {
+        "title": F.coalesce(cells.text(cell("title")), cells.text(title)),
+        "artist": F.coalesce(cells.text(cell("artist")), F.when(artist != both, cells.text(artist))),
     }
 
 
@@ -341,18 +358,27 @@ def fact_chart_entry(kept: DataFrame) -> DataFrame:
 
 
 def dim_track(rows: DataFrame, before: DataFrame | None) -> DataFrame:
-    """Return the tracks of typed rows and of the table as it was: title and artist as they were last written."""
-    seen = rows.groupBy("track_key", "track_id", "title", "artist").agg(
-        F.min("day").alias("first_date_key"), F.max("day").alias("last_date_key")
+    """Return the tracks of typed rows and of the table as it was: title and artist as they were last written.
+
+    An artist written as a list of Python, ``['Drake', 'Future']``, becomes ``Drake, Future``, as in other files.
+    """
+    artist = F.col("artist")
+    listed = F.when(artist.rlike(_LISTED), F.array_join(cells.words(artist), ", ")).otherwise(artist)
+    seen = (
+        rows.groupBy("track_key", "track_id", "title", "artist")
+        .agg(F.min("day").alias("first_date_key"), F.max("day").alias("last_date_key"))
+        .withColumn("artist", listed)
     )
     if before is not None:
         seen = seen.unionByName(before.select(*seen.columns))
-    last = F.struct("last_date_key", "title", "artist")
+    # Some exports leave out titles now and then.
+    last = F.struct(F.col("title").isNotNull(), "last_date_key", "title", "artist")
     return (
         seen.groupBy("track_key")
         .agg(
             F.max("track_id").alias("track_id"),
             F.min("first_date_key").alias("first_date_key"),
+            F.max("last_date_key").alias("last_date_key"),
             F.max(last).alias("last"),
             F.min("track_id").alias("other_id"),
         )
@@ -363,7 +389,7 @@ def dim_track(rows: DataFrame, before: DataFrame | None) -> DataFrame:
             "last.artist",
             F.concat(F.lit(_TRACK_LINK), "track_id").alias("url"),
             "first_date_key",
-            "last.last_date_key",
+            "last_date_key",
             F.when(F.col("other_id") != F.col("track_id"), F.raise_error(F.lit(_COLLISION))).alias("checked"),
         )
         .where(F.col("checked").isNull())

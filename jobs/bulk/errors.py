@@ -1,5 +1,9 @@
 """What can be wrong with a run as a whole. What is wrong with single rows becomes rejects instead."""
 
+from typing import Final
+
+MOST_NAMES: Final = 10
+
 
 class BulkError(Exception):
     """A run cannot go on; the message says why and what to do."""
@@ -12,9 +16,21 @@ class BadArguments(BulkError):
 class NothingToRead(BulkError):
     """The input holds no CSV file."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, others: list[str]) -> None:
+        shown = ", ".join(others[:MOST_NAMES]) + (" and more" if len(others) > MOST_NAMES else "")
+        there = f" What lies there is none: {shown}. Unpack archives." if others else ""
         super().__init__(
-            f"There is no CSV file (.csv, .csv.gz, .tsv or .txt) at {uri}: put the files there first."
+            f"There is no CSV file (.csv, .tsv or .txt, or one of them with .gz) at {uri}: put the files there"
+            f" first.{there}"
+        )
+
+
+class PlaceFailed(BulkError):
+    """S3 does not let the job read or write."""
+
+    def __init__(self, uri: str, error: Exception) -> None:
+        super().__init__(
+            f"{uri} cannot be read or written: {error}. Check the address, and the permissions of the job's role."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame, Window
@@ -21,6 +22,7 @@ FEATURES: Final = (
 )  # fmt: skip
 FEATURE_NUMBERS: Final = ("key", "mode", "time_signature")
 NO_DECADE: Final = "unknown"
+PLAUSIBLE: Final = (date(1860, 1, 1), date(2100, 1, 1))  # sound has been recorded since 1860
 _ID: Final = "^[0-9A-Za-z]{22}$"
 
 
@@ -52,23 +54,27 @@ def _no_number(name: str, value: Column) -> Column:
     return cells.is_given(_cell(name)) & (value.isNull() | (value < 0))
 
 
+def _popularity(name: str) -> Column:
+    number = cells.whole(_cell(name))
+    return F.when(number.between(0, 100), number).cast("int")
+
+
 def _artists(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG001 (few rows: always in full)
     separate = F.array_compact(
         F.array(*(cells.text(_cell(f"genre_{number}")) for number in range(MOST_GENRES)))
     )
-    popularity, followers = cells.whole(_cell("artist_popularity")), cells.whole(_cell("followers"))
+    popularity, followers = _popularity("artist_popularity"), cells.whole(_cell("followers"))
     written = cells.text(_cell("artist_genres"))
     values = {
         "artist_id": cells.text(_cell("id")),
         "name": cells.text(_cell("name")),
-        "popularity": F.when(popularity.between(0, 100), popularity).cast("int"),
+        "popularity": popularity,
         "followers": followers,
         "genres": F.when(cells.is_given(_cell("artist_genres")), cells.words(written)).otherwise(separate),
     }
     wrong = {
         "id": _no_id("id"),
-        "artist_popularity": cells.is_given(_cell("artist_popularity"))
-        & ~F.coalesce(popularity.between(0, 100), F.lit(False)),
+        "artist_popularity": _no_number("artist_popularity", popularity),
         "followers": _no_number("followers", followers),
         "artist_genres": cells.is_given(_cell("artist_genres")) & ~F.startswith(written, F.lit("[")),
     }
@@ -80,17 +86,16 @@ def _album_tracks(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG00
         F.array(*(cells.text(_cell(f"artist_{number}")) for number in range(MOST_ARTISTS)))
     )
     numbers = {
-        name: cells.whole(_cell(name))
-        for name in ("track_number", "duration_ms", "total_tracks", "album_popularity")
+        "track_number": _small(cells.whole(_cell("track_number"))),
+        "duration_ms": cells.whole(_cell("duration_ms")),
+        "total_tracks": _small(cells.whole(_cell("total_tracks"))),
+        "album_popularity": _popularity("album_popularity"),
     }
-    released = F.coalesce(
-        cells.day(_cell("release_date"), F.lit(None).cast("boolean")),
-        # Old albums have a month or a year only.
-        F.when(
-            F.trim(_cell("release_date")).rlike(r"^\d{4}(-\d{2})?$"),
-            F.trim(_cell("release_date")).try_cast("date"),
-        ),
-    )
+    written = F.trim(_cell("release_date"))
+    # Old albums have a month or a year only, which spreadsheets and pandas make a number of.
+    short = F.regexp_extract(written, r"^(\d{4}(?:-\d{2})?)(?:\.0)?$", 1)
+    released = F.coalesce(cells.day(written, F.lit(None).cast("boolean")), short.try_cast("date"))
+    released = F.when(released.between(*PLAUSIBLE), released)
     listed = cells.text(_cell("artists"))
     values = {
         "track_id": cells.text(_cell("track_id")),
@@ -98,26 +103,27 @@ def _album_tracks(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG00
         "artist_id": cells.text(_cell("artist_id")),
         "track_name": cells.text(_cell("track_name")),
         "artists": F.when(F.size(separate) > 0, separate).when(listed.isNotNull(), cells.words(listed)),
-        "track_number": _small(numbers["track_number"]),
+        "track_number": numbers["track_number"],
         "duration_ms": numbers["duration_ms"],
         "album_name": cells.text(_cell("album_name")),
         "album_type": F.lower(cells.text(_cell("album_type"))),
-        "total_tracks": _small(numbers["total_tracks"]),
+        "total_tracks": numbers["total_tracks"],
         "release_date": released,
         "label": cells.text(_cell("label")),
-        "album_popularity": _small(numbers["album_popularity"]),
+        "album_popularity": numbers["album_popularity"],
     }
     wrong = {name: _no_id(name) for name in ("track_id", "album_id", "artist_id")}
     wrong |= {name: _no_number(name, value) for name, value in numbers.items()}
-    wrong["release_date"] = cells.is_given(_cell("release_date")) & released.isNull()
+    unknown = F.startswith(written, F.lit("0000"))  # so says Spotify
+    wrong["release_date"] = cells.is_given(written) & ~unknown & released.isNull()
     return _finished(frame, values, wrong)
 
 
 def _tracks(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG001
-    popularity, explicit = cells.whole(_cell("track_popularity")), cells.truth(_cell("explicit"))
+    popularity, explicit = _popularity("track_popularity"), cells.truth(_cell("explicit"))
     values = {
         "track_id": cells.text(_cell("id")),
-        "popularity": _small(popularity),
+        "popularity": popularity,
         "is_explicit": explicit,
     }
     wrong = {
@@ -130,12 +136,8 @@ def _tracks(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG001
 
 def _features(frame: DataFrame, *, plain: bool) -> DataFrame:  # noqa: ARG001
     measures = {name: cells.decimal(_cell(name)) for name in FEATURES}
-    numbers = {name: cells.whole(_cell(name)) for name in FEATURE_NUMBERS}
-    values = (
-        {"track_id": cells.text(_cell("id"))}
-        | measures
-        | {name: _small(value) for name, value in numbers.items()}
-    )
+    numbers = {name: _small(cells.whole(_cell(name))) for name in FEATURE_NUMBERS}
+    values = {"track_id": cells.text(_cell("id"))} | measures | numbers
     wrong = {"id": _no_id("id")} | {
         name: cells.is_given(_cell(name)) & value.isNull() for name, value in (measures | numbers).items()
     }

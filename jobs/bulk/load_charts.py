@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from bulk import charts, records
-from bulk.accounts import CONFLICT, IN_LAKE, REJECTS, accounted, conflicts, named, stage_rejects
-from bulk.errors import RowsUnaccounted
+from bulk.accounts import CONFLICT, IN_LAKE, REJECTS, conflicts, named, settle
+from bulk.errors import BadArguments, RowsUnaccounted
 from bulk.records import Input
 from bulk.regions import region_names
 from bulk.run import Run
@@ -32,10 +32,13 @@ def load(run: Run) -> dict[str, Any]:
     ------
     NothingToRead
         There is no CSV file.
+    BadArguments
+        No chart is called like the default.
     RowsUnaccounted
         Rows are missing in the end; then nothing was published.
     """
-    found = [source for source, _ in look_at(run.arguments.input, [charts.LAYOUT])]
+    looked_at, left_alone = look_at(run.arguments.input, [charts.LAYOUT])
+    found = [source for source, _ in looked_at]
     sources = [source for source in found if source.problem is None]
     read = records.read(run.spark, _given(run, sources), charts.typed, run.stage("read"))
     seen = run.write_one(
@@ -43,19 +46,15 @@ def load(run: Run) -> dict[str, Any]:
     )
     rows = sum(count["rows"] for count in read.counts)
     facts = _stage_facts(run, read.rows, rows, seen)
-    summary = accounted(
-        found, read.counts, added=facts["added"], duplicates=facts["duplicates"], conflicts=facts["conflicts"]
-    )
-    rejects = stage_rejects(run, found, [named(read.rejects, sources), named(_conflicts(run), sources)])
-    if rejects != summary["rejects"] + facts["replaced"]:
-        raise RowsUnaccounted(summary["rejects"] + facts["replaced"], {"rejects": rejects})
+    counts = {source.name: count for source, count in zip(sources, read.counts, strict=True)}
+    rejects = [named(run, read.rejects, sources), named(run, _conflicts(run), sources)]
+    summary = settle(run, found, counts, facts, rejects)
     tables = _stage_dimensions(run, read.rows, seen)
-    # Dimensions first: no entry refers to a row that is not there yet.
-    for table in tables:
+    # Rejects first: they hold what facts replace. Dimensions next: no entry refers to a row that is not there yet.
+    for table in (REJECTS, *tables):
         run.publish(table)
     run.publish(FACT, f"{FACT}/state=kept", divided_by_last=True)
-    run.publish(REJECTS)
-    return run.summarize(summary | {"replaced": facts["replaced"], "tables": {FACT: facts["kept"]} | tables})
+    return run.summarize(summary | {"left_alone": left_alone, "tables": {FACT: facts["kept"]} | tables})
 
 
 def _given(run: Run, sources: list[Source]) -> Input:
@@ -63,6 +62,8 @@ def _given(run: Run, sources: list[Source]) -> Input:
     defaults = dict(run.arguments.defaults)
     if region := defaults.get("region"):
         defaults["region"] = region_names().get(region.lower(), region)
+    if (chart := defaults.get("chart", "top200")) not in charts.CHARTS:
+        raise BadArguments(f"--chart: {chart!r} is none of {', '.join(charts.CHARTS)}.")
     for facts in known:
         facts.update({name: value for name, value in defaults.items() if facts[name] is None})
     values = {name: (kind, [facts[name] for facts in known]) for name, kind in charts.FACTS.items()}

@@ -8,8 +8,7 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from bulk import kaggle, records
-from bulk.accounts import CONFLICT, IN_LAKE, REJECTS, accounted, conflicts, named, stage_rejects
-from bulk.errors import RowsUnaccounted
+from bulk.accounts import CONFLICT, IN_LAKE, REJECTS, conflicts, named, settle
 from bulk.kaggle import KINDS, Kind
 from bulk.records import Input
 from bulk.run import Run
@@ -33,9 +32,8 @@ def load(run: Run) -> dict[str, Any]:
     RowsUnaccounted
         Rows are missing in the end; then nothing was published.
     """
-    looked_at = look_at(run.arguments.input, [kind.layout for kind in KINDS])
+    looked_at, left_alone = look_at(run.arguments.input, [kind.layout for kind in KINDS])
     found = [source for source, _ in looked_at]
-    sources = [source for source in found if source.problem is None]
     counts: dict[str, dict[str, Any]] = {}
     totals = dict.fromkeys(("added", "duplicates", "conflicts", "replaced"), 0)
     rejects: list[DataFrame] = []
@@ -48,19 +46,12 @@ def load(run: Run) -> dict[str, Any]:
             if source.problem is None and (layout is kind.layout or (layout is None and number == 0))
         ]
         tables[kind.table] = _stage_kind(run, kind, fitting, counts, totals, rejects)
-    summary = accounted(
-        found,
-        [counts[source.name] for source in sources],
-        **{name: totals[name] for name in ("added", "duplicates", "conflicts")},
-    )
-    written = stage_rejects(run, found, rejects)
-    if written != summary["rejects"] + totals["replaced"]:
-        raise RowsUnaccounted(summary["rejects"] + totals["replaced"], {"rejects": written})
+    summary = settle(run, found, counts, totals, rejects)
     rows = _stage_derived(run, tables)
-    for table in rows:
+    # Rejects first: they hold what the tables replace.
+    for table in (REJECTS, *rows):
         run.publish(table)
-    run.publish(REJECTS)
-    return run.summarize(summary | {"replaced": totals["replaced"], "tables": rows})
+    return run.summarize(summary | {"left_alone": left_alone, "tables": rows})
 
 
 def _stage_kind(
@@ -97,7 +88,7 @@ def _stage_kind(
         totals[name] += watched.get[name]
     again = run.spark.read.schema(judged.schema).parquet(staged)
     lost = again.where(state == CONFLICT).drop("state")
-    rejects += [named(read.rejects, sources), named(conflicts(lost), sources)]
+    rejects += [named(run, read.rejects, sources), named(run, conflicts(lost), sources)]
     return run.write_one(kind.table, again.where(state == "kept").drop("state", "file"), *kind.key)
 
 

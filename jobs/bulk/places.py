@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
+
+from bulk.errors import PlaceFailed
 
 
 @dataclass(frozen=True, order=True)
@@ -27,8 +31,8 @@ class Place(Protocol):
     def find(self, prefix: str = "") -> list[Found]:
         """Return all files whose name begins with `prefix`, by name."""
 
-    def read(self, name: str, limit: int | None = None) -> bytes:
-        """Return a file's content, or its first `limit` bytes."""
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Open a file, to be read from its beginning."""
 
     def write(self, name: str, body: bytes) -> None:
         """Write a file in one step, replacing what was there."""
@@ -53,10 +57,9 @@ class Folder:
         found = (Found(path.relative_to(self.path).as_posix(), path.stat().st_size) for path in files)
         return sorted(item for item in found if item.name.startswith(prefix))
 
-    def read(self, name: str, limit: int | None = None) -> bytes:
-        """Return a file's content, or its first `limit` bytes."""
-        with (self.path / name).open("rb") as file:
-            return file.read(-1 if limit is None else limit)
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Open a file, to be read from its beginning."""
+        return (self.path / name).open("rb")
 
     def write(self, name: str, body: bytes) -> None:
         """Write a file in one step, replacing what was there."""
@@ -68,7 +71,7 @@ class Folder:
         """Copy a file of another place here in one step, replacing what was there."""
         draft = self._draft(as_name)
         if isinstance(source, Bucket):
-            source.s3.download_file(source.name, source.key(name), str(draft))
+            source.download(name, draft)
         else:
             shutil.copyfile(source.uri(name), draft)
         draft.replace(self.path / as_name)
@@ -104,27 +107,47 @@ class Bucket:
     def find(self, prefix: str = "") -> list[Found]:
         """Return all files whose name begins with `prefix`, by name."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.key(prefix))
-        items = (item for page in pages for item in page.get("Contents", []))
-        return sorted(Found(item["Key"].removeprefix(self.prefix), item["Size"]) for item in items)
+        with self._reached(prefix):
+            items = [item for page in pages for item in page.get("Contents", [])]
+        found = (Found(item["Key"].removeprefix(self.prefix), item["Size"]) for item in items)
+        return sorted(
+            item for item in found if not f"/{item.name}".endswith("/")
+        )  # such an object is a folder
 
-    def read(self, name: str, limit: int | None = None) -> bytes:
-        """Return a file's content, or its first `limit` bytes."""
-        body = self.s3.get_object(Bucket=self.name, Key=self.key(name))["Body"]
-        with body:
-            content: bytes = body.read(limit)
-        return content
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """Open a file, to be read from its beginning."""
+        with self._reached(name), self.s3.get_object(Bucket=self.name, Key=self.key(name))["Body"] as body:
+            yield body
 
     def write(self, name: str, body: bytes) -> None:
         """Write a file in one step, replacing what was there."""
-        self.s3.put_object(Bucket=self.name, Key=self.key(name), Body=body)
+        with self._reached(name):
+            self.s3.put_object(Bucket=self.name, Key=self.key(name), Body=body)
 
     def take(self, source: Place, name: str, as_name: str) -> None:
         """Copy a file of another place here in one step, replacing what was there."""
-        if isinstance(source, Bucket):
-            origin = {"Bucket": source.name, "Key": source.key(name)}
-            self.s3.copy(origin, self.name, self.key(as_name))
-        else:
-            self.s3.upload_file(source.uri(name), self.name, self.key(as_name))
+        with self._reached(as_name):
+            if isinstance(source, Bucket):
+                origin = {"Bucket": source.name, "Key": source.key(name)}
+                self.s3.copy(origin, self.name, self.key(as_name))
+            else:
+                self.s3.upload_file(source.uri(name), self.name, self.key(as_name))
+
+    def download(self, name: str, path: Path) -> None:
+        """Write a file's content to a file of this machine."""
+        with self._reached(name):
+            self.s3.download_file(self.name, self.key(name), str(path))
+
+    @contextmanager
+    def _reached(self, name: str) -> Iterator[None]:
+        from boto3.exceptions import Boto3Error  # noqa: PLC0415 (as above)
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            yield
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise PlaceFailed(self.uri(name), error) from error
 
 
 def place(uri: str) -> Place:

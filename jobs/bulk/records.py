@@ -133,9 +133,10 @@ def read(spark: SparkSession, given: Input, typed: Typed, stage: str) -> Records
 def _groups(given: Input) -> list[list[int]]:
     """Return the numbers of the files that can be read in one go, for each go."""
 
-    def likeness(number: int) -> tuple[str, str, tuple[str, ...]]:
+    def likeness(number: int) -> tuple[str, str, bool, tuple[str, ...]]:
         source = given.sources[number]
-        return source.charset, source.delimiter, tuple(column or "" for column in source.columns)
+        columns = tuple(column or "" for column in source.columns)
+        return source.charset, source.delimiter, source.backslashes, columns
 
     numbers = sorted(range(len(given.sources)), key=likeness)
     return [list(group) for _, group in groupby(numbers, key=likeness)]
@@ -163,9 +164,15 @@ def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame
     # Spark escapes paths; what it calls a file is found out by asking it.
     named = {unquote(urlsplit(path).path): re.sub(_FILE_SCHEME, "/", path) for path in text.inputFiles()}
     paths = {number: named[unquote(urlsplit(given.paths[number]).path)] for number in group}
-    value = F.col("value")
-    if given.sources[group[0]].charset == WINDOWS:  # UTF-16 has become UTF-8
-        value = F.decode(value.cast("binary"), WINDOWS)
+    value, like = F.col("value"), given.sources[group[0]]
+    if like.charset == WINDOWS:  # UTF-16 has become UTF-8
+        decoded = F.decode(value.cast("binary"), WINDOWS)
+        # Files that were put together from others have lines of both; and some bytes mean nothing in either.
+        as_is = F.is_valid_utf8(value) | F.contains(decoded, F.lit("\ufffd"))
+        value = F.when(as_is, value).otherwise(decoded)
+    if like.backslashes:
+        doubled = F.regexp_replace(value, r'(?<!\\)((?:\\\\)*)\\"', '$1""')
+        value = F.replace(doubled, F.lit(r"\\"), F.lit("\\"))
     lines = text.select(
         value.alias("value"),
         F.monotonically_increasing_id().alias("id"),
@@ -212,7 +219,8 @@ def _apart(lines: DataFrame, given: Input, group: Sequence[int], *, last: bool) 
     sources = [given.sources[number] for number in group]
     columns = sources[0].columns if sources else ()
     cells = [f"c{position}" for position in range(len(columns))]
-    defect = F.when(~F.is_valid_utf8(F.col("value")), BAD_ENCODING)
+    no_text = ~F.is_valid_utf8(F.col("value")) | F.contains(F.col("value"), F.lit("\0"))
+    defect = F.when(no_text, BAD_ENCODING)
     if columns:
         wrong = F.col(f"cells.{_BAD}").isNotNull()
         odd = F.col("quoted") & _odd()
@@ -225,7 +233,8 @@ def _apart(lines: DataFrame, given: Input, group: Sequence[int], *, last: bool) 
     else:
         defect = defect.otherwise(NO_HEADER)
         lines = lines.withColumn("cells", F.struct(F.lit(None).cast("string").alias(_BAD)))
-    heads = sorted({line for source in sources for line in source.head})
+    # Where files were put together, a byte order mark may stand in the middle.
+    heads = sorted({mark + line for source in sources for line in source.head for mark in ("", "\ufeff")})
     blank = F.trim("value") == ""
     defect = (
         F.when(F.col("value").isin(heads) | (blank & F.lit(last)), _HEAD)
@@ -267,6 +276,21 @@ def _judged(apart: DataFrame, typed: Typed, *, last: bool) -> DataFrame:
 def _odd() -> Column:
     """Tell whether a line has an odd number of quotes, so that one is open at its end."""
     return F.size(F.split("value", '"')) % 2 == 0
+
+
+def _open(value: Column, delimiter: str, *, inside: bool) -> Column:
+    """Tell whether a quote is open at the end of a text, if none is, or one is, at its beginning.
+
+    Only at the beginning of a cell does a quote open one: ``7" Single`` does not.
+    """
+    parts = F.split(F.replace(value, F.lit('""'), F.lit("")), '"')
+    start = F.struct(F.lit(inside).alias("inside"), F.element_at(parts, 1).alias("before"))
+
+    def quote(state: Column, after: Column) -> Column:
+        opens = (state["before"] == "") | F.endswith(state["before"], F.lit(delimiter))
+        return F.struct((~state["inside"] & opens).alias("inside"), after.alias("before"))
+
+    return F.aggregate(F.slice(parts, 2, F.size(parts)), start, quote)["inside"]
 
 
 def _parsed(lines: DataFrame, source: Source) -> DataFrame:
@@ -312,25 +336,32 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
     The lines of a record with line breaks are pieces, all of them, and stand next to each other. It begins where no
     quote is open. Where that does not yield a record, each line is one by itself.
     """
+    source = given.sources[group[0]]
     order = Window.partitionBy("file").orderBy("block", "id")
     apart = (F.lag("block").over(order) == F.col("block")) & (F.lag("id").over(order) != F.col("id") - 1)
     in_island = Window.partitionBy("file", "island").orderBy("block", "id")
     before = in_island.rowsBetween(Window.unboundedPreceding, -1)
+    # Whether a quote is open behind a line depends on whether one is before it. Most lines keep that as it is; some
+    # turn it over, and behind the others it is the same in both cases.
+    outside, inside = (_open(F.col("value"), source.delimiter, inside=known) for known in (False, True))
+    turns = F.coalesce(F.sum((outside & ~inside).cast("int")).over(before), F.lit(0))
+    settled = F.when(outside == inside, (outside.cast("int") + F.col("turns")) % 2)
     line = F.struct("block", "id", "value")
     joined = (
         pieces.where(F.col("kind") == _PIECE)
         .withColumn("apart", F.coalesce(apart, F.lit(False)).cast("int"))
         .withColumn("island", F.sum("apart").over(order))
-        .withColumn(
-            "begins", (F.coalesce(F.sum(_odd().cast("int")).over(before), F.lit(0)) % 2 == 0).cast("int")
-        )
+        .withColumn("turns", turns)
+        .withColumn("settled", F.coalesce(F.last(settled, ignorenulls=True).over(before), F.lit(0)))
+        .withColumn("begins", F.when((F.col("settled") + F.col("turns")) % 2 == 0, 1).otherwise(0))
         .withColumn("record", F.sum("begins").over(in_island))
         .groupBy("file", "island", "record")
         .agg(F.array_sort(F.collect_list(line)).alias("lines"))
         .withColumn("value", F.array_join("lines.value", _BREAK))
     )
-    joined = _parsed(joined, given.sources[group[0]])
-    whole = F.col(f"cells.{_BAD}").isNull() & ((F.size("lines") == 1) | ~_odd())
+    joined = _parsed(joined, source)
+    closed = ~_open(F.col("value"), source.delimiter, inside=False)
+    whole = F.col(f"cells.{_BAD}").isNull() & ((F.size("lines") == 1) | closed)
     first = F.element_at("lines", 1)
     spanning = joined.select(
         "file",
@@ -363,15 +394,14 @@ def _rejects(records: DataFrame, tally: Sequence[Row]) -> DataFrame:
     """Return the rejects with the number of the line where each begins; `tally` is that of all lines."""
     lengths, first = Counter[tuple[int, int]](), dict[tuple[int, int], int]()
     for row in tally:
-        block: tuple[int, int] = (row["file"], row["block"])
-        lengths[block] += row["records"]
-        first[block] = min(row["first"], first.get(block, row["first"]))
-    starts: list[dict[str, int]] = []
-    before = Counter[int]()
-    for file, at in sorted(lengths):
+        place = row["file"], row["block"]
+        lengths[place] += row["records"]
+        first[place] = min(row["first"], first.get(place, row["first"]))
+    starts, before = [], Counter[int]()
+    for file, block in sorted(lengths):
         # A line's id counts up within its block.
-        starts.append({"file": file, "block": at, "start": before[file] - first[file, at] + 1})
-        before[file] += lengths[file, at]
+        starts.append({"file": file, "block": block, "start": before[file] - first[file, block] + 1})
+        before[file] += lengths[file, block]
     known = small_table(records.sparkSession, starts, {"file": "int", "block": "bigint", "start": "bigint"})
     return (
         records.where(F.col("kind") == _REJECT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -23,6 +24,8 @@ from bulk.sources import Source, as_utf8
 COPIES_AT_A_TIME: Final = 16
 # Whatever the name of the one file that Spark writes, it becomes this.
 _PART: Final = re.compile(r"(?P<folder>.*/)?part-[^/]*\.parquet")
+# In the name of a file, Spark takes them for patterns and escapes.
+_MISLEADING: Final = re.compile(r"[][*?{}\\^%#:\x00-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,18 @@ class Arguments:
                 raise BadArguments(
                     f"{said} Give an address such as s3://bucket/prefix, or a path on this machine."
                 ) from error
-        if places["work"] in (places["input"], places["warehouse"]):
+        work, read = (f"{places[name].uri().rstrip('/')}/" for name in ("work", "input"))
+        if work.startswith(read) or places["work"] == places["warehouse"]:
             raise BadArguments("--work must be a place of its own: what lies there is overwritten.")
+        for name in ("work", "warehouse"):
+            if _MISLEADING.search(places[name].uri().removeprefix("s3:")):
+                raise BadArguments(
+                    f"--{name}: {found[name]!r} has characters that mean something else to Spark."
+                )
         given = {name: found[name].strip() for name in defaults if found[name].strip()}
         if "date" in given:
             try:
-                date.fromisoformat(given["date"])
+                given["date"] = f"{date.fromisoformat(given['date'])}"
             except ValueError as error:
                 raise BadArguments(f"--date: {given['date']!r} is no date such as 2021-12-31.") from error
         return cls(**places, defaults=given)
@@ -103,14 +112,25 @@ class Run:
         return self.arguments.work.uri(f"{self.job}/{name}")
 
     def inputs(self, sources: Sequence[Source]) -> list[str]:
-        """Return where Spark finds the input files; those that it cannot read by lines are rewritten."""
+        """Return where Spark finds the input files.
+
+        Those whose names would mislead it are copied, and those that it cannot read by lines are rewritten.
+        """
+        given, work = self.arguments.input, self.arguments.work
 
         def one(source: Source) -> str:
-            if source.charset == "utf-16":
-                name = f"{self.job}/utf-8/{source.name.removesuffix('.gz')}"
-                self.arguments.work.write(name, as_utf8(self.arguments.input.read(source.name), source.name))
-                return self.arguments.work.uri(name)
-            return self._bring(self.arguments.input, source.name)
+            uri, wide = given.uri(source.name), source.charset == "utf-16"
+            suffix = ".gz" if source.gzipped and not wide else ""
+            copy = f"{self.job}/in/{hashlib.sha256(uri.encode()).hexdigest()}.csv{suffix}"
+            if wide:
+                with given.open(source.name) as content:
+                    work.write(copy, as_utf8(content, source))
+                return work.uri(copy)
+            misnamed = _MISLEADING.search(uri.removeprefix("s3:")) or uri.endswith(".gz") != source.gzipped
+            if self._in_reach(given) and not misnamed:
+                return uri
+            work.take(given, source.name, copy)
+            return work.uri(copy)
 
         with ThreadPoolExecutor(COPIES_AT_A_TIME) as pool:
             return list(pool.map(one, sources))
@@ -181,6 +201,8 @@ class Run:
             "run": self.name,
             "finished_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "seconds": round(time.monotonic() - self.began, 1),
+            "input": self.arguments.input.uri(),
+            "defaults": dict(self.arguments.defaults),
             **summary,
         }
         text = json.dumps(whole, indent=2, ensure_ascii=False)
@@ -190,12 +212,16 @@ class Run:
         return whole
 
     def _bring(self, source: Place, name: str) -> str:
-        """Return where Spark finds a file: where it is, or in a copy where Spark cannot read S3."""
-        if isinstance(source, Bucket) and isinstance(self.arguments.work, Folder):
-            copy = f"{self.job}/in/{name}"
-            self.arguments.work.take(source, name, copy)
-            return self.arguments.work.uri(copy)
-        return source.uri(name)
+        """Return where Spark finds a file: where it is, or in a copy."""
+        if self._in_reach(source):
+            return source.uri(name)
+        copy = f"{self.job}/in/{name}"
+        self.arguments.work.take(source, name, copy)
+        return self.arguments.work.uri(copy)
+
+    def _in_reach(self, source: Place) -> bool:
+        """Tell whether Spark reads from there by itself: not from S3 if it works in a folder."""
+        return not (isinstance(source, Bucket) and isinstance(self.arguments.work, Folder))
 
 
 def session(name: str) -> SparkSession:
@@ -208,6 +234,8 @@ def session(name: str) -> SparkSession:
         # What Redshift is documented to read, see docs/redshift.md.
         "spark.sql.parquet.compression.codec": "snappy",
         "spark.sql.legacy.javaCharsets": "true",  # windows-1252
+        # A byte that means nothing in it becomes U+FFFD, where Spark would give up the run.
+        "spark.sql.legacy.codingErrorAction": "true",
         # Without it, each task sorts its rows by partition before writing them.
         "spark.sql.maxConcurrentOutputFileWriters": "100",
         # The first level of two hashes texts byte by byte, which takes longer than the second by itself.

@@ -39,6 +39,16 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
+def small_blocks(spark: Any) -> Iterator[None]:
+    """Files are read in several tasks, as large ones are."""
+    spark.conf.set("spark.sql.files.maxPartitionBytes", "1500")
+    spark.conf.set("spark.sql.files.openCostInBytes", "0")
+    yield
+    spark.conf.unset("spark.sql.files.maxPartitionBytes")
+    spark.conf.unset("spark.sql.files.openCostInBytes")
+
+
+@pytest.fixture
 def new_lake(spark: Any, tmp_path: Path) -> Callable[[str], Lake]:
     return lambda name="lake": Lake(spark, tmp_path / name)
 

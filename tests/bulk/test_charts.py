@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import random
 import re
@@ -135,26 +136,23 @@ def test_again_and_overlapping_and_in_any_order_the_content_is_the_same(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("published", [0, 4, 7])
 def test_a_run_killed_while_it_publishes_is_made_good_by_the_next(
-    lake: Lake, new_lake: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch, published: int
+    new_lake: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = {"charts.csv": KAGGLE, OLD_NAME: OLD}
-    take, taken = Folder.take, []
-
-    def killed(self: Folder, *arguments: Any) -> None:
-        if len(taken) >= published:
-            raise KeyboardInterrupt
-        taken.append(arguments)
-        take(self, *arguments)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Folder, "take", killed)
-        lake.load("charts", files)
-    lake.load("charts", files)
+    earlier, files = (
+        {OLD_NAME: OLD + f"2,Other,Sia,9,{url('o')}\n"},
+        {"charts.csv": KAGGLE + UNTIDY["rank"] + "\n"},
+    )
     whole = new_lake("whole")
-    whole.load("charts", files)
-    assert lake.content() == whole.content()
+    whole.load("charts", earlier)
+    # The rejects, six dimensions, two months: before anything, before the first and before the last month.
+    killed = {published: whole.copy(f"killed-{published}") for published in (0, 7, 8)}
+    assert whole.load("charts", files)["replaced"] == 1
+    assert ("(the lake)", "conflict") in whole.rows("bulk_rejects", "source", "reason")
+    for published, lake in killed.items():
+        lake.die(monkeypatch, published, "charts", files)
+        lake.load("charts", files)
+        assert lake.content() == whole.content(), published
 
 
 def test_exports_of_other_makers(lake: Lake) -> None:
@@ -173,6 +171,21 @@ def test_exports_of_other_makers(lake: Lake) -> None:
                 f"3,spotify:track:{ID.format('w')},A,B,5,2020-02-01,gb,1\n"
             ).encode("utf-16"),
             "regional-global-daily-latest.csv": OLD,
+            "regional-fr-weekly-2020-02-07.csv": (
+                "rank,uri,artist_names,track_name,source,peak_rank,previous_rank,weeks_on_chart,streams\n"
+                f'1,spotify:track:{ID.format("k")},"SZA, Tyler, The Creator",Kill,RCA,1,-1,1,9\n'
+            ),
+            "artist-fr-weekly-2020-02-07.csv": (
+                "rank,uri,artist_name,peak_rank,previous_rank,weeks_on_chart\n"
+                f"1,spotify:artist:{ID.format('A')},SZA,1,1,1\n"
+            ),
+            # fycharts, with the week in a cell; a row without names, as in "Worldwide Daily Song Ranking".
+            "top_200_weekly.csv": (
+                "Position,Track Name,Artist,Streams,date,region,spotify_id\n"
+                f"1,Kill,\"['SZA', 'Tyler, The Creator']\",8,2020-02-07--2020-02-14,fr,{ID.format('k')}\n"
+                f"1,,,7,2020-02-14--2020-02-21,fr,{ID.format('k')}\n"
+            ),
+            "kworb_fr_daily_20200203.csv": 'Pos,P+,Artist and Title,Streams\n1,=,Au/Ra - Medicine - Live,"1,234"\n',
             "notes.txt": "Nothing of this\nis a chart.\n",
             "old.csv": b"PK\x03\x04 zipped",
         },
@@ -184,10 +197,87 @@ def test_exports_of_other_makers(lake: Lake) -> None:
         (20200110, "United States", "top200_weekly", 5, "Extra", 5),
         (20200201, "Spain", "top200", 2, "Más", None),
         (20200201, "United Kingdom", "top200", 3, "B", 1),
+        (20200203, "France", "top200", 1, "Medicine - Live", 1234),
+        (20200207, "France", "top200_weekly", 1, "Kill", 9),
         (20200213, "Spain", "top200", 1, "Señorita", 1),
+        (20200214, "France", "top200_weekly", 1, "Kill", 8),
+        (20200221, "France", "top200_weekly", 1, "Kill", 7),
     ]
-    assert summary["rejects_by_reason"] == {"date": 2, "header": 2, "file": 1}
-    assert ("MOVE_UP",) in lake.rows("fact_chart_entry", "trend")
+    assert summary["rejects_by_reason"] == {"date": 2, "header": 2, "file": 1, "url": 1}
+    assert {("MOVE_UP",), ("NEW_ENTRY",)} <= set(lake.rows("fact_chart_entry", "trend"))
+    assert {("SZA",), ("Tyler, The Creator",), ("Au/Ra",)} <= set(lake.rows("dim_artist", "name"))
+
+
+def test_what_systems_and_transfers_do_to_files(lake: Lake) -> None:
+    def row(title: str, rank: int, day: str) -> str:
+        return f"{title},{rank},{day},A,,Peru,top200,,5\n"
+
+    many = "".join(row("Padding", rank, "2019-05-05") for rank in range(1, 9000))
+    wide = (HEADER + row("Wide é", 1, "2019-01-01")).encode("utf-16")
+    packed = gzip.compress((HEADER + many).encode())
+    given = {
+        # Names that mean something to Spark, and compression that the name does not tell.
+        "[a] 100%? {b}: c#1\\2*.csv": HEADER + row("Name", 1, "2019-01-02"),
+        "a%20b, é.csv": HEADER + row("Percent", 1, "2019-01-03"),
+        "X.CSV.GZ": gzip.compress((HEADER + row("One", 1, "2019-01-04")).encode())
+        + gzip.compress(row("Two", 2, "2019-01-04").encode()),
+        "wide.csv": wide,
+        "wide.csv.gz": gzip.compress(wide),
+        "lone.csv": (HEADER + row("Mac", 1, "2019-01-05") + row("End", 2, "2019-01-05"))[:-1].replace(
+            "\n", "\r"
+        ),
+        # Later than where a file is looked at: other encodings, zero bytes, cells of a megabyte.
+        "late.csv": (HEADER + many + row("é", 9000, "2019-05-05")).encode()
+        + row("ñ", 9001, "2019-05-05").encode("windows-1252")
+        + row("N\0l", 9002, "2019-05-05").encode()
+        + row('"' + "long\n" * 200_000 + '"', 9003, "2019-05-05").encode(),
+        "old.csv": (HEADER + row("Señor", 1, "2019-01-06")).encode("windows-1252")
+        + row("Même", 2, "2019-01-06").encode()
+        + row("Und\x81f", 3, "2019-01-06").encode("latin-1"),
+        # Put together from others; written by Spark.
+        "cat.csv": f"\ufeff\n{HEADER}{row('First', 1, '2019-01-07')}\ufeff{HEADER}"
+        + row('"Two\n\nlines"', 2, "2019-01-07"),
+        "spark.csv": HEADER + row(r'"Say \"Hi\", now"', 1, "2019-01-08") + row(r'"AC\\"', 2, "2019-01-08"),
+        # Not whole, or nothing.
+        "cut.csv.gz": packed[:-100],
+        "empty.csv": "",
+        "header.csv": HEADER,
+        "_READY": "",
+    }
+    summary = lake.load("charts", given)
+    balance(summary)
+    assert summary["rejects_by_reason"] == {"file": 2, "encoding": 3}
+    assert summary["left_alone"] == ["_READY"]
+    assert summary["duplicates"] == 1
+    short = [
+        (day, rank, title) for day, _, _, rank, title, _ in entries(lake) if rank < 3 and title != "Padding"
+    ]
+    assert short == [
+        (20190101, 1, "Wide é"),
+        (20190102, 1, "Name"),
+        (20190103, 1, "Percent"),
+        (20190104, 1, "One"),
+        (20190104, 2, "Two"),
+        (20190105, 1, "Mac"),
+        (20190105, 2, "End"),
+        (20190106, 1, "Señor"),
+        (20190106, 2, "Même"),
+        (20190107, 1, "First"),
+        (20190107, 2, "Two\n\nlines"),
+        (20190108, 1, 'Say "Hi", now'),
+        (20190108, 2, "AC\\"),
+    ]
+    long = [(rank, title) for _, _, _, rank, title, _ in entries(lake) if rank >= 9000]
+    assert long == [(9000, "é"), (9003, "long\n" * 200_000)]
+    rejects = lake.rows("bulk_rejects", "source", "line", "reason")
+    assert {source.rsplit("/", 1)[0] for source, *_ in rejects} == {summary["input"]}
+    assert [(source.split("/")[-1], line, reason) for source, line, reason in rejects] == [
+        ("cut.csv.gz", None, "file"),
+        ("empty.csv", None, "file"),
+        ("late.csv", 9002, "encoding"),
+        ("late.csv", 9003, "encoding"),
+        ("old.csv", 4, "encoding"),
+    ]
 
 
 def test_a_file_that_does_not_say_its_date_can_be_told(lake: Lake) -> None:
@@ -196,7 +286,7 @@ def test_a_file_that_does_not_say_its_date_can_be_told(lake: Lake) -> None:
     assert {row[:3] for row in entries(lake)} == {(20170101, "Argentina", "top200")}
 
 
-def test_random_records_come_out_as_the_csv_module_reads_them(lake: Lake) -> None:
+def test_random_records_come_out_as_the_csv_module_reads_them(lake: Lake, small_blocks: None) -> None:
     draw = random.Random(7)
     pieces = ['"', ",", "\n", ";", "é", "a", "b ", "\\", "'", "🎵"]
     files, wanted = {}, set()
@@ -209,9 +299,14 @@ def test_random_records_come_out_as_the_csv_module_reads_them(lake: Lake) -> Non
         )
         writer.writerow(HEADER.strip().split(","))
         for rank in range(1, 60):
+            cells = [rank, f"2017-01-0{1 + number}", "A", "", "Peru", "top200", "", rank]
             title = "x" + "".join(draw.choices(pieces, k=draw.randrange(12))) + "y"
+            if rank % 5 == 0:  # a quote that opens none, wherever the lines of other records are
+                title = f'{rank}" Single'
+                text.write(",".join(map(str, [title, *cells])) + "\n")
+            else:
+                writer.writerow([title, *cells])
             wanted.add((20170101 + number, rank, title))
-            writer.writerow([title, rank, f"2017-01-0{1 + number}", "A", "", "Peru", "top200", "", rank])
         files[f"{number}.csv"] = text.getvalue()
     summary = lake.load("charts", files)
     balance(summary)
@@ -241,7 +336,7 @@ def test_the_jvm_can_compile_what_looks_at_each_line(
     spark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "charts.csv").write_text(KAGGLE)
-    ((source, _),) = look_at(Folder(tmp_path), [charts.LAYOUT])
+    (((source, _),), _) = look_at(Folder(tmp_path), [charts.LAYOUT])
     facts = {name: (kind, [None]) for name, kind in charts.FACTS.items()}
     given = records.Input([source], [str(tmp_path / "charts.csv")], list(charts.LAYOUT.columns), facts)
     spark.conf.set("spark.sql.codegen.wholeStage", "true")
@@ -263,6 +358,8 @@ def test_arguments_are_checked() -> None:
         ([*good, "--input", "ftp://x"], "neither an s3:// address"),
         ([*good, "--work", "s3://b/out"], "place of its own"),
         ([*good, "--date", "yesterday"], "no date"),
+        ([*good, "--input", "/tmp"], "place of its own"),
+        ([*good, "--work", "/tmp/[x]"], "something else to Spark"),
     ):
         with pytest.raises(BadArguments, match=said):
             Arguments.parse(wrong, ["date"])
@@ -270,7 +367,12 @@ def test_arguments_are_checked() -> None:
 
 def test_an_empty_input_is_said(lake: Lake) -> None:
     with pytest.raises(NothingToRead, match="There is no CSV file"):
-        lake.load("charts", {})
+        lake.load("charts", {"_READY": ""})
+
+
+def test_a_chart_that_is_none_is_refused(lake: Lake) -> None:
+    with pytest.raises(BadArguments, match="--chart: 'top10' is none of top200, viral50"):
+        lake.load("charts", {"x.csv": OLD}, chart="top10")
 
 
 def test_the_catalog_is_declared() -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from moto import mock_aws
 
 from spotify_lake.warehouse import CATALOG
-from tests.bulk_lake import Lake, assert_declared, balance
+from tests.bulk_lake import BucketLake, Lake, assert_declared, balance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 
 def made(letter: str) -> str:
@@ -77,14 +86,84 @@ def test_the_four_files_and_what_does_not_match(lake: Lake) -> None:
         assert_declared(lake, declared)
 
 
-def test_the_artist_file_alone_then_the_rest_then_all_again(lake: Lake) -> None:
-    alone = lake.load("kaggle2023", {"spotify_artist_data_2023.csv": ARTISTS})
-    balance(alone)
-    assert alone["tables"]["catalog_unmatched"] == 3
-    rest = {name: content for name, content in FILES.items() if "artist" not in name}
-    assert lake.load("kaggle2023", rest)["tables"]["track_catalog"] == 2
-    before = lake.content()
-    again = lake.load("kaggle2023", FILES)
-    balance(again)
-    assert again["rows_out"] == 0
-    assert lake.content() == before
+def test_what_is_odd_about_cells(lake: Lake) -> None:
+    names = [
+        "AC\\DC\\",
+        '"""Weird Al"" Yankovic"',
+        "👩‍🎤 فيروز \u200f",
+        "nan",
+        "",
+        '"Two\r\n\r\nlines"',
+        '7" Single',
+    ]
+    names += ['"a\nb"', "Guns N' Roses"]
+    rows = [
+        f"{made(letter)},{name},1.0,[],1e3,,,,,,," for letter, name in zip("ABCDEFGHI", names, strict=True)
+    ]
+    rows += [f"{made('J')},Popular,101,[],1,,,,,,,", f"{made('K')},Half,1.5,[],1,,,,,,,"]
+    artists = "".join(f"{number},{row}\n" for number, row in enumerate(rows))
+
+    def track(letter: str, released: str, number: str = "1", label: str = "L") -> str:
+        end = f"album,X,3.0,Y,{released},{label},5,{made(letter)},{made('A')},1.0,,"
+        return f"T,{made(letter)},{number},200000.0,{end}\n"
+
+    dates = {
+        "a": "0000",
+        "b": "1969.0",
+        "c": "0000-00-00 00:00:00 UTC",
+        "d": "3/17/2021",
+        "e": "",
+        "f": "1999-05",
+    }
+    albums = ALBUMS.splitlines()[0] + "\n" + "".join(track(*pair) for pair in dates.items())
+    albums += track("g", "soon") + track("h", "0012-01-01") + track("i", "2000", number="99999999999")
+    albums += track("j", "2000", label='"""Q"" Records, Inc."')
+    summary = lake.load(
+        "kaggle2023",
+        {
+            "more/artists é.csv": f",{ARTISTS.splitlines()[0]}\n{artists}",
+            "albums.csv": albums.replace("\n", "\r\n"),
+            "europe.csv": f"danceability;loudness;key;id\n0,514;-6,5;-1;{made('a')}\ninf;1;1;{made('b')}\n",
+        },
+    )
+    balance(summary)
+    assert summary["rejects_by_reason"] == {
+        "artist_popularity": 2, "release_date": 2, "track_number": 1, "danceability": 1,
+    }  # fmt: skip
+    read = next(csv.reader([",".join(names).replace("\r\n", "\n")]), [])
+    found = lake.rows("catalog_artists", "artist_id", "name", "popularity", "followers", "genres")
+    assert found == [
+        (made(letter), name or None, 1, 1000, []) for letter, name in zip("ABCDEFGHI", read, strict=True)
+    ]
+    assert lake.rows("catalog_album_tracks", "track_id", "release_date", "label") == [
+        (made("a"), None, "L"),
+        (made("b"), dt.date(1969, 1, 1), "L"),
+        (made("c"), None, "L"),
+        (made("d"), dt.date(2021, 3, 17), "L"),
+        (made("e"), None, "L"),
+        (made("f"), dt.date(1999, 5, 1), "L"),
+        (made("j"), dt.date(2000, 1, 1), '"Q" Records, Inc.'),
+    ]
+    assert lake.rows("catalog_features", "danceability", "loudness", "key") == [(0.514, -6.5, -1)]
+
+
+def test_the_artist_file_alone_then_all_killed_and_again_between_buckets(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket="lake")
+        lake = BucketLake(spark, tmp_path / "lake")
+        alone = lake.load("kaggle2023", {"artists.csv": ARTISTS.replace(",1000.0,", ",999.0,")})
+        balance(alone)
+        assert alone["tables"]["catalog_unmatched"] == 3
+        lake.content()
+        whole = lake.copy("whole")
+        # Rejects and what was read are there, and nothing of what is made of it.
+        lake.die(monkeypatch, 5, "kaggle2023", FILES)
+        again = lake.load("kaggle2023", FILES)
+        balance(again)
+        assert (again["rows_out"], again["tables"]["track_catalog"]) == (0, 2)
+        content = lake.content()
+    assert whole.load("kaggle2023", FILES)["replaced"] == 1
+    assert whole.content() == content

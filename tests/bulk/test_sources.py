@@ -4,12 +4,14 @@ import datetime as dt
 import gzip
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from bulk import charts, kaggle
-from bulk.places import Found
-from bulk.sources import Source, as_utf8, sniff
+from bulk.errors import NothingToRead
+from bulk.places import Folder, Found
+from bulk.sources import HEAD_BYTES, Source, as_utf8, look_at, sniff
 
 BANNER = ',,,"Note that these figures are generated using a formula, and so on.",\n'
 OLD = 'Position,"Track Name",Artist,Streams,URL\n1,Hawái,Maluma,5696927,https://open.spotify.com/track/1yoMvmasuxZfqHEipJhRbp\n'
@@ -47,9 +49,8 @@ def test_headers_of_several_makers(header: str, columns: str) -> None:
 
 
 def test_a_banner_and_a_byte_order_mark_are_the_head() -> None:
-    source = look(b"\xef\xbb\xbf" + (BANNER + OLD).encode())
+    source = look(b"\xef\xbb\xbf" + (BANNER + "\n" + OLD).encode())
     assert source.head == (BANNER.strip(), OLD.splitlines()[0])
-    assert source.sample[0][1] == "Hawái"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -65,13 +66,74 @@ def test_encodings() -> None:
     assert look(OLD.encode() + "é".encode() * 3 + b"\xff").charset == "utf-8"
     wide = OLD.encode("utf-16")
     assert look(wide).charset == "utf-16"
-    assert as_utf8(wide, "x.csv") == OLD.encode()
-    assert as_utf8(gzip.compress(wide), "x.csv.gz") == OLD.encode()
+    for body in (wide, gzip.compress(wide)):
+        assert as_utf8(io.BytesIO(body), look(body)) == OLD.encode()
 
 
-def test_gzip_is_looked_into() -> None:
-    assert look(gzip.compress(OLD.encode()), "charts.csv.gz").columns[0] == "rank"
-    assert "gzip" in str(look(b"no gzip", "charts.csv.gz").problem)
+def test_gzip_is_told_by_its_content() -> None:
+    for name in ("charts.csv.gz", "charts.csv"):
+        source = look(gzip.compress(OLD.encode()), name)
+        assert (source.columns[0], source.gzipped) == ("rank", True)
+    assert look(OLD, "charts.csv.gz").gzipped is False
+    assert "twice" in str(look(gzip.compress(gzip.compress(OLD.encode())), "charts.csv.gz").problem)
+
+
+def test_files_that_are_no_data_are_left_alone(tmp_path: Path) -> None:
+    packed = gzip.compress("".join(f"{number},{number**9}\n" for number in range(9999)).encode())
+    files = {"charts.CSV": OLD.encode(), "more/whole.csv.gz": packed, "empty.csv": b"", "blank.csv": b"\n \n"}
+    files |= {
+        "cut.csv.gz": packed[:-99],
+        "wrong.csv.gz": packed[:-8] + b"\0" * 8,
+        "empty.csv.gz": gzip.compress(b""),
+    }
+    beside = (".DS_Store", "._charts.csv", "_READY", "__MACOSX/more/charts.csv", "archive.zip")
+    files |= dict.fromkeys(beside, b"\0\5\x16\7")
+    for name, body in files.items():
+        Folder(tmp_path).write(name, body)
+    looked_at, left_alone = look_at(Folder(tmp_path), [charts.LAYOUT])
+    said = {source.name: str(source.problem) for source, _ in looked_at}
+    assert left_alone == list(beside)
+    assert {name for name, problem in said.items() if problem == "None"} == {
+        "charts.CSV",
+        "more/whole.csv.gz",
+    }
+    assert {name for name, problem in said.items() if "put it there again" in problem} == {
+        "cut.csv.gz",
+        "wrong.csv.gz",
+    }
+    assert {name for name, problem in said.items() if "empty" in problem} == {
+        "blank.csv",
+        "empty.csv",
+        "empty.csv.gz",
+    }
+
+
+def test_a_place_without_data_says_what_lies_there(tmp_path: Path) -> None:
+    Folder(tmp_path).write("archive.zip", b"PK")
+    with pytest.raises(NothingToRead, match=r"There is no CSV file.*archive\.zip\. Unpack"):
+        look_at(Folder(tmp_path), [charts.LAYOUT])
+
+
+@pytest.mark.parametrize("line", ["x" * 200_000, '"' + "1,x,2017-01-13\n" * 20_000])
+def test_what_is_longer_than_the_csv_module_reads_is_no_failure(line: str) -> None:
+    body = f"rank,title,date\n{line}\n".encode()[:HEAD_BYTES]
+    assert look(body).columns == ("rank", "title", "date")
+    assert look(f"{line[:150_000]}\n{OLD}").problem is None
+
+
+@pytest.mark.parametrize(
+    "row, backslashes",
+    [
+        (r'"Say \"Hi\", now",1', True),
+        (r'x,"7\" Single"', True),
+        (r'"Say ""Hi"", now",1', False),
+        (r'"ends in \",1', False),
+        (r'"\""quoted""",1', False),
+        (r"AC\DC,1", False),
+    ],
+)
+def test_whether_quotes_have_backslashes(row: str, backslashes: bool) -> None:
+    assert look(f"title,rank\n{row}\n").backslashes is backslashes
 
 
 def test_what_is_no_text_is_told_apart() -> None:
@@ -95,6 +157,9 @@ def test_what_is_no_text_is_told_apart() -> None:
         ("songs in 2017.csv", (None, None, "top200")),
         ("regional-xx-daily-2017-02-31.csv", (None, None, "top200")),
         ("charts.csv", (None, None, "top200")),
+        ("spotify_top_50_us_2023-10-18.csv", ("2023-10-18", "United States", "top50")),
+        ("Viral 50 (weekly, gb).csv", (None, "United Kingdom", "viral50_weekly")),
+        ("regional-global-weekly-2023-01-05.csv.gz", ("2023-01-05", "Global", "top200_weekly")),
     ],
 )
 def test_what_names_tell(name: str, known: tuple[str | None, ...]) -> None:

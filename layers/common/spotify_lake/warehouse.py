@@ -333,7 +333,9 @@ REJECTS: Final = WarehouseTable(
         "What the bulk jobs could not take over, of all their files.",
         ("source", "line"),
         (
-            Column("source", Type.STRING, "File, below the folder that was loaded.", "charts.csv"),
+            Column(
+                "source", Type.STRING, "Address of the file.", "s3://the-lake/staging/charts/2021/charts.csv"
+            ),
             Column(
                 "line",
                 Type.BIGINT,
