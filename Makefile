@@ -173,7 +173,7 @@ lint: $(DEV) $(SAM) $(CHECKOV) $(SECURITY) ## Style, types, imports, template, s
 
 unit: $(DEV) ## Fast tests without any network
 	@$(call say,unit,pytest tests/unit)
-	@$(RUN)/pytest tests/unit $(PYTEST_ARGS)
+	@$(RUN)/pytest tests/unit -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 integration: $(DEV) ## Tests against moto and servers on this machine
 	@$(call say,integration,pytest tests/integration)
