@@ -82,6 +82,8 @@ def lake():
             DatabaseName="spotify_lake",
             Targets={"S3Targets": [{"Path": "s3://lake/curated/songs/"}]},
         )
+        for data_set in ("charts", "kaggle2023"):
+            glue.create_job(Name=f"spotify-lake-{data_set}", Role="role", Command={"Name": "glueetl"})
         boto3.client("scheduler").create_schedule_group(Name="spotify-lake-continuations")
         boto3.client("logs").create_log_group(logGroupName="/aws/lambda/spotify-lake-transform")
         functions = FakeLambda()
@@ -96,6 +98,8 @@ def lake():
                 "LakeBucketName": "lake",
                 "SpotifySecretArn": secret["ARN"],
                 "CrawlerName": "spotify-lake",
+                "ChartsJobName": "spotify-lake-charts",
+                "Kaggle2023JobName": "spotify-lake-kaggle2023",
                 "ExtractFunctionName": "spotify-lake-extract",
                 "TransformFunctionName": "spotify-lake-transform",
                 "ReportFunctionName": "spotify-lake-report",
