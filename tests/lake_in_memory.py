@@ -66,9 +66,9 @@ class Lake:
             tables = normalize(raw.decode(data))
             for table in TABLES:
                 if rows := [(*row, tables.scheduled_at.date()) for row in tables.rows[table.name]]:
-                    marks = ", ".join("?" * len(rows[0]))
-                    insert = f"INSERT INTO {table.name} VALUES ({marks})"  # noqa: S608
-                    self.connection.executemany(insert, rows)
+                    columns = [list(column) for column in zip(*rows, strict=True)]
+                    marks = ", ".join(["unnest(?)"] * len(columns))
+                    self.connection.execute(f"INSERT INTO {table.name} SELECT {marks}", columns)
 
     def newest_date(self) -> dt.date | None:
         """Return the day of the newest snapshot."""
