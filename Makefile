@@ -171,13 +171,16 @@ test-all: ## make test, and then the long tests, as CI does
 lint: $(DEV) $(SAM) $(CHECKOV) $(SECURITY) ## Style, types, imports, template, security, schema and lock files
 	@$(MAKE) -k $(parallel) lint-types lint-checkov lint-template lint-sam lint-bandit lint-imports lint-ruff lint-schema lint-locks
 
+# Tests that share nothing run side by side.
+SPREAD := -n auto --maxprocesses 4
+
 unit: $(DEV) ## Fast tests without any network
 	@$(call say,unit,pytest tests/unit)
-	@$(RUN)/pytest tests/unit -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
+	@$(RUN)/pytest tests/unit $(SPREAD) --dist worksteal $(PYTEST_ARGS)
 
 integration: $(DEV) ## Tests against moto and servers on this machine
 	@$(call say,integration,pytest tests/integration)
-	@$(RUN)/pytest tests/integration $(PYTEST_ARGS)
+	@$(RUN)/pytest tests/integration $(SPREAD) --dist loadfile $(PYTEST_ARGS)
 
 # Playwright drives the machine's own Chromium, and is installed only where there is one.
 CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome-stable google-chrome 2>/dev/null))
@@ -192,7 +195,7 @@ SPARK_PACKAGES = .tools/spark/lib/python3.13/site-packages
 
 bulk-test: $(DEV) $(SPARK) ## The jobs of the bulk data sets, on local Spark, where the machine has Java 17
 	@$(call say,bulk-test,pytest tests/bulk)
-	@PYTHONPATH=$(SPARK_PACKAGES) $(RUN)/pytest tests/bulk $(PYTEST_ARGS)
+	@PYTHONPATH=$(SPARK_PACKAGES) $(RUN)/pytest tests/bulk -n 2 --dist worksteal $(PYTEST_ARGS)
 
 e2e: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack, deployed to the emulator, but for the long ones
 	@$(call say,e2e,pytest tests/e2e)

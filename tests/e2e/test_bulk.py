@@ -88,9 +88,8 @@ def test_files_become_tables_and_coming_again_changes_nothing(stack: LaptopStack
         *((date, rank) for date in (20210301, 20210302) for rank in (1, 2, 3)),
         (20210303, 1),
     ]
-    assert stack.athena("select source, line, reason from bulk_rejects").rows == (
-        ("march.csv", 8, "columns"),
-    )
+    source = f"s3://{stack.outputs['LakeBucketName']}/staging/charts/march/march.csv"
+    assert stack.athena("select source, line, reason from bulk_rejects").rows == ((source, 8, "columns"),)
 
     load(terminal=person, options=bulk.Options("charts", [str(exports / "march.csv")], "again"))
     assert "7 rows in: 0 new, 6 known already, 1 rejects" in person.saw
