@@ -232,7 +232,7 @@ def keep_table(stack: LaptopStack, act: Callable[[str], Any]) -> None:
 
 
 def work(stack: LaptopStack, act: Callable[[str], Any]) -> None:
-    place = {"Bucket": stack.outputs["LakeBucketName"], "Key": "work/charts/from-a-test"}
+    place = {"Bucket": stack.outputs["LakeBucketName"], "Key": "intermediate/charts/from-a-test"}
     act("s3").put_object(Body=b"", **place)
     act("s3").get_object(**place)
     act("s3").delete_object(**place)

@@ -268,7 +268,7 @@ class TestRoles:
             if any(re.match(r"(s3|glue):.*Delete", action) for action in as_list(statement["Action"]))
             for resource in resources_of(statement)
         }
-        assert deleted <= {"${LakeBucket.Arn}/work/*", "${LakeBucket.Arn}/work_$folder$"}, (
+        assert deleted <= {"${LakeBucket.Arn}/intermediate/*", "${LakeBucket.Arn}/intermediate_$folder$"}, (
             "the jobs' intermediate results"
         )
 
@@ -393,11 +393,11 @@ class TestRoles:
                     ("s3:GetObject", "${LakeBucket.Arn}/staging/*"),
                     *(
                         (f"s3:{action}", f"${{LakeBucket.Arn}}/{place}")
-                        for place in ("datawarehouse/*", "work/*", "work_$folder$")
+                        for place in ("datawarehouse/*", "intermediate/*", "intermediate_$folder$")
                         for action in ("GetObject", "PutObject", "AbortMultipartUpload")
                     ),
-                    ("s3:DeleteObject", "${LakeBucket.Arn}/work/*"),
-                    ("s3:DeleteObject", "${LakeBucket.Arn}/work_$folder$"),
+                    ("s3:DeleteObject", "${LakeBucket.Arn}/intermediate/*"),
+                    ("s3:DeleteObject", "${LakeBucket.Arn}/intermediate_$folder$"),
                     ("s3:ListBucket", "LakeBucket.Arn"),
                     ("s3:GetBucketLocation", "LakeBucket.Arn"),
                     *(
@@ -485,7 +485,7 @@ class TestBuckets:
         expiring = {
             rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule
         }
-        assert expiring == {"athena-results/": 7, "work/": 1}
+        assert expiring == {"athena-results/": 7, "intermediate/": 1}
 
 
 class TestQueues:

@@ -41,8 +41,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     data_sets
         Those to look at.
-    key
-        The marker that was put, if any.
     ended
         How a run of the one data set's job ended, if one did: the state that Glue calls it.
     is_schedule
@@ -50,7 +48,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     data_sets: tuple[str, ...] = DATA_SETS
-    key: str | None = None
     ended: str | None = None
     is_schedule: bool = False
 
@@ -72,8 +69,7 @@ def parse_event(event: Mapping[str, Any], lake_name: str) -> Event:
         case "Scheduled Event":
             return Event(is_schedule=True)
         case "Object Created" if isinstance(detail, Mapping):
-            key = detail.get("object", {}).get("key", "")
-            return Event(data_sets=(_data_set(key),), key=key)
+            return Event(data_sets=(_data_set(detail.get("object", {}).get("key", "")),))
         case "Glue Job State Change" if isinstance(detail, Mapping):
             data_set = str(detail.get("jobName", "")).removeprefix(f"{lake_name}-")
             if data_set in DATA_SETS and isinstance(detail.get("state"), str):
