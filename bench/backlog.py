@@ -14,8 +14,9 @@ from bench.isolated import ROOT
 from bench.payloads import raw_object
 from local.emulator import leave_aws
 from local.stack import LaptopStack
-from spotify_lake import raw
-from spotify_lake.schema import TABLES
+from spotify_lake import keys
+from spotify_lake.raw import envelope
+from spotify_lake.schema.playlists import TABLES
 
 OBJECTS: Final = 1000
 ENTRIES: Final = 50
@@ -82,7 +83,7 @@ def _work_off(stack: LaptopStack, turn: int, batch: int, objects: int) -> float:
     for number in range(objects):
         source = _source(number % PLAYLISTS)
         at = FIRST_DAY + dt.timedelta(days=1000 * turn + number // PLAYLISTS)
-        key = raw.key(source.header.playlist_id, at)
+        key = keys.raw_key(source.header.playlist_id, at)
         s3.put_object(Bucket=bucket, Key=key, Body=source.copy(at, at, {}))
     _set_mapping(stack, size=batch, enabled=True)
     begun = time.monotonic()
@@ -94,8 +95,8 @@ def _work_off(stack: LaptopStack, turn: int, batch: int, objects: int) -> float:
 
 
 @cache
-def _source(playlist: int) -> raw.Source:
-    return raw.Source("raw/before", raw_object(ENTRIES, "new", playlist))
+def _source(playlist: int) -> envelope.Source:
+    return envelope.Source("raw/before", raw_object(ENTRIES, "new", playlist))
 
 
 def _done(stack: LaptopStack) -> int:

@@ -15,8 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spotify_lake.lake import arrow_schema
-from spotify_lake.schema import (
+from spotify_lake.schema.playlists import (
     ALBUMS,
     ARTISTS,
     PLAYLIST_ENTRIES,
@@ -25,9 +24,10 @@ from spotify_lake.schema import (
     REJECTS,
     SONGS,
     TABLES,
-    Table,
 )
+from spotify_lake.schema.types import Table
 from spotify_lake.spotify.models import Content, Playlist, User
+from spotify_lake.transform.parquet import arrow_schema
 
 SCHEMAS: Final = {table.name: arrow_schema(table) for table in TABLES}
 

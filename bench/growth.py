@@ -26,9 +26,9 @@ from bench.finding import Finding, Measured
 from bench.query_bytes import LAST_DAY
 from local.athena import to_duckdb
 from queries import queries, used_by, views
-from spotify_lake.normalize import normalize
-from spotify_lake.schema import PARTITION, TABLES
-from spotify_lake.warehouse import WAREHOUSE
+from spotify_lake.normalize.rows import normalize
+from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.warehouse import WAREHOUSE
 
 SHORT, LONG = 30, 730  # days
 PLAYLISTS: Final = 4

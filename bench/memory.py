@@ -16,11 +16,12 @@ import os
 from pathlib import Path
 
 import app
-from spotify_lake import lake, raw
-from spotify_lake.normalize import normalize
+from spotify_lake.transform import parquet as lake
+from spotify_lake.raw import envelope
+from spotify_lake.normalize.rows import normalize
 
 data = Path(os.environ["FILE"]).read_bytes()
-tables = normalize(raw.decode(data))
+tables = normalize(envelope.decode(data))
 lake.write(tables, "bench", lake.Session())
 assert tables.entry_count == int(os.environ["ENTRIES"])
 """
@@ -29,7 +30,7 @@ import datetime as dt
 import os
 
 import app
-from spotify_lake import raw
+from spotify_lake.raw import envelope
 from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import SpotifyClient
 
@@ -39,7 +40,7 @@ credentials = Credentials(client_id="bench", client_secret="bench", refresh_toke
 client = SpotifyClient(credentials, api_url=url, accounts_url=url, time_left=lambda: 900.0)
 
 def begin(version, contract):
-    return raw.SnapshotWriter(
+    return envelope.SnapshotWriter(
         playlist_id="bench", snapshot_id=version, scheduled_at=AT, fetched_at=AT, contract=contract
     )
 

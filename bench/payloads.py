@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from local.spotify_stub import Contract, api, playlists
 from local.spotify_stub.catalog import base62_id, catalog, hex_digits
-from spotify_lake import raw
+from spotify_lake.raw import envelope
 
 NOON: Final = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 PAGE: Final = {"new": 50, "legacy": 100}  # the most entries that a page holds
@@ -40,7 +40,7 @@ def raw_object(
         UTC.
     """
     playlist_id = base62_id("bench playlist", playlist)
-    writer = raw.SnapshotWriter(
+    writer = envelope.SnapshotWriter(
         playlist_id=playlist_id,
         snapshot_id=base62_id(playlist_id, scheduled_at),
         scheduled_at=scheduled_at,

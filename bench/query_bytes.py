@@ -44,12 +44,13 @@ from local.athena import to_duckdb
 from local.spotify_stub import api, playlists
 from local.spotify_stub.catalog import base62_id, catalog
 from queries import queries, views
-from spotify_lake.lake import arrow_schema
-from spotify_lake.normalize import normalize
-from spotify_lake.raw import Snapshot
-from spotify_lake.schema import PARTITION, TABLES, Column, Table, Type
+from spotify_lake.normalize.rows import normalize
+from spotify_lake.raw.envelope import Snapshot
+from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.types import Column, Table, Type
+from spotify_lake.schema.warehouse import WAREHOUSE
 from spotify_lake.spotify.models import Entry, Playlist
-from spotify_lake.warehouse import WAREHOUSE
+from spotify_lake.transform.parquet import arrow_schema
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = Path(__file__).with_name("query_bytes.json")

@@ -26,12 +26,12 @@ from bench import query_bytes
 from bench.cost import CHANGED, template_settings
 from bench.finding import Finding, Measured
 from bench.query_bytes import LAST_DAY, MOVES_A_DAY, NEW_A_DAY, SEED, Scan
-from spotify_lake.lake import arrow_schema
 from spotify_lake.observability import logger
 from spotify_lake.report import queries
 from spotify_lake.report.athena import Athena, Question, decode
 from spotify_lake.report.run import run
-from spotify_lake.schema import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
+from spotify_lake.schema.playlists import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
+from spotify_lake.transform.parquet import arrow_schema
 
 SQL: Final = Path(queries.__file__).parent / "sql"
 ENTRIES: Final = 100

@@ -27,8 +27,8 @@ from local.emulator import NO_AWS_SETTINGS
 from local.spotify_stub import playlists
 from local.spotify_stub.catalog import base62_id, catalog
 from local.spotify_stub.server import StubServer, serve
-from spotify_lake import raw
-from spotify_lake.schema import TABLES
+from spotify_lake import keys
+from spotify_lake.schema.playlists import TABLES
 
 RAW, LAKE = "bench-raw", "bench-lake"
 
@@ -192,7 +192,7 @@ def _run(at: dt.datetime, stub: StubServer) -> Counted:
         counted.extract_cpu_s = time.thread_time() - begun
         counted.written = summary["written"]
         for playlist_id in counted.written:
-            event = s3_event(RAW, raw.key(playlist_id, at), dt.datetime.now(dt.UTC))
+            event = s3_event(RAW, keys.raw_key(playlist_id, at), dt.datetime.now(dt.UTC))
             begun = time.thread_time()
             transform.handler(event, _context())
             counted.transform_cpu_s += time.thread_time() - begun

@@ -19,7 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from bench.payloads import PAGE, pages
 from local.process import HOST
-from spotify_lake import raw
+from spotify_lake import keys
+from spotify_lake.raw import envelope
 
 
 @contextmanager
@@ -52,8 +53,8 @@ def _serving(*arguments: str) -> Iterator[str]:
 
 def _s3(file: str) -> Callable[[str], bytes]:
     data = Path(file).read_bytes()
-    header = raw.Source("", data).header
-    own = raw.key(header.playlist_id, header.scheduled_at)
+    header = envelope.Source("", data).header
+    own = keys.raw_key(header.playlist_id, header.scheduled_at)
     listing = "".join(
         f"<Contents><Key>{key}</Key><LastModified>{moment:%Y-%m-%dT%H:%M:%S}.000Z</LastModified></Contents>"
         for key, moment in ((own.replace("T12", "T11"), header.scheduled_at), (own, header.fetched_at))

@@ -21,8 +21,10 @@ from bench.payloads import NOON, raw_object
 from local.emulator import client_environment
 from local.spotify_stub import Contract
 from local.spotify_stub.catalog import base62_id
-from spotify_lake import lake, raw
-from spotify_lake.normalize import normalize
+from spotify_lake import keys
+from spotify_lake.normalize.rows import normalize
+from spotify_lake.raw import envelope
+from spotify_lake.transform import parquet as lake
 
 LONG: Final = 10_000
 TYPICAL: Final = 50
@@ -93,7 +95,7 @@ class _MemorySession(lake.Session):
 
 
 def _in_memory(data: bytes) -> None:
-    lake.write(normalize(raw.decode(data)), BUCKET, _MemorySession())
+    lake.write(normalize(envelope.decode(data)), BUCKET, _MemorySession())
 
 
 def _warm(repetitions: int) -> dict[str, float]:
@@ -108,7 +110,7 @@ def _warm(repetitions: int) -> dict[str, float]:
         from functions.transform import app  # noqa: PLC0415
         from spotify_lake.observability import logger  # noqa: PLC0415
 
-        event = s3_event(BUCKET, raw.key(base62_id("bench playlist", 0), NOON), NOON)
+        event = s3_event(BUCKET, keys.raw_key(base62_id("bench playlist", 0), NOON), NOON)
         context: Any = SimpleNamespace(
             function_name="transform",
             memory_limit_in_mb=1024,

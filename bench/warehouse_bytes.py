@@ -15,9 +15,9 @@ import duckdb
 import pyarrow as pa
 
 from local.bulk_data import ROWS_A_DAY, write_catalog, write_charts
-from spotify_lake.lake import ARROW_TYPES
-from spotify_lake.schema import Table, Type
-from spotify_lake.warehouse import WAREHOUSE, WarehouseTable
+from spotify_lake.schema.types import Table, Type
+from spotify_lake.schema.warehouse import WAREHOUSE, WarehouseTable
+from spotify_lake.transform.parquet import ARROW_TYPES
 
 CHART_DAYS: Final = 60
 SONG_COPIES: Final = 40  # of the catalog: some 160,000 tracks

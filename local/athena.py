@@ -21,7 +21,7 @@ from sqlglot import exp
 from local.errors import LaptopError
 from queries import Statement
 from queries import views as all_views
-from spotify_lake.schema import PARTITION, PLAYLISTS
+from spotify_lake.schema.playlists import PARTITION, PLAYLISTS
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient

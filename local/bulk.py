@@ -21,8 +21,7 @@ from local.display import show_result
 from local.emulator import clean_environment, client_environment
 from local.errors import LaptopError
 from local.spark import need_java, spark_environment, spark_python
-from spotify_lake.arrival import READY, STAGING, STARTED
-from spotify_lake.warehouse import ROOT as WAREHOUSE
+from spotify_lake import keys
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -76,10 +75,10 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
     stack.up()
     s3, bucket = stack.client("s3"), stack.outputs["LakeBucketName"]
     for job in JOBS:
-        batch = f"{STAGING}{job}/{BATCH}/"
+        batch = f"{keys.STAGING}{job}/{BATCH}/"
         with steps(f"Making up the files of {job}"):
             made = make_up(job, stack.state_dir / "bulk" / "files" / job)
-        with steps(f"Putting {len(made)} files into {batch}, and {READY}"):
+        with steps(f"Putting {len(made)} files into {batch}, and {keys.READY}"):
             before = run_of(s3, bucket, batch)
             stage(s3, bucket, batch, {file.name: file for file in made})
         with steps("Waiting for the arrival function to start the Glue job"):
@@ -140,13 +139,13 @@ def stage(
         ]
     for upload in sent:
         upload.result()
-    s3.put_object(Bucket=bucket, Key=f"{batch}{READY}", Body=b"")
+    s3.put_object(Bucket=bucket, Key=f"{batch}{keys.READY}", Body=b"")
 
 
 def run_of(s3: S3Client, bucket: str, batch: str) -> str | None:
     """Return the id of the newest run that took a batch, or None."""
     try:
-        return s3.get_object(Bucket=bucket, Key=f"{batch}{STARTED}")["Body"].read().decode()
+        return s3.get_object(Bucket=bucket, Key=f"{batch}{keys.STARTED}")["Body"].read().decode()
     except s3.exceptions.NoSuchKey:
         return None
 
@@ -231,7 +230,7 @@ def carry_out(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
 
 def latest_summary(s3: S3Client, bucket: str, job: str) -> dict[str, Any]:
     """Return what a job's newest run wrote about itself."""
-    answer = s3.get_object(Bucket=bucket, Key=f"{WAREHOUSE}/_runs/{job}/latest.json")
+    answer = s3.get_object(Bucket=bucket, Key=f"{keys.WAREHOUSE}_runs/{job}/latest.json")
     summary: dict[str, Any] = json.loads(answer["Body"].read())
     return summary
 

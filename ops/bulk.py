@@ -16,8 +16,8 @@ from local.errors import LaptopError
 from ops.importing import words
 from ops.lake import Lake, OpsError
 from ops.terminal import Terminal
-from spotify_lake.arrival import FAILED, READY, STAGING
-from spotify_lake.warehouse import ROOT as WAREHOUSE
+from spotify_lake import keys
+from spotify_lake.bulk.arrival import FAILED
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -78,13 +78,13 @@ def run(
     files = find_files(options.files)
     s3, bucket = lake.client("s3"), lake.output("LakeBucketName")
     name = options.batch or f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    batch = f"{STAGING}{options.data_set}/{name.strip('/')}/"
+    batch = f"{keys.STAGING}{options.data_set}/{name.strip('/')}/"
     before = bulk.run_of(s3, bucket, batch)
     size = sum(path.stat().st_size for path in files.values())
     with terminal.progress("Uploading MB", max(1, size // MEGABYTE)) as progress:
         bulk.stage(s3, bucket, batch, files, _Sum(lambda sent: progress.update(sent // MEGABYTE)))
     terminal.done(
-        f"{_number(len(files), 'file')} ({size / MEGABYTE:,.1f} MB) and {READY} are in s3://{bucket}/{batch}"
+        f"{_number(len(files), 'file')} ({size / MEGABYTE:,.1f} MB) and {keys.READY} are in s3://{bucket}/{batch}"
     )
     try:
         run_id = bulk.wait_for_run(s3, bucket, batch, before, START_PATIENCE_S)
@@ -101,7 +101,7 @@ def run(
     else:
         follow(lake.client("glue"), terminal, job, run_id)
         summary = bulk.latest_summary(s3, bucket, options.data_set)
-    show(terminal, summary, f"s3://{bucket}/{WAREHOUSE}/_runs/{options.data_set}/{summary['run']}.json")
+    show(terminal, summary, f"s3://{bucket}/{keys.WAREHOUSE}_runs/{options.data_set}/{summary['run']}.json")
 
 
 def find_files(names: Iterable[str]) -> dict[str, Path]:
@@ -174,8 +174,8 @@ def follow(glue: GlueClient, terminal: Terminal, job: str, run_id: str, poll_s: 
         if state in (*FAILED, "STOPPED"):
             why = found.get("ErrorMessage", "Glue gives no reason").rstrip(".")
             raise OpsError(
-                f"The run {run_id} of {job} ended as {state}: {why}. Nothing is lost: mend the cause and put {READY}"
-                " into the batch again; see GlueJobFailed in docs/runbook.md."
+                f"The run {run_id} of {job} ended as {state}: {why}. Nothing is lost: mend the cause and put"
+                f" {keys.READY} into the batch again; see GlueJobFailed in docs/runbook.md."
             )
         time.sleep(poll_s)
 

@@ -21,9 +21,9 @@ from ops import bulk, export, importing, login, redrive, redshift, replay, repor
 from ops import lake as lakes
 from ops.dead_letters import QUEUES
 from ops.terminal import Terminal
-from spotify_lake.arrival import DATA_SETS
-from spotify_lake.config import OWNED, parse_playlist_ids
+from spotify_lake.bulk.arrival import DATA_SETS
 from spotify_lake.errors import LakeError
+from spotify_lake.settings import OWNED, parse_playlist_ids
 
 REPORT_PATH = Path(__file__).resolve().parent.parent / ".local" / "report" / "index.html"
 INTERRUPTED = 130  # what shells report for Ctrl-C

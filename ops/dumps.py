@@ -41,8 +41,7 @@ from ops.shapes import (
     unflattened,
     written_moment,
 )
-from spotify_lake.raw import Contract
-from spotify_lake.spotify.models import Playlist
+from spotify_lake.spotify.models import Contract, Playlist
 
 SAVED_SONGS: Final = "Liked Songs"
 SAVED_EPISODES: Final = "Your Episodes"

@@ -18,8 +18,8 @@ from local.athena import declared
 from ops.athena import connect
 from ops.lake import OpsError
 from queries import queries, used_by, views
-from spotify_lake.schema import TABLES
-from spotify_lake.warehouse import WAREHOUSE
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.warehouse import WAREHOUSE
 
 if TYPE_CHECKING:
     from local.athena import Athena, Column, Row

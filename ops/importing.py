@@ -20,10 +20,10 @@ from ops.lake import Lake, OpsError
 from ops.shapes import moment
 from ops.snapshots import Snapshot, fingerprint
 from ops.terminal import Terminal
-from spotify_lake import raw
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.normalize import normalize
-from spotify_lake.schema import KINDS, PLAYLIST_ENTRIES, REJECTS
+from spotify_lake.normalize.rows import normalize
+from spotify_lake.raw import envelope, store
+from spotify_lake.schema.playlists import KINDS, PLAYLIST_ENTRIES, REJECTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -95,7 +95,7 @@ def run(lake: Lake | None, terminal: Terminal, options: Options) -> None:
     OpsError
         At the end, if a file could not be used; all others are imported by then.
     """
-    store = Store(lake, dry_run=options.dry_run)
+    target = Store(lake, dry_run=options.dry_run)
     found = find_files(options.files, lake)
     if not found.files and not found.missing:
         raise OpsError(f"There is nothing to import in {', '.join(options.files)}.")
@@ -103,7 +103,7 @@ def run(lake: Lake | None, terminal: Terminal, options: Options) -> None:
     for name in found.missing:
         report.refuse(name, "There is no such file.")
     for folder in _by_folder(found.files):
-        _import_folder(folder, store, report, options)
+        _import_folder(folder, target, report, options)
     report.close(len(found.files) + len(found.missing), found.skipped, lake, dry_run=options.dry_run)
 
 
@@ -203,7 +203,7 @@ def _by_folder(files: Iterable[File]) -> Iterator[list[File]]:
     yield from folders.values()
 
 
-def _import_folder(files: Iterable[File], store: Store, report: Report, options: Options) -> None:
+def _import_folder(files: Iterable[File], target: Store, report: Report, options: Options) -> None:
     parts: dict[str, list[Part]] = {}
     for file in files:
         try:
@@ -222,7 +222,7 @@ def _import_folder(files: Iterable[File], store: Store, report: Report, options:
         ready, mentioned, refused = snapshots.assemble(found, about)
         for snapshot in ready:
             try:
-                report.snapshot(*store.put(snapshot))
+                report.snapshot(*target.put(snapshot))
             except OpsError as error:
                 for name in snapshot.sources:
                     report.refuse(name, str(error))
@@ -273,7 +273,7 @@ class Store:
                 if self._dry_run:
                     self._written[moved.key] = mine
                     return moved, "would be written"
-                if self._s3 is not None and raw.put(self._s3, self._bucket, moved.key, moved.body):
+                if self._s3 is not None and store.put(self._s3, self._bucket, moved.key, moved.body):
                     self._written[moved.key] = mine
                     return moved, "written"
             moved = moved.later()
@@ -291,7 +291,7 @@ class Store:
         except self._s3.exceptions.NoSuchKey:
             return None
         try:
-            return fingerprint(normalize(raw.decode(data)))
+            return fingerprint(normalize(envelope.decode(data)))
         except SnapshotUnreadable:
             return ("unreadable",)
 

@@ -19,8 +19,8 @@ import msgspec
 from ops.consent import SCOPES, CallbackServer, Consent, NoAnswer, redirect_uri
 from ops.lake import Lake, OpsError
 from ops.terminal import Terminal
-from spotify_lake.config import OWNED, parse_playlist_ids
 from spotify_lake.errors import CredentialsMissing, LakeError, PlaylistError
+from spotify_lake.settings import OWNED, parse_playlist_ids
 from spotify_lake.spotify.auth import (
     VALID_MONTHS,
     Credentials,

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from spotify_lake import raw
-from spotify_lake.schema import PARTITION, PLAYLISTS
+from spotify_lake import keys
+from spotify_lake.schema.playlists import PARTITION, PLAYLISTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,12 +43,12 @@ class Snapshot:
     @property
     def raw_key(self) -> str:
         """Key of what Spotify sent."""
-        return raw.key(self.playlist_id, self.scheduled_at)
+        return keys.raw_key(self.playlist_id, self.scheduled_at)
 
     @property
     def done_key(self) -> str:
         """Key of the object that the transform writes last."""
-        time = raw.compact_time(self.scheduled_at)
+        time = keys.compact_time(self.scheduled_at)
         return f"{DONE_PREFIX}{self.scheduled_at.date()}/{self.playlist_id}-{time}.parquet"
 
 
@@ -80,7 +80,7 @@ def snapshots(
     """
     prefix = f"{RAW_PREFIX}{playlist_id}/"
     # A time sorts before the same time with its file ending, so the snapshot at `since` itself is listed.
-    start = prefix + raw.compact_time(since) if since else prefix
+    start = prefix + keys.compact_time(since) if since else prefix
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=start)
     for item in _items(pages):
         if found := in_raw_key(item["Key"]):

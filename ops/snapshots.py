@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from ops.dumps import SAVED_SONGS, Part, Time
 from ops.shapes import looks_like_id, moment
-from spotify_lake import raw
+from spotify_lake import keys
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.normalize import Tables, normalize
-from spotify_lake.schema import PLAYLIST_ENTRIES, REJECTS
+from spotify_lake.normalize.rows import Tables, normalize
+from spotify_lake.raw import envelope
+from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, REJECTS
+from spotify_lake.spotify import models
 
 SAME_CAPTURE: Final = timedelta(hours=1)  # the pages of one list are fetched in less
 FOLDERS_TO_READ: Final = 3  # how far up a folder's name may say when, and of which list, a file is
@@ -92,7 +94,7 @@ class Snapshot:
     time: Time
     head: Mapping[str, Any]
     pages: tuple[Mapping[str, Any], ...]
-    contract: raw.Contract
+    contract: models.Contract
     fetched_at: datetime | None = None
     first: int = 1
     total: int | None = None
@@ -107,13 +109,13 @@ class Snapshot:
     @property
     def key(self) -> str:
         """Key of its raw object."""
-        return raw.key(self.playlist_id, self.time.moment)
+        return keys.raw_key(self.playlist_id, self.time.moment)
 
     @cached_property
     def body(self) -> bytes:
         """The bytes of its raw object; equal snapshots have equal bytes."""
         snapshot_id = self.head.get("snapshot_id")
-        writer = raw.SnapshotWriter(
+        writer = envelope.SnapshotWriter(
             playlist_id=self.playlist_id,
             snapshot_id=snapshot_id if isinstance(snapshot_id, str) else None,
             scheduled_at=self.time.moment,
@@ -127,7 +129,7 @@ class Snapshot:
     @cached_property
     def tables(self) -> Tables:
         """The rows that the transform will make of it; raises SnapshotUnreadable if it could not."""
-        return normalize(raw.decode(self.body))
+        return normalize(envelope.decode(self.body))
 
     @property
     def is_partial(self) -> bool:
@@ -463,7 +465,7 @@ def _snapshot(group: _Group, chain: _Chain, head: Part | None, options: Options)
     if alone and chain.parts[0].contract == "embedded":
         playlist: Mapping[str, Any] = chain.parts[0].head
         pages: tuple[Mapping[str, Any], ...] = ()
-        contract: raw.Contract = "embedded"
+        contract: models.Contract = "embedded"
     else:
         playlist = own.head if own is not None else {}
         pages = tuple(page for part in chain.parts for page in _pages(part))

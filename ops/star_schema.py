@@ -1,6 +1,6 @@
 """The star schema of the charts in Amazon Redshift: SQL that makes and fills it, from the warehouse's own tables.
 
-What Redshift needs beyond `spotify_lake.warehouse` follows from it. Entries, tracks and their artists lie together by
+What Redshift needs beyond `schema.warehouse` follows from it. Entries, tracks and their artists lie together by
 `track_key`, the other tables are small and lie everywhere; each table is sorted by its key; a column that is the key of
 another table refers to it. Partition columns are left out: they are not in the Parquet objects, and `date_key` and
 `chart_key` say the same.
@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from spotify_lake.schema import Column, Table, Type
-from spotify_lake.warehouse import CHARTS, ROOT
+from spotify_lake import keys
+from spotify_lake.schema.types import Column, Table, Type
+from spotify_lake.schema.warehouse import CHARTS
 
 SCHEMA: Final = "charts"
 DISTRIBUTED_BY: Final = "track_key"
@@ -136,7 +137,7 @@ def _create(table: Table) -> str:
 
 
 def _copy(table: Table, bucket: str) -> str:
-    folder = _text(f"s3://{bucket}/{ROOT}/{table.name}/")
+    folder = _text(f"s3://{bucket}/{keys.WAREHOUSE}{table.name}/")
     return f"COPY {_staged(table)} FROM {folder} IAM_ROLE default FORMAT AS PARQUET"
 
 

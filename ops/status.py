@@ -18,9 +18,10 @@ from ops.dead_letters import QUEUES, depth
 from ops.lake import Lake
 from ops.login import next_run
 from ops.objects import Snapshot
-from spotify_lake import arrival
-from spotify_lake.config import OWNED, parse_playlist_ids
+from spotify_lake import keys
+from spotify_lake.bulk import arrival
 from spotify_lake.errors import CredentialsMissing
+from spotify_lake.settings import OWNED, parse_playlist_ids
 from spotify_lake.spotify.auth import WARNING_DAYS, read_credentials, sign_in_ends
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def _bulk(lake: Lake, now: datetime) -> list[Line]:
     """Tell of the last run and the waiting batches of each bulk data set; nothing of one that nobody has loaded."""
     lines = []
     for data_set in arrival.DATA_SETS:
-        job, root = lake.output(f"{data_set.capitalize()}JobName"), f"{arrival.STAGING}{data_set}/"
+        job, root = lake.output(f"{data_set.capitalize()}JobName"), f"{keys.STAGING}{data_set}/"
         runs = lake.client("glue").get_job_runs(JobName=job, MaxResults=1)["JobRuns"]
         files = dict(arrival.objects(lake.client("s3"), lake.output("LakeBucketName"), root))
         waiting = len(arrival.due(files, data_set, with_unmarked=False))

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from local.spotify_stub.catalog import catalog
-from spotify_lake.warehouse import ROOT, WAREHOUSE
+from spotify_lake import keys
+from spotify_lake.schema.warehouse import WAREHOUSE
 from tests.lakes import ARROW_TYPES
 
 REGIONS = {
@@ -313,12 +314,12 @@ def warehouse() -> dict[str, list[dict[str, Any]]]:
 def objects(rows_of: Mapping[str, list[dict[str, Any]]]) -> Iterator[tuple[str, bytes]]:
     """Return key and Parquet of what the jobs would write of the rows of some tables."""
     for declared in WAREHOUSE:
-        table, keys = declared.table, [partition.column.name for partition in declared.partitions]
+        table, partition_names = declared.table, [partition.column.name for partition in declared.partitions]
         schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
         parts: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         for row in rows_of.get(table.name, []):
-            parts[tuple(f"{key}={row[key]}" for key in keys)].append(row)
+            parts[tuple(f"{key}={row[key]}" for key in partition_names)].append(row)
         for part, rows in parts.items():
             buffer = io.BytesIO()
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer, compression="zstd")
-            yield "/".join((ROOT, table.name, *part, "part.parquet")), buffer.getvalue()
+            yield keys.WAREHOUSE + "/".join((table.name, *part, "part.parquet")), buffer.getvalue()

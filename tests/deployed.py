@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from local.stack import LaptopStack
-from spotify_lake import transform
 from spotify_lake.errors import RawObjectUnreadable
-from spotify_lake.normalize import Tables
-from spotify_lake.schema import TABLES
+from spotify_lake.normalize.rows import Tables
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.transform import run as transform
 
 type Rows = list[dict[str, Any]]
 

@@ -17,7 +17,7 @@ type Edits = Mapping[str, Mapping[str, str]]  # file to pieces of it, each with 
 _URL = 'Column("url", Type.STRING, "Link to the song.", "https://open.spotify.com/track/11dF…", _NOT_SENT),'
 _SONG_URL = "        _link(song.external_urls),\n"
 _ALBUM_ROWS = "            ALBUMS.name: tuple(albums.values()),\n"
-_IMPORTED = "import ALBUMS, ARTISTS"
+_IMPORTED = "    ALBUMS,\n    ARTISTS,\n"
 _ALBUM_URL = (
     'Column("url", Type.STRING, "Link to the album.", "https://open.spotify.com/album/0tGP…", _NOT_SENT),'
 )
@@ -25,14 +25,14 @@ _NO_FOLDER = f"        {_ALBUM_URL}\n    ),\n"
 _URI = 'Column("uri", Type.STRING, "Spotify URI of the song.", "spotify:track:11dF…", _NOT_SENT),'
 
 COLUMN_ADDED: Final[Edits] = {
-    "schema.py": {
+    "schema/playlists.py": {
         _URL: f"{_URL}\n        {_URI}",
     },
-    "normalize.py": {_SONG_URL: f"{_SONG_URL}        song.uri,\n"},
+    "normalize/rows.py": {_SONG_URL: f"{_SONG_URL}        song.uri,\n"},
 }
 TWO_VERSIONS: Final[Edits] = {
-    "schema.py": {
-        "from dataclasses import dataclass\n": "from dataclasses import dataclass, replace\n",
+    "schema/playlists.py": {
+        "from typing import Final\n": "from dataclasses import replace\nfrom typing import Final\n",
         "ARTISTS: Final = Table(": """\
 ALBUMS_V2: Final = replace(
     ALBUMS,
@@ -44,8 +44,8 @@ ALBUMS_V2: Final = replace(
 ARTISTS: Final = Table(""",
         "SONGS, ALBUMS, ARTISTS, REJECTS": "SONGS, ALBUMS, ALBUMS_V2, ARTISTS, REJECTS",
     },
-    "normalize.py": {
-        _IMPORTED: "import ALBUMS, ALBUMS_V2, ARTISTS",
+    "normalize/rows.py": {
+        _IMPORTED: "    ALBUMS,\n    ALBUMS_V2,\n    ARTISTS,\n",
         _ALBUM_ROWS: f"{_ALBUM_ROWS}            ALBUMS_V2.name: [_album_v2(row) for row in albums.values()],\n",
         "def _artist_values(": """\
 def _album_v2(row: Row) -> Row:
@@ -57,11 +57,11 @@ def _artist_values(""",
     },
 }
 SWITCHED: Final[Edits] = {
-    "schema.py": {
+    "schema/playlists.py": {
         'Column("release_year", Type.INT,': 'Column("release_year", Type.STRING,',
         _NO_FOLDER: f'{_NO_FOLDER}    folder="v2/albums",\n',
     },
-    "normalize.py": {
+    "normalize/rows.py": {
         "        release_date and release_date.year,\n": "        release_date and str(release_date.year),\n"
     },
 }

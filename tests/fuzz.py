@@ -22,10 +22,12 @@ import pyarrow as pa
 
 from local.spotify_stub import PLAYLISTS, Contract, api
 from local.spotify_stub import playlists as lists
-from spotify_lake import lake, quality, raw
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.normalize import Tables, normalize
-from spotify_lake.schema import TABLES
+from spotify_lake.normalize import quality
+from spotify_lake.normalize.rows import Tables, normalize
+from spotify_lake.raw import envelope
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.transform import parquet as lake
 from tests import payloads
 
 DAY: Final = payloads.NOON.date()
@@ -247,9 +249,9 @@ class Outcome:
 
 def make(kind: str, chance: random.Random) -> tuple[bytes, int | None]:
     """Return the bytes of a mutated raw object, and how many entries it has if the mutation cannot change that."""
-    envelope = json.loads(_envelope())
+    content = json.loads(_envelope())
     picked = chance.choices(real_entries(), k=chance.randint(1, 5))
-    case = Case(envelope | {"pages": [{"items": [json.loads(entry) for entry in picked]}]}, chance)
+    case = Case(content | {"pages": [{"items": [json.loads(entry) for entry in picked]}]}, chance)
     if mutate := IN_ENTRIES.get(kind) or IN_OBJECT.get(kind):
         mutate(case)
     number = len(case.entries)
@@ -273,7 +275,7 @@ def _envelope() -> bytes:
 
 def check(data: bytes, number: int | None) -> Tables:
     """Take an object through the code under test, and check what must hold of its tables."""
-    tables = normalize(raw.decode(data))
+    tables = normalize(envelope.decode(data))
     assert number is None or tables.entry_count == number, "entries are missing"
     assert tables.unaccounted == 0
     at = 2  # the position, in both tables

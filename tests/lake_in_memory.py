@@ -12,14 +12,15 @@ from typing import Any
 import duckdb
 
 from local.spotify_stub.catalog import catalog
-from spotify_lake import raw
-from spotify_lake.normalize import normalize
+from spotify_lake.normalize.rows import normalize
+from spotify_lake.raw import envelope
 from spotify_lake.report.athena import Athena
 from spotify_lake.report.charts import FOLDER
 from spotify_lake.report.content import Content
 from spotify_lake.report.run import ask
-from spotify_lake.schema import PARTITION, TABLES, Type
-from spotify_lake.warehouse import CHARTS
+from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.types import Type
+from spotify_lake.schema.warehouse import CHARTS
 from tests import charted, payloads
 
 YEARS = Path(__file__).with_name("years.sql")
@@ -63,7 +64,7 @@ class Lake:
     def add(self, *objects: bytes) -> None:
         """Add raw objects, as the transform function would."""
         for data in objects:
-            tables = normalize(raw.decode(data))
+            tables = normalize(envelope.decode(data))
             for table in TABLES:
                 if rows := [(*row, tables.scheduled_at.date()) for row in tables.rows[table.name]]:
                     columns = [list(column) for column in zip(*rows, strict=True)]

@@ -9,7 +9,8 @@ import string
 from datetime import UTC, datetime
 from typing import Any
 
-from spotify_lake import raw
+from spotify_lake.raw import envelope
+from spotify_lake.spotify import models
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BASE62 = string.digits + string.ascii_letters
@@ -184,11 +185,11 @@ def raw_object(
     *pages: list[Any] | dict[str, Any],
     playlist_object: dict[str, Any] | None = None,
     scheduled_at: datetime = NOON,
-    contract: raw.Contract = "items",
+    contract: models.Contract = "items",
 ) -> bytes:
     """The bytes of a raw object with these pages (lists of entries, or whole pages)."""
     playlist_object = playlist() if playlist_object is None else playlist_object
-    writer = raw.SnapshotWriter(
+    writer = envelope.SnapshotWriter(
         playlist_id=playlist_object.get("id") or spotify_id("Road Trip"),
         snapshot_id=playlist_object.get("snapshot_id"),
         scheduled_at=scheduled_at,

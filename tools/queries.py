@@ -10,17 +10,8 @@ from typing import Any, Final
 
 import queries
 from queries import Statement
-from spotify_lake.schema import (
-    ALBUMS,
-    ARTISTS,
-    PARTITION,
-    PLAYLIST_ENTRIES,
-    PLAYLISTS,
-    SONGS,
-    Column,
-    Table,
-    Type,
-)
+from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, SONGS
+from spotify_lake.schema.types import Column, Table, Type
 
 ROOT: Final = Path(__file__).parents[1]
 SAVED_QUERIES: Final = ROOT / "stacks" / "saved-queries.yaml"

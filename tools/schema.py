@@ -12,19 +12,20 @@ from pathlib import Path
 from typing import Final
 
 from queries import views as all_views
-from spotify_lake.quality import RULES
-from spotify_lake.schema import PARTITION, TABLES, Column, Table
-from spotify_lake.warehouse import ROOT as ROOT_OF_WAREHOUSE
-from spotify_lake.warehouse import WAREHOUSE, WarehouseTable
+from spotify_lake import keys
+from spotify_lake.normalize.quality import RULES
+from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.types import Column, Table
+from spotify_lake.schema.warehouse import WAREHOUSE, WarehouseTable
 from tools import queries, quicksight
 from tools.queries import meaning
 
 ROOT: Final = Path(__file__).parents[1]
 TEMPLATE: Final = ROOT / "template.yaml"
 DICTIONARY: Final = ROOT / "docs" / "data-dictionary.md"
-BEGIN: Final = "  # --- tables: generated from spotify_lake/schema.py by make schema ---\n"
+BEGIN: Final = "  # --- tables: generated from spotify_lake/schema/playlists.py by make schema ---\n"
 END: Final = "  # --- end of generated tables ---\n"
-BEGIN_TARGETS: Final = "          # generated from spotify_lake/schema.py by make schema\n"
+BEGIN_TARGETS: Final = "          # generated from spotify_lake/schema/playlists.py by make schema\n"
 END_TARGETS: Final = "          # end of generated targets\n"
 
 _TABLE_HEAD = """\
@@ -72,7 +73,7 @@ _WAREHOUSE_RESOURCE = (
 {parameters}\
         PartitionKeys:{partition_keys}
         StorageDescriptor:
-          Location: !Sub "s3://${{LakeBucket}}/{root}/{name}/"
+          Location: !Sub "s3://${{LakeBucket}}/{root}{name}/"
 """
     + _PARQUET
 )
@@ -99,7 +100,7 @@ _DICTIONARY_HEAD = """\
 # Data dictionary
 
 The tables of the lake, as they stand in the Glue database and in Athena, and below them the quality rules and the
-views. This page is generated from `schema.py` and `quality.py` in `layers/common/spotify_lake` and from
+views. This page is generated from `schema/` and `normalize/quality.py` in `layers/common/spotify_lake` and from
 `queries/views/` by `make schema`.
 
 Every table is partitioned by `{partition}` ({partition_type}): {partition_description} Give a condition on it
@@ -161,14 +162,14 @@ def _warehouse_resource(declared: WarehouseTable) -> str:
     }
     if partitions:
         settings = {"projection.enabled": "true"} | settings
-    keys = "".join(f"\n{_yaml_column(partition.column, indent=10)}" for partition in partitions)
+    partition_keys = "".join(f"\n{_yaml_column(partition.column, indent=10)}" for partition in partitions)
     return _WAREHOUSE_RESOURCE.format(
         logical_id=logical_id(table),
         name=table.name,
-        root=ROOT_OF_WAREHOUSE,
+        root=keys.WAREHOUSE,
         description=json.dumps(f"{table.description} One row: {table.grain}."),
         parameters="".join(f"          {name}: {json.dumps(value)}\n" for name, value in settings.items()),
-        partition_keys=keys or " []",
+        partition_keys=partition_keys or " []",
         columns="\n".join(_yaml_column(column, indent=12) for column in table.columns),
     )
 
@@ -176,7 +177,7 @@ def _warehouse_resource(declared: WarehouseTable) -> str:
 def crawler_targets() -> str:
     """Return the YAML of the crawler's targets. It names tables by folder, so it cannot visit one named otherwise."""
     folders = [table.prefix for table in TABLES if table.prefix.endswith(f"/{table.name}/")]
-    folders += [f"{ROOT_OF_WAREHOUSE}/{declared.table.name}/" for declared in WAREHOUSE]
+    folders += [f"{keys.WAREHOUSE}{declared.table.name}/" for declared in WAREHOUSE]
     return "".join(f"          - Path: !Sub s3://${{LakeBucket}}/{folder}\n" for folder in folders)
 
 
@@ -244,9 +245,7 @@ def main(arguments: list[str]) -> int:
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in stale:
-            print(
-                f"{path.relative_to(ROOT)} does not match spotify_lake/schema.py and queries/: run `make schema`"
-            )
+            print(f"{path.relative_to(ROOT)} does not match the schema and queries/: run `make schema`")
         return 1 if stale else 0
     for path in stale:
         path.parent.mkdir(exist_ok=True)

@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spotify_lake import arrival
-from spotify_lake.config import ArrivalSettings
+from spotify_lake.bulk import arrival
 from spotify_lake.observability import logger, metrics
+from spotify_lake.settings import ArrivalSettings
 
 client = cache(boto3.client)  # what every invocation of this environment shares
 

@@ -9,13 +9,14 @@ import boto3
 import msgspec
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spotify_lake import extract
-from spotify_lake.config import ExtractSettings
-from spotify_lake.continuation import Continuations
+from spotify_lake.extract import run as extract
+from spotify_lake.extract.continuation import Continuations
+from spotify_lake.extract.request import parse_event
+from spotify_lake.extract.state import first_attempt_at
 from spotify_lake.observability import logger, metrics
+from spotify_lake.settings import ExtractSettings
 from spotify_lake.spotify.auth import publish_days_left, read_credentials, store_refresh_token
 from spotify_lake.spotify.client import SpotifyClient
-from spotify_lake.state import first_attempt_at
 
 client = cache(boto3.client)  # what every invocation of this environment shares
 
@@ -27,7 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = partial(datetime.now, UTC)
     logger.set_correlation_id(context.aws_request_id)
     settings = ExtractSettings.load(os.environ)
-    request = extract.parse_event(
+    request = parse_event(
         event,
         lambda: first_attempt_at(client("s3"), settings.raw_bucket, context.aws_request_id, now()),
         context.aws_request_id,

@@ -9,10 +9,10 @@ import boto3
 import msgspec
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spotify_lake.config import ReportSettings
 from spotify_lake.observability import logger, metrics
 from spotify_lake.report.athena import Athena
 from spotify_lake.report.run import run
+from spotify_lake.settings import ReportSettings
 
 client = cache(boto3.client)  # what every invocation of this environment shares
 RESERVE_S = 10.0  # to say that a query takes too long before Lambda ends the function

@@ -6,11 +6,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spotify_lake import lake, transform
-from spotify_lake.announce import Announcer
-from spotify_lake.config import TransformSettings
+from spotify_lake.changes.publish import Announcer
 from spotify_lake.errors import LakeError
 from spotify_lake.observability import logger, metrics
+from spotify_lake.settings import TransformSettings
+from spotify_lake.transform import parquet as lake
+from spotify_lake.transform import run as transform
 
 
 @cache

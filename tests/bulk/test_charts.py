@@ -18,7 +18,7 @@ from bulk.errors import BadArguments, NothingToRead
 from bulk.places import Folder
 from bulk.run import Arguments
 from bulk.sources import look_at
-from spotify_lake.warehouse import CATALOG, CHARTS, REJECTS
+from spotify_lake.schema.warehouse import CATALOG, CHARTS, REJECTS
 from tests.bulk_lake import Lake, assert_declared, balance
 
 if TYPE_CHECKING:

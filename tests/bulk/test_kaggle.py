@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from moto import mock_aws
 
-from spotify_lake.warehouse import CATALOG
+from spotify_lake.schema.warehouse import CATALOG
 from tests.bulk_lake import BucketLake, Lake, assert_declared, balance
 
 if TYPE_CHECKING:

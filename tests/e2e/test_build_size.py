@@ -78,8 +78,10 @@ def test_layers_are_compiled_for_lambda(build):
             assert compiled[:4] == MAGIC_NUMBER, f"{source} is compiled for another Python"
             assert int.from_bytes(compiled[4:8], "little") == UNCHECKED, f"{source} would be checked"
     assert (
-        b"/opt/python/spotify_lake/lake.py"
-        in Path(cache_from_source(str(build / "CommonLayer/python/spotify_lake/lake.py"))).read_bytes()
+        b"/opt/python/spotify_lake/transform/parquet.py"
+        in Path(
+            cache_from_source(str(build / "CommonLayer/python/spotify_lake/transform/parquet.py"))
+        ).read_bytes()
     ), "tracebacks would name the place of the build"
 
 

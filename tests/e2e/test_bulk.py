@@ -13,7 +13,7 @@ from local.errors import LaptopError
 from local.stack import LaptopStack
 from ops import bulk
 from ops.lake import OpsError
-from spotify_lake.arrival import CODE, READY
+from spotify_lake import keys
 from tests.deployed import eventually, without
 from tests.operated import Person, as_lake
 from tests.template import ROOT
@@ -40,7 +40,7 @@ def test_a_marker_starts_a_run_with_its_folder_and_the_code_as_it_was_deployed(
     run = stack.client("glue").get_job_run(JobName=stack.outputs["ChartsJobName"], RunId=run_id)["JobRun"]
     assert run["Arguments"]["--input"] == f"s3://{bucket}/{batch}"
     assert run["Arguments"]["--warehouse"] == f"s3://{bucket}/datawarehouse"
-    body = s3.get_object(Bucket=bucket, Key=f"{CODE}bulk.zip")["Body"].read()
+    body = s3.get_object(Bucket=bucket, Key=f"{keys.JOB_CODE}bulk.zip")["Body"].read()
     with zipfile.ZipFile(io.BytesIO(body)) as packed:
         found = {name: packed.read(name) for name in packed.namelist() if name.endswith(".py")}
     assert found == {
@@ -60,7 +60,7 @@ def test_a_file_without_a_marker_starts_nothing(stack: LaptopStack) -> None:
 
 def test_a_marker_elsewhere_is_refused_in_the_log(stack: LaptopStack) -> None:
     bucket = stack.outputs["LakeBucketName"]
-    stack.client("s3").put_object(Bucket=bucket, Key=f"staging/chart/2021/{READY}", Body=b"")
+    stack.client("s3").put_object(Bucket=bucket, Key=f"staging/chart/2021/{keys.READY}", Body=b"")
 
     def is_logged() -> bool:
         said = "staging/chart/2021/_READY starts nothing"

@@ -13,8 +13,8 @@ from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from ops.objects import Snapshot
 from ops.replay import s3_event
-from spotify_lake import raw
-from spotify_lake.schema import TABLES
+from spotify_lake import keys
+from spotify_lake.schema.playlists import TABLES
 from tests import payloads
 from tests.template import ROOT
 
@@ -208,7 +208,7 @@ def test_a_replay_an_import_and_what_is_made_up_for_later_are_not_announced(
             QueueUrl=stack.outputs["TransformQueueUrl"], MessageBody=s3_event(bucket, Snapshot(moment, TOP))
         )
     imported = payloads.raw_object([], playlist_object=payloads.playlist(TOP), scheduled_at=RUNS[-1] + STEP)
-    stack.client("s3").put_object(Bucket=bucket, Key=raw.key(TOP, RUNS[-1] + STEP), Body=imported)
+    stack.client("s3").put_object(Bucket=bucket, Key=keys.raw_key(TOP, RUNS[-1] + STEP), Body=imported)
     stack.set_stub_clock(dt.datetime(2026, 9, 20, 12, tzinfo=dt.UTC))
     late = {"scheduled_at": (RUNS[3] + dt.timedelta(minutes=1)).isoformat(), "playlist_ids": [TOP]}
     assert stack.invoke("extract", late).payload["written"] == [TOP]
@@ -217,7 +217,7 @@ def test_a_replay_an_import_and_what_is_made_up_for_later_are_not_announced(
         for event in events
         if event["detail"]["scheduled_at"] == zulu(RUNS[3]) and event["detail"]["playlist"]["id"] == TOP
     )
-    s3_object = {"bucket": {"name": bucket}, "object": {"key": raw.key(TOP, RUNS[3])}}
+    s3_object = {"bucket": {"name": bucket}, "object": {"key": keys.raw_key(TOP, RUNS[3])}}
     again = {"eventSource": "aws:s3", "eventTime": first["fetched_at"], "s3": s3_object}
     stack.client("sqs").send_message(
         QueueUrl=stack.outputs["TransformQueueUrl"], MessageBody=json.dumps({"Records": [again]})

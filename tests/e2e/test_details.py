@@ -15,7 +15,7 @@ from local.spotify_stub.api import album_object, artist_object
 from local.spotify_stub.catalog import catalog
 from local.spotify_stub.server import StubServer, serve
 from local.stack import LaptopStack
-from spotify_lake import details
+from spotify_lake import keys
 from tests.e2e.test_permissions import without
 
 PLAYLIST = PLAYLISTS["Top 100"]  # other songs every day
@@ -52,7 +52,7 @@ def extract_with(stack: LaptopStack, **changes: str) -> Iterator[None]:
 def spotify(request: pytest.FixtureRequest, stack: LaptopStack) -> Iterator[StubServer]:
     """A Spotify of its own for the function, and a store that knows nothing yet."""
     contract: Contract = request.param
-    stack.client("s3").delete_object(Bucket=stack.outputs["RawBucketName"], Key=details.KEY)
+    stack.client("s3").delete_object(Bucket=stack.outputs["RawBucketName"], Key=keys.KNOWN_DETAILS)
     with serve(contract=contract) as stub:
         urls = {"SPOTIFY_API_URL": stub.url, "SPOTIFY_ACCOUNTS_URL": stub.url}
         with extract_with(stack, DETAIL_CALLS_PER_RUN="200", **urls):
@@ -73,7 +73,7 @@ def asked(spotify: StubServer) -> list[str]:
 
 
 def known(stack: LaptopStack) -> list[Any]:
-    stored = stack.client("s3").get_object(Bucket=stack.outputs["RawBucketName"], Key=details.KEY)
+    stored = stack.client("s3").get_object(Bucket=stack.outputs["RawBucketName"], Key=keys.KNOWN_DETAILS)
     return [json.loads(line) for line in gzip.decompress(stored["Body"].read()).splitlines()]
 
 

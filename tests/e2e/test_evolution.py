@@ -21,7 +21,7 @@ import pytest
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from ops import replay
-from spotify_lake.schema import ALBUMS, PARTITION, SONGS
+from spotify_lake.schema.playlists import ALBUMS, PARTITION, SONGS
 from tests.evolution import COLUMN_ADDED, PACKAGE, SWITCHED, TWO_VERSIONS, Edits, evolved
 from tests.operated import Person, as_lake
 from tests.template import load

@@ -14,8 +14,8 @@ from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from ops import redrive
-from spotify_lake import raw, state
-from spotify_lake.schema import TABLES
+from spotify_lake import keys
+from spotify_lake.schema.playlists import TABLES
 from tests import payloads
 from tests.deployed import (
     assert_undisturbed,
@@ -60,7 +60,7 @@ class Snapshot(NamedTuple):
 
     @property
     def key(self) -> str:
-        return raw.key(self.playlist_id, MOMENT)
+        return keys.raw_key(self.playlist_id, MOMENT)
 
     def put_of(self, table: str) -> dict[str, str]:
         """What in a rule says: the write of its object of a table."""
@@ -315,7 +315,7 @@ def test_the_state_of_the_extraction_is_lost(stack: LaptopStack) -> None:
     assert set(stack.invoke_extract(morning)["written"]) == set(PLAYLISTS.values())
     bucket = stack.outputs["RawBucketName"]
     kept = {key for key, _ in read(stack, "RawBucketName", "state/")}
-    assert state.KEY in kept
+    assert keys.EXTRACT_STATE in kept
     for key in kept:
         stack.client("s3").delete_object(Bucket=bucket, Key=key)
 

@@ -14,7 +14,7 @@ from ops import lake as lakes
 from ops.importing import Options, run
 from ops.lake import Lake
 from ops.terminal import Terminal
-from spotify_lake import raw
+from spotify_lake import keys
 from tests import payloads
 from tests.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
 
@@ -96,7 +96,7 @@ def test_old_dumps_are_found_by_athena_entry_by_entry(stack: LaptopStack, lake: 
 def test_importing_again_changes_nothing(stack: LaptopStack, lake: Lake, tmp_path: Path) -> None:
     moment = dt.datetime(2019, 5, 2, 10, tzinfo=dt.UTC)
     (tmp_path / "twice.json").write_bytes(as_json(playlist(entries(2), "Twice imported")))
-    key = raw.key(payloads.spotify_id("Twice imported"), moment)
+    key = keys.raw_key(payloads.spotify_id("Twice imported"), moment)
     run(lake, Terminal(Console()), Options(files=[str(tmp_path)]))
     first = stack.client("s3").head_object(Bucket=stack.outputs["RawBucketName"], Key=key)
     run(lake, Terminal(Console()), Options(files=[str(tmp_path)]))

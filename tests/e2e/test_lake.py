@@ -12,9 +12,10 @@ import pytest
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from ops import redrive
-from spotify_lake import raw
-from spotify_lake.quality import RULES
-from spotify_lake.schema import PARTITION, TABLES, Table
+from spotify_lake import keys
+from spotify_lake.normalize.quality import RULES
+from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.types import Table
 from tests import payloads
 from tests.deployed import assert_undisturbed, eventually, put_raw, queue_settings, s3_event, send
 from tests.operated import Person, as_lake
@@ -79,7 +80,7 @@ def test_every_entry_of_spotify_is_found_by_athena(lake: LaptopStack) -> None:
         (playlist_id, day.date()): (count, count)
         for playlist_id in PLAYLISTS.values()
         for day in DAYS
-        for count in [len(in_raw(body(lake, "RawBucketName", raw.key(playlist_id, day))))]
+        for count in [len(in_raw(body(lake, "RawBucketName", keys.raw_key(playlist_id, day))))]
     }
     total = lake.athena(
         "select count(*) from rejects where snapshot_date between date '2026-09-01' and date '2026-09-03'"
@@ -102,7 +103,7 @@ def test_positions_and_songs_are_those_that_spotify_sent(lake: LaptopStack) -> N
     )
     expected = []
     for position, entry in enumerate(
-        in_raw(body(lake, "RawBucketName", raw.key(PLAYLISTS["Odds & Ends"], DAYS[1]))), start=1
+        in_raw(body(lake, "RawBucketName", keys.raw_key(PLAYLISTS["Odds & Ends"], DAYS[1]))), start=1
     ):
         item = (entry or {}).get("item")
         if not item:
@@ -130,9 +131,9 @@ def test_extracting_a_day_again_writes_nothing(lake: LaptopStack) -> None:
 
 def test_duplicate_events_in_any_order_change_no_byte(lake: LaptopStack) -> None:
     before = curated(lake)
-    keys = [raw.key(playlist_id, day) for day in DAYS for playlist_id in PLAYLISTS.values()]
-    assert lake.invoke("transform", s3_event(lake, *reversed(keys))).payload == {"batchItemFailures": []}
-    send(lake, *(2 * keys[::3]))
+    raw_keys = [keys.raw_key(playlist_id, day) for day in DAYS for playlist_id in PLAYLISTS.values()]
+    assert lake.invoke("transform", s3_event(lake, *reversed(raw_keys))).payload == {"batchItemFailures": []}
+    send(lake, *(2 * raw_keys[::3]))
     lake.wait_until_idle()
     assert curated(lake) == before
     assert_undisturbed(lake)
@@ -148,9 +149,9 @@ def test_the_declared_table_is_what_a_crawler_would_infer(lake: LaptopStack, tab
     assert [(key["Name"], key["Type"]) for key in declared["PartitionKeys"]] == [
         (PARTITION.name, PARTITION.type)
     ]
-    keys = [key for key in curated(lake) if key.startswith(table.prefix)]
-    assert len(keys) >= len(DAYS) * len(PLAYLISTS)
-    for key in keys:
+    found = [key for key in curated(lake) if key.startswith(table.prefix)]
+    assert len(found) >= len(DAYS) * len(PLAYLISTS)
+    for key in found:
         assert key.split("/")[2].startswith(f"{PARTITION.name}=")
         schema = pq.read_schema(io.BytesIO(body(lake, "LakeBucketName", key)))
         assert {field.name: SQL_TYPES[str(field.type)] for field in schema} == columns, key
@@ -189,11 +190,11 @@ def test_only_the_poison_reaches_the_dead_letters_and_a_redrive_heals(lake: Lapt
     for number in range(5):
         about = payloads.playlist(payloads.spotify_id(f"among poison {number}"))
         body = payloads.raw_object(payloads.every_kind(), playlist_object=about, scheduled_at=at)
-        good[raw.key(about["id"], at)] = body
+        good[keys.raw_key(about["id"], at)] = body
     poisoned = payloads.playlist(payloads.spotify_id("poison"))
     moments = [at + dt.timedelta(hours=number) for number in range(3)]
     bad = [b"not gzip", body[:-30], payloads.raw_object()[:50] + b"x" * 50]
-    poison = {raw.key(poisoned["id"], moment): data for moment, data in zip(moments, bad, strict=True)}
+    poison = {keys.raw_key(poisoned["id"], moment): data for moment, data in zip(moments, bad, strict=True)}
     with queue_settings(lake, hidden_s=5, tries=2):
         for key, data in zip([*poison, *good], [*poison.values(), *good.values()], strict=True):
             put_raw(lake, key, data)
@@ -237,7 +238,7 @@ def test_an_entry_that_would_break_queries_becomes_a_reject(lake: LaptopStack) -
     odd, popular = payloads.song("Odd", duration_ms=-1), payloads.song("Popular", popularity=101)
     entries = [payloads.entry(song) for song in (payloads.song(), odd, popular)]
     data = payloads.raw_object(entries, playlist_object=playlist, scheduled_at=moment)
-    put_raw(lake, raw.key(playlist["id"], moment), data)
+    put_raw(lake, keys.raw_key(playlist["id"], moment), data)
     eventually(lambda: len([key for key in curated(lake) if playlist["id"] in key]) == len(TABLES))
     where = f"where playlist_id = '{playlist['id']}' and snapshot_date = date '{moment.date()}'"
     rejects, found, kept = (

@@ -11,7 +11,8 @@ import pytest
 from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
-from spotify_lake import raw
+from spotify_lake import keys
+from spotify_lake.raw import store
 
 DAY = dt.datetime(2026, 8, 3, 6, tzinfo=dt.UTC)
 GROUP = "spotify-lake-continuations"
@@ -48,7 +49,7 @@ def planned(stack: LaptopStack) -> list[str]:
 def snapshots(stack: LaptopStack) -> set[str]:
     """Playlists with a snapshot of the day."""
     s3, bucket = stack.client("s3"), stack.outputs["RawBucketName"]
-    return {id_ for id_ in PLAYLISTS.values() if raw.exists(s3, bucket, raw.key(id_, DAY))}
+    return {id_ for id_ in PLAYLISTS.values() if store.exists(s3, bucket, keys.raw_key(id_, DAY))}
 
 
 def test_a_quota_in_the_middle_of_a_run_is_waited_out_by_a_schedule(limited: LaptopStack) -> None:

@@ -9,7 +9,6 @@ import pytest
 from local.spotify_stub import PLAYLISTS
 from local.stack import Backlog, LaptopStack
 from ops import replay
-from spotify_lake import raw
 from tests import payloads
 from tests.deployed import assert_undisturbed, event_source, put_raw, read, send, workers
 from tests.operated import Person, as_lake
@@ -31,7 +30,7 @@ def test_five_hundred_snapshots_ten_at_a_time(stack: LaptopStack) -> None:
             moment = at + dt.timedelta(days=number // 50)
             songs = [payloads.entry(payloads.song(f"{number}/{n}")) for n in range(number % 40)]
             entries = [*payloads.every_kind(), *songs]
-            keys.append(raw.key(about["id"], moment))
+            keys.append(keys.raw_key(about["id"], moment))
             put_raw(stack, keys[-1], payloads.raw_object(entries, playlist_object=about, scheduled_at=moment))
         send(stack, *keys[::2])
         most = 0

@@ -8,8 +8,8 @@ from typing import Any
 from local.emulator import http_json
 from local.spotify_stub import CLIENT_ID, CLIENT_SECRET, PLAYLISTS, REFRESH_TOKEN
 from local.stack import LaptopStack
-from spotify_lake import raw
-from spotify_lake.schema import TABLES
+from spotify_lake import keys
+from spotify_lake.schema.playlists import TABLES
 
 PLAYLIST_ID = PLAYLISTS["Morning Ten"]
 SCHEDULED_AT = dt.datetime(2026, 10, 14, 6, tzinfo=dt.UTC)
@@ -49,7 +49,7 @@ def test_a_run_can_be_followed_from_its_event_to_its_parquet_objects(stack: Lapt
     assert stack.invoke("extract", event).error is None
     assert stack.wait_until_idle().is_clear
     s3 = stack.client("s3")
-    key = raw.key(PLAYLIST_ID, SCHEDULED_AT)
+    key = keys.raw_key(PLAYLIST_ID, SCHEDULED_AT)
     found = [s3.head_object(Bucket=stack.outputs["RawBucketName"], Key=key)["Metadata"]]
     listed = s3.list_objects_v2(Bucket=stack.outputs["LakeBucketName"], Prefix="curated/")["Contents"]
     assert len(listed) == len(TABLES)

@@ -14,8 +14,9 @@ from local.spotify_stub import FOLLOWED_PLAYLIST_ID, PLAYLISTS
 from local.stack import LaptopStack
 from ops import redrive, replay, status
 from ops.dead_letters import depth
-from spotify_lake import raw
-from spotify_lake.schema import TABLES
+from spotify_lake import keys
+from spotify_lake.raw import store
+from spotify_lake.schema.playlists import TABLES
 from tests import payloads
 from tests.deployed import assert_undisturbed, eventually, put_raw, queue_settings
 from tests.operated import Person, as_lake
@@ -107,7 +108,7 @@ def a_playlist_of_nonsense(stack: LaptopStack) -> None:
     moment = dt.datetime(2026, 7, 3, 6, tzinfo=dt.UTC)
     entries = [payloads.entry(payloads.song()), {"item": {"type": "track", "id": 7}}]
     body = payloads.raw_object(entries, playlist_object=playlist, scheduled_at=moment)
-    put_raw(stack, raw.key(playlist["id"], moment), body)
+    put_raw(stack, keys.raw_key(playlist["id"], moment), body)
     stack.wait_until_idle()
 
 
@@ -301,7 +302,11 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
     filled: LaptopStack, inbox: str
 ) -> None:
     before = curated(filled)
-    s3, bucket, key = filled.client("s3"), filled.outputs["RawBucketName"], raw.key(PLAYLIST_IDS[0], DAYS[0])
+    s3, bucket, key = (
+        filled.client("s3"),
+        filled.outputs["RawBucketName"],
+        keys.raw_key(PLAYLIST_IDS[0], DAYS[0]),
+    )
     good = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     with one_try(filled):
         put_raw(filled, key, good[:-100])
@@ -367,8 +372,8 @@ def test_a_run_that_failed_for_its_sign_in_is_started_again(filled: LaptopStack)
     redrive.run(as_lake(filled), person, redrive.Options(queues=["ExtractFailures"], sure=True))
     assert "run of 2026-07-04T06:00:00Z, 1 playlists" in person.saw
     assert "Run `make login`" in person.saw
-    key = raw.key(PLAYLISTS["Morning Ten"], moment)
-    eventually(lambda: raw.exists(filled.client("s3"), filled.outputs["RawBucketName"], key))
+    key = keys.raw_key(PLAYLISTS["Morning Ten"], moment)
+    eventually(lambda: store.exists(filled.client("s3"), filled.outputs["RawBucketName"], key))
     assert filled.dead_letters() == {}
 
 

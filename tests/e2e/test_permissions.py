@@ -21,14 +21,14 @@ from botocore.exceptions import ClientError
 from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
-from spotify_lake import raw
+from spotify_lake import keys
 from tests import payloads
 from tests.deployed import policy, role_name, without
 
 PLAYLIST_ID = PLAYLISTS["Morning Ten"]
 PLAYLIST = payloads.playlist(payloads.spotify_id("permissions"))
 CHANGED = payloads.playlist(payloads.spotify_id("announced"))
-OBJECT_KEY = raw.key(PLAYLIST["id"], payloads.NOON)
+OBJECT_KEY = keys.raw_key(PLAYLIST["id"], payloads.NOON)
 DAYS = itertools.count()  # another snapshot each time
 ROLES = ("extract", "transform", "report", "arrival", "job")
 DENIED = ("AccessDenied", "Forbidden", "not authorized")
@@ -64,7 +64,7 @@ def announce_change(stack: LaptopStack) -> Any:
     moments = (dt.datetime(2026, 10, 10, 5, minute, tzinfo=dt.UTC) for minute in (0, 5))
     for moment, entries in zip(moments, ([], payloads.every_kind()), strict=True):
         body = payloads.raw_object(entries, playlist_object=CHANGED, scheduled_at=moment)
-        key = raw.key(CHANGED["id"], moment)
+        key = keys.raw_key(CHANGED["id"], moment)
         stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=key, Body=body)
     s3_object = {"bucket": {"name": stack.outputs["RawBucketName"]}, "object": {"key": key}}
     record = {"eventSource": "aws:s3", "eventTime": moment.isoformat(), "s3": s3_object}

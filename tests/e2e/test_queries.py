@@ -23,9 +23,9 @@ from ops.lake import Lake
 from ops.terminal import Terminal
 from queries import queries, used_by
 from queries import views as all_views
-from spotify_lake import raw
-from spotify_lake.schema import TABLES
-from spotify_lake.warehouse import WAREHOUSE
+from spotify_lake import keys
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.warehouse import WAREHOUSE
 from tests import charted, lakes
 
 # The last of August, and three days of September of which one is missing in between.
@@ -44,7 +44,7 @@ def lake(stack: LaptopStack) -> LaptopStack:
 
 def sent(stack: LaptopStack, playlist: str, day: dt.datetime) -> list[dict[str, Any]]:
     """What Spotify sent of a playlist's entries, read without the code under test."""
-    key = raw.key(PLAYLISTS[playlist], day)
+    key = keys.raw_key(PLAYLISTS[playlist], day)
     data = stack.client("s3").get_object(Bucket=stack.outputs["RawBucketName"], Key=key)["Body"].read()
     return [
         (entry or {}).get("item") or {}

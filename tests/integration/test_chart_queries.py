@@ -16,7 +16,8 @@ import pytest
 
 from local.athena import to_duckdb
 from queries import queries, used_by, views
-from spotify_lake.warehouse import ROOT, WAREHOUSE
+from spotify_lake import keys
+from spotify_lake.schema.warehouse import WAREHOUSE
 from tests import charted, lakes
 from tests.charted import Standing, Track
 
@@ -242,7 +243,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCo
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             table = key.split("/")[1]
-            written[table] = f"{folder}/{ROOT}/{table}/**/*.parquet"
+            written[table] = f"{folder}/{keys.WAREHOUSE}{table}/**/*.parquet"
         for table, files in written.items():
             view = f"CREATE VIEW {table} AS SELECT * FROM"  # our own names
             connection.execute(f"{view} read_parquet('{files}', hive_partitioning = true)")

@@ -18,9 +18,12 @@ from local.spotify_stub.api import album_object, artist_object
 from local.spotify_stub.catalog import catalog
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import StubServer, serve
-from spotify_lake import details, raw
-from spotify_lake.normalize import normalize
-from spotify_lake.schema import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, SONGS, TABLES, Table
+from spotify_lake import keys
+from spotify_lake.extract import details
+from spotify_lake.normalize.rows import normalize
+from spotify_lake.raw import envelope
+from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, SONGS, TABLES
+from spotify_lake.schema.types import Table
 from tests.fakes import spotify_error
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -68,12 +71,12 @@ class World:
         return [path for path in paths if path.startswith(("/v1/artists", "/v1/albums"))]
 
     def rows(self, playlist_id: str, table: Table) -> list[dict[str, Any]]:
-        body = self.s3.get_object(Bucket="raw", Key=raw.key(playlist_id, self.at))["Body"].read()
-        found = normalize(raw.decode(body)).rows[table.name]
+        body = self.s3.get_object(Bucket="raw", Key=keys.raw_key(playlist_id, self.at))["Body"].read()
+        found = normalize(envelope.decode(body)).rows[table.name]
         return [dict(zip(table.column_names, row, strict=True)) for row in found]
 
     def known(self) -> dict[str, Any]:
-        body = self.s3.get_object(Bucket="raw", Key=details.KEY)["Body"].read()
+        body = self.s3.get_object(Bucket="raw", Key=keys.KNOWN_DETAILS)["Body"].read()
         return {line["id"]: line["object"] for line in map(json.loads, gzip.decompress(body).splitlines())}
 
 
@@ -207,6 +210,6 @@ def test_details_change_no_other_row(world: World) -> None:
     world.extract(FEATURING, calls=0)
     before = {table.name: world.rows(FEATURING, table) for table in (PLAYLIST_ENTRIES, SONGS)}
     world.day -= 1
-    world.s3.delete_object(Bucket="raw", Key=raw.key(FEATURING, AT))
+    world.s3.delete_object(Bucket="raw", Key=keys.raw_key(FEATURING, AT))
     world.extract(FEATURING, calls=100)
     assert {table.name: world.rows(FEATURING, table) for table in (PLAYLIST_ENTRIES, SONGS)} == before

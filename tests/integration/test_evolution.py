@@ -37,7 +37,7 @@ def test_a_column_is_one_line_in_the_schema_and_the_rest_follows(tmp_path: Path)
 def test_a_change_without_make_schema_is_noticed(tmp_path: Path) -> None:
     folder = evolved(tmp_path)
     assert generate(folder, "--check") == 0
-    schema = folder / PACKAGE / "schema.py"
+    schema = folder / PACKAGE / "schema" / "playlists.py"
     schema.write_text(schema.read_text().replace('"Link to the song."', '"A link."'))
     assert generate(folder, "--check") == 1
 

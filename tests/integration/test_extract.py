@@ -20,7 +20,7 @@ from local.spotify_stub import playlists
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
 from local.spotify_stub.service import access_token
-from spotify_lake import raw
+from spotify_lake import keys
 from spotify_lake.errors import (
     CredentialsMissing,
     LakeError,
@@ -29,6 +29,7 @@ from spotify_lake.errors import (
     SpotifyRefused,
     SpotifyUnavailable,
 )
+from spotify_lake.raw import envelope
 from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import SpotifyClient
 from tests.fakes import FakeClock, Pages, spotify_error
@@ -142,10 +143,10 @@ class TestFunction:
         assert sorted(result["written"]) == sorted(LISTS.values())
         assert result["failed"] == []
         written = objects(aws.s3)
-        assert set(written) == {raw.key(playlist_id, AT) for playlist_id in LISTS.values()}
+        assert set(written) == {keys.raw_key(playlist_id, AT) for playlist_id in LISTS.values()}
         totals = {playlist.id: playlist.total for playlist in client(stub).my_playlists()}
         for body in written.values():
-            snapshot = raw.decode(body)
+            snapshot = envelope.decode(body)
             assert snapshot.contract == "items"
             assert len(snapshot.entries) == totals[snapshot.playlist_id]
         assert totals[LONG] > 250
@@ -180,7 +181,10 @@ class TestFunction:
         written = {key: body for key, body in objects(aws.s3).items() if key not in before}
         assert len(written) == 40
         for key, body in written.items():
-            copy, first = raw.decode(body), raw.decode(before[key.replace("20261121T", "20261120T")])
+            copy, first = (
+                envelope.decode(body),
+                envelope.decode(before[key.replace("20261121T", "20261120T")]),
+            )
             assert copy.entries == first.entries
             assert copy.scheduled_at.day == 21
         before = objects(aws.s3)
@@ -197,8 +201,8 @@ class TestFunction:
         stub.clear_requests()
         event = {"scheduled_at": "2026-11-27T06:00:00Z", "playlist_ids": [LONG]}
         assert invoke(event)["written"] == [LONG]
-        key = raw.key(LONG, AT + timedelta(days=7))
-        assert 250 < len(raw.decode(objects(aws.s3)[key]).entries) <= 300
+        key = keys.raw_key(LONG, AT + timedelta(days=7))
+        assert 250 < len(envelope.decode(objects(aws.s3)[key]).entries) <= 300
         assert [request["path"].rstrip("/").rpartition("/")[2] for request in stub.requests()] == [
             "token",
             "playlists",
@@ -258,17 +262,17 @@ class TestFunction:
         stub.faults.replace([quota])
         result = invoke()
         done = set(objects(aws.s3))
-        assert {raw.key(playlist_id, AT) for playlist_id in result["written"]} == done
+        assert {keys.raw_key(playlist_id, AT) for playlist_id in result["written"]} == done
         [schedule] = schedules(aws)
         assert schedule["Name"] == result["continued_by"]
         event = json.loads(schedule["Target"]["Input"])
-        assert {raw.key(playlist_id, AT) for playlist_id in event["playlist_ids"]}.isdisjoint(done)
+        assert {keys.raw_key(playlist_id, AT) for playlist_id in event["playlist_ids"]}.isdisjoint(done)
         at = datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
         assert timedelta(hours=23, minutes=59) < at - datetime.now(UTC) < timedelta(hours=24, minutes=1)
 
         result = invoke(event)
         assert result["written"] == event["playlist_ids"]
-        assert set(objects(aws.s3)) == {raw.key(playlist_id, AT) for playlist_id in LISTS.values()}
+        assert set(objects(aws.s3)) == {keys.raw_key(playlist_id, AT) for playlist_id in LISTS.values()}
         assert len(schedules(aws)) == 1
 
 
@@ -314,7 +318,7 @@ class TestTenPlaylists:
         return [LISTS["Morning Ten"], *shelf[:9]]
 
     def there(self, aws) -> list[str]:
-        return sorted(raw.decode(body).playlist_id for body in objects(aws.s3).values())
+        return sorted(envelope.decode(body).playlist_id for body in objects(aws.s3).values())
 
     @pytest.mark.parametrize("name", CONTINUED_AFTER_S)
     def test_what_passes_is_waited_out_by_a_schedule(self, aws, stub, ten, no_waiting, name):

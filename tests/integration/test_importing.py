@@ -19,7 +19,8 @@ from ops import lake as lakes
 from ops.importing import Options
 from ops.lake import Lake, OpsError
 from ops.terminal import Terminal
-from spotify_lake import raw
+from spotify_lake import keys
+from spotify_lake.raw import envelope
 from tests import payloads
 from tests.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
 
@@ -74,16 +75,18 @@ def run(lake: Lake | None, *files: str, **options: Any) -> str:
     return told.getvalue()
 
 
-def in_raw(s3: Any) -> dict[str, raw.Snapshot]:
+def in_raw(s3: Any) -> dict[str, envelope.Snapshot]:
     found = s3.list_objects_v2(Bucket=RAW).get("Contents", [])
-    return {one["Key"]: raw.decode(s3.get_object(Bucket=RAW, Key=one["Key"])["Body"].read()) for one in found}
+    return {
+        one["Key"]: envelope.decode(s3.get_object(Bucket=RAW, Key=one["Key"])["Body"].read()) for one in found
+    }
 
 
 def test_a_dump_becomes_a_raw_object_and_is_told_about(s3: Any, lake: Lake, folder: Path) -> None:
     keep(folder, trip_json=playlist([*entries(2), None, {"item": {"type": "statue"}}]))
     told = run(lake, "trip.json")
     (key,) = in_raw(s3)
-    assert key == raw.key(ID, NEWEST)
+    assert key == keys.raw_key(ID, NEWEST)
     assert len(in_raw(s3)[key].entries) == 4
     assert told.splitlines()[:5] == [
         "✓ trip.json: a playlist object “Road Trip”",
@@ -114,17 +117,17 @@ def test_another_snapshot_of_the_same_time_gets_the_next_second(s3: Any, lake: L
     for _ in range(2):
         run(lake, "a", "b")
         assert {key: len(snapshot.entries) for key, snapshot in in_raw(s3).items()} == {
-            raw.key(ID, NEWEST): 2,
-            raw.key(ID, NEWEST.replace(second=1)): 3,
+            keys.raw_key(ID, NEWEST): 2,
+            keys.raw_key(ID, NEWEST.replace(second=1)): 3,
         }
 
 
 def test_an_unreadable_object_at_the_same_time_is_left_alone(s3: Any, lake: Lake, folder: Path) -> None:
-    s3.put_object(Bucket=RAW, Key=raw.key(ID, NEWEST), Body=b"not gzip")
+    s3.put_object(Bucket=RAW, Key=keys.raw_key(ID, NEWEST), Body=b"not gzip")
     keep(folder, a_json=page(entries(2), ID))
     run(lake, "a.json")
-    assert s3.get_object(Bucket=RAW, Key=raw.key(ID, NEWEST))["Body"].read() == b"not gzip"
-    assert s3.head_object(Bucket=RAW, Key=raw.key(ID, NEWEST.replace(second=1)))
+    assert s3.get_object(Bucket=RAW, Key=keys.raw_key(ID, NEWEST))["Body"].read() == b"not gzip"
+    assert s3.head_object(Bucket=RAW, Key=keys.raw_key(ID, NEWEST.replace(second=1)))
 
 
 def test_more_snapshots_than_seconds_are_refused(
@@ -219,7 +222,7 @@ def test_sources_of_every_kind(s3: Any, lake: Lake, folder: Path) -> None:
 
 
 def test_the_lake_s_own_raw_objects_can_be_imported(s3: Any, lake: Lake, folder: Path) -> None:
-    key = raw.key(ID, payloads.NOON)
+    key = keys.raw_key(ID, payloads.NOON)
     body = payloads.raw_object(entries(2), payloads.page([None], 2, 3))
     s3.create_bucket(Bucket="other-lake")
     s3.put_object(Bucket="other-lake", Key=key, Body=body)

@@ -18,7 +18,7 @@ import pytest
 
 from local.athena import to_duckdb
 from queries import queries, used_by, views
-from spotify_lake.schema import TABLES
+from spotify_lake.schema.playlists import TABLES
 from tests import lakes
 from tests.lakes import SCHEMA, TODAY, Snapshot, Song
 

@@ -31,7 +31,7 @@ from sqlglot import exp
 from ops import star_schema
 from ops.lake import Lake, OpsError
 from ops.redshift import STATEMENTS_A_CALL, Database, load, run
-from spotify_lake.schema import Table, Type
+from spotify_lake.schema.types import Table, Type
 from tests.operated import Person
 
 BUCKET = "lake"

@@ -14,10 +14,12 @@ import pytest
 from moto import mock_aws
 
 from functions.transform import app
-from spotify_lake import lake, raw
+from spotify_lake import keys
 from spotify_lake.errors import RawObjectUnreadable
-from spotify_lake.normalize import normalize
-from spotify_lake.schema import SONGS, TABLES
+from spotify_lake.normalize.rows import normalize
+from spotify_lake.raw import envelope, store
+from spotify_lake.schema.playlists import SONGS, TABLES
+from spotify_lake.transform import parquet as lake
 from tests import payloads
 
 RAW, LAKE, BUS = "lake-raw", "lake-lake", "lake-changes"
@@ -45,15 +47,15 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture
 def contents(s3: Any) -> Callable[[], dict[str, bytes]]:
     def contents() -> dict[str, bytes]:
-        keys = [found["Key"] for found in s3.list_objects_v2(Bucket=LAKE).get("Contents", [])]
-        return {key: s3.get_object(Bucket=LAKE, Key=key)["Body"].read() for key in keys}
+        found = [found["Key"] for found in s3.list_objects_v2(Bucket=LAKE).get("Contents", [])]
+        return {key: s3.get_object(Bucket=LAKE, Key=key)["Body"].read() for key in found}
 
     return contents
 
 
 def put(s3: Any, body: bytes, key: str | None = None) -> dict[str, Any]:
     """Store a raw object and return its S3 event record."""
-    key = key or raw.key(PLAYLIST_ID, payloads.NOON)
+    key = key or keys.raw_key(PLAYLIST_ID, payloads.NOON)
     s3.put_object(Bucket=RAW, Key=key, Body=body)
     return {
         "eventSource": "aws:s3",
@@ -80,7 +82,7 @@ def test_each_table_gets_one_object_with_exactly_its_schema(s3: Any, contents: A
         for table in TABLES
     }
     for table in TABLES:
-        file = pq.ParquetFile(io.BytesIO(written[lake.key(table, PLAYLIST_ID, payloads.NOON)]))
+        file = pq.ParquetFile(io.BytesIO(written[keys.curated_key(table.prefix, PLAYLIST_ID, payloads.NOON)]))
         assert file.schema_arrow.equals(lake.arrow_schema(table), check_metadata=False)
         assert file.metadata.num_row_groups <= 1
         if file.metadata.num_rows:
@@ -91,17 +93,19 @@ def test_the_playlists_row_is_written_last_and_keys_are_returned(monkeypatch: py
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr(lake.wr.s3, "to_parquet", lambda **call: calls.append(call))
     session = boto3.Session()
-    keys = lake.write(normalize(raw.decode(payloads.raw_object(payloads.every_kind()))), LAKE, session)
-    assert [call["path"] for call in calls] == [f"s3://{LAKE}/{key}" for key in keys]
-    assert keys == [lake.key(table, PLAYLIST_ID, payloads.NOON) for table in TABLES]
-    assert keys[-1].startswith("curated/playlists/")
+    written = lake.write(
+        normalize(envelope.decode(payloads.raw_object(payloads.every_kind()))), LAKE, session
+    )
+    assert [call["path"] for call in calls] == [f"s3://{LAKE}/{key}" for key in written]
+    assert written == [keys.curated_key(table.prefix, PLAYLIST_ID, payloads.NOON) for table in TABLES]
+    assert written[-1].startswith("curated/playlists/")
     assert all(call["boto3_session"] is session for call in calls)
 
 
 def test_dates_in_keys_are_utc() -> None:
     late = payloads.NOON.replace(hour=23).astimezone(timezone(timedelta(hours=2)))
     key = f"curated/songs/snapshot_date=2026-11-20/{PLAYLIST_ID}-20261120T230000Z.parquet"
-    assert lake.key(SONGS, PLAYLIST_ID, late) == key
+    assert keys.curated_key(SONGS.prefix, PLAYLIST_ID, late) == key
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,9 @@ def test_the_schema_does_not_depend_on_the_data(s3: Any, contents: Any, entries:
     bare = {"id": PLAYLIST_ID}
     app.handler({"Records": [put(s3, payloads.raw_object(entries, playlist_object=bare))]}, CONTEXT)
     for table in TABLES:
-        file = pq.ParquetFile(io.BytesIO(contents()[lake.key(table, PLAYLIST_ID, payloads.NOON)]))
+        file = pq.ParquetFile(
+            io.BytesIO(contents()[keys.curated_key(table.prefix, PLAYLIST_ID, payloads.NOON)])
+        )
         assert file.schema_arrow.equals(lake.arrow_schema(table), check_metadata=False)
         for number, column in enumerate(table.columns):
             parquet = file.schema.column(number)
@@ -124,9 +130,11 @@ def test_the_schema_does_not_depend_on_the_data(s3: Any, contents: Any, entries:
 def test_values_survive_the_way_to_parquet(s3: Any, contents: Any) -> None:
     data = payloads.raw_object(payloads.every_kind())
     app.handler({"Records": [put(s3, data)]}, CONTEXT)
-    expected = normalize(raw.decode(data))
+    expected = normalize(envelope.decode(data))
     for table in TABLES:
-        found = pq.read_table(io.BytesIO(contents()[lake.key(table, PLAYLIST_ID, payloads.NOON)])).to_pylist()
+        found = pq.read_table(
+            io.BytesIO(contents()[keys.curated_key(table.prefix, PLAYLIST_ID, payloads.NOON)])
+        ).to_pylist()
         assert [tuple(row.values()) for row in found] == list(expected.rows[table.name])
 
 
@@ -144,7 +152,7 @@ def test_the_order_of_objects_does_not_matter(s3: Any, contents: Any) -> None:
         put(
             s3,
             payloads.raw_object(payloads.every_kind()[number:], scheduled_at=moment),
-            raw.key(PLAYLIST_ID, moment),
+            keys.raw_key(PLAYLIST_ID, moment),
         )
         for number, moment in enumerate(payloads.NOON + timedelta(hours=9 * n) for n in range(4))
     ]
@@ -178,7 +186,7 @@ def test_the_log_names_bucket_key_and_cause(s3: Any, caplog: pytest.LogCaptureFi
     assert "not gzip" in error.getMessage()
     assert not error.exc_info, "a known condition needs no traceback"
     (done,) = [record for record in caplog.records if record.getMessage() == "Transformed a snapshot"]
-    assert done.raw_key == raw.key(PLAYLIST_ID, payloads.NOON)
+    assert done.raw_key == keys.raw_key(PLAYLIST_ID, payloads.NOON)
 
 
 def test_the_cause_of_a_surprise_is_logged_with_its_traceback(
@@ -239,12 +247,12 @@ def test_a_missing_bucket_is_an_error_not_a_missing_object(s3: Any) -> None:
 def test_the_run_that_took_the_snapshot_is_in_the_metadata_and_nowhere_else(
     s3: Any, contents: Callable[[], dict[str, bytes]]
 ) -> None:
-    key, body = raw.key(PLAYLIST_ID, payloads.NOON), payloads.raw_object(payloads.every_kind())
+    key, body = keys.raw_key(PLAYLIST_ID, payloads.NOON), payloads.raw_object(payloads.every_kind())
     record = put(s3, body)
     app.handler({"Records": [record]}, CONTEXT)
     before = contents()
     s3.delete_object(Bucket=RAW, Key=key)
-    assert raw.put(s3, RAW, key, body, "run-7")
+    assert store.put(s3, RAW, key, body, "run-7")
     app.handler({"Records": [record]}, CONTEXT)
     assert contents() == before
     found = {key: s3.head_object(Bucket=LAKE, Key=key)["Metadata"] for key in before}

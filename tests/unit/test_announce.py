@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from spotify_lake import raw
-from spotify_lake.announce import FRESH, Announcer
+from spotify_lake import keys
+from spotify_lake.changes.publish import FRESH, Announcer
 from spotify_lake.errors import ChangeNotAnnounced
-from spotify_lake.normalize import normalize
+from spotify_lake.normalize.rows import normalize
 from spotify_lake.observability import metrics
+from spotify_lake.raw import envelope
 from tests import payloads
 from tests.fakes import FakeS3
 
@@ -61,14 +62,14 @@ class Lake:
         self.s3.now = written or at
         self.s3.put_object(
             Bucket="raw",
-            Key=raw.key(PLAYLIST["id"], at),
+            Key=keys.raw_key(PLAYLIST["id"], at),
             Body=b"no gzip" if damaged else body,
             IfNoneMatch="*",
         )
 
     def announce(self, at: datetime, written: datetime | None = None, *, own_event: bool = True) -> None:
-        key = raw.key(PLAYLIST["id"], at)
-        tables = normalize(raw.decode(self.s3.objects[key]))
+        key = keys.raw_key(PLAYLIST["id"], at)
+        tables = normalize(envelope.decode(self.s3.objects[key]))
         moment = (written or at + FETCHED_AFTER) if own_event else None
         self.announcer.announce("raw", key, moment, tables, ["curated/x"])
 
@@ -192,7 +193,7 @@ def test_a_damaged_snapshot_has_no_rows_and_is_passed_over(lake: Lake) -> None:
 def test_an_object_under_another_name_is_not_told(lake: Lake) -> None:
     lake.store(A, "a")
     lake.store(B, "b")
-    tables = normalize(raw.decode(lake.s3.objects[raw.key(PLAYLIST["id"], B)]))
+    tables = normalize(envelope.decode(lake.s3.objects[keys.raw_key(PLAYLIST["id"], B)]))
     lake.announcer.announce("raw", "raw/copy-of-it.json.gz", B, tables, [])
     assert lake.events.told == []
 
@@ -200,7 +201,7 @@ def test_an_object_under_another_name_is_not_told(lake: Lake) -> None:
 def test_other_playlists_are_not_compared_with(lake: Lake) -> None:
     lake.store(A, "a")
     other = payloads.raw_object([], playlist_object=payloads.playlist("z" * 22), scheduled_at=B - DAY / 2)
-    lake.s3.put_object(Bucket="raw", Key=raw.key("z" * 22, B - DAY / 2), Body=other, IfNoneMatch="*")
+    lake.s3.put_object(Bucket="raw", Key=keys.raw_key("z" * 22, B - DAY / 2), Body=other, IfNoneMatch="*")
     lake.store(B, "b")
     lake.announce(B)
     assert lake.events.told == [(zulu(A), zulu(B), ["b"], ["a"])]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.arrival import app
-from spotify_lake import arrival
-from spotify_lake.arrival import due, parse_event
+from spotify_lake.bulk import arrival
+from spotify_lake.bulk.arrival import due, parse_event
 from spotify_lake.errors import EventError, JobBusy, SettingsError, UnknownDataSet
 from tests.fakes import FakeGlue, FakeS3
 from tests.template import ROOT

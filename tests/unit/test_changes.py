@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from spotify_lake import raw
-from spotify_lake.changes import DETAIL_TYPE, LISTED, SOURCE, compare, detail, to_json
-from spotify_lake.normalize import Tables, normalize
+from spotify_lake.changes.compare import DETAIL_TYPE, LISTED, SOURCE, compare, detail, to_json
+from spotify_lake.normalize.rows import Tables, normalize
+from spotify_lake.raw import envelope
 from tests import payloads
 from tests.template import ROOT
 
@@ -22,7 +22,7 @@ EVENT_LIMIT_BYTES = 256 * 1024
 def tables(*contents: Any, at: datetime = NOON, **playlist: Any) -> Tables:
     entries = [payloads.entry(payloads.song(one)) if isinstance(one, str) else one for one in contents]
     data = payloads.raw_object(entries, playlist_object=PLAYLIST | playlist, scheduled_at=at)
-    return normalize(raw.decode(data))
+    return normalize(envelope.decode(data))
 
 
 BEFORE, NOW = NOON - timedelta(days=1), NOON

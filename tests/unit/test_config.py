@@ -1,13 +1,13 @@
 import pytest
 
-from spotify_lake.config import (
+from spotify_lake.errors import SettingsError
+from spotify_lake.settings import (
     MAX_DETAIL_CALLS,
     ExtractSettings,
     ReportSettings,
     TransformSettings,
     parse_playlist_ids,
 )
-from spotify_lake.errors import SettingsError
 
 A, B = "6rqhFgbbKwnb9MLmUQDhG6", "37i9dQZEVXbMDoHDwVN2tF"
 EXTRACT = {

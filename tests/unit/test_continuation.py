@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spotify_lake.config import ExtractSettings
-from spotify_lake.continuation import MAX_CONTINUATIONS, Continuations, Rest, wait_s
 from spotify_lake.errors import LakeError, OutOfTime, QuotaExceeded, RateLimited, SpotifyUnavailable
+from spotify_lake.extract.continuation import MAX_CONTINUATIONS, Continuations, Rest, wait_s
+from spotify_lake.settings import ExtractSettings
 from tests.fakes import FakeScheduler
 from tests.payloads import spotify_id
 

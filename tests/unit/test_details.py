@@ -13,13 +13,17 @@ import pytest
 import requests
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from spotify_lake import details, extract, raw, state
-from spotify_lake.config import ExtractSettings
-from spotify_lake.continuation import Continuations
-from spotify_lake.extract import ExtractRequest
-from spotify_lake.normalize import normalize
+from spotify_lake import keys
+from spotify_lake.extract import details
+from spotify_lake.extract import run as extract
+from spotify_lake.extract.continuation import Continuations
+from spotify_lake.extract.request import ExtractRequest
+from spotify_lake.normalize.rows import normalize
 from spotify_lake.observability import metrics
-from spotify_lake.schema import TABLES
+from spotify_lake.raw import envelope
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.settings import ExtractSettings
+from spotify_lake.spotify import models
 from spotify_lake.spotify.client import DETAILS_RESERVE_S
 from tests import payloads
 from tests.fakes import (
@@ -136,7 +140,7 @@ class Bucket(FakeS3):
             raise _error(ClientError, operation, "AccessDenied", 403)
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
-        if Key != details.KEY:
+        if Key != keys.KNOWN_DETAILS:
             return super().get_object(Bucket=Bucket, Key=Key)
         self._check("GetObject")
         if Key not in self.objects:
@@ -144,7 +148,7 @@ class Bucket(FakeS3):
         return {"Body": io.BytesIO(self.objects[Key]), "ETag": etag(self.objects[Key])}
 
     def put_object(self, *, Key: str, Body: bytes, IfMatch: str | None = None, **more: Any) -> None:
-        if Key != details.KEY:
+        if Key != keys.KNOWN_DETAILS:
             return super().put_object(Key=Key, Body=Body, **more)
         self._check("PutObject")
         if self.on_put:
@@ -176,7 +180,7 @@ class World:
     clock: FakeClock = field(default_factory=lambda: FakeClock(900))
     day: int = -1
 
-    def run(self, calls: int, *, changed: bool = True) -> dict[str, raw.Snapshot]:
+    def run(self, calls: int, *, changed: bool = True) -> dict[str, envelope.Snapshot]:
         """One more day, on which every playlist has changed or none; returns its snapshots by playlist."""
         self.day += 1
         for playlist in self.web.playlists.values():
@@ -199,19 +203,23 @@ class World:
         spotify = spotify_client(self.web, self.clock)
         continuations = Continuations(FakeScheduler(), settings, "the-function")
         extract.run(ExtractRequest(scheduled_at=at), settings, spotify, self.s3, continuations, lambda: at)
-        keys = {each: raw.key(each, at) for each in self.web.playlists}
+        raw_keys = {each: keys.raw_key(each, at) for each in self.web.playlists}
         return {
-            each: raw.decode(self.s3.objects[key]) for each, key in keys.items() if key in self.s3.objects
+            each: envelope.decode(self.s3.objects[key])
+            for each, key in raw_keys.items()
+            if key in self.s3.objects
         }
 
     def stored(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in gzip.decompress(self.s3.objects[details.KEY]).splitlines()]
+        return [
+            json.loads(line) for line in gzip.decompress(self.s3.objects[keys.KNOWN_DETAILS]).splitlines()
+        ]
 
     def known(self) -> set[str]:
         return {line["id"] for line in self.stored()}
 
 
-def column(snapshot: raw.Snapshot, table: str, name: str) -> list[Any]:
+def column(snapshot: envelope.Snapshot, table: str, name: str) -> list[Any]:
     [columns] = [each.column_names for each in TABLES if each.name == table]
     return [row[columns.index(name)] for row in normalize(snapshot).rows[table]]
 
@@ -222,8 +230,8 @@ class TestAsking:
         snapshot = world.run(0)[A]
         assert world.web.asked() == []
         assert world.s3.requests == []
-        assert set(world.s3.objects) == {raw.key(A, AT), state.KEY}
-        assert snapshot.details == raw.Details()
+        assert set(world.s3.objects) == {keys.raw_key(A, AT), keys.EXTRACT_STATE}
+        assert snapshot.details == models.Details()
         assert not {name for name in counted() if "Detail" in name}
 
     def test_old_apps_ask_for_many_at_a_time(self, counted):
@@ -450,10 +458,10 @@ class TestKeeping:
     def test_runs_append(self):
         world = World(Catalog(Various(A, 3), old=True))
         world.run(100)
-        before = world.s3.objects[details.KEY]
+        before = world.s3.objects[keys.KNOWN_DETAILS]
         world.web.playlists[A].size = 5
         world.run(100)
-        assert world.s3.objects[details.KEY].startswith(before)
+        assert world.s3.objects[keys.KNOWN_DETAILS].startswith(before)
         assert len(world.stored()) == 10
 
     @pytest.mark.parametrize(
@@ -472,23 +480,23 @@ class TestKeeping:
     def test_damaged_it_starts_anew(self, damage, caplog):
         world = World(Catalog(Various(A, 30), old=True))
         world.run(100)
-        good = world.s3.objects[details.KEY]
-        world.s3.objects[details.KEY] = damage(good)
+        good = world.s3.objects[keys.KNOWN_DETAILS]
+        world.s3.objects[keys.KNOWN_DETAILS] = damage(good)
         snapshot = world.run(100)[A]
         assert "damaged" in caplog.text
-        assert world.s3.objects[details.KEY] == good
+        assert world.s3.objects[keys.KNOWN_DETAILS] == good
         assert column(snapshot, "artists", "followers") == [12] * 30
 
     def test_lost_it_starts_anew(self):
         world = World(Catalog(Various(A, 30), old=True))
         world.run(100)
-        del world.s3.objects[details.KEY]
+        del world.s3.objects[keys.KNOWN_DETAILS]
         world.run(100)
         assert len(world.known()) == 60
 
     def test_an_empty_object_is_as_good_as_none(self):
         world = World(Catalog(Various(A, 3), old=True))
-        world.s3.objects[details.KEY] = b""
+        world.s3.objects[keys.KNOWN_DETAILS] = b""
         world.run(100)
         assert len(world.known()) == 6
 
@@ -500,7 +508,7 @@ class TestKeeping:
         other.s3.objects = world.s3.objects
 
         def other_run(key):
-            if key == details.KEY:
+            if key == keys.KNOWN_DETAILS:
                 world.s3.on_put = None
                 other.run(100)
 
@@ -515,7 +523,7 @@ class TestKeeping:
         rivals = iter(
             gzip.compress(f'{{"kind":"artists","id":"{n}","object":null}}\n'.encode()) for n in range(9)
         )
-        world.s3.on_put = lambda key: world.s3.objects.update({details.KEY: next(rivals)})
+        world.s3.on_put = lambda key: world.s3.objects.update({keys.KNOWN_DETAILS: next(rivals)})
         snapshot = world.run(100)[A]
         assert column(snapshot, "artists", "followers") == [12] * 3
         assert world.s3.requests.count("PutObject") == details.MAX_WRITES
@@ -526,16 +534,16 @@ class TestKeeping:
     def test_a_fault_of_s3_is_told_and_fails_no_snapshot(self, operation, caplog, counted):
         world = World(Catalog(Various(A, 3), old=True))
         world.run(100)
-        before = world.s3.objects[details.KEY]
+        before = world.s3.objects[keys.KNOWN_DETAILS]
         world.web.playlists[A].size = 5
         world.s3.denied = {operation}
         snapshot = world.run(100)[A]
         assert len(snapshot.entries) == 5
         assert counted()["SnapshotsWritten"] == 1
-        assert world.s3.objects[details.KEY] == before
+        assert world.s3.objects[keys.KNOWN_DETAILS] == before
         [error] = [line for line in caplog.records if line.levelname == "ERROR"]
         assert "AccessDenied" in error.getMessage()
-        assert details.KEY in error.getMessage()
+        assert keys.KNOWN_DETAILS in error.getMessage()
         if operation == "GetObject":
             assert world.web.asked() == []
 
@@ -545,7 +553,7 @@ class TestKeeping:
         get_object = world.s3.get_object
 
         def unreachable(**request):
-            if request["Key"] != details.KEY:
+            if request["Key"] != keys.KNOWN_DETAILS:
                 return get_object(**request)
             raise EndpointConnectionError(endpoint_url="https://s3.test")
 
@@ -596,8 +604,8 @@ class TestUnchangedPlaylists:
 
     def test_content_that_cannot_be_read_is_told(self, caplog):
         whole = payloads.raw_object([payloads.entry(payloads.song())])
-        envelope = gzip.compress(gzip.decompress(whole).partition(b'"pages":')[0], mtime=0)
-        source = raw.Source("raw/odd", envelope + gzip.compress(b'"pages":7}'))
+        head = gzip.compress(gzip.decompress(whole).partition(b'"pages":')[0], mtime=0)
+        source = envelope.Source("raw/odd", head + gzip.compress(b'"pages":7}'))
         world = World(Catalog())
         keeper = details.DetailKeeper(spotify_client(world.web, world.clock), world.s3, "raw", 100)
         assert not any(keeper.of_copy(source).values())

@@ -8,8 +8,8 @@ import yaml
 
 from queries import queries, views
 from spotify_lake import errors
-from spotify_lake.schema import PARTITION, TABLES
-from spotify_lake.warehouse import CHARTS, WAREHOUSE
+from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.warehouse import CHARTS, WAREHOUSE
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops import dumps
-from spotify_lake import raw
+from spotify_lake.raw import envelope
 from tests import payloads
 from tests.dumps import (
     as_json,
@@ -404,7 +404,7 @@ def test_a_raw_object_of_a_lake_comes_back_as_it_was() -> None:
     part = one(data)
     assert (part.playlist_id, part.contract, len(part.pages)) == (ID, "items", 2)
     assert part.taken == dumps.Time(payloads.NOON, "the envelope")
-    assert raw.decode(data).fetched_at == part.fetched_at
+    assert envelope.decode(data).fetched_at == part.fetched_at
 
 
 MANY_DOCUMENTS = {

@@ -6,9 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from spotify_lake import extract, raw, state
-from spotify_lake.config import ExtractSettings
-from spotify_lake.continuation import Continuations
+from spotify_lake import keys
 from spotify_lake.errors import (
     ContinuationLimitReached,
     CredentialsMissing,
@@ -22,8 +20,12 @@ from spotify_lake.errors import (
     SpotifyRefused,
     SpotifyUnavailable,
 )
-from spotify_lake.extract import ExtractRequest, parse_event
+from spotify_lake.extract import run as extract
+from spotify_lake.extract.continuation import Continuations
+from spotify_lake.extract.request import ExtractRequest, parse_event
 from spotify_lake.observability import metrics
+from spotify_lake.raw import envelope
+from spotify_lake.settings import ExtractSettings
 from tests import payloads
 from tests.fakes import FakeS3, FakeScheduler, FakeSpotify
 from tests.payloads import spotify_id
@@ -89,26 +91,29 @@ class TestParseEvent:
     @pytest.mark.parametrize(
         "event,problem",
         [
-            (None, "no JSON object"),
-            ([], "no JSON object"),
-            ("x", "no JSON object"),
+            (None, "Expected `object`, got `null`"),
+            ([], "Expected `object`, got `array`"),
+            ("x", "Expected `object`, got `str`"),
             ({"scheduled_at": "yesterday"}, "'yesterday'"),
-            ({"scheduled_at": ""}, "no time"),
+            ({"scheduled_at": ""}, "not a time"),
             ({"scheduled_at": "2026-11-20T06:00:00"}, "time zone"),
             ({"scheduled_at": "2026-11-20"}, "time zone"),
-            ({"scheduled_at": "0001-01-01T00:00:00+10:00"}, "no time"),
-            ({"scheduled_at": 1_763_618_400}, "no time"),
-            ({"playlist_ids": A}, "no list"),
-            ({"playlist_ids": [A, 5]}, "no list"),
-            ({"playlist_ids": {}}, "no list"),
-            ({"playlist_ids": []}, "is empty"),
-            ({"playlist_ids": ["", " "]}, "no playlist id"),
+            ({"scheduled_at": "0001-01-01T00:00:00+10:00"}, "not a time"),
+            ({"scheduled_at": 1_763_618_400}, r"Expected `str \| null`, got `int` - at `\$.scheduled_at`"),
+            ({"playlist_ids": A}, r"Expected `array \| null`, got `str`"),
+            ({"playlist_ids": [A, 5]}, r"Expected `str`, got `int` - at `\$.playlist_ids\[1\]`"),
+            ({"playlist_ids": {}}, r"Expected `array \| null`, got `object`"),
+            ({"playlist_ids": []}, "length >= 1"),
+            ({"playlist_ids": ["", " "]}, "not a playlist id|names no playlist"),
             ({"playlist_ids": [A, "nonsense"]}, "'nonsense'"),
-            ({"playlist_id": A}, "'playlist_id'; known are scheduled_at, playlist_ids, continuation"),
-            ({"continuation": -1}, "continuation=-1"),
-            ({"continuation": 11}, "no number from 0 to 10"),
-            ({"continuation": True}, "continuation=True"),
-            ({"continuation": "1"}, "continuation='1'"),
+            (
+                {"playlist_id": A},
+                "unknown field `playlist_id`; it may have scheduled_at, playlist_ids, continuation",
+            ),
+            ({"continuation": -1}, ">= 0.*continuation"),
+            ({"continuation": 11}, "<= 10.*continuation"),
+            ({"continuation": True}, "got `bool`.*continuation"),
+            ({"continuation": "1"}, "got `str`.*continuation"),
         ],
     )
     def test_other_forms_are_refused(self, event, problem):
@@ -123,7 +128,7 @@ class TestRun:
         assert summary.written == [A, C]
         assert summary.scheduled_at == "2026-11-20T06:00:00Z"
         assert spotify.fetched == [A, C]
-        assert list(s3.snapshots) == [raw.key(A, AT), raw.key(C, AT)]
+        assert list(s3.snapshots) == [keys.raw_key(A, AT), keys.raw_key(C, AT)]
         assert counted() == {
             "SnapshotsWritten": 2,
             "SnapshotsAlreadyThere": 0,
@@ -142,7 +147,7 @@ class TestRun:
     def test_snapshot_holds_what_was_read(self):
         s3 = FakeS3()
         run(FakeSpotify({A: 3}), s3)
-        snapshot = raw.decode(s3.objects[raw.key(A, AT)])
+        snapshot = envelope.decode(s3.objects[keys.raw_key(A, AT)])
         assert (snapshot.playlist_id, snapshot.snapshot_id, snapshot.contract) == (A, f"{A}-v1", "items")
         assert (snapshot.scheduled_at, snapshot.fetched_at) == (AT, NOW)
         assert [entry.item.name for entry in snapshot.entries] == ["Song 0", "Song 1", "Song 2"]
@@ -181,7 +186,7 @@ class TestRun:
         s3.on_put = lambda key: key.startswith("raw/") and s3.objects.setdefault(key, b"theirs")
         summary = run(FakeSpotify({A: 3}), s3, playlists=(A,))
         assert (summary.written, summary.already_there) == ([], [A])
-        assert s3.objects == {raw.key(A, AT): b"theirs"}  # and no note of what is in it
+        assert s3.objects == {keys.raw_key(A, AT): b"theirs"}  # and no note of what is in it
         assert counted()["SnapshotsWritten"] == 0
 
     def test_a_write_of_which_only_the_answer_was_lost_is_its_own(self, counted):
@@ -200,7 +205,7 @@ class TestRun:
         [line] = caplog.records
         assert (line.playlist_id, line.entries, line.contract) == (A, 3, "items")
         assert line.seconds >= 0
-        assert line.key == raw.key(A, AT)
+        assert line.key == keys.raw_key(A, AT)
 
     def test_lasting_failures_are_told_and_the_run_ends_well(self, counted, caplog):
         gone, hidden = PlaylistNotFound(B), PlaylistForbidden(C, "not yours.")
@@ -264,7 +269,7 @@ class TestRun:
         spotify.playlists[B] = 1
         again = run(spotify, s3, request=parse_event(event, lambda: NOW + timedelta(days=1)))
         assert again.written == [B, C]
-        assert list(s3.snapshots) == [raw.key(playlist, AT) for playlist in (A, B, C)]
+        assert list(s3.snapshots) == [keys.raw_key(playlist, AT) for playlist in (A, B, C)]
 
     def test_an_event_that_comes_twice_is_continued_once(self, counted, caplog):
         spotify, scheduler = FakeSpotify({A: QuotaExceeded(86_400), B: 1}), FakeScheduler()
@@ -365,9 +370,9 @@ class TestUnchangedPlaylists:
         assert (spotify.fetched, spotify.requests) == ([], 1)  # the listing; the user is known, too
         assert (counted()["SnapshotsWritten"], counted()["SnapshotsCopied"]) == (2, 2)
         assert "EntriesFetched" not in counted()
-        first, second = (raw.decode(s3.objects[raw.key(A, at)]) for at in (AT, self.LATER))
+        first, second = (envelope.decode(s3.objects[keys.raw_key(A, at)]) for at in (AT, self.LATER))
         assert (second.scheduled_at, second.fetched_at) == (self.LATER, NOW + timedelta(days=1))
-        assert second.copied_from == raw.Origin(raw.key(A, AT), NOW)
+        assert second.copied_from == envelope.Origin(keys.raw_key(A, AT), NOW)
         assert (second.snapshot_id, second.contract) == (first.snapshot_id, first.contract)
         assert (second.playlist, second.entries) == (first.playlist, first.entries)
 
@@ -390,7 +395,7 @@ class TestUnchangedPlaylists:
 
         monkeypatch.setattr(spotify, "my_playlists", list_playlists)
         self.again(spotify, s3, clock=clock)
-        copies = [raw.decode(s3.objects[raw.key(playlist, self.LATER)]) for playlist in (A, B)]
+        copies = [envelope.decode(s3.objects[keys.raw_key(playlist, self.LATER)]) for playlist in (A, B)]
         assert [copy.fetched_at for copy in copies] == listed_at * 2
         assert moments[-1] > listed_at[0]
 
@@ -412,22 +417,24 @@ class TestUnchangedPlaylists:
         assert self.again(spotify, s3).written == [A, B]
         assert spotify.fetched == [B]
         assert spotify.listed_versions == {B: f"{B}-v2"}
-        assert len(raw.decode(s3.objects[raw.key(B, self.LATER)]).entries) == 5
+        assert len(envelope.decode(s3.objects[keys.raw_key(B, self.LATER)]).entries) == 5
         assert (counted()["SnapshotsCopied"], counted()["PlaylistsByItems"]) == (1, 1)
-        assert json.loads(s3.objects[state.KEY])["playlists"][B] == {
+        assert json.loads(s3.objects[keys.EXTRACT_STATE])["playlists"][B] == {
             "snapshot_id": f"{B}-v2",
-            "key": raw.key(B, self.LATER),
+            "key": keys.raw_key(B, self.LATER),
         }
 
     def test_a_copy_of_a_copy_names_the_first(self, s3):
         self.again(FakeSpotify({A: 3}), s3)
-        s3.objects.pop(state.KEY)
-        s3.objects.pop(raw.key(A, AT))
+        s3.objects.pop(keys.EXTRACT_STATE)
+        s3.objects.pop(keys.raw_key(A, AT))
         self.LATER = AT + timedelta(days=2)
         spotify = FakeSpotify({A: 3})
         self.again(spotify, s3)
         assert spotify.fetched == []
-        assert raw.decode(s3.objects[raw.key(A, self.LATER)]).copied_from == raw.Origin(raw.key(A, AT), NOW)
+        assert envelope.decode(s3.objects[keys.raw_key(A, self.LATER)]).copied_from == envelope.Origin(
+            keys.raw_key(A, AT), NOW
+        )
 
     @pytest.mark.parametrize("minutes", [5, 17 * 60 + 59])
     def test_need_one_snapshot_a_day(self, s3, counted, minutes):
@@ -448,7 +455,7 @@ class TestUnchangedPlaylists:
         self.LATER += timedelta(minutes=5)
         summary = self.again(changed, s3)
         assert (summary.written, summary.unchanged) == ([A, B], [])
-        assert raw.decode(s3.objects[raw.key(A, self.LATER)]).copied_from.key == raw.key(
+        assert envelope.decode(s3.objects[keys.raw_key(A, self.LATER)]).copied_from.key == keys.raw_key(
             A, AT.replace(hour=23, minute=55)
         )
 
@@ -459,7 +466,7 @@ class TestUnchangedPlaylists:
             self.LATER = AT + timedelta(minutes=minutes)
             self.again(spotify, s3)
         assert [key for key in s3.snapshots if A in key] == [
-            raw.key(A, AT + timedelta(minutes=minutes)) for minutes in (0, 5, 15)
+            keys.raw_key(A, AT + timedelta(minutes=minutes)) for minutes in (0, 5, 15)
         ]
 
     def test_are_compared_with_the_snapshot_before_and_not_with_a_later_one(self, s3):
@@ -493,18 +500,18 @@ class TestUnchangedPlaylists:
         assert spotify.fetched == [A]
 
     def test_a_lost_state_is_made_again_from_raw(self, s3):
-        before = s3.objects.pop(state.KEY)
+        before = s3.objects.pop(keys.EXTRACT_STATE)
         spotify = FakeSpotify({A: 3, B: 4})
         assert self.again(spotify, s3).written == [A, B]
         assert spotify.fetched == []
-        assert json.loads(s3.objects[state.KEY]) == json.loads(before)
+        assert json.loads(s3.objects[keys.EXTRACT_STATE]) == json.loads(before)
 
     def test_a_damaged_state_is_made_again_from_raw(self, s3, caplog):
-        s3.objects[state.KEY] = b"{"
+        s3.objects[keys.EXTRACT_STATE] = b"{"
         spotify = FakeSpotify({A: 3, B: 4})
         assert self.again(spotify, s3).written == [A, B]
         assert spotify.fetched == []
-        assert state.KEY in caplog.text
+        assert keys.EXTRACT_STATE in caplog.text
 
     @pytest.mark.parametrize(
         "content",
@@ -518,7 +525,7 @@ class TestUnchangedPlaylists:
         ],
     )
     def test_a_wrong_state_is_not_believed(self, s3, content):
-        key = raw.key(A, AT)
+        key = keys.raw_key(A, AT)
         if content is None:
             s3.objects.pop(key)
         else:
@@ -526,20 +533,20 @@ class TestUnchangedPlaylists:
         spotify = FakeSpotify({A: 3, B: 4})
         assert self.again(spotify, s3).written == [A, B]
         assert spotify.fetched == [A]
-        assert len(raw.decode(s3.objects[raw.key(A, self.LATER)]).entries) == 3
+        assert len(envelope.decode(s3.objects[keys.raw_key(A, self.LATER)]).entries) == 3
 
     def test_another_sign_in_is_asked_who_it_is(self, s3):
         spotify = FakeSpotify({A: 3, B: 4})
         spotify.sign_in_fingerprint = "another"
         self.again(spotify, s3)
         assert spotify.requests == 2
-        assert json.loads(s3.objects[state.KEY])["user"] == {"sign_in": "another", "id": "me"}
+        assert json.loads(s3.objects[keys.EXTRACT_STATE])["user"] == {"sign_in": "another", "id": "me"}
 
     def test_nothing_is_written_when_nothing_is_new(self, s3):
         puts, s3.listings = [], 0
         s3.on_put = puts.append
         self.again(FakeSpotify({A: 3, B: 4}), s3)
-        assert puts == [raw.key(A, self.LATER), raw.key(B, self.LATER)]
+        assert puts == [keys.raw_key(A, self.LATER), keys.raw_key(B, self.LATER)]
         assert s3.listings == 2, "each playlist's snapshots of the day"
 
     def test_two_runs_at_once(self, s3):

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from spotify_lake import normalize as module
-from spotify_lake import quality
-from spotify_lake.normalize import Tables
+from spotify_lake.normalize import quality
+from spotify_lake.normalize import rows as module
+from spotify_lake.normalize.rows import Tables
 from tests import fuzz
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from local import cli, demo, deploy, display, emulator, process, stack
 from local.athena import Athena, Column, QueryResult, explain, to_duckdb
 from local.errors import LaptopError
-from spotify_lake.schema import PARTITION, TABLES
+from spotify_lake.schema.playlists import PARTITION, TABLES
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = {

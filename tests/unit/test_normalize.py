@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotify_lake import raw
-from spotify_lake.normalize import Tables, normalize
-from spotify_lake.schema import TABLES, Type
+from spotify_lake.normalize.rows import Tables, normalize
+from spotify_lake.raw import envelope
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import Type
+from spotify_lake.spotify import models
 from tests import payloads
 
 PYTHON_TYPES = {
@@ -24,7 +26,7 @@ PYTHON_TYPES = {
 
 
 def tables_of(*entries: object, **changes: Any) -> Tables:
-    return normalize(raw.decode(payloads.raw_object(list(entries), **changes)))
+    return normalize(envelope.decode(payloads.raw_object(list(entries), **changes)))
 
 
 def rows(tables: Tables, name: str) -> list[dict[str, Any]]:
@@ -297,7 +299,7 @@ def test_placeholders_of_spotify_are_null() -> None:
 
 
 @pytest.mark.parametrize("contract", ["tracks", "embedded"])
-def test_the_playlists_row_says_how_the_entries_were_read(contract: raw.Contract) -> None:
+def test_the_playlists_row_says_how_the_entries_were_read(contract: models.Contract) -> None:
     playlist = payloads.playlist(tracks=payloads.page([]))
     assert row(tables_of(playlist_object=playlist, contract=contract), "playlists")["contract"] == contract
 
@@ -390,8 +392,8 @@ DETAIL_COLUMNS = {
 
 
 def with_details(details: Any, *entries: Any) -> Tables:
-    envelope = json.loads(gzip.decompress(payloads.raw_object(list(entries)))) | {"details": details}
-    return normalize(raw.decode(gzip.compress(json.dumps(envelope).encode())))
+    content = json.loads(gzip.decompress(payloads.raw_object(list(entries)))) | {"details": details}
+    return normalize(envelope.decode(gzip.compress(json.dumps(content).encode())))
 
 
 def test_details_fill_what_the_entry_lacks() -> None:

@@ -8,8 +8,8 @@ from ops import objects
 from ops.objects import Snapshot
 from ops.redrive import causes
 from ops.status import age_in_words
-from spotify_lake import lake, raw
-from spotify_lake.schema import PLAYLISTS, TABLES
+from spotify_lake import keys
+from spotify_lake.schema.playlists import PLAYLISTS, TABLES
 from tests import payloads
 
 MOMENT = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -17,8 +17,8 @@ SNAPSHOT = Snapshot(MOMENT, payloads.spotify_id("a list"))
 
 
 def test_keys_are_those_of_the_functions():
-    assert SNAPSHOT.raw_key == raw.key(SNAPSHOT.playlist_id, MOMENT)
-    assert SNAPSHOT.done_key == lake.key(PLAYLISTS, SNAPSHOT.playlist_id, MOMENT)
+    assert SNAPSHOT.raw_key == keys.raw_key(SNAPSHOT.playlist_id, MOMENT)
+    assert SNAPSHOT.done_key == keys.curated_key(PLAYLISTS.prefix, SNAPSHOT.playlist_id, MOMENT)
     assert TABLES[-1] is PLAYLISTS, "what is written last tells that all is written"
 
 

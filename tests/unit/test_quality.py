@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from spotify_lake import normalize as module
-from spotify_lake import quality, raw
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.normalize import Tables, normalize
-from spotify_lake.quality import RULES, Between, Reference, Rule
-from spotify_lake.schema import ALBUMS, PLAYLIST_ENTRIES, SONGS, TABLES, Table
+from spotify_lake.normalize import quality
+from spotify_lake.normalize import rows as module
+from spotify_lake.normalize.quality import RULES, Between, Reference, Rule
+from spotify_lake.normalize.rows import Tables, normalize
+from spotify_lake.raw import envelope
+from spotify_lake.schema.playlists import ALBUMS, PLAYLIST_ENTRIES, SONGS, TABLES
+from spotify_lake.schema.types import Table
 from spotify_lake.spotify.models import Entry
 from tests import payloads
 from tests.unit.test_normalize import row, rows, tables_of
@@ -22,7 +24,7 @@ GOOD = payloads.raw_object([payloads.entry(payloads.old_song(), key="track"), *p
 
 def with_value(table: Table, number: int, **values: Any) -> quality.Rows:
     """The rows of a good snapshot, with other values in one row."""
-    found = {name: list(each) for name, each in normalize(raw.decode(GOOD)).rows.items()}
+    found = {name: list(each) for name, each in normalize(envelope.decode(GOOD)).rows.items()}
     changed = dict(zip(table.column_names, found[table.name][number], strict=True)) | values
     found[table.name][number] = tuple(changed.values())
     return found
@@ -52,7 +54,7 @@ def test_a_rule_is_about_a_column_and_describes_itself(rule: Rule) -> None:
     assert rule.column in rule.table.column_names
     assert rule.meaning
     if rule.breaking:
-        entry = raw.decode(GOOD).entries[0]
+        entry = envelope.decode(GOOD).entries[0]
         assert isinstance(entry, Entry)
         spoken_of = {PLAYLIST_ENTRIES.name, *dict(module._rows_of(entry))}
         assert rule.table.name in spoken_of, "no entry could be rejected"
@@ -65,7 +67,7 @@ def test_names_of_rules_are_unique_and_no_other_reasons() -> None:
 
 
 def test_what_spotify_really_sends_violates_nothing() -> None:
-    tables = normalize(raw.decode(GOOD))
+    tables = normalize(envelope.decode(GOOD))
     assert tables.violations == {}
     found = {each["rule"]: each for each in rows(tables, "quality")}
     assert list(found) == [rule.name for rule in RULES]
@@ -212,8 +214,8 @@ def test_a_violation_without_an_entry_behind_it_ends(monkeypatch: pytest.MonkeyP
     assert rows(tables, "rejects") == []
 
 
-def lose_positions(tables: Callable[[raw.Snapshot], Tables]) -> Callable[[raw.Snapshot], Tables]:
-    def lossy(snapshot: raw.Snapshot) -> Tables:
+def lose_positions(tables: Callable[[envelope.Snapshot], Tables]) -> Callable[[envelope.Snapshot], Tables]:
+    def lossy(snapshot: envelope.Snapshot) -> Tables:
         found = tables(snapshot)
         at = PLAYLIST_ENTRIES.column_names.index("position")
         found.rows["playlist_entries"] = [
@@ -225,9 +227,9 @@ def lose_positions(tables: Callable[[raw.Snapshot], Tables]) -> Callable[[raw.Sn
 
 
 def test_an_entry_that_cannot_be_read_again_is_a_named_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    snapshot = raw.decode(payloads.raw_object([BAD]))
-    monkeypatch.setattr(raw.msgspec.json, "decode", fail)
-    monkeypatch.setattr(raw.json, "loads", fail)
+    snapshot = envelope.decode(payloads.raw_object([BAD]))
+    monkeypatch.setattr(envelope.msgspec.json, "decode", fail)
+    monkeypatch.setattr(envelope.json, "loads", fail)
     with pytest.raises(SnapshotUnreadable, match="too deep"):
         normalize(snapshot)
 
@@ -246,7 +248,7 @@ def test_any_time_of_a_snapshot_will_do(year: int) -> None:
 @pytest.mark.parametrize("earlier", ["scheduled_at", "fetched_at"])
 def test_the_later_of_its_times_is_when_a_snapshot_was_taken(earlier: str) -> None:
     """A snapshot may be fetched days after its time, and a dump tells of a time that is another one's clock."""
-    snapshot = raw.decode(GOOD)
+    snapshot = envelope.decode(GOOD)
     snapshot = replace(snapshot, **{earlier: datetime(2016, 1, 1, tzinfo=UTC)})  # type: ignore[arg-type]
     assert normalize(snapshot).violations == {}
 

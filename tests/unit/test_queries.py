@@ -16,8 +16,9 @@ from local.athena import to_duckdb
 from local.errors import LaptopError
 from local.stack import LAPTOP_PARAMETERS
 from queries import HeaderError, Statement
-from spotify_lake.schema import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES, Type
-from spotify_lake.warehouse import WAREHOUSE
+from spotify_lake.schema.playlists import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
+from spotify_lake.schema.types import Type
+from spotify_lake.schema.warehouse import WAREHOUSE
 from tests.lakes import SCHEMA
 from tests.template import ROOT, load
 from tools import queries as generator

@@ -11,8 +11,10 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotify_lake import raw
+from spotify_lake import keys
 from spotify_lake.errors import SnapshotUnreadable
+from spotify_lake.raw import envelope, store
+from spotify_lake.spotify import models
 from spotify_lake.spotify.models import Album, Artist, Details, Followers
 from tests import payloads
 
@@ -24,18 +26,18 @@ def rewritten(data: bytes, **changes: object) -> bytes:
 def test_key_is_made_of_playlist_and_utc_time() -> None:
     berlin = timezone(timedelta(hours=1))
     assert (
-        raw.key("6rqhFgbbKwnb9MLmUQDhG6", datetime(2026, 11, 20, 7, tzinfo=berlin))
+        keys.raw_key("6rqhFgbbKwnb9MLmUQDhG6", datetime(2026, 11, 20, 7, tzinfo=berlin))
         == "raw/playlist_id=6rqhFgbbKwnb9MLmUQDhG6/20261120T060000Z.json.gz"
     )
 
 
 def test_times_in_keys_have_one_width_and_no_fraction() -> None:
-    assert raw.compact_time(datetime(1, 2, 3, 4, 5, 6, 7, UTC)) == "00010203T040506Z"
+    assert keys.compact_time(datetime(1, 2, 3, 4, 5, 6, 7, UTC)) == "00010203T040506Z"
 
 
 def test_what_was_written_is_read_back() -> None:
     playlist = payloads.playlist()
-    snapshot = raw.decode(payloads.raw_object([payloads.entry(payloads.song())], [payloads.entry(None)]))
+    snapshot = envelope.decode(payloads.raw_object([payloads.entry(payloads.song())], [payloads.entry(None)]))
     assert snapshot.playlist_id == playlist["id"]
     assert snapshot.snapshot_id == playlist["snapshot_id"]
     assert snapshot.scheduled_at == payloads.NOON
@@ -48,9 +50,9 @@ def test_pages_are_kept_as_spotify_sent_them() -> None:
     page = payloads.page(payloads.every_kind()) | {
         "a field nobody knows": {"x": [1, 2.5, None, "\ud800", "é"]}
     }
-    envelope = json.loads(gzip.decompress(payloads.raw_object(page)))
-    assert envelope["pages"] == [page]
-    assert envelope["playlist"] == payloads.playlist()
+    content = json.loads(gzip.decompress(payloads.raw_object(page)))
+    assert content["pages"] == [page]
+    assert content["playlist"] == payloads.playlist()
 
 
 def test_equal_content_is_equal_bytes() -> None:
@@ -63,25 +65,27 @@ def test_equal_content_is_equal_bytes() -> None:
 def test_entries_embedded_in_the_playlist_are_read_in_either_contract(key: str) -> None:
     playlist = payloads.playlist() | {"items": None, key: payloads.page(payloads.every_kind())}
     data = payloads.raw_object(playlist_object=playlist, contract="embedded")
-    assert len(raw.decode(data).entries) == len(payloads.every_kind())
+    assert len(envelope.decode(data).entries) == len(payloads.every_kind())
     with_a_bad_entry = playlist | {key: payloads.page([*payloads.every_kind(), 7])}
-    snapshot = raw.decode(payloads.raw_object(playlist_object=with_a_bad_entry, contract="embedded"))
-    assert isinstance(snapshot.entries[-1], raw.RejectedEntry)
+    snapshot = envelope.decode(payloads.raw_object(playlist_object=with_a_bad_entry, contract="embedded"))
+    assert isinstance(snapshot.entries[-1], envelope.RejectedEntry)
     assert len(snapshot.entries) == len(payloads.every_kind()) + 1
 
 
 def test_of_two_embedded_pages_the_new_one_counts() -> None:
     playlist = payloads.playlist() | {"items": payloads.page([None]), "tracks": payloads.page([None, None])}
-    assert len(raw.decode(payloads.raw_object(playlist_object=playlist, contract="embedded")).entries) == 1
+    assert (
+        len(envelope.decode(payloads.raw_object(playlist_object=playlist, contract="embedded")).entries) == 1
+    )
 
 
 @pytest.mark.parametrize("entry", [payloads.entry(payloads.song()), 7], ids=["good", "bad"])
 def test_the_contract_says_whether_pages_or_the_embedded_page_count(entry: object) -> None:
     playlist = payloads.playlist() | {"items": payloads.page([entry])}
     pages = ([None, None], [None])
-    assert len(raw.decode(payloads.raw_object(*pages, playlist_object=playlist)).entries) == 3
+    assert len(envelope.decode(payloads.raw_object(*pages, playlist_object=playlist)).entries) == 3
     data = payloads.raw_object(*pages, playlist_object=playlist, contract="embedded")
-    assert len(raw.decode(data).entries) == 1
+    assert len(envelope.decode(data).entries) == 1
 
 
 @pytest.mark.parametrize(
@@ -102,10 +106,10 @@ def test_the_contract_says_whether_pages_or_the_embedded_page_count(entry: objec
 )
 def test_a_bad_entry_becomes_one_reject_and_the_others_stay(entry: object, reason: str, detail: str) -> None:
     good = payloads.entry(payloads.song("Good"))
-    first, rejected, last = raw.decode(payloads.raw_object([good, entry, good])).entries
+    first, rejected, last = envelope.decode(payloads.raw_object([good, entry, good])).entries
     assert first == last
-    assert isinstance(first, raw.Entry)
-    assert isinstance(rejected, raw.RejectedEntry)
+    assert isinstance(first, models.Entry)
+    assert isinstance(rejected, envelope.RejectedEntry)
     assert rejected.reason == reason
     assert detail in rejected.detail
     assert json.loads(rejected.payload) == entry
@@ -113,8 +117,10 @@ def test_a_bad_entry_becomes_one_reject_and_the_others_stay(entry: object, reaso
 
 @pytest.mark.parametrize("value", [-(2**31), -1, 2**31 - 1])
 def test_whole_numbers_may_use_all_32_bits(value: int) -> None:
-    (entry,) = raw.decode(payloads.raw_object([payloads.entry(payloads.song(duration_ms=value))])).entries
-    assert isinstance(entry, raw.Entry)
+    (entry,) = envelope.decode(
+        payloads.raw_object([payloads.entry(payloads.song(duration_ms=value))])
+    ).entries
+    assert isinstance(entry, models.Entry)
 
 
 def test_a_time_without_offset_is_utc() -> None:
@@ -122,28 +128,28 @@ def test_a_time_without_offset_is_utc() -> None:
         payloads.entry(added_at="2026-03-01T18:22:09"),
         payloads.entry(added_at="2026-03-01T19:22:09+01:00"),
     ]
-    first, second = raw.decode(payloads.raw_object(entries)).entries
-    assert isinstance(first, raw.Entry)
-    assert isinstance(second, raw.Entry)
+    first, second = envelope.decode(payloads.raw_object(entries)).entries
+    assert isinstance(first, models.Entry)
+    assert isinstance(second, models.Entry)
     assert first.added_at == second.added_at == datetime(2026, 3, 1, 18, 22, 9, tzinfo=UTC)
 
 
 def test_a_null_entry_beside_a_bad_one_stays_a_null_entry() -> None:
-    first, second = raw.decode(payloads.raw_object([None, 7])).entries
+    first, second = envelope.decode(payloads.raw_object([None, 7])).entries
     assert first is None
-    assert isinstance(second, raw.RejectedEntry)
+    assert isinstance(second, envelope.RejectedEntry)
 
 
 def test_a_lone_surrogate_costs_a_character_not_the_entry() -> None:
     playlist = payloads.playlist(description="cut in half \ud83d")
-    snapshot = raw.decode(
+    snapshot = envelope.decode(
         payloads.raw_object(
             [payloads.entry(payloads.song() | {"name": "Smile \ud83d"})], playlist_object=playlist
         )
     )
     assert snapshot.playlist.description == "cut in half \ufffd"
     entry = snapshot.entries[0]
-    assert isinstance(entry, raw.Entry)
+    assert isinstance(entry, models.Entry)
     assert entry.content
     assert entry.content.name == "Smile \ufffd"
 
@@ -154,8 +160,8 @@ GOOD_JSON = gzip.decompress(GOOD)
 
 def test_a_lone_surrogate_in_utf_8_costs_a_character_too() -> None:
     data = gzip.compress(GOOD_JSON.replace(b"Low Tide", "Low \ude00".encode("utf-8", "surrogatepass")))
-    (entry,) = raw.decode(data).entries
-    assert isinstance(entry, raw.Entry)
+    (entry,) = envelope.decode(data).entries
+    assert isinstance(entry, models.Entry)
     assert entry.content
     assert entry.content.name == "Low \ufffd"
 
@@ -201,27 +207,27 @@ def test_a_lone_surrogate_in_utf_8_costs_a_character_too() -> None:
 )
 def test_an_unreadable_object_says_why(data: bytes, cause: str) -> None:
     with pytest.raises(SnapshotUnreadable, match=cause):
-        raw.decode(data)
+        envelope.decode(data)
 
 
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_a_snapshot_or_unreadable(data: bytes) -> None:
     for candidate in (data, gzip.compress(data)):
         with pytest.raises(SnapshotUnreadable):
-            raw.decode(candidate)
+            envelope.decode(candidate)
 
 
 def test_times_are_utc_whatever_offset_they_came_with() -> None:
     data = rewritten(GOOD, scheduled_at="2026-11-20T14:00:00+02:00")
-    assert raw.decode(data).scheduled_at == datetime(2026, 11, 20, 12, tzinfo=UTC)
-    assert raw.decode(data).scheduled_at.tzinfo is UTC
+    assert envelope.decode(data).scheduled_at == datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert envelope.decode(data).scheduled_at.tzinfo is UTC
 
 
 ARTIST, ALBUM = payloads.artist()["id"], payloads.album()["id"]
 
 
 def with_details(details: Mapping[str, Mapping[str, bytes]]) -> bytes:
-    writer = raw.SnapshotWriter(
+    writer = envelope.SnapshotWriter(
         playlist_id=payloads.playlist()["id"],
         snapshot_id="x",
         scheduled_at=payloads.NOON,
@@ -241,7 +247,7 @@ def test_details_are_read_back() -> None:
         }
     )
     assert json.loads(gzip.decompress(data))["details"]["albums"] == {ALBUM: {"label": "Quay"}}
-    snapshot = raw.decode(data)
+    snapshot = envelope.decode(data)
     assert list(snapshot.details.artists) == [ARTIST, "other"]
     assert snapshot.details.artists[ARTIST] == Artist(genres=["tango"], followers=Followers(7))
     assert snapshot.details.albums == {ALBUM: Album(label="Quay")}
@@ -251,15 +257,15 @@ def test_details_are_read_back() -> None:
 @pytest.mark.parametrize("details", [{}, {"artists": {}}, {"artists": {}, "albums": {}}])
 def test_without_details_an_object_is_as_it_ever_was(details: dict[str, dict[str, bytes]]) -> None:
     assert "details" not in json.loads(gzip.decompress(with_details(details)))
-    assert raw.decode(with_details(details)).details == Details()
-    assert raw.decode(GOOD).details == Details()
+    assert envelope.decode(with_details(details)).details == Details()
+    assert envelope.decode(GOOD).details == Details()
 
 
 @pytest.mark.parametrize(
     "details", [None, 7, "x", [], {"artists": []}, {"artists": {ARTIST: None}}, {"else": {}}]
 )
 def test_details_that_are_none_are_none(details: object) -> None:
-    snapshot = raw.decode(rewritten(GOOD, details=details))
+    snapshot = envelope.decode(rewritten(GOOD, details=details))
     assert not any(snapshot.details.artists.values())
     assert not snapshot.details.albums
     assert len(snapshot.entries) == 1
@@ -271,9 +277,9 @@ def test_a_damaged_detail_costs_neither_the_others_nor_an_entry(bad_entry: list[
         "artists": {ARTIST: {"genres": ["tango"]}, "bad": {"genres": 7}, "cut": {"name": "half \ud83d"}},
         "albums": {ALBUM: {"label": []}, "other": {"label": "Quay"}},
     }
-    envelope = json.loads(gzip.decompress(GOOD))
-    envelope["pages"][0]["items"] += bad_entry
-    snapshot = raw.decode(gzip.compress(json.dumps(envelope | {"details": details}).encode()))
+    content = json.loads(gzip.decompress(GOOD))
+    content["pages"][0]["items"] += bad_entry
+    snapshot = envelope.decode(gzip.compress(json.dumps(content | {"details": details}).encode()))
     assert snapshot.details.artists == {
         ARTIST: Artist(genres=["tango"]),
         "cut": Artist(name="half \ufffd"),
@@ -289,7 +295,7 @@ class TestSource:
 
     def test_only_the_envelope_of_a_copy_is_new(self) -> None:
         data = payloads.raw_object(payloads.every_kind(), payloads.every_kind())
-        source = raw.Source("raw/first", data)
+        source = envelope.Source("raw/first", data)
         before, after = (
             json.loads(gzip.decompress(each)) for each in (data, source.copy(self.AT, self.THEN, {}))
         )
@@ -300,22 +306,22 @@ class TestSource:
         }
 
     def test_a_copy_of_a_copy_names_the_first(self) -> None:
-        copy = raw.Source("raw/first", GOOD).copy(self.AT, self.THEN, {})
-        again = raw.Source("raw/second", copy).copy(self.AT, self.THEN, {})
+        copy = envelope.Source("raw/first", GOOD).copy(self.AT, self.THEN, {})
+        again = envelope.Source("raw/second", copy).copy(self.AT, self.THEN, {})
         assert again == copy
 
     def test_a_copy_has_the_details_of_its_own_time(self) -> None:
         data = with_details({"artists": {ARTIST: b'{"genres":["tango"]}'}, "albums": {ALBUM: b"{}"}})
-        source = raw.Source("raw/first", data)
-        assert raw.decode(source.copy(self.AT, self.THEN, {})).details == Details()
+        source = envelope.Source("raw/first", data)
+        assert envelope.decode(source.copy(self.AT, self.THEN, {})).details == Details()
         later = source.copy(self.AT, self.THEN, {"artists": {ARTIST: b'{"genres":["waltz"]}'}, "albums": {}})
-        assert raw.decode(later).details == Details(artists={ARTIST: Artist(genres=["waltz"])})
-        assert source.entries() == raw.decode(data).entries
+        assert envelope.decode(later).details == Details(artists={ARTIST: Artist(genres=["waltz"])})
+        assert source.entries() == envelope.decode(data).entries
 
     def test_content_that_is_no_good_json_is_copied_too(self) -> None:
         data = payloads.raw_object([payloads.entry(payloads.song("cut in half \\ud83d")), 7])
-        copy = raw.Source("raw/first", data).copy(self.AT, self.THEN, {})
-        assert raw.decode(copy).entries == raw.decode(data).entries
+        copy = envelope.Source("raw/first", data).copy(self.AT, self.THEN, {})
+        assert envelope.decode(copy).entries == envelope.decode(data).entries
 
     @pytest.mark.parametrize(
         "data, cause",
@@ -333,7 +339,7 @@ class TestSource:
     )
     def test_what_is_none_says_why(self, data: bytes, cause: str) -> None:
         with pytest.raises(SnapshotUnreadable, match=cause):
-            raw.Source("raw/first", data)
+            envelope.Source("raw/first", data)
 
     def test_another_envelope_version_is_not_copied(self) -> None:
         later = gzip.compress(
@@ -350,7 +356,7 @@ class TestSource:
             + b","
         )
         with pytest.raises(SnapshotUnreadable, match="envelope version 2"):
-            raw.Source("raw/first", later + GOOD)
+            envelope.Source("raw/first", later + GOOD)
 
 
 @pytest.fixture(scope="module")
@@ -362,17 +368,17 @@ def s3() -> Any:
 def test_only_a_404_means_that_an_object_is_not_there(s3: Any, status: int) -> None:
     with Stubber(s3) as stub:
         stub.add_client_error("head_object", http_status_code=404)
-        assert raw.exists(s3, "lake-raw", "raw/x") is False
+        assert store.exists(s3, "lake-raw", "raw/x") is False
         stub.add_client_error("head_object", http_status_code=status)
         with pytest.raises(ClientError):
-            raw.exists(s3, "lake-raw", "raw/x")
+            store.exists(s3, "lake-raw", "raw/x")
 
 
 @pytest.mark.parametrize("status", [403, 409, 500])
 def test_only_a_412_means_that_an_object_was_there_first(s3: Any, status: int) -> None:
     with Stubber(s3) as stub:
         stub.add_client_error("put_object", http_status_code=412)
-        assert raw.put(s3, "lake-raw", "raw/x", b"") is False
+        assert store.put(s3, "lake-raw", "raw/x", b"") is False
         stub.add_client_error("put_object", http_status_code=status)
         with pytest.raises(ClientError):
-            raw.put(s3, "lake-raw", "raw/x", b"")
+            store.put(s3, "lake-raw", "raw/x", b"")

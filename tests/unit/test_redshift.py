@@ -7,7 +7,7 @@ import pytest
 from ops import star_schema
 from ops.lake import Lake, OpsError
 from ops.redshift import STATEMENTS_A_CALL, Database, run
-from spotify_lake.warehouse import CHARTS
+from spotify_lake.schema.warehouse import CHARTS
 from tests.operated import Person
 from tests.template import ROOT, load
 

@@ -11,7 +11,7 @@ from sqlglot import exp
 from spotify_lake.report import charts
 from spotify_lake.report.charts import EPOCH, FOLDER, Found, find
 from spotify_lake.report.run import ask_charts
-from spotify_lake.warehouse import CHARTS, WAREHOUSE
+from spotify_lake.schema.warehouse import CHARTS, WAREHOUSE
 from tests import charted
 from tests.lake_in_memory import FakeAthenaClient, Lake
 

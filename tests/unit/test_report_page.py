@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from spotify_lake.keys import REPORT_INDEX as INDEX
 from spotify_lake.report import page
 from spotify_lake.report.content import Content
-from spotify_lake.report.run import INDEX, newest_date, run
+from spotify_lake.report.run import newest_date, run
 from tests import charted
 from tests.lake_in_memory import Lake, snapshot
 

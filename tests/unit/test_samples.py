@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from spotify_lake import raw
-from spotify_lake.normalize import normalize
+from spotify_lake.normalize.rows import normalize
+from spotify_lake.raw import envelope
 from tests import payloads
 from tests.unit.test_normalize import assert_fits_schema
 
@@ -41,7 +41,7 @@ def test_every_recorded_entry_becomes_a_row(name: str) -> None:
         if response.get("type") == "playlist"
         else payloads.raw_object(response)
     )
-    tables = normalize(raw.decode(data))
+    tables = normalize(envelope.decode(data))
     assert sorted(row[3] for row in tables.rows["playlist_entries"]) == KINDS[name]
     assert tables.rows["rejects"] == []
     assert_fits_schema(tables)
@@ -54,5 +54,5 @@ def test_a_recorded_page_in_both_contracts_gives_the_same_rows() -> None:
         for entry in page["items"]
         for dropped in ("item", "track")
     ]
-    first, second = (normalize(raw.decode(payloads.raw_object([entry]))) for entry in only)
+    first, second = (normalize(envelope.decode(payloads.raw_object([entry]))) for entry in only)
     assert first == second

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from spotify_lake.schema import PARTITION, TABLES, Column, Table, Type
+from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.types import Column, Table, Type
 from tools import schema as generator
 
 NAMES = "[a-z][a-z0-9_]*"

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from ops import dumps, snapshots
 from ops.dumps import Part
 from ops.snapshots import Options, Snapshot, assemble, derived_id, fingerprint, id_in_name, time_in_name
-from spotify_lake import raw
-from spotify_lake.schema import PLAYLIST_ENTRIES, REJECTS
+from spotify_lake import keys
+from spotify_lake.raw import envelope
+from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, REJECTS
 from tests import payloads
 from tests.dumps import as_json, entries, export_playlist, page, playlist, songs, summary
 from tests.unit.test_dumps import json_values, spotify_like
@@ -310,11 +311,11 @@ def test_an_empty_list_is_a_snapshot_if_its_time_is_known() -> None:
 def test_the_bytes_are_what_the_transform_reads() -> None:
     rows = payloads.every_kind()
     snapshot = only({"x.json": playlist(rows)})
-    decoded = raw.decode(snapshot.body)
+    decoded = envelope.decode(snapshot.body)
     assert len(decoded.entries) == len(rows)
     assert (decoded.playlist_id, decoded.scheduled_at) == (ID, snapshot.time.moment)
     assert decoded.playlist.name == "Road Trip"
-    assert snapshot.key == raw.key(ID, snapshot.time.moment)
+    assert snapshot.key == keys.raw_key(ID, snapshot.time.moment)
     assert_fits_schema(snapshot.tables)
     assert only({"x.json": playlist(rows)}).body == snapshot.body
     later = snapshot.later()

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from spotify_lake.arrival import CODE, DATA_SETS, READY, STAGING
-from spotify_lake.config import MAX_DETAIL_CALLS, parse_playlist_ids
-from spotify_lake.details import KEY
-from spotify_lake.schema import TABLES
-from spotify_lake.warehouse import WAREHOUSE
+from spotify_lake import keys
+from spotify_lake.bulk.arrival import DATA_SETS
+from spotify_lake.keys import KNOWN_DETAILS as KEY
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.warehouse import WAREHOUSE
+from spotify_lake.settings import MAX_DETAIL_CALLS, parse_playlist_ids
 from tests.template import ROOT, load
 
 TEMPLATE = load()
@@ -648,7 +649,9 @@ class TestBulk:
         for data_set, job in self.JOBS.items():
             assert job["Name"] == {"Sub": f"${{LakeName}}-{data_set}"}, "the arrival function calls it so"
             assert (ROOT / "jobs" / f"{data_set}.py").exists()
-            assert job["Command"]["ScriptLocation"] == {"Sub": f"s3://${{LakeBucket}}/{CODE}{data_set}.py"}
+            assert job["Command"]["ScriptLocation"] == {
+                "Sub": f"s3://${{LakeBucket}}/{keys.JOB_CODE}{data_set}.py"
+            }
 
     def test_a_run_is_bounded_tried_again_and_alone(self):
         for job in self.JOBS.values():
@@ -673,7 +676,7 @@ class TestBulk:
         }
         ready = events["Ready"]["Pattern"]["detail"]
         assert ready["bucket"] == {"name": [{"Ref": "LakeBucket"}]}
-        assert ready["object"] == {"key": [{"wildcard": f"{STAGING}*/{READY}"}]}
+        assert ready["object"] == {"key": [{"wildcard": f"{keys.STAGING}*/{keys.READY}"}]}
         assert events["Ended"]["Pattern"]["detail"]["jobName"] == [
             {"Ref": "ChartsJob"},
             {"Ref": "Kaggle2023Job"},
@@ -728,13 +731,13 @@ class TestOwnKey:
         assert TEMPLATE["Conditions"]["HasKmsKey"] == {"Not": [{"Equals": [{"Ref": "KmsKeyArn"}, ""]}]}
 
     def test_all_that_can_hold_data_takes_the_key(self):
-        keys = {
+        key_rules = {
             "AWS::SNS::Topic": "KmsMasterKeyId",
             "AWS::SQS::Queue": "KmsMasterKeyId",
             "AWS::SecretsManager::Secret": "KmsKeyId",
             "AWS::Logs::LogGroup": "KmsKeyId",
         }
-        for kind, name in keys.items():
+        for kind, name in key_rules.items():
             assert {resource: properties.get(name) for resource, properties in of_type(kind).items()} == (
                 dict.fromkeys(of_type(kind), OWN_KEY)
             )

@@ -8,10 +8,11 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.exceptions import ClientError
 
-from spotify_lake import raw, transform
 from spotify_lake.errors import ChangeNotAnnounced, EventError, RawObjectUnreadable
-from spotify_lake.normalize import Tables, normalize
+from spotify_lake.normalize.rows import Tables, normalize
 from spotify_lake.observability import logger, metrics
+from spotify_lake.raw import envelope
+from spotify_lake.transform import run as transform
 from tests import payloads
 from tests.fakes import Log
 
@@ -73,7 +74,7 @@ GOOD = payloads.raw_object(payloads.every_kind())
 
 
 def test_the_rows_of_each_object_are_written(run: Callable[..., list[Tables]]) -> None:
-    assert run(s3_event("a", "b"), a=GOOD, b=GOOD) == [normalize(raw.decode(GOOD))] * 2
+    assert run(s3_event("a", "b"), a=GOOD, b=GOOD) == [normalize(envelope.decode(GOOD))] * 2
     assert counted("SnapshotsTransformed") == 2
     assert counted("EntriesIn") == 2 * len(payloads.every_kind())
     assert counted("EntriesUnaccounted") == 0
@@ -101,7 +102,7 @@ def test_others_are_told_after_the_tables_are_written(
     event = s3_event("a")
     event["Records"][0] |= time
     transform.transform(event, FakeS3({"a": GOOD}), write, lambda *about: steps.append(about))  # type: ignore[arg-type]
-    tables = normalize(raw.decode(GOOD))
+    tables = normalize(envelope.decode(GOOD))
     assert steps == [tables, (BUCKET, "a", written_at, tables, ["curated/x"])]
 
 
@@ -121,7 +122,7 @@ def test_keys_are_decoded_once(run: Callable[..., list[Tables]]) -> None:
 def test_entries_that_got_lost_are_counted(
     run: Callable[..., list[Tables]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lossy(snapshot: raw.Snapshot) -> Tables:
+    def lossy(snapshot: envelope.Snapshot) -> Tables:
         tables = normalize(snapshot)
         tables.rows["playlist_entries"] = tables.rows["playlist_entries"][2:]
         return tables

@@ -14,11 +14,11 @@ from typing import Final
 
 import msgspec
 
+from spotify_lake import keys
 from spotify_lake.report.athena import Question
 from spotify_lake.report.queries import sql
-from spotify_lake.warehouse import ROOT
 
-FOLDER: Final = f"{ROOT}/fact_chart_entry/"
+FOLDER: Final = f"{keys.WAREHOUSE}fact_chart_entry/"
 # Which chart the page shows where several end in the same year, with the viral one of the same rhythm.
 SHOWN: Final = {
     "top200": "viral50",
@@ -244,13 +244,13 @@ class Answered:
     viral: Sequence[ViralRow] = field(default_factory=list)
 
 
-def find(keys: Iterable[str]) -> Found | None:
+def find(entry_keys: Iterable[str]) -> Found | None:
     """Say from the keys of the entries' objects which chart to show; None when there is none.
 
     The chart that ends last, and of those the first of SHOWN.
     """
     years: dict[str, set[int]] = defaultdict(set)
-    for key in keys:
+    for key in entry_keys:
         if match := _OBJECT.fullmatch(key):
             years[match[2]].add(int(match[1]))
     known = [chart for chart in SHOWN if chart in years]

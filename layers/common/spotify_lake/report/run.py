@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 
+from spotify_lake import keys
 from spotify_lake.observability import logger, metrics
 from spotify_lake.report import charts, queries
 from spotify_lake.report.athena import Athena
@@ -16,13 +17,10 @@ from spotify_lake.report.charts import Charts
 from spotify_lake.report.content import Content, artist_dates, compose, songs_to_look_up
 from spotify_lake.report.page import render
 from spotify_lake.report.queries import SnapshotRow, StandingRow, Window
-from spotify_lake.schema import PARTITION, PLAYLISTS
+from spotify_lake.schema.playlists import PLAYLISTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-PREFIX: Final = "report/"
-INDEX: Final = f"{PREFIX}index.html"
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +66,9 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
     content = ask(athena, newest_date(s3, bucket, now.date()), days)
     content = msgspec.structs.replace(content, charts=ask_charts(athena, chart_keys(s3, bucket), days))
     page = render(content, now)
-    keys = [INDEX] if content.last is None else [f"{PREFIX}{content.last}.html", INDEX]
-    for key in keys:
+    by_day = [] if content.last is None else [f"{keys.REPORT}{content.last}.html"]
+    page_keys = [*by_day, keys.REPORT_INDEX]
+    for key in page_keys:
         s3.put_object(
             Bucket=bucket,
             Key=key,
@@ -80,7 +79,7 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
         )
     written = Written(
         bucket=bucket,
-        keys=keys,
+        keys=page_keys,
         date=content.last,
         playlists=len(content.playlists),
         chart_regions=len(content.charts.regions) if content.charts else 0,
@@ -96,7 +95,7 @@ def newest_date(s3: S3Client, bucket: str, today: dt.date) -> dt.date | None:
 
     The names of the days' folders say it in one request for every thousand; Athena would read an object of each.
     """
-    folder = f"{PLAYLISTS.prefix}{PARTITION.name}="
+    folder = keys.partition_prefix(PLAYLISTS.prefix)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
     dates = (
         dt.date.fromisoformat(found["Prefix"].removeprefix(folder).rstrip("/"))
@@ -141,7 +140,7 @@ def chart_keys(s3: S3Client, bucket: str) -> Iterator[str]:
     return (found["Key"] for page in pages for found in page.get("Contents", []))
 
 
-def ask_charts(athena: Athena, keys: Iterable[str], days: int) -> Charts | None:
+def ask_charts(athena: Athena, entry_keys: Iterable[str], days: int) -> Charts | None:
     """Ask everything that the page shows of charts, of their last `days` days; None when there are none.
 
     Raises
@@ -149,7 +148,7 @@ def ask_charts(athena: Athena, keys: Iterable[str], days: int) -> Charts | None:
     QueryFailed
         Athena does not answer.
     """
-    found = charts.find(keys)
+    found = charts.find(entry_keys)
     if found is None:
         return None
     ends = athena.ask(charts.end(found))

@@ -27,7 +27,6 @@ from spotify_lake.errors import (
     SpotifyRefused,
     SpotifyUnavailable,
 )
-from spotify_lake.raw import Contract
 from spotify_lake.spotify.auth import (
     DEFAULT_RETRY_AFTER_S,
     REQUEST_TIMEOUT_S,
@@ -36,6 +35,7 @@ from spotify_lake.spotify.auth import (
     retry_after_s,
     sign_in,
 )
+from spotify_lake.spotify.models import Contract
 from spotify_lake.spotify.session import PromptSession
 
 RESERVE_S: Final = 10.0  # kept back from the time left, to store what was read and to end in order

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+type Contract = Literal["items", "tracks", "embedded"]  # how the entries of a playlist were read
+
 # The tables store these as 32-bit and 64-bit integers.
 Int = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 BigInt = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

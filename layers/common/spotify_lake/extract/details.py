@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeIs
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from spotify_lake import raw
+from spotify_lake import keys
 from spotify_lake.errors import LakeError, SnapshotUnreadable, SpotifyUnavailable
 from spotify_lake.observability import count, logger
+from spotify_lake.raw import envelope
 from spotify_lake.spotify.client import DetailKind, SpotifyClient
 from spotify_lake.spotify.models import Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-KEY: Final = "state/details/known.jsonl.gz"
 MAX_FAULTS: Final = 3  # answers that a run may fail to get before it stops asking
 LATEST: Final = 5  # objects that show what this app gets
 MAX_WRITES: Final = 3  # attempts to store what was learned while other runs do so, too
@@ -47,7 +47,7 @@ type Mentioned = Mapping[DetailKind, Mapping[str, None]]  # ids in the order of 
 
 
 class DetailedWriter:
-    """A `raw.SnapshotWriter` that ends with the details of the artists and albums on its pages.
+    """A `envelope.SnapshotWriter` that ends with the details of the artists and albums on its pages.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class DetailedWriter:
         Has the details.
     """
 
-    def __init__(self, writer: raw.SnapshotWriter, keeper: "DetailKeeper") -> None:
+    def __init__(self, writer: envelope.SnapshotWriter, keeper: "DetailKeeper") -> None:
         self._writer = writer
         self._keeper = keeper
         self._mentioned: dict[DetailKind, dict[str, None]] = {"artists": {}, "albums": {}}
@@ -103,11 +103,11 @@ class DetailKeeper:
         self._faults = 0
         self._is_open = calls > 0
 
-    def watch(self, writer: raw.SnapshotWriter) -> DetailedWriter:
+    def watch(self, writer: envelope.SnapshotWriter) -> DetailedWriter:
         """Let a snapshot end with what is known of the artists and albums in it."""
         return DetailedWriter(writer, self)
 
-    def of_copy(self, source: raw.Source) -> dict[str, dict[str, bytes]]:
+    def of_copy(self, source: envelope.Source) -> dict[str, dict[str, bytes]]:
         """Return what is known of the artists and albums of a snapshot that is copied, as `of` does."""
         if not self._calls:
             return {}
@@ -238,7 +238,9 @@ class _Store:
                 self._fetch()
             except (ClientError, BotoCoreError) as error:
                 self._is_usable = False
-                logger.error("What is known of artists and albums (%s) cannot be read: %s", KEY, error)
+                logger.error(
+                    "What is known of artists and albums (%s) cannot be read: %s", keys.KNOWN_DETAILS, error
+                )
             else:
                 self._is_usable = True
                 self._parse()
@@ -261,13 +263,13 @@ class _Store:
             "The %d details that this run asked for could not be stored in %s, so they will be asked for"
             " again: %s",
             len(self._new_lines),
-            KEY,
+            keys.KNOWN_DETAILS,
             why,
         )
 
     def _fetch(self) -> None:
         try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=KEY)
+            answer = self._s3.get_object(Bucket=self._bucket, Key=keys.KNOWN_DETAILS)
         except self._s3.exceptions.NoSuchKey:
             self._stored, self._condition = b"", {"IfNoneMatch": "*"}
         else:
@@ -291,7 +293,9 @@ class _Store:
             RecursionError,
         ) as error:
             logger.warning(
-                "What is known of artists and albums (%s) is damaged and starts anew: %s", KEY, error
+                "What is known of artists and albums (%s) is damaged and starts anew: %s",
+                keys.KNOWN_DETAILS,
+                error,
             )
             self.known = {"artists": {}, "albums": {}}
             self._stored = b""
@@ -299,7 +303,11 @@ class _Store:
     def _put(self, body: bytes) -> bool:
         try:
             self._s3.put_object(
-                Bucket=self._bucket, Key=KEY, Body=body, ContentType="application/gzip", **self._condition
+                Bucket=self._bucket,
+                Key=keys.KNOWN_DETAILS,
+                Body=body,
+                ContentType="application/gzip",
+                **self._condition,
             )
         except ClientError as error:
             # Another run wrote first, or is writing now.
@@ -325,7 +333,7 @@ def _entries(page: Any) -> Iterator[Entry]:
             yield msgspec.convert(item, Entry)
 
 
-def _mentions(entries: Iterable[Entry | raw.RejectedEntry | None]) -> Iterator[tuple[DetailKind, str]]:
+def _mentions(entries: Iterable[Entry | envelope.RejectedEntry | None]) -> Iterator[tuple[DetailKind, str]]:
     """Find the artists and albums that the tables will have."""
     for entry in entries:
         song = entry.content if isinstance(entry, Entry) and entry.kind == "song" else None

@@ -1,61 +1,36 @@
 """One run of the extraction: which playlists, one raw object each, and what became of them."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from spotify_lake import raw
-from spotify_lake.config import OWNED, ExtractSettings, PlaylistSelection, parse_playlist_ids
-from spotify_lake.continuation import MAX_CONTINUATIONS, Continuations, Rest
-from spotify_lake.details import DetailedWriter, DetailKeeper
+from spotify_lake import keys
 from spotify_lake.errors import (
     CredentialsMissing,
-    EventError,
     LakeError,
     PlaylistError,
-    SettingsError,
     SpotifyRefused,
     SpotifyUnavailable,
 )
+from spotify_lake.extract.continuation import Continuations, Rest
+from spotify_lake.extract.details import DetailedWriter, DetailKeeper
+from spotify_lake.extract.request import ExtractRequest
+from spotify_lake.extract.state import State
 from spotify_lake.observability import count, logger
+from spotify_lake.raw import envelope, store
+from spotify_lake.settings import OWNED, ExtractSettings
+from spotify_lake.spotify import models
 from spotify_lake.spotify.client import ListedPlaylist, SpotifyClient
-from spotify_lake.state import State
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# EventBridge Scheduler puts time and id of the run here; an emulator may pass them on as they are.
-SCHEDULED_TIME_PLACEHOLDER: Final = "<aws.scheduler.scheduled-time>"
-EXECUTION_ID_PLACEHOLDER: Final = "<aws.scheduler.execution-id>"
 # What Spotify says of a song may change while the list does not: popularity, whether it can be played, its id.
 READ_AGAIN_AFTER: Final = timedelta(days=7)
-_EVENT_KEYS = ("scheduled_at", "playlist_ids", "continuation", "correlation_id")
-
-
-class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an event asks for.
-
-    Attributes
-    ----------
-    scheduled_at
-        UTC, whole seconds; names the snapshots.
-    playlists
-        Which playlists; None for those of the settings.
-    continuation
-        How many times the run was continued to get here.
-    correlation_id
-        Names the run and its continuations in logs and in the metadata of what they write.
-    """
-
-    scheduled_at: datetime
-    playlists: PlaylistSelection | None = None
-    continuation: int = 0
-    correlation_id: str | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,38 +77,6 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
     unchanged: list[str] = msgspec.field(default_factory=list)
     failed: list[Failure] = msgspec.field(default_factory=list)
     continued_by: str | msgspec.UnsetType = msgspec.UNSET
-
-
-def parse_event(event: object, now: Callable[[], datetime], request_id: str | None = None) -> ExtractRequest:
-    """Read the event that started the function.
-
-    Parameters
-    ----------
-    event
-        `{"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": ["…"]}`, both optional.
-    now
-        Returns the scheduled time of an event without one; called only then.
-    request_id
-        The correlation id of an event without one.
-
-    Raises
-    ------
-    EventError
-        The event has another form.
-    """
-    if not isinstance(event, dict):
-        raise EventError(f"it is no JSON object but a {type(event).__name__}")
-    unknown = sorted(set(event) - set(_EVENT_KEYS))
-    if unknown:
-        raise EventError(f"it has {', '.join(map(repr, unknown))}; known are {', '.join(_EVENT_KEYS)}")
-    playlists, continuation = _playlists(event.get("playlist_ids")), _continuation(event.get("continuation"))
-    scheduled_at = _scheduled_at(event.get("scheduled_at"), now)
-    return ExtractRequest(
-        scheduled_at=scheduled_at,
-        playlists=playlists,
-        continuation=continuation,
-        correlation_id=_correlation_id(event.get("correlation_id")) or request_id,
-    )
 
 
 def run(
@@ -204,7 +147,7 @@ class _Run:
         s3: "S3Client",
         now: Callable[[], datetime],
     ) -> None:
-        self.summary = ExtractSummary(scheduled_at=_iso(request.scheduled_at))
+        self.summary = ExtractSummary(scheduled_at=keys.iso(request.scheduled_at))
         self._request = request
         self._settings = settings
         self._spotify = spotify
@@ -214,7 +157,7 @@ class _Run:
         self._details = DetailKeeper(spotify, s3, settings.raw_bucket, settings.detail_calls_per_run)
         self._listed: dict[str, ListedPlaylist] = {}
         self._listed_at = now()
-        self._read_by: Counter[raw.Contract] = Counter()
+        self._read_by: Counter[models.Contract] = Counter()
         self._copied = 0
         self._due: list[str] | None = None
         self._postponed: list[str] = []
@@ -297,8 +240,8 @@ class _Run:
     def _without_snapshot(self, playlist_ids: Iterable[str]) -> list[str]:
         due = []
         for playlist_id in playlist_ids:
-            key = raw.key(playlist_id, self._request.scheduled_at)
-            if raw.exists(self._s3, self._settings.raw_bucket, key):
+            key = keys.raw_key(playlist_id, self._request.scheduled_at)
+            if store.exists(self._s3, self._settings.raw_bucket, key):
                 logger.info("Snapshot is already there", playlist_id=playlist_id, key=key)
                 self.summary.already_there.append(playlist_id)
             else:
@@ -308,7 +251,7 @@ class _Run:
     def _snapshot(self, playlist_id: str) -> None:
         """Write the snapshot of a playlist; Spotify sends it again only if it has changed."""
         started = time.monotonic()
-        key = raw.key(playlist_id, self._request.scheduled_at)
+        key = keys.raw_key(playlist_id, self._request.scheduled_at)
         listed = self._listed.get(playlist_id)
         if listed and self._is_shown(listed):
             logger.info("Unchanged since its last snapshot of the day", playlist_id=playlist_id)
@@ -329,28 +272,30 @@ class _Run:
         """Tell whether the last snapshot before this one is of the same day and shows what the listing speaks of."""
         if listed.is_spotifys or listed.snapshot_id is None:
             return False
-        last = raw.last_key_of_day(self._s3, self._settings.raw_bucket, listed.id, self._request.scheduled_at)
+        last = store.last_key_of_day(
+            self._s3, self._settings.raw_bucket, listed.id, self._request.scheduled_at
+        )
         return last is not None and self._is_recent(self._state.at(last, listed.id, listed.snapshot_id))
 
-    def _unchanged(self, listed: ListedPlaylist) -> raw.Source | None:
+    def _unchanged(self, listed: ListedPlaylist) -> envelope.Source | None:
         """Find the raw object that holds what the listing speaks of, if it may stand in for it."""
         if listed.is_spotifys or listed.snapshot_id is None:
             return None
         source = self._state.find(listed.id, listed.snapshot_id)
         return source if self._is_recent(source) else None
 
-    def _is_recent(self, source: raw.Source | None) -> bool:
+    def _is_recent(self, source: envelope.Source | None) -> bool:
         return source is not None and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER
 
-    def _copy(self, source: raw.Source, key: str) -> tuple[bool, dict[str, Any]]:
+    def _copy(self, source: envelope.Source, key: str) -> tuple[bool, dict[str, Any]]:
         details = self._details.of_copy(source)
         written = self._put(key, source.copy(self._request.scheduled_at, self._listed_at, details))
         self._copied += written
         return written, {"contract": source.header.contract, "copied_from": source.origin.key}
 
     def _read(self, playlist_id: str, listed: ListedPlaylist | None, key: str) -> tuple[bool, dict[str, Any]]:
-        def begin(snapshot_id: str, contract: raw.Contract) -> DetailedWriter:
-            writer = raw.SnapshotWriter(
+        def begin(snapshot_id: str, contract: models.Contract) -> DetailedWriter:
+            writer = envelope.SnapshotWriter(
                 playlist_id=playlist_id,
                 snapshot_id=snapshot_id,
                 scheduled_at=self._request.scheduled_at,
@@ -370,7 +315,7 @@ class _Run:
     def _put(self, key: str, body: bytes) -> bool:
         bucket, run = self._settings.raw_bucket, self._request.correlation_id
         # If only the answer to a write was lost, its repetition by boto3 finds what this run has stored itself.
-        return raw.put(self._s3, bucket, key, body, run) or raw.get(self._s3, bucket, key) == body
+        return store.put(self._s3, bucket, key, body, run) or store.get(self._s3, bucket, key) == body
 
     def _note_failure(self, playlist_id: str, error: LakeError) -> None:
         name = type(error).__name__
@@ -380,55 +325,3 @@ class _Run:
         self.summary.failed.append(
             Failure(playlist_id=playlist_id, error=name, message=str(error), retryable=error.retryable)
         )
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _scheduled_at(value: Any, now: Callable[[], datetime]) -> datetime:
-    if value == SCHEDULED_TIME_PLACEHOLDER:
-        logger.info("The scheduled time was not filled in (%s): taking the present time", value)
-        value = None
-    if value is None:
-        return now().astimezone(UTC).replace(microsecond=0)
-    problem = f"scheduled_at={value!r} is no time with a time zone, such as 2026-11-20T06:00:00Z"
-    if not isinstance(value, str):
-        raise EventError(problem)
-    try:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise EventError(problem)
-        return moment.astimezone(UTC).replace(microsecond=0)
-    except (ValueError, OverflowError) as error:
-        raise EventError(problem) from error
-
-
-def _playlists(value: Any) -> PlaylistSelection | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(playlist, str) for playlist in value):
-        raise EventError("playlist_ids is no list of strings")
-    if not value:
-        raise EventError("playlist_ids is empty")
-    try:
-        return parse_playlist_ids(",".join(value))
-    except SettingsError as error:
-        raise EventError(f"playlist_ids has {error.value!r}, which is no playlist id, URI or link") from error
-
-
-def _correlation_id(value: Any) -> str | None:
-    if value is None or value == EXECUTION_ID_PLACEHOLDER:
-        return None
-    # S3 takes it as a header.
-    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,128}", value):
-        raise EventError("correlation_id is no text of up to 128 letters, digits and signs")
-    return value
-
-
-def _continuation(value: Any) -> int:
-    if value is None:
-        return 0
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_CONTINUATIONS:
-        raise EventError(f"continuation={value!r} is no number from 0 to {MAX_CONTINUATIONS}")
-    return value

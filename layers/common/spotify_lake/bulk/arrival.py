@@ -14,20 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from spotify_lake.config import ArrivalSettings
+from spotify_lake import keys
 from spotify_lake.errors import EventError, JobBusy, UnknownDataSet
 from spotify_lake.observability import count, logger
-from spotify_lake.warehouse import ROOT as WAREHOUSE
+from spotify_lake.settings import ArrivalSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
 DATA_SETS: Final = ("charts", "kaggle2023")
-STAGING: Final = "staging/"
-READY: Final = "_READY"
-STARTED: Final = "_STARTED"
-CODE: Final = "jobs/"  # where the template tells Glue to look for it
 CODE_PACKAGE: Final = "glue_jobs"  # of the layer that is made of the folder jobs
 FAILED: Final = ("FAILED", "TIMEOUT", "ERROR")
 
@@ -81,9 +77,9 @@ def parse_event(event: Mapping[str, Any], lake_name: str) -> Event:
 
 def _data_set(key: str) -> str:
     """Return the data set that a marker is for."""
-    first = key.removeprefix(STAGING).split("/")[0]
-    if not key.startswith(STAGING) or first not in DATA_SETS:
-        raise UnknownDataSet(key, [f"{STAGING}{name}/" for name in DATA_SETS])
+    first = key.removeprefix(keys.STAGING).split("/")[0]
+    if not key.startswith(keys.STAGING) or first not in DATA_SETS:
+        raise UnknownDataSet(key, [keys.staging_prefix(name) for name in DATA_SETS])
     return first
 
 
@@ -104,7 +100,7 @@ def run(event: Event, settings: ArrivalSettings, s3: "S3Client", glue: "GlueClie
         _count(event.data_sets[0], event.ended, settings, s3)
     started: dict[str, str] = {}
     for data_set in event.data_sets:
-        found = dict(objects(s3, settings.lake_bucket, f"{STAGING}{data_set}/"))
+        found = dict(objects(s3, settings.lake_bucket, keys.staging_prefix(data_set)))
         batches = due(found, data_set, with_unmarked=event.is_schedule)
         if not batches:
             continue
@@ -129,12 +125,14 @@ def due(found: Mapping[str, datetime], data_set: str, *, with_unmarked: bool) ->
         Whether files that are newer than any run count without a marker too. With them goes all of the folder below
         the data set's that they are in.
     """
-    started = _markers(found, STARTED)
+    started = _markers(found, keys.STARTED)
     waiting = {
-        batch: when for batch, when in _markers(found, READY).items() if when > started.get(batch, _NEVER)
+        batch: when
+        for batch, when in _markers(found, keys.READY).items()
+        if when > started.get(batch, _NEVER)
     }
     if with_unmarked:
-        root = f"{STAGING}{data_set}/"
+        root = keys.staging_prefix(data_set)
         for key, when in found.items():
             folders = _folders(key, root)
             hidden = key.removeprefix(folders[-1]).startswith(("_", "."))
@@ -167,7 +165,7 @@ def _start(
 ) -> str | None:
     """Start the run of a batch; return None while another run of the job goes on."""
     for name, body in _code():
-        s3.put_object(Bucket=settings.lake_bucket, Key=f"{CODE}{name}", Body=body)
+        s3.put_object(Bucket=settings.lake_bucket, Key=f"{keys.JOB_CODE}{name}", Body=body)
     try:
         answer = glue.start_job_run(
             JobName=f"{settings.lake_name}-{data_set}",
@@ -177,7 +175,7 @@ def _start(
         logger.info("A run of the job goes on; the batch is next", data_set=data_set, batch=batch)
         return None
     run_id = answer["JobRunId"]
-    s3.put_object(Bucket=settings.lake_bucket, Key=f"{batch}{STARTED}", Body=run_id.encode())
+    s3.put_object(Bucket=settings.lake_bucket, Key=f"{batch}{keys.STARTED}", Body=run_id.encode())
     logger.info("Started the job", data_set=data_set, batch=batch, run_id=run_id)
     return run_id
 
@@ -195,8 +193,8 @@ def _count(data_set: str, state: str, settings: ArrivalSettings, s3: "S3Client")
         count("BulkRunsFailed", int(state in FAILED))
         logger.error("The job ended without success", data_set=data_set, state=state)
         return
-    key = f"{WAREHOUSE}/_runs/{data_set}/latest.json"
-    summary = json.loads(s3.get_object(Bucket=settings.lake_bucket, Key=key)["Body"].read())
+    found = s3.get_object(Bucket=settings.lake_bucket, Key=keys.run_summary(data_set))
+    summary = json.loads(found["Body"].read())
     count("BulkRowsIn", summary["rows_in"])
     count("BulkRowsOut", summary["rows_out"])
     count("BulkRejects", summary["rejects"])

@@ -1,71 +1,17 @@
-"""The lake's tables as data.
+"""The tables of the playlists as data.
 
-This is the one place where a table or column is described. The writer (`lake`), the Glue tables in
-template.yaml, docs/data-dictionary.md and the tests all follow it; `make schema` regenerates the second and the third.
-How to change it is in docs/schema-evolution.md.
+This is the one place where a table or column is described. The writer (`transform.parquet`), the Glue tables,
+docs/data-dictionary.md and the tests all follow it; `make schema` regenerates the second and the third.
+docs/schema-evolution.md says how to change it.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-
-class Type(StrEnum):
-    """Column types, spelled as Athena and Glue spell them. Timestamps are microseconds in UTC."""
-
-    STRING = "string"
-    INT = "int"
-    BIGINT = "bigint"
-    DOUBLE = "double"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    TIMESTAMP = "timestamp"
-    STRINGS = "array<string>"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name, type, meaning and an example; `null_when` says when it has no value."""
-
-    name: str
-    type: Type
-    description: str
-    example: str
-    null_when: str | None = None
-
-    @property
-    def nullable(self) -> bool:
-        """Whether the column may hold nulls."""
-        return self.null_when is not None
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table: what a row is, and which columns identify it within one snapshot of a playlist.
-
-    `folder` is where its objects are; another than its name holds a later version of the table.
-    """
-
-    name: str
-    grain: str
-    description: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    folder: str = ""
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Names of the columns in order, without the partition column."""
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def prefix(self) -> str:
-        """What the keys of its objects begin with."""
-        return f"curated/{self.folder or self.name}/"
-
+from spotify_lake import keys
+from spotify_lake.schema.types import Column, Table, Type
 
 PARTITION: Final = Column(
-    "snapshot_date", Type.DATE, "UTC date of scheduled_at; the partition of every table.", "2026-11-20"
+    keys.SNAPSHOT_DATE, Type.DATE, "UTC date of scheduled_at; the partition of every table.", "2026-11-20"
 )
 KINDS: Final = ("song", "episode", "local", "unavailable")
 

@@ -6,9 +6,7 @@ As with the lake's own tables in `schema`, template, tests and data dictionary f
 from dataclasses import dataclass
 from typing import Final
 
-from spotify_lake.schema import Column, Table, Type
-
-ROOT: Final = "datawarehouse"
+from spotify_lake.schema.types import Column, Table, Type
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from spotify_lake.config import OWNED, ExtractSettings
 from spotify_lake.errors import ContinuationLimitReached, LakeError, OutOfTime, QuotaExceeded, RateLimited
 from spotify_lake.observability import count, logger
+from spotify_lake.settings import OWNED, ExtractSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient

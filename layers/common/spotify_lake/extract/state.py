@@ -6,19 +6,17 @@ itself, and what is lost is found in raw again. So two runs at once may write it
 
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from spotify_lake import raw
+from spotify_lake import keys
 from spotify_lake.errors import SnapshotUnreadable
 from spotify_lake.observability import logger
+from spotify_lake.raw import envelope, store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-KEY: Final = "state/extract.json"
-ATTEMPTS_PREFIX: Final = "state/attempts/"
 
 
 class _Held(msgspec.Struct):
@@ -52,10 +50,10 @@ def first_attempt_at(s3: "S3Client", bucket: str, invocation: str, now: datetime
     now
         UTC.
     """
-    key = f"{ATTEMPTS_PREFIX}{invocation}"
-    if raw.put(s3, bucket, key, now.isoformat().encode()):
+    key = f"{keys.ATTEMPTS}{invocation}"
+    if store.put(s3, bucket, key, now.isoformat().encode()):
         return now
-    return datetime.fromisoformat((raw.get(s3, bucket, key) or b"").decode())
+    return datetime.fromisoformat((store.get(s3, bucket, key) or b"").decode())
 
 
 class State:
@@ -76,7 +74,7 @@ class State:
 
     @cached_property
     def _content(self) -> _Content:
-        content = _decode(raw.get(self._s3, self._bucket, KEY))
+        content = _decode(store.get(self._s3, self._bucket, keys.EXTRACT_STATE))
         self._saved = msgspec.json.encode(content)
         return content
 
@@ -86,7 +84,9 @@ class State:
             return
         data = msgspec.json.encode(self._content)
         if data != self._saved:
-            self._s3.put_object(Bucket=self._bucket, Key=KEY, Body=data, ContentType="application/json")
+            self._s3.put_object(
+                Bucket=self._bucket, Key=keys.EXTRACT_STATE, Body=data, ContentType="application/json"
+            )
             self._saved = data
 
     def user_id(self, sign_in: str) -> str | None:
@@ -102,7 +102,7 @@ class State:
         """Note that a raw object holds a version of a playlist."""
         self._content.playlists[playlist_id] = _Held(snapshot_id, key)
 
-    def find(self, playlist_id: str, snapshot_id: str) -> raw.Source | None:
+    def find(self, playlist_id: str, snapshot_id: str) -> envelope.Source | None:
         """Find a raw object that holds this version of a playlist.
 
         Without a note of the playlist, its newest raw object is tried.
@@ -112,7 +112,7 @@ class State:
             return None
         source = self.at(held.key, playlist_id, snapshot_id) if held else None
         if source is None:
-            key = raw.newest_key(self._s3, self._bucket, playlist_id)
+            key = store.newest_key(self._s3, self._bucket, playlist_id)
             source = self.at(key, playlist_id, snapshot_id) if key else None
         if source is None:
             self._content.playlists.pop(playlist_id, None)
@@ -120,13 +120,13 @@ class State:
             self.remember(playlist_id, snapshot_id, source.key)
         return source
 
-    def at(self, key: str, playlist_id: str, snapshot_id: str) -> raw.Source | None:
+    def at(self, key: str, playlist_id: str, snapshot_id: str) -> envelope.Source | None:
         """Return the raw object of this key if it holds this version of the playlist."""
-        data = raw.get(self._s3, self._bucket, key)
+        data = store.get(self._s3, self._bucket, key)
         if data is None:
             return None
         try:
-            source = raw.Source(key, data)
+            source = envelope.Source(key, data)
         except SnapshotUnreadable as error:
             logger.warning("The raw object cannot stand in for an unchanged playlist: %s", error, key=key)
             return None
@@ -140,5 +140,7 @@ def _decode(data: bytes | None) -> _Content:
     try:
         return msgspec.json.decode(data, type=_Content)
     except msgspec.MsgspecError as error:
-        logger.warning("The state in %s cannot be read (%s); it is made again from raw", KEY, error)
+        logger.warning(
+            "The state in %s cannot be read (%s); it is made again from raw", keys.EXTRACT_STATE, error
+        )
         return _Content()

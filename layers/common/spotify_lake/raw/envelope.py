@@ -1,4 +1,4 @@
-"""The raw snapshot: its envelope, its place in the bucket, writing and reading it.
+"""The envelope of a raw object: writing and reading its bytes. Pure: no I/O, no clock.
 
 Raw is the record. One gzipped JSON object per playlist and scheduled time holds everything Spotify sent;
 it is written once and never changed, and everything else can be rebuilt from it.
@@ -11,22 +11,26 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.spotify.models import Album, Artist, Details, Entry, EntryError, Page, Playlist, utc
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from spotify_lake.spotify.models import (
+    Album,
+    Artist,
+    Contract,
+    Details,
+    Entry,
+    EntryError,
+    Page,
+    Playlist,
+    utc,
+)
 
 ENVELOPE_VERSION: Final = 1
-CORRELATION_ID: Final = "correlation-id"  # metadata of raw and curated objects: the run they come from
-type Contract = Literal["items", "tracks", "embedded"]
 type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albums`: JSON by id
 
 _GZIP = 16  # zlib's code for a gzip header
@@ -60,7 +64,7 @@ class Header(Struct, omit_defaults=True):
     snapshot_id: str | None
     scheduled_at: _Time
     fetched_at: _Time
-    contract: Literal["items", "tracks", "embedded"]
+    contract: Contract
     copied_from: Origin | None = None
 
 
@@ -161,22 +165,6 @@ class Snapshot:
         except _UNDECODABLE:
             return [_storable_json(item) for item in _items(_take_pages(_parse(text)))]
         return [bytes(item).decode(errors="replace") for page in pages for item in page.items]
-
-
-def compact_time(moment: datetime) -> str:
-    """Format a time as in object keys, for example 20261120T060000Z."""
-    # Not strftime: its %Y has fewer than four digits for early years, on some systems.
-    return re.sub("[-:]", "", _iso(moment.replace(microsecond=0)))
-
-
-def key(playlist_id: str, scheduled_at: datetime) -> str:
-    """Return the object key of a playlist's snapshot."""
-    return f"{key_prefix(playlist_id)}{compact_time(scheduled_at)}.json.gz"
-
-
-def key_prefix(playlist_id: str) -> str:
-    """Return what the keys of a playlist's snapshots begin with; after it they are in the order of their times."""
-    return f"raw/playlist_id={playlist_id}/"
 
 
 class SnapshotWriter:
@@ -340,88 +328,6 @@ def decode(data: bytes) -> Snapshot:
         details=details,
         data=data,
     )
-
-
-def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
-    """Tell whether an object is there, with one HEAD request."""
-    try:
-        s3.head_object(Bucket=bucket, Key=object_key)
-    except s3.exceptions.ClientError as error:
-        if _status(error) == HTTPStatus.NOT_FOUND:
-            return False
-        raise
-    return True
-
-
-def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
-    """Read an object; None if there is none."""
-    try:
-        return s3.get_object(Bucket=bucket, Key=object_key)["Body"].read()
-    except s3.exceptions.ClientError as error:
-        if _status(error) == HTTPStatus.NOT_FOUND:
-            return None
-        raise
-
-
-def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
-    """Return the key of a playlist's snapshot with the latest scheduled time, if there is any."""
-    newest = None
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key_prefix(playlist_id))
-    for page in pages:
-        for found in page.get("Contents", []):
-            newest = found["Key"]
-    return newest
-
-
-def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at: datetime) -> str | None:
-    """Return the key of a playlist's last snapshot before `scheduled_at` on the same day (UTC), if there is any."""
-    end = key(playlist_id, scheduled_at)
-    day = key_prefix(playlist_id) + compact_time(scheduled_at).partition("T")[0]
-    last = None
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=day):
-        for found in page.get("Contents", []):
-            last = found["Key"] if found["Key"] < end else last
-    return last
-
-
-def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_id: str | None = None) -> bool:
-    """Write a raw object unless there is one already.
-
-    Parameters
-    ----------
-    s3, bucket, object_key, body
-        Where and what.
-    correlation_id
-        Of the run that writes it, for the object's metadata: the content does not depend on it.
-
-    Returns
-    -------
-    bool
-        False when an object with this key was there first; it is left as it is.
-    """
-    try:
-        s3.put_object(
-            Bucket=bucket,
-            Key=object_key,
-            Body=body,
-            ContentType="application/gzip",
-            IfNoneMatch="*",
-            Metadata={CORRELATION_ID: correlation_id} if correlation_id else {},
-        )
-    except s3.exceptions.ClientError as error:
-        # 409: another writer's conditional PUT of the same key is under way, and it may yet fail.
-        if _status(error) == HTTPStatus.PRECONDITION_FAILED:
-            return False
-        raise
-    return True
-
-
-def _status(error: Any) -> int:
-    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _header_member(header: Header, details: DetailObjects) -> bytes:

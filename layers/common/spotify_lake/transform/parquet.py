@@ -4,7 +4,6 @@ Each snapshot yields exactly one object per table under a key made of the snapsh
 writing it again replaces the same objects with the same bytes.
 """
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 import awswrangler as wr
@@ -12,15 +11,16 @@ import boto3
 import pandas as pd
 import pyarrow as pa
 
-from spotify_lake.normalize import Tables
-from spotify_lake.raw import CORRELATION_ID, compact_time
-from spotify_lake.schema import PARTITION, TABLES, Table, Type
+from spotify_lake.keys import curated_key
+from spotify_lake.normalize.rows import Tables
+from spotify_lake.raw.store import CORRELATION_ID
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import Table, Type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from spotify_lake.normalize import Row
+    from spotify_lake.normalize.rows import Row
 
 ARROW_TYPES: Final = {
     Type.STRING: pa.string(),
@@ -59,12 +59,6 @@ class Session(boto3.Session):
         return self._clients[service_name]
 
 
-def key(table: Table, playlist_id: str, scheduled_at: "datetime") -> str:
-    """Return the object key of a snapshot's part of a table."""
-    day = scheduled_at.astimezone(UTC).date()
-    return f"{table.prefix}{PARTITION.name}={day}/{playlist_id}-{compact_time(scheduled_at)}.parquet"
-
-
 def arrow_schema(table: Table) -> pa.Schema:
     """Return the schema of a table's Parquet files; the partition column is in the key, not in the file."""
     return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
@@ -94,7 +88,7 @@ def write(
     keys = []
     metadata = {CORRELATION_ID: correlation_id} if correlation_id else {}
     for table in TABLES:
-        object_key = key(table, tables.playlist_id, tables.scheduled_at)
+        object_key = curated_key(table.prefix, tables.playlist_id, tables.scheduled_at)
         _write_object(tables.rows[table.name], table, f"s3://{bucket}/{object_key}", session, metadata)
         keys.append(object_key)
     return keys

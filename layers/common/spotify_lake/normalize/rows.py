@@ -10,10 +10,18 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
 
-from spotify_lake import quality
-from spotify_lake.quality import Finding
-from spotify_lake.raw import RejectedEntry, Snapshot
-from spotify_lake.schema import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, QUALITY, REJECTS, SONGS
+from spotify_lake.normalize import quality
+from spotify_lake.normalize.quality import Finding
+from spotify_lake.raw.envelope import RejectedEntry, Snapshot
+from spotify_lake.schema.playlists import (
+    ALBUMS,
+    ARTISTS,
+    PLAYLIST_ENTRIES,
+    PLAYLISTS,
+    QUALITY,
+    REJECTS,
+    SONGS,
+)
 from spotify_lake.spotify.models import Album, Artist, Content, Entry, ExternalUrls, Image
 
 type Row = tuple[object, ...]

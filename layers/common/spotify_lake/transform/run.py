@@ -8,11 +8,11 @@ from urllib.parse import unquote_plus
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from spotify_lake import raw
 from spotify_lake.errors import EventError, RawObjectMissing, RawObjectUnreadable, SnapshotUnreadable
-from spotify_lake.normalize import Tables, normalize
+from spotify_lake.normalize.rows import Tables, normalize
 from spotify_lake.observability import logger, metrics
-from spotify_lake.schema import REJECTS
+from spotify_lake.raw import envelope, store
+from spotify_lake.schema.playlists import REJECTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -136,7 +136,7 @@ def _transform_object(raw_object: RawObject, s3: "S3Client", write: Write, annou
     try:
         body, correlation_id = _read(raw_object, s3)
         logger.set_correlation_id(correlation_id)
-        tables = normalize(raw.decode(body))
+        tables = normalize(envelope.decode(body))
     except SnapshotUnreadable as error:
         metrics.add_metric("RawObjectsUnreadable", MetricUnit.Count, 1)
         raise RawObjectUnreadable(bucket, key, error.cause) from error
@@ -165,6 +165,6 @@ def _read(raw_object: RawObject, s3: "S3Client") -> tuple[bytes, str | None]:
     """Return the bytes of a raw object, and the id of the run that wrote it."""
     try:
         found = s3.get_object(Bucket=raw_object.bucket, Key=raw_object.key)
-        return found["Body"].read(), found["Metadata"].get(raw.CORRELATION_ID)
+        return found["Body"].read(), found["Metadata"].get(store.CORRELATION_ID)
     except s3.exceptions.NoSuchKey as error:
         raise RawObjectMissing(raw_object.bucket, raw_object.key) from error

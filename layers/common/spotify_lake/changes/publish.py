@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from spotify_lake import raw
-from spotify_lake.changes import DETAIL_TYPE, SOURCE, compare, detail, to_json
+from spotify_lake import keys
+from spotify_lake.changes.compare import DETAIL_TYPE, SOURCE, compare, detail, to_json
 from spotify_lake.errors import ChangeNotAnnounced, SnapshotUnreadable
-from spotify_lake.normalize import Tables, normalize
+from spotify_lake.normalize.rows import Tables, normalize
 from spotify_lake.observability import count, logger
-from spotify_lake.schema import PLAYLISTS
+from spotify_lake.raw import envelope, store
+from spotify_lake.schema.playlists import PLAYLISTS
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -94,8 +95,8 @@ class Announcer:
 
     def _before(self, bucket: str, key: str, tables: Tables) -> Tables | None:
         """Read the snapshot that was the newest when this one was written; None if there is none, or a newer one."""
-        near = raw.key(tables.playlist_id, tables.scheduled_at - NEAR)
-        for start in (near, raw.key_prefix(tables.playlist_id)):
+        near = keys.raw_key(tables.playlist_id, tables.scheduled_at - NEAR)
+        for start in (near, keys.raw_prefix(tables.playlist_id)):
             found = dict(self._written(bucket, tables.playlist_id, start))
             own = found.get(key)
             if own is None or any(other > key and at < own for other, at in found.items()):
@@ -111,16 +112,16 @@ class Announcer:
     def _written(self, bucket: str, playlist_id: str, start: str) -> Iterator[tuple[str, datetime]]:
         """Yield the keys of a playlist's raw objects after `start`, and when each was written."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=raw.key_prefix(playlist_id), StartAfter=start
+            Bucket=bucket, Prefix=keys.raw_prefix(playlist_id), StartAfter=start
         )
         found = chain.from_iterable(page.get("Contents", []) for page in pages)
         return ((one["Key"], one["LastModified"]) for one in found)
 
     def _read(self, bucket: str, key: str) -> Tables | None:
         """Read another snapshot; None if it is gone or damaged, and so has no rows in the tables either."""
-        data = raw.get(self._s3, bucket, key)
+        data = store.get(self._s3, bucket, key)
         try:
-            return normalize(raw.decode(data)) if data else None
+            return normalize(envelope.decode(data)) if data else None
         except SnapshotUnreadable as error:
             logger.warning("The snapshot before cannot be compared with: %s", error, raw_key=key)
             return None

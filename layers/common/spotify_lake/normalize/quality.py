@@ -13,7 +13,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from spotify_lake.schema import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, SONGS, Table, Type
+from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, SONGS
+from spotify_lake.schema.types import Table, Type
 
 type Rows = Mapping[str, Sequence[tuple[Any, ...]]]
 

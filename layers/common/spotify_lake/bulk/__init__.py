@@ -1,0 +1,1 @@
+"""The bulk data sets: files that arrive in staging, and the Glue jobs that load them."""

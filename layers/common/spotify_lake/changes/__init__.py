@@ -1,0 +1,1 @@
+"""Differences between two snapshots, and the events that report them."""

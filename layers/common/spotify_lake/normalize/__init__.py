@@ -1,0 +1,1 @@
+"""Pure: a decoded raw object to checked rows."""

@@ -1,0 +1,90 @@
+"""Reading and writing objects of the raw bucket."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from spotify_lake import keys
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CORRELATION_ID: Final = "correlation-id"  # metadata of raw and curated objects: the run they come from
+
+
+def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
+    """Tell whether an object is there, with one HEAD request."""
+    try:
+        s3.head_object(Bucket=bucket, Key=object_key)
+    except s3.exceptions.ClientError as error:
+        if _status(error) == HTTPStatus.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
+    """Read an object; None if there is none."""
+    try:
+        return s3.get_object(Bucket=bucket, Key=object_key)["Body"].read()
+    except s3.exceptions.ClientError as error:
+        if _status(error) == HTTPStatus.NOT_FOUND:
+            return None
+        raise
+
+
+def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
+    """Return the key of a playlist's snapshot with the latest scheduled time, if there is any."""
+    newest = None
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=keys.raw_prefix(playlist_id))
+    for page in pages:
+        for found in page.get("Contents", []):
+            newest = found["Key"]
+    return newest
+
+
+def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at: datetime) -> str | None:
+    """Return the key of a playlist's last snapshot before `scheduled_at` on the same day (UTC), if there is any."""
+    end = keys.raw_key(playlist_id, scheduled_at)
+    day = keys.raw_prefix(playlist_id) + keys.compact_time(scheduled_at).partition("T")[0]
+    last = None
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=day):
+        for found in page.get("Contents", []):
+            last = found["Key"] if found["Key"] < end else last
+    return last
+
+
+def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_id: str | None = None) -> bool:
+    """Write a raw object unless there is one already.
+
+    Parameters
+    ----------
+    s3, bucket, object_key, body
+        Where and what.
+    correlation_id
+        Of the run that writes it, for the object's metadata: the content does not depend on it.
+
+    Returns
+    -------
+    bool
+        False when an object with this key was there first; it is left as it is.
+    """
+    try:
+        s3.put_object(
+            Bucket=bucket,
+            Key=object_key,
+            Body=body,
+            ContentType="application/gzip",
+            IfNoneMatch="*",
+            Metadata={CORRELATION_ID: correlation_id} if correlation_id else {},
+        )
+    except s3.exceptions.ClientError as error:
+        # 409: another writer's conditional PUT of the same key is under way, and it may yet fail.
+        if _status(error) == HTTPStatus.PRECONDITION_FAILED:
+            return False
+        raise
+    return True
+
+
+def _status(error: Any) -> int:
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])

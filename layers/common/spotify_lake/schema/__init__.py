@@ -1,0 +1,1 @@
+"""The tables as data. The catalog, the writers, the tests and the data dictionary follow them."""

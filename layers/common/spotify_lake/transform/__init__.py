@@ -1,0 +1,1 @@
+"""One run of the transform function: from a raw object to Parquet objects."""
