@@ -110,44 +110,44 @@ option = $(if $($(2)),$(1) '$($(2))')
 WHICH_LAKE = $(call option,--target,TARGET) $(call option,--stack,STACK)
 
 login: $(DEV) ## Sign the lake in to Spotify: opens your browser; NO_BROWSER=1 if that is elsewhere
-	@$(RUN)/python -m ops login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
+	@$(RUN)/python -m cli login $(WHICH_LAKE) $(call option,--client-id,CLIENT_ID) $(call option,--port,LOGIN_PORT) \
 	    $(if $(NO_BROWSER),--no-browser) $(if $(APP_ONLY),--app-only)
 
 report: $(DEV) ## Write the report now, fetch the page and open it; NO_BROWSER=1 only says where it is
-	@$(RUN)/python -m ops report $(WHICH_LAKE) $(if $(NO_BROWSER),--no-browser)
+	@$(RUN)/python -m cli report $(WHICH_LAKE) $(if $(NO_BROWSER),--no-browser)
 
 status: $(DEV) ## Show how the lake is: freshness, queues, dead letters, sign-in, crawler, alarms
-	@$(RUN)/python -m ops status $(WHICH_LAKE)
+	@$(RUN)/python -m cli status $(WHICH_LAKE)
 
 redrive: $(DEV) ## Show the dead letters and move them back; YES=1 does not ask, QUEUE= takes one queue
-	@$(RUN)/python -m ops redrive $(WHICH_LAKE) $(call option,--queue,QUEUE) $(if $(YES),--yes)
+	@$(RUN)/python -m cli redrive $(WHICH_LAKE) $(call option,--queue,QUEUE) $(if $(YES),--yes)
 
 replay: $(DEV) ## Rebuild the tables of some days from raw: make replay FROM=2026-11-01 [TO= PLAYLIST=]
 	@[ -n "$(FROM)" ] || { echo 'Say from which day: make replay FROM=2026-11-01 TO=2026-11-30'; exit 2; }
-	@$(RUN)/python -m ops replay $(WHICH_LAKE) --from '$(FROM)' $(call option,--to,TO) $(call option,--playlist,PLAYLIST)
+	@$(RUN)/python -m cli replay $(WHICH_LAKE) --from '$(FROM)' $(call option,--to,TO) $(call option,--playlist,PLAYLIST)
 
 import: $(DEV) ## Put your old dumps into the lake: make import FILES="dumps/ more.json" [AT= PLAYLIST= DRY_RUN=1]
 	@[ -n "$$LAKE_FILES" ] || { echo 'Say what to import: make import FILES="dumps/ liked-*.json.gz s3://bucket/prefix"'; exit 2; }
-	@$(RUN)/python -m ops import $(WHICH_LAKE) $(call option,--playlist,PLAYLIST) $(call option,--at,AT) \
+	@$(RUN)/python -m cli import $(WHICH_LAKE) $(call option,--playlist,PLAYLIST) $(call option,--at,AT) \
 	    $(if $(DRY_RUN),--dry-run) -- "$$LAKE_FILES"
 
 # The names reach the shell through the environment, so that their blanks and quotes survive.
 export LAKE_FILES = $(value FILES)
 
 views: $(DEV) ## Make the views in Athena, or replace them: once after deploying, and when they change
-	@$(RUN)/python -m ops views $(WHICH_LAKE)
+	@$(RUN)/python -m cli views $(WHICH_LAKE)
 
 export: $(DEV) ## Write views, tables or answers as CSV and Parquet: make export OUT=folder WHAT="latest_songs artist_gains"
-	@$(RUN)/python -m ops export $(WHICH_LAKE) $(call option,--out,OUT) -- $(WHAT)
+	@$(RUN)/python -m cli export $(WHICH_LAKE) $(call option,--out,OUT) -- $(WHAT)
 
 .PHONY: bulk redshift
 
 bulk: $(DEV) $(if $(filter laptop,$(TARGET)),$(SPARK)) ## Load files of a bulk data set: make bulk DATASET=charts FILES="charts.csv exports/" [BATCH=]
 	@[ -n "$(DATASET)" ] && [ -n "$$LAKE_FILES" ] || { echo 'Say what to load: make bulk DATASET=charts FILES="charts.csv exports/", or DATASET=kaggle2023'; exit 2; }
-	@$(RUN)/python -m ops bulk $(WHICH_LAKE) $(call option,--batch,BATCH) -- '$(DATASET)' "$$LAKE_FILES"
+	@$(RUN)/python -m cli bulk $(WHICH_LAKE) $(call option,--batch,BATCH) -- '$(DATASET)' "$$LAKE_FILES"
 
 redshift: $(DEV) ## Make the charts' tables in Redshift and load them; again after each run of the job
-	@$(RUN)/python -m ops redshift $(WHICH_LAKE)
+	@$(RUN)/python -m cli redshift $(WHICH_LAKE)
 
 ##@ Checks
 
@@ -245,7 +245,7 @@ lint-schema: $(DEV)
 	@$(RUN)/python -m tools.schema --check
 
 # All code but the tests; ruff's rules of the same kind (S) look at those too.
-CODE := layers/common/spotify_lake functions local ops queries tools $(wildcard jobs)
+CODE := layers/common/spotify_lake functions local cli queries tools $(wildcard jobs)
 
 audit: $(DEV) $(SECURITY) ## Look up every locked package among the known vulnerabilities, where that data can be reached
 	@$(call say,audit,known vulnerabilities of the locked packages)
@@ -280,7 +280,7 @@ bench-charts: $(DEV) $(SPARK) ## The charts job on 26 million rows beside DuckDB
 
 .PHONY: fuzz
 fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes
-	@$(RUN)/python -m tests.fuzz $(call option,--cases,CASES) $(call option,--seed,SEED)
+	@$(RUN)/python -m tests.support.fuzz $(call option,--cases,CASES) $(call option,--seed,SEED)
 
 bench: $(DEV) $(SAM) $(EMULATOR) ## Measure speed, memory, cold starts, requests and queries: bench/results.md [QUICK=1 WHAT=transform]
 	@$(RUN)/python -m bench $(if $(QUICK),--quick) $(WHAT)
@@ -310,7 +310,7 @@ clean: ## Remove environments, build output and caches; stops the laptop stack f
 	    echo 'The laptop stack could not be stopped, so nothing was removed: see .local/state.json for its processes.'; exit 1; \
 	fi
 	@rm -rf .local .aws-sam .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find functions layers local ops tools tests jobs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find functions layers local cli tools tests jobs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- Environments ---------------------------------------------------------------------------
 

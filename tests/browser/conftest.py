@@ -12,8 +12,8 @@ import pytest
 
 from spotify_lake.report.page import render
 from spotify_lake.report.run import ask_charts
-from tests import charted, payloads
-from tests.lake_in_memory import Lake, generate, snapshot
+from tests.support import charted, payloads
+from tests.support.lake_in_memory import Lake, generate, snapshot
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 # Without the middle ones, Chromium looks for servers of its own at every start.

@@ -17,7 +17,7 @@ if java_version(os.environ) not in JAVA_VERSIONS:
     pytest.skip(WHY, allow_module_level=True)
 
 from bulk.run import session
-from tests.bulk_lake import Lake
+from tests.support.bulk_lake import Lake
 
 
 @pytest.fixture(scope="session")

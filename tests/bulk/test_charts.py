@@ -19,7 +19,7 @@ from bulk.places import Folder
 from bulk.run import Arguments
 from bulk.sources import look_at
 from spotify_lake.schema.warehouse import CATALOG, CHARTS, REJECTS
-from tests.bulk_lake import Lake, assert_declared, balance
+from tests.support.bulk_lake import Lake, assert_declared, balance
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import boto3
 from moto import mock_aws
 
 from spotify_lake.schema.warehouse import CATALOG
-from tests.bulk_lake import BucketLake, Lake, assert_declared, balance
+from tests.support.bulk_lake import BucketLake, Lake, assert_declared, balance
 
 if TYPE_CHECKING:
     from pathlib import Path

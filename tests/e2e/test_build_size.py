@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.deploy import Deployment, Tools
-from tests.template import ROOT, load
+from tests.support.template import ROOT, load
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: code and layers together, unzipped.
 LIMIT_BYTES = 250 * 1024 * 1024

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from cli import bulk
+from cli.stack import OpsError
 from local.bulk import carry_out, run_of, stage, wait_for_run
 from local.errors import LaptopError
 from local.stack import LaptopStack
-from ops import bulk
-from ops.lake import OpsError
 from spotify_lake import keys
-from tests.deployed import eventually, without
-from tests.operated import Person, as_lake
-from tests.template import ROOT
+from tests.support.deployed import eventually, without
+from tests.support.operated import Person, as_lake
+from tests.support.template import ROOT
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 HEADER = "title,rank,date,artist,url,region,chart,trend,streams\n"

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from cli.objects import Snapshot
+from cli.replay import s3_event
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
-from ops.objects import Snapshot
-from ops.replay import s3_event
 from spotify_lake import keys
 from spotify_lake.schema.playlists import TABLES
-from tests import payloads
-from tests.template import ROOT
+from tests.support import payloads
+from tests.support.template import ROOT
 
 TOP, WEEKLY = PLAYLISTS["Top 100"], PLAYLISTS["Songs of a Lifetime"]  # the latter turns over on Fridays
 STEP = dt.timedelta(minutes=5)

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.stack import LaptopStack
-from tests.template import ROOT
+from tests.support.template import ROOT
 from tools.change_set import apply, changes, markdown
 
 STACK = "spotify-lake-deployers"

@@ -9,7 +9,7 @@ import pytest
 
 from local.spotify_stub import FOLLOWED_PLAYLIST_ID, PLAYLISTS, SPOTIFY_MADE_PLAYLIST_ID
 from local.stack import LaptopStack
-from tests.deployed import function_settings
+from tests.support.deployed import function_settings
 
 EVENTS = Path(__file__).parents[2] / "events"
 TOP_100, MORNING_TEN = PLAYLISTS["Top 100"], PLAYLISTS["Morning Ten"]

@@ -18,13 +18,13 @@ import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 import pytest
 
+from cli import replay
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
-from ops import replay
 from spotify_lake.schema.playlists import ALBUMS, PARTITION, SONGS
-from tests.evolution import COLUMN_ADDED, PACKAGE, SWITCHED, TWO_VERSIONS, Edits, evolved
-from tests.operated import Person, as_lake
-from tests.template import load
+from tests.support.evolution import COLUMN_ADDED, PACKAGE, SWITCHED, TWO_VERSIONS, Edits, evolved
+from tests.support.operated import Person, as_lake
+from tests.support.template import load
 
 pytestmark = pytest.mark.long
 

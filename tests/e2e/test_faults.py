@@ -10,14 +10,14 @@ from typing import NamedTuple
 import psutil
 import pytest
 
+from cli import redrive
 from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
-from ops import redrive
 from spotify_lake import keys
 from spotify_lake.schema.playlists import TABLES
-from tests import payloads
-from tests.deployed import (
+from tests.support import payloads
+from tests.support.deployed import (
     assert_undisturbed,
     event_source,
     eventually,
@@ -28,8 +28,8 @@ from tests.deployed import (
     send,
     workers,
 )
-from tests.faulty_s3 import FaultyS3, between_functions_and_s3
-from tests.operated import Person, as_lake
+from tests.support.faulty_s3 import FaultyS3, between_functions_and_s3
+from tests.support.operated import Person, as_lake
 
 MOMENT = dt.datetime(2026, 5, 1, 6, tzinfo=dt.UTC)
 # Longer than a transform takes that nothing holds up, even on a busy machine: or a message would be taken twice.

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cli import stack as lakes
+from cli.imports.command import Options, run
+from cli.stack import Lake
+from cli.terminal import Terminal
 from local.stack import LaptopStack
-from ops import lake as lakes
-from ops.importing import Options, run
-from ops.lake import Lake
-from ops.terminal import Terminal
 from spotify_lake import keys
-from tests import payloads
-from tests.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
+from tests.support import payloads
+from tests.support.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,16 +9,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from cli import redrive
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
-from ops import redrive
 from spotify_lake import keys
 from spotify_lake.normalize.quality import RULES
 from spotify_lake.schema.playlists import PARTITION, TABLES
 from spotify_lake.schema.types import Table
-from tests import payloads
-from tests.deployed import assert_undisturbed, eventually, put_raw, queue_settings, s3_event, send
-from tests.operated import Person, as_lake
+from tests.support import payloads
+from tests.support.deployed import assert_undisturbed, eventually, put_raw, queue_settings, s3_event, send
+from tests.support.operated import Person, as_lake
 
 DAYS = [dt.datetime(2026, 9, day, 6, tzinfo=dt.UTC) for day in (1, 2, 3)]
 SQL_TYPES = {

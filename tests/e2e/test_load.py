@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from cli import replay
 from local.spotify_stub import PLAYLISTS
 from local.stack import Backlog, LaptopStack
-from ops import replay
-from tests import payloads
-from tests.deployed import assert_undisturbed, event_source, put_raw, read, send, workers
-from tests.operated import Person, as_lake
+from tests.support import payloads
+from tests.support.deployed import assert_undisturbed, event_source, put_raw, read, send, workers
+from tests.support.operated import Person, as_lake
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
+from cli import redrive, replay, status
+from cli.dead_letters import depth
 from local.emulator import http_json
 from local.spotify_stub import FOLLOWED_PLAYLIST_ID, PLAYLISTS
 from local.stack import LaptopStack
-from ops import redrive, replay, status
-from ops.dead_letters import depth
 from spotify_lake import keys
 from spotify_lake.raw import store
 from spotify_lake.schema.playlists import TABLES
-from tests import payloads
-from tests.deployed import assert_undisturbed, eventually, put_raw, queue_settings
-from tests.operated import Person, as_lake
+from tests.support import payloads
+from tests.support.deployed import assert_undisturbed, eventually, put_raw, queue_settings
+from tests.support.operated import Person, as_lake
 
 DAYS = [dt.datetime(2026, 7, day, 6, tzinfo=dt.UTC) for day in (1, 2)]
 PLAYLIST_IDS = [PLAYLISTS[name] for name in ("Top 100", "Odds & Ends", "Morning Ten", "Drafts")]

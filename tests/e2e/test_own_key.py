@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from local.spotify_stub import PLAYLISTS
 from local.stack import DEAD_LETTER_OUTPUTS, LaptopStack
 from tests.e2e.test_permissions import role_name, session_of
-from tests.template import ROOT, load
+from tests.support.template import ROOT, load
 
 PLAYLIST_ID = PLAYLISTS["Morning Ten"]
 SCHEDULED_AT = dt.datetime(2026, 10, 12, 6, tzinfo=dt.UTC)

@@ -22,8 +22,8 @@ from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
-from tests import payloads
-from tests.deployed import policy, role_name, without
+from tests.support import payloads
+from tests.support.deployed import policy, role_name, without
 
 PLAYLIST_ID = PLAYLISTS["Morning Ten"]
 PLAYLIST = payloads.playlist(payloads.spotify_id("permissions"))

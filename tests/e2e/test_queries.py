@@ -14,19 +14,19 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from cli import export, views
+from cli.stack import Lake
+from cli.terminal import Terminal
 from local import demo
 from local.athena import to_duckdb
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
-from ops import export, views
-from ops.lake import Lake
-from ops.terminal import Terminal
 from queries import queries, used_by
 from queries import views as all_views
 from spotify_lake import keys
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
-from tests import charted, lakes
+from tests.support import charted, lakes
 
 # The last of August, and three days of September of which one is missing in between.
 DAYS = [dt.datetime(2026, month, day, 6, tzinfo=dt.UTC) for month, day in ((8, 31), (9, 1), (9, 3))]

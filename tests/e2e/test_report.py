@@ -9,7 +9,7 @@ import pytest
 
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
-from tests import charted
+from tests.support import charted
 
 DAYS = [dt.datetime(2026, 9, day, 6, tzinfo=dt.UTC) for day in (4, 5)]  # a Friday changes several lists
 

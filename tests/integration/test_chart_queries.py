@@ -1,7 +1,7 @@
 """The queries and the view of the bulk data sets on a small warehouse, against answers computed from its charts.
 
 The charts have missing days, regions that begin at different times, songs that return, stand twice or have no title,
-streams that are not known, and weekly charts of the same weeks: see tests/charted.py.
+streams that are not known, and weekly charts of the same weeks: see tests/support/charted.py.
 """
 
 import datetime as dt
@@ -18,8 +18,8 @@ from local.athena import to_duckdb
 from queries import queries, used_by, views
 from spotify_lake import keys
 from spotify_lake.schema.warehouse import WAREHOUSE
-from tests import charted, lakes
-from tests.charted import Standing, Track
+from tests.support import charted, lakes
+from tests.support.charted import Standing, Track
 
 TABLES = [declared.table.name for declared in WAREHOUSE]
 QUERIES = {name: query for name, query in queries().items() if used_by(query.sql, TABLES)}

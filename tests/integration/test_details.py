@@ -24,7 +24,7 @@ from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
 from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, SONGS, TABLES
 from spotify_lake.schema.types import Table
-from tests.fakes import spotify_error
+from tests.support.fakes import spotify_error
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 TEN, FEATURING = (spotify_stub.PLAYLISTS[name] for name in ("Morning Ten", "Featuring"))

@@ -5,8 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.evolution import COLUMN_ADDED, PACKAGE, ROOT, SWITCHED, TWO_VERSIONS, Edits, evolved, generate
-from tests.template import load
+from tests.support.evolution import (
+    COLUMN_ADDED,
+    PACKAGE,
+    ROOT,
+    SWITCHED,
+    TWO_VERSIONS,
+    Edits,
+    evolved,
+    generate,
+)
+from tests.support.template import load
 
 
 def added_and_removed(folder: Path, name: str) -> tuple[list[str], list[str]]:

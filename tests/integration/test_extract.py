@@ -32,7 +32,7 @@ from spotify_lake.errors import (
 from spotify_lake.raw import envelope
 from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import SpotifyClient
-from tests.fakes import FakeClock, Pages, spotify_error
+from tests.support.fakes import FakeClock, Pages, spotify_error
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 EVENT = {"scheduled_at": "2026-11-20T06:00:00Z"}

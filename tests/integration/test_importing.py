@@ -14,15 +14,16 @@ import pytest
 from moto import mock_aws
 from rich.console import Console
 
-from ops import cli, importing
-from ops import lake as lakes
-from ops.importing import Options
-from ops.lake import Lake, OpsError
-from ops.terminal import Terminal
+from cli import app as cli
+from cli import stack as lakes
+from cli.imports import command as importing
+from cli.imports.command import Options
+from cli.stack import Lake, OpsError
+from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.raw import envelope
-from tests import payloads
-from tests.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
+from tests.support import payloads
+from tests.support.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
 
 RAW = "lake-raw"
 ID = payloads.spotify_id("Road Trip")

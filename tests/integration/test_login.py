@@ -18,15 +18,16 @@ import requests
 from moto import mock_aws
 from rich.console import Console
 
+from cli import app as cli
+from cli import login
+from cli import stack as lakes
+from cli.consent import CallbackServer, redirect_uri
+from cli.stack import Lake, OpsError
+from cli.terminal import Terminal
 from local import spotify_stub
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
 from local.spotify_stub.service import access_token
-from ops import cli, login
-from ops import lake as lakes
-from ops.consent import CallbackServer, redirect_uri
-from ops.lake import Lake, OpsError
-from ops.terminal import Terminal
 from spotify_lake.errors import CredentialsMissing
 from spotify_lake.spotify.auth import read_credentials
 
@@ -502,7 +503,7 @@ def test_playlists_of_others_are_named(person):
 
 @pytest.fixture
 def command(lake, monkeypatch):
-    """`python -m ops login` with the app in the environment and a browser that answers."""
+    """`python -m cli login` with the app in the environment and a browser that answers."""
     monkeypatch.setattr(lakes, "find", lambda target, stack: lake)
     monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", spotify_stub.CLIENT_SECRET)
     monkeypatch.setattr(login, "has_browser", lambda environ: True)

@@ -14,12 +14,13 @@ import pytest
 from moto import mock_aws
 from rich.console import Console
 
-from ops import cli, redrive, replay, status
-from ops import lake as lakes
-from ops.lake import Lake, OpsError
-from ops.objects import Snapshot
-from ops.terminal import Terminal
-from tests import payloads
+from cli import app as cli
+from cli import redrive, replay, status
+from cli import stack as lakes
+from cli.objects import Snapshot
+from cli.stack import Lake, OpsError
+from cli.terminal import Terminal
+from tests.support import payloads
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 TOP, QUIET = payloads.spotify_id("top"), payloads.spotify_id("quiet")

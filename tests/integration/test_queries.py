@@ -1,7 +1,7 @@
 """Every query and view on a small lake, against answers computed from what the playlists were.
 
 The lake has missing days, two snapshots on one day, a playlist that was emptied, one that ended, one without a title,
-songs that return, songs that stand twice, unavailable and rejected entries: see tests/lakes.py.
+songs that return, songs that stand twice, unavailable and rejected entries: see tests/support/lakes.py.
 """
 
 import contextvars
@@ -19,8 +19,8 @@ import pytest
 from local.athena import to_duckdb
 from queries import queries, used_by, views
 from spotify_lake.schema.playlists import TABLES
-from tests import lakes
-from tests.lakes import SCHEMA, TODAY, Snapshot, Song
+from tests.support import lakes
+from tests.support.lakes import SCHEMA, TODAY, Snapshot, Song
 
 VIEWS = views()
 # Those of the warehouse are in test_chart_queries.py.

@@ -28,11 +28,11 @@ import sqlglot
 from botocore import xform_name
 from sqlglot import exp
 
-from ops import star_schema
-from ops.lake import Lake, OpsError
-from ops.redshift import STATEMENTS_A_CALL, Database, load, run
+from cli import star_schema
+from cli.redshift import STATEMENTS_A_CALL, Database, load, run
+from cli.stack import Lake, OpsError
 from spotify_lake.schema.types import Table, Type
-from tests.operated import Person
+from tests.support.operated import Person
 
 BUCKET = "lake"
 ARROW = {Type.STRING: pa.string(), Type.INT: pa.int32(), Type.BIGINT: pa.int64(), Type.DATE: pa.date32()}
@@ -473,7 +473,7 @@ def test_one_load_is_one_transaction(redshift):
 
 
 def test_the_command_says_how_many_rows_there_are(redshift, warehouse, monkeypatch):
-    monkeypatch.setattr("ops.redshift.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr("cli.redshift.SECONDS_BETWEEN_LOOKS", 0)
     person = Person()
     outputs = {"RedshiftWorkgroupName": "spotify-lake", "LakeBucketName": BUCKET}
     run(Lake("aws", "spotify-lake", "1" * 12, "us-east-1", outputs, {}, redshift.api.client), person)

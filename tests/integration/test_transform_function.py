@@ -20,7 +20,7 @@ from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope, store
 from spotify_lake.schema.playlists import SONGS, TABLES
 from spotify_lake.transform import parquet as lake
-from tests import payloads
+from tests.support import payloads
 
 RAW, LAKE, BUS = "lake-raw", "lake-lake", "lake-changes"
 CONTEXT = SimpleNamespace(

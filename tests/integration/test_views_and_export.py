@@ -1,4 +1,4 @@
-"""`make views` and `make export`, against an Athena that answers from the small lake of tests/lakes.py."""
+"""`make views` and `make export`, against an Athena that answers from the small lake of tests/support/lakes.py."""
 
 import csv
 import datetime as dt
@@ -14,14 +14,14 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from cli import export, views
+from cli.stack import Lake, OpsError
+from cli.terminal import Terminal
 from local.athena import to_duckdb
 from local.errors import LaptopError
-from ops import export, views
-from ops.lake import Lake, OpsError
-from ops.terminal import Terminal
 from queries import queries
 from queries import views as all_views
-from tests import charted, lakes
+from tests.support import charted, lakes
 
 ATHENA_TYPES = {"VARCHAR": "varchar", "INTEGER": "integer", "HUGEINT": "bigint", "DOUBLE": "double"}
 PAGE_ROWS = 100

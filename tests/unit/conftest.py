@@ -6,7 +6,7 @@ import json
 import pytest
 
 from spotify_lake.observability import logger
-from tests.fakes import Log
+from tests.support.fakes import Log
 
 
 @pytest.fixture

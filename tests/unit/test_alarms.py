@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from ops.dead_letters import QUEUES
+from cli.dead_letters import QUEUES
 from spotify_lake.spotify.auth import WARNING_DAYS
-from tests.template import ROOT, load
+from tests.support.template import ROOT, load
 
 TEMPLATE = load()
 RESOURCES = TEMPLATE["Resources"]

@@ -13,8 +13,8 @@ from spotify_lake.errors import ChangeNotAnnounced
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.observability import metrics
 from spotify_lake.raw import envelope
-from tests import payloads
-from tests.fakes import FakeS3
+from tests.support import payloads
+from tests.support.fakes import FakeS3
 
 NOON, DAY = payloads.NOON, timedelta(days=1)
 PLAYLIST = payloads.playlist()

@@ -12,8 +12,8 @@ from functions.arrival import app
 from spotify_lake.bulk import arrival
 from spotify_lake.bulk.arrival import due, parse_event
 from spotify_lake.errors import EventError, JobBusy, SettingsError, UnknownDataSet
-from tests.fakes import FakeGlue, FakeS3
-from tests.template import ROOT
+from tests.support.fakes import FakeGlue, FakeS3
+from tests.support.template import ROOT
 
 NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 LATEST = "datawarehouse/_runs/{}/latest.json"

@@ -26,7 +26,7 @@ from spotify_lake.spotify.auth import (
     sign_in_ends,
     store_refresh_token,
 )
-from tests.fakes import (
+from tests.support.fakes import (
     ACCESS_TOKEN,
     ACCOUNTS_URL,
     APP_CREDENTIALS,

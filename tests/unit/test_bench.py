@@ -11,7 +11,7 @@ import pytest
 
 from bench import __main__ as bench
 from bench import cost, query_bytes, report
-from tests.template import ROOT
+from tests.support.template import ROOT
 
 NUMBERS = cost.measured_numbers()
 PRICES = tomllib.loads(cost.PRICES.read_text())

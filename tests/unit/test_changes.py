@@ -11,8 +11,8 @@ import pytest
 from spotify_lake.changes.compare import DETAIL_TYPE, LISTED, SOURCE, compare, detail, to_json
 from spotify_lake.normalize.rows import Tables, normalize
 from spotify_lake.raw import envelope
-from tests import payloads
-from tests.template import ROOT
+from tests.support import payloads
+from tests.support.template import ROOT
 
 NOON = payloads.NOON
 PLAYLIST = payloads.playlist()

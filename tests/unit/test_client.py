@@ -23,7 +23,7 @@ from spotify_lake.spotify.client import (
     MAX_READINGS,
     ListedPlaylist,
 )
-from tests.fakes import (
+from tests.support.fakes import (
     APP_CREDENTIALS,
     FakeClock,
     FakeWeb,
@@ -32,7 +32,7 @@ from tests.fakes import (
     spotify_client,
     spotify_error,
 )
-from tests.payloads import spotify_id
+from tests.support.payloads import spotify_id
 
 ID = spotify_id("list")
 ITEMS = f"^/v1/playlists/{ID}/items"

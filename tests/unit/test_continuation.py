@@ -9,8 +9,8 @@ import pytest
 from spotify_lake.errors import LakeError, OutOfTime, QuotaExceeded, RateLimited, SpotifyUnavailable
 from spotify_lake.extract.continuation import MAX_CONTINUATIONS, Continuations, Rest, wait_s
 from spotify_lake.settings import ExtractSettings
-from tests.fakes import FakeScheduler
-from tests.payloads import spotify_id
+from tests.support.fakes import FakeScheduler
+from tests.support.payloads import spotify_id
 
 NOW = datetime(2026, 11, 20, 6, 0, 1, 500_000, tzinfo=UTC)
 A, B = spotify_id("A"), spotify_id("B")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.template import ROOT, load
+from tests.support.template import ROOT, load
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"

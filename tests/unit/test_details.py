@@ -25,8 +25,8 @@ from spotify_lake.schema.playlists import TABLES
 from spotify_lake.settings import ExtractSettings
 from spotify_lake.spotify import models
 from spotify_lake.spotify.client import DETAILS_RESERVE_S
-from tests import payloads
-from tests.fakes import (
+from tests.support import payloads
+from tests.support.fakes import (
     ACCOUNTS_URL,
     API_URL,
     FakeClock,
@@ -37,7 +37,7 @@ from tests.fakes import (
     spotify_client,
     spotify_error,
 )
-from tests.payloads import spotify_id
+from tests.support.payloads import spotify_id
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 A, B, C = (spotify_id(name) for name in "ABC")

@@ -12,19 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops import dumps
+from cli.imports import dumps
 from spotify_lake.raw import envelope
-from tests import payloads
-from tests.dumps import (
-    as_json,
-    entries,
-    export_playlist,
-    page,
-    playlist,
-    songs,
-    summary,
-    zipped,
-)
+from tests.support import payloads
+from tests.support.dumps import as_json, entries, export_playlist, page, playlist, songs, summary, zipped
 
 ID = payloads.spotify_id("Road Trip")
 

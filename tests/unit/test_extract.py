@@ -26,9 +26,9 @@ from spotify_lake.extract.request import ExtractRequest, parse_event
 from spotify_lake.observability import metrics
 from spotify_lake.raw import envelope
 from spotify_lake.settings import ExtractSettings
-from tests import payloads
-from tests.fakes import FakeS3, FakeScheduler, FakeSpotify
-from tests.payloads import spotify_id
+from tests.support import payloads
+from tests.support.fakes import FakeS3, FakeScheduler, FakeSpotify
+from tests.support.payloads import spotify_id
 
 NOW = datetime(2026, 11, 20, 6, 0, 1, 500_000, tzinfo=UTC)
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)

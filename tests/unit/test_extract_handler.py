@@ -11,7 +11,7 @@ import pytest
 from functions.extract import app
 from spotify_lake import keys
 from spotify_lake.errors import CredentialsMissing, EventError, SettingsError, SpotifyRefused
-from tests.fakes import (
+from tests.support.fakes import (
     ACCOUNTS_URL,
     API_URL,
     FakeS3,
@@ -21,7 +21,7 @@ from tests.fakes import (
     WebPlaylist,
     spotify_error,
 )
-from tests.payloads import spotify_id
+from tests.support.payloads import spotify_id
 
 ID = spotify_id("list")
 SECRET = '{"client_id": "c", "client_secret": "s", "refresh_token": "r"}'

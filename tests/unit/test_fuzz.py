@@ -8,7 +8,7 @@ import pytest
 from spotify_lake.normalize import quality
 from spotify_lake.normalize import rows as module
 from spotify_lake.normalize.rows import Tables
-from tests import fuzz
+from tests.support import fuzz
 
 
 def test_no_mutation_loses_an_entry_or_raises_another_error() -> None:

@@ -12,7 +12,7 @@ from spotify_lake.raw import envelope
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.types import Type
 from spotify_lake.spotify import models
-from tests import payloads
+from tests.support import payloads
 
 PYTHON_TYPES = {
     Type.STRING: str,

@@ -15,7 +15,7 @@ from spotify_lake.raw import envelope
 from spotify_lake.schema.playlists import ALBUMS, PLAYLIST_ENTRIES, SONGS, TABLES
 from spotify_lake.schema.types import Table
 from spotify_lake.spotify.models import Entry
-from tests import payloads
+from tests.support import payloads
 from tests.unit.test_normalize import row, rows, tables_of
 
 DAY_MS = 86_400_000

@@ -19,8 +19,8 @@ from queries import HeaderError, Statement
 from spotify_lake.schema.playlists import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
 from spotify_lake.schema.types import Type
 from spotify_lake.schema.warehouse import WAREHOUSE
-from tests.lakes import SCHEMA
-from tests.template import ROOT, load
+from tests.support.lakes import SCHEMA
+from tests.support.template import ROOT, load
 from tools import queries as generator
 
 QUERIES, VIEWS = queries.queries(), queries.views()

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from queries import views
-from tests.template import ROOT, load
+from tests.support.template import ROOT, load
 from tools import quicksight
 
 STACK = yaml.safe_load(quicksight.STACK.read_text())

@@ -16,7 +16,7 @@ from spotify_lake.errors import SnapshotUnreadable
 from spotify_lake.raw import envelope, store
 from spotify_lake.spotify import models
 from spotify_lake.spotify.models import Album, Artist, Details, Followers
-from tests import payloads
+from tests.support import payloads
 
 
 def rewritten(data: bytes, **changes: object) -> bytes:

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from ops import star_schema
-from ops.lake import Lake, OpsError
-from ops.redshift import STATEMENTS_A_CALL, Database, run
+from cli import star_schema
+from cli.redshift import STATEMENTS_A_CALL, Database, run
+from cli.stack import Lake, OpsError
 from spotify_lake.schema.warehouse import CHARTS
-from tests.operated import Person
-from tests.template import ROOT, load
+from tests.support.operated import Person
+from tests.support.template import ROOT, load
 
 MADE = {
     table.name: made for table, made in zip(star_schema.TABLES, star_schema.definitions()[1:], strict=True)

@@ -1,4 +1,4 @@
-"""The charts on the page, against what plain Python finds in the charts of tests/charted.py."""
+"""The charts on the page, against what plain Python finds in the charts of tests/support/charted.py."""
 
 import datetime as dt
 from collections import defaultdict
@@ -12,8 +12,8 @@ from spotify_lake.report import charts
 from spotify_lake.report.charts import EPOCH, FOLDER, Found, find
 from spotify_lake.report.run import ask_charts
 from spotify_lake.schema.warehouse import CHARTS, WAREHOUSE
-from tests import charted
-from tests.lake_in_memory import FakeAthenaClient, Lake
+from tests.support import charted
+from tests.support.lake_in_memory import FakeAthenaClient, Lake
 
 ALL_DAYS = 730
 STANDINGS = charted.standings()

@@ -12,8 +12,8 @@ from spotify_lake.report import queries
 from spotify_lake.report.athena import Athena
 from spotify_lake.report.content import Content, Entry, artist_dates, runs, songs_to_look_up
 from spotify_lake.report.queries import SnapshotRow, StandingRow, Window
-from tests import payloads
-from tests.lake_in_memory import FakeAthenaClient, Lake, generate, snapshot
+from tests.support import payloads
+from tests.support.lake_in_memory import FakeAthenaClient, Lake, generate, snapshot
 
 MONDAY = dt.date(2026, 9, 7)
 OTHER = payloads.spotify_id("Other")

@@ -16,8 +16,8 @@ from spotify_lake.keys import REPORT_INDEX as INDEX
 from spotify_lake.report import page
 from spotify_lake.report.content import Content
 from spotify_lake.report.run import newest_date, run
-from tests import charted
-from tests.lake_in_memory import Lake, snapshot
+from tests.support import charted
+from tests.support.lake_in_memory import Lake, snapshot
 
 NOW = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
 ASSETS = Path(page.__file__).parent / "assets"

@@ -8,7 +8,7 @@ import pytest
 
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
-from tests import payloads
+from tests.support import payloads
 from tests.unit.test_normalize import assert_fits_schema
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"

@@ -10,14 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops import dumps, snapshots
-from ops.dumps import Part
-from ops.snapshots import Options, Snapshot, assemble, derived_id, fingerprint, id_in_name, time_in_name
+from cli.imports import dumps, snapshots
+from cli.imports.dumps import Part
+from cli.imports.snapshots import (
+    Options,
+    Snapshot,
+    assemble,
+    derived_id,
+    fingerprint,
+    id_in_name,
+    time_in_name,
+)
 from spotify_lake import keys
 from spotify_lake.raw import envelope
 from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, REJECTS
-from tests import payloads
-from tests.dumps import as_json, entries, export_playlist, page, playlist, songs, summary
+from tests.support import payloads
+from tests.support.dumps import as_json, entries, export_playlist, page, playlist, songs, summary
 from tests.unit.test_dumps import json_values, spotify_like
 from tests.unit.test_normalize import assert_fits_schema
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from spotify_lake.extract.state import first_attempt_at
-from tests.fakes import FakeS3
+from tests.support.fakes import FakeS3
 
 NOW = datetime(2026, 11, 20, 6, 0, 1, 500_000, tzinfo=UTC)
 

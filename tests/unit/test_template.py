@@ -14,7 +14,7 @@ from spotify_lake.keys import KNOWN_DETAILS as KEY
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
 from spotify_lake.settings import MAX_DETAIL_CALLS, parse_playlist_ids
-from tests.template import ROOT, load
+from tests.support.template import ROOT, load
 
 TEMPLATE = load()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]

@@ -13,8 +13,8 @@ from spotify_lake.normalize.rows import Tables, normalize
 from spotify_lake.observability import logger, metrics
 from spotify_lake.raw import envelope
 from spotify_lake.transform import run as transform
-from tests import payloads
-from tests.fakes import Log
+from tests.support import payloads
+from tests.support.fakes import Log
 
 BUCKET = "lake-raw"
 WITH_RUN = {"raw/with-run-1", "raw/with-run-2"}

@@ -1,0 +1,220 @@
+"""`make export`: views, tables and answers as CSV and Parquet files, for tools that do not speak to Athena."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from cli.athena import connect
+from cli.stack import OpsError
+from local.athena import declared
+from queries import queries, used_by, views
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.warehouse import WAREHOUSE
+
+if TYPE_CHECKING:
+    from cli.stack import Lake
+    from cli.terminal import Progress, Terminal
+    from local.athena import Athena, Column, Row
+
+DEFAULT_FOLDER: Final = Path("export")
+TIMEOUT_S: Final = 1800.0  # how long Athena itself lets a query run
+BATCH_ROWS: Final = 100_000
+
+_ARROW_TYPES: Final = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "int"), pa.int32()),
+    "bigint": pa.int64(),
+    **dict.fromkeys(("float", "real", "double"), pa.float64()),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    **dict.fromkeys(("timestamp", "timestamp with time zone"), pa.timestamp("us", tz="UTC")),
+}
+_STRINGS: Final = "array<string>"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written for one name."""
+
+    rows: int
+    paths: tuple[Path, ...]
+
+
+def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> None:
+    """Write each of `names` as `<name>.csv` and `<name>.parquet`.
+
+    Parameters
+    ----------
+    lake
+        Where to ask.
+    terminal
+        Whom to tell.
+    names
+        Views, tables and queries; none for every view of the playlists. Those of the charts have millions of rows.
+    folder
+        Where to write; made if it does not exist. Files of the same name are replaced once the new ones are complete.
+
+    Raises
+    ------
+    OpsError
+        A name is unknown, or the folder cannot be written to.
+    LaptopError
+        Athena refuses a query, or one fails.
+    """
+    athena = connect(lake)
+    sources = _sources(lake)
+    bulk = [one.table.name for one in WAREHOUSE]
+    of_playlists = [name for name, view in views().items() if not used_by(view.sql, bulk)]
+    chosen = list(dict.fromkeys(names)) or of_playlists
+    if unknown := [name for name in chosen if name not in sources]:
+        raise OpsError(
+            f"There is nothing called {', '.join(unknown)}. There are {', '.join(sorted(sources))}."
+        )
+    terminal.heading(f"Exporting from {lake.place} to {folder}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with terminal.progress("Exporting", len(chosen)) as progress:
+            for number, name in enumerate(chosen):
+                tell = functools.partial(_tell, progress, number, name)
+                written = export(athena, sources[name], folder / name, tell)
+                sizes = ", ".join(f"{path.name} {_size(path.stat().st_size)}" for path in written.paths)
+                terminal.done(f"{name}: {written.rows:,} rows in {sizes}")
+    except OSError as error:
+        raise OpsError(
+            f"{folder} cannot be written to: {error.strerror or error}. Name another one with OUT=…"
+        ) from error
+
+
+def _tell(progress: Progress, number: int, name: str, rows: int) -> None:
+    progress.update(number, f"{name}: {rows:,} rows so far")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something to export.
+
+    Attributes
+    ----------
+    sql
+        The query that has it.
+    lists
+        Its columns that are lists of text; their values come as JSON, since Athena's own text of them is ambiguous.
+    """
+
+    sql: str
+    lists: frozenset[str] = frozenset()
+
+
+def _sources(lake: Lake) -> dict[str, Source]:
+    """Return everything that can be exported, by name."""
+    pages = lake.client("glue").get_paginator("get_tables").paginate(DatabaseName=lake.output("DatabaseName"))
+    ours = {table.name for table in (*TABLES, *(one.table for one in WAREHOUSE))}
+    tables = declared(table for page in pages for table in page["TableList"] if table["Name"] in ours)
+    relations = tables | {name: dict(view.types) for name, view in views().items()}
+    return {name: _relation(name, types) for name, types in relations.items()} | {
+        name: Source(query.sql) for name, query in queries().items()
+    }
+
+
+def _relation(name: str, types: Mapping[str, str]) -> Source:
+    lists = frozenset(column for column, kind in types.items() if kind == _STRINGS)
+    columns = ", ".join(
+        f'json_format(CAST("{column}" AS JSON)) AS "{column}"' if column in lists else f'"{column}"'
+        for column in types
+    )
+    return Source(f"SELECT {columns} FROM {name}", lists)  # noqa: S608 # nosec B608 # names of the catalog
+
+
+def export(athena: Athena, source: Source, stem: Path, progress: Callable[[int], object]) -> Written:
+    """Ask for one source and write it as CSV and Parquet.
+
+    Parameters
+    ----------
+    athena
+        Whom to ask.
+    source
+        What to ask for.
+    stem
+        Path of the files without their endings.
+    progress
+        Called with the number of rows written so far.
+
+    Returns
+    -------
+    Written
+        What was written. In the CSV file lists are JSON, times are UTC, and a null is empty where an empty text is
+        `""`.
+    """
+    answer = athena.ask(source.sql, TIMEOUT_S)
+    schema = pa.schema([_field(column, source) for column in answer.columns])
+    flat = pa.schema([_field(column, None) for column in answer.columns])
+    paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")
+    rows = 0
+    with (
+        _replacing(*paths) as (csv_draft, parquet_draft),
+        pa.csv.CSVWriter(csv_draft, flat) as csv,
+        pa.parquet.ParquetWriter(parquet_draft, schema, compression="zstd") as parquet,
+    ):
+        for batch in _batches(answer.pages):
+            columns = list(zip(*batch, strict=True))
+            csv.write(_table(columns, flat))
+            parquet.write(_table(columns, schema))
+            rows += len(batch)
+            progress(rows)
+    return Written(rows, paths)
+
+
+def _field(column: Column, source: Source | None) -> pa.Field:
+    if source is not None and column.name in source.lists:
+        return pa.field(column.name, pa.list_(pa.string()))
+    return pa.field(column.name, _ARROW_TYPES.get(column.type, pa.string()))
+
+
+def _table(columns: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
+    return pa.table([_array(*pair) for pair in zip(columns, schema.types, strict=True)], schema=schema)
+
+
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_list(kind):
+        values = [None if value is None else json.loads(value) for value in values]
+    elif pa.types.is_string(kind):
+        values = [None if value is None else str(value) for value in values]
+    return pa.array(values, kind)
+
+
+def _batches(pages: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """Gather the small pages that Athena sends into batches worth a row group."""
+    batch: list[Row] = []
+    for page in pages:
+        batch += page
+        if len(batch) >= BATCH_ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+@contextlib.contextmanager
+def _replacing(*paths: Path) -> Iterator[list[Path]]:
+    """Give a draft for each path; the drafts take their places only if all goes well."""
+    drafts = [path.with_name(f".{path.name}.draft") for path in paths]
+    try:
+        yield drafts
+        for draft, path in zip(drafts, paths, strict=True):
+            draft.replace(path)
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+
+
+def _size(count: int) -> str:
+    return f"{count:,} bytes" if count < 10_000 else f"{count / 1000:,.0f} kB"

@@ -1,0 +1,1 @@
+"""`import`: dumps of playlists become raw objects."""

@@ -1,0 +1,432 @@
+"""``make import``: dumps of playlists go into the raw bucket as snapshots, and what became of each file is told."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from cli.imports import dumps, snapshots
+from cli.imports.dumps import Part
+from cli.imports.shapes import moment
+from cli.imports.snapshots import Snapshot, fingerprint
+from cli.stack import Lake, OpsError
+from cli.terminal import Terminal
+from spotify_lake.errors import SnapshotUnreadable
+from spotify_lake.normalize.rows import normalize
+from spotify_lake.raw import envelope, store
+from spotify_lake.schema.playlists import KINDS, PLAYLIST_ENTRIES, REJECTS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".har", ".gz", ".zip")
+SECONDS_TO_TRY: Final = 60  # times of one list that may be taken by other snapshots before it is given up
+
+_KIND = PLAYLIST_ENTRIES.column_names.index("kind")
+_REASON = REJECTS.column_names.index("reason")
+_KIND_WORDS = {
+    "song": ("song", "songs"),
+    "episode": ("episode", "episodes"),
+    "local": ("local file", "local files"),
+    "unavailable": ("unavailable", "unavailable"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `make import` was told.
+
+    Attributes
+    ----------
+    files
+        Paths, patterns, folders and s3:// addresses; one text may hold several, as a shell would split them.
+    playlist_id, taken_at
+        As in `snapshots.Options`.
+    dry_run
+        Only tell what would be done.
+    """
+
+    files: Sequence[str]
+    playlist_id: str | None = None
+    taken_at: datetime | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to import: its name and how to get its content."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+@dataclass
+class Found:
+    """The files that were asked for, the names that lead nowhere, and how many files in folders are of other kinds."""
+
+    files: list[File] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    skipped: int = 0
+
+
+def run(lake: Lake | None, terminal: Terminal, options: Options) -> None:
+    """Import files and say of each what was understood.
+
+    Parameters
+    ----------
+    lake
+        Where to; None only tells what would be written, without knowing what is there already.
+    terminal
+        Where to tell it.
+    options
+        What to import.
+
+    Raises
+    ------
+    OpsError
+        At the end, if a file could not be used; all others are imported by then.
+    """
+    target = Store(lake, dry_run=options.dry_run)
+    found = find_files(options.files, lake)
+    if not found.files and not found.missing:
+        raise OpsError(f"There is nothing to import in {', '.join(options.files)}.")
+    report = Report(terminal)
+    for name in found.missing:
+        report.refuse(name, "There is no such file.")
+    for folder in _by_folder(found.files):
+        _import_folder(folder, target, report, options)
+    report.close(len(found.files) + len(found.missing), found.skipped, lake, dry_run=options.dry_run)
+
+
+def parse_time(text: str) -> datetime:
+    """Read the option AT; raises OpsError if it is no time."""
+    found = moment(text)
+    if found is None:
+        raise OpsError(f"AT={text} is no time since 2006. Write it as 2020-05-17T06:00:00Z, or as a date.")
+    return found
+
+
+def parse_playlist(text: str) -> str:
+    """Read the option PLAYLIST: an id, URI or link; raises OpsError if it is none."""
+    playlist_id = dumps.playlist_id_in(text)
+    if playlist_id is None or not snapshots.is_safe_id(playlist_id):
+        raise OpsError(
+            f"PLAYLIST={text} is no playlist. Give an id (letters and digits, up to 64), a spotify:playlist:… URI or an"
+            " open.spotify.com link."
+        )
+    return playlist_id
+
+
+def find_files(names: Iterable[str], lake: Lake | None) -> Found:
+    """Find what was asked for, on this machine and in S3.
+
+    Parameters
+    ----------
+    names
+        As in `Options.files`.
+    lake
+        Gives access to S3.
+
+    Raises
+    ------
+    OpsError
+        An s3:// address without a lake to reach it through, or quotes that do not close.
+    """
+    found = Found()
+    for name in words(names):
+        before = len(found.files) + found.skipped
+        if name.startswith("s3://"):
+            if lake is None:
+                raise OpsError(f"{name} can only be read with a deployed lake's access to S3.")
+            found.files.extend(_in_s3(lake.client("s3"), name))
+        elif Path(name).is_dir():
+            for path in sorted(Path(name).rglob("*")):
+                if not path.is_file() or any(part.startswith(".") for part in path.relative_to(name).parts):
+                    continue
+                if path.name.lower().endswith(SUFFIXES):
+                    found.files.append(_local(path))
+                else:
+                    found.skipped += 1
+        elif Path(name).is_file():
+            found.files.append(_local(Path(name)))
+        else:
+            matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 (absolute too)
+            found.files.extend(_local(path) for path in matches if path.is_file())
+        if len(found.files) + found.skipped == before:
+            found.missing.append(name)
+    found.files = list({file.name: file for file in found.files}.values())
+    return found
+
+
+def words(names: Iterable[str]) -> Iterator[str]:
+    """Yield the paths, patterns and addresses in the variable FILES; raises OpsError for quotes that do not close."""
+    for name in names:
+        if Path(name).expanduser().exists():
+            yield os.path.expanduser(name)  # noqa: PTH111 (a Path would drop "./")
+            continue
+        try:
+            yield from (os.path.expanduser(word) for word in shlex.split(name))  # noqa: PTH111
+        except ValueError as error:
+            raise OpsError(f"FILES={name} cannot be read: {error}.") from error
+
+
+def _local(path: Path) -> File:
+    return File(str(path), path.read_bytes)
+
+
+def _in_s3(s3: S3Client, address: str) -> Iterator[File]:
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for one in page.get("Contents", []):
+            key = one["Key"]
+            if key == prefix or key.lower().endswith(SUFFIXES):
+                yield File(f"s3://{bucket}/{key}", lambda key=key: _object(s3, bucket, key))  # type: ignore[misc]
+
+
+def _object(s3: S3Client, bucket: str, key: str) -> bytes:
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def _by_folder(files: Iterable[File]) -> Iterator[list[File]]:
+    folders: dict[str, list[File]] = {}
+    for file in files:
+        folders.setdefault(file.name.rpartition("/")[0], []).append(file)
+    yield from folders.values()
+
+
+def _import_folder(files: Iterable[File], target: Store, report: Report, options: Options) -> None:
+    parts: dict[str, list[Part]] = {}
+    for file in files:
+        try:
+            contents = list(dumps.unpack(file.name, file.read()))
+        except (OSError, ClientError) as error:
+            report.refuse(file.name, f"It could not be read: {error}.")
+            continue
+        if not contents:
+            report.refuse(file.name, "It is a zip archive without any JSON in it.")
+        for name, data in contents:
+            reading = dumps.read(name, data)
+            report.read(name, reading)
+            parts.setdefault(name.rpartition("/")[0], []).extend(reading.parts)
+    about = snapshots.Options(playlist_id=options.playlist_id, taken_at=options.taken_at)
+    for found in parts.values():
+        ready, mentioned, refused = snapshots.assemble(found, about)
+        for snapshot in ready:
+            try:
+                report.snapshot(*target.put(snapshot))
+            except OpsError as error:
+                for name in snapshot.sources:
+                    report.refuse(name, str(error))
+        report.mention(mentioned)
+        for part, why in refused:
+            report.refuse(part.source, why, part)
+
+
+# --- The raw bucket --------------------------------------------------------------------------
+
+
+class Store:
+    """The raw bucket, or only a notion of it.
+
+    Parameters
+    ----------
+    lake
+        Whose raw bucket; None for an empty one that is not there.
+    dry_run
+        Write nothing.
+    """
+
+    def __init__(self, lake: Lake | None, *, dry_run: bool) -> None:
+        self._s3: S3Client | None = None if lake is None else lake.client("s3")
+        self._bucket = "" if lake is None else lake.output("RawBucketName")
+        self._dry_run = dry_run or lake is None
+        self._written: dict[str, tuple[object, ...]] = {}
+
+    def put(self, snapshot: Snapshot) -> tuple[Snapshot, str]:
+        """Write a snapshot unless it is there already.
+
+        Where another snapshot of the list has the same time, this one gets the next second that is free.
+
+        Returns
+        -------
+        Snapshot
+            As it was written.
+        str
+            ``written``, ``already there`` or ``would be written``.
+        """
+        mine = fingerprint(snapshot.tables)
+        moved = snapshot
+        for _ in range(SECONDS_TO_TRY):
+            there = self._there(moved.key)
+            if there == mine:
+                return moved, "already there"
+            if there is None:
+                if self._dry_run:
+                    self._written[moved.key] = mine
+                    return moved, "would be written"
+                if self._s3 is not None and store.put(self._s3, self._bucket, moved.key, moved.body):
+                    self._written[moved.key] = mine
+                    return moved, "written"
+            moved = moved.later()
+        raise OpsError(
+            f"The lake has {SECONDS_TO_TRY} other snapshots of playlist {snapshot.playlist_id} from"
+            f" {snapshot.time.moment:%Y-%m-%d %H:%M:%S} on. Say another time with AT=…"
+        )
+
+    def _there(self, key: str) -> tuple[object, ...] | None:
+        """Return what makes the snapshot that is there what it is; None if there is none."""
+        if key in self._written or self._s3 is None:
+            return self._written.get(key)
+        try:
+            data = _object(self._s3, self._bucket, key)
+        except self._s3.exceptions.NoSuchKey:
+            return None
+        try:
+            return fingerprint(normalize(envelope.decode(data)))
+        except SnapshotUnreadable:
+            return ("unreadable",)
+
+
+# --- Telling about it ------------------------------------------------------------------------
+
+
+class Report:
+    """Tells file by file what was understood, and adds it up.
+
+    Parameters
+    ----------
+    terminal
+        Where to.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._unusable: set[str] = set()
+        self._outcomes: Counter[str] = Counter()
+        self._kinds: Counter[str] = Counter()
+        self._rejects = 0
+        self._oldest: date | None = None
+
+    def read(self, name: str, reading: dumps.Reading) -> None:
+        """Tell what of a file is no playlist, or cannot be read."""
+        others = ", ".join(reading.others)
+        for problem in reading.problems:
+            self.refuse(name, problem)
+        if others and not reading.parts:
+            self.refuse(name, f"It holds {others}, and nothing that can be imported.")
+        elif others:
+            self._terminal.warn(f"{name}: left out, as no playlist: {others}.")
+
+    def refuse(self, name: str, why: str, part: Part | None = None) -> None:
+        """Tell why a file, or a part of it, cannot be used."""
+        self._unusable.add(name)
+        about = ""
+        if part is not None:
+            title = f" “{part.head['name']}”" if isinstance(part.head.get("name"), str) else ""
+            about = (
+                f"Understood as {part.what}{title}, {_count(len(part.entries or ()), 'entry', 'entries')}. "
+            )
+        self._terminal.fail(f"{name}: {about}{why}")
+
+    def mention(self, parts: Iterable[Part]) -> None:
+        """Tell about playlists of which files hold no entries."""
+        by_file: dict[str, list[Part]] = {}
+        for part in parts:
+            by_file.setdefault(part.source, []).append(part)
+        for name, found in by_file.items():
+            total = sum(part.total or 0 for part in found)
+            what = (
+                _count(len(found), "playlist") + " without entries"
+                if any(part.head for part in found)
+                else "an empty page"
+            )
+            self._terminal.warn(
+                f"{name}: {what} (0 of {total:,} known). No snapshot is made of that, it would look like an emptied"
+                " playlist: import the entries' pages."
+            )
+            self._outcomes["nothing to import"] += 1
+
+    def snapshot(self, snapshot: Snapshot, outcome: str) -> None:
+        """Tell about one snapshot."""
+        tables = snapshot.tables
+        kinds = Counter(str(row[_KIND]) for row in tables.rows[PLAYLIST_ENTRIES.name])
+        reasons = Counter(str(row[_REASON]) for row in tables.rows[REJECTS.name])
+        self._kinds += kinds
+        self._rejects += reasons.total()
+        self._outcomes[outcome] += 1
+        day = snapshot.time.moment.date()
+        self._oldest = min(day, self._oldest or day)
+        title = f" “{snapshot.name}”" if snapshot.name else ""
+        self._terminal.done(f"{_names(snapshot.sources)}: {snapshot.what}{title}")
+        self._terminal.detail(f"playlist {snapshot.playlist_id} ({snapshot.id_from})")
+        self._terminal.detail(
+            f"time     {snapshot.time.moment:%Y-%m-%d %H:%M:%S} UTC ({snapshot.time.source})"
+        )
+        words = [f"{kinds[kind]:,} {_KIND_WORDS[kind][kinds[kind] != 1]}" for kind in KINDS if kinds[kind]]
+        words += [f"{number:,} rejected as {reason}" for reason, number in sorted(reasons.items())]
+        self._terminal.detail(f"entries  {_completeness(snapshot)}{': ' if words else ''}{', '.join(words)}")
+        self._terminal.detail(f"raw      {snapshot.key} {outcome}")
+        notes = list(snapshot.notes)
+        if day > datetime.now(UTC).date() + timedelta(days=1):
+            notes.append("That lies in the future, and queries do not look there. Say another time with AT=…")
+        for note in notes:
+            self._terminal.detail(f"note     {note}")
+
+    def close(self, files: int, skipped: int, lake: Lake | None, *, dry_run: bool) -> None:
+        """Add it all up; raises OpsError if a file could not be used."""
+        outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in sorted(self._outcomes.items()))
+        total = self._kinds.total() + self._rejects
+        self._terminal.say(
+            f"\n{_count(files, 'file')}: {outcomes or 'no snapshot'}; {_count(total, 'entry', 'entries')},"
+            f" {self._rejects:,} of them rejected"
+            + (f"; {_count(skipped, 'file')} of other kinds left out" if skipped else "")
+            + "."
+        )
+        if self._oldest is not None and lake is not None:
+            self._tell_about_queries(self._oldest, lake, dry_run=dry_run)
+        if self._unusable:
+            raise OpsError(
+                f"{_count(len(self._unusable), 'file')} could not be used, or not all of it: see ✗ above."
+            )
+
+    def _tell_about_queries(self, oldest: date, lake: Lake, *, dry_run: bool) -> None:
+        first = lake.parameter("FirstSnapshotDate")
+        # The laptop's Athena reads all there is.
+        if lake.target == "aws" and oldest.isoformat() < first:
+            self._terminal.warn(
+                f"Queries see snapshots since {first} (FirstSnapshotDate), and the oldest of these is of {oldest}."
+                f" To see them all, run `make deploy` and answer FirstSnapshotDate with {oldest}."
+            )
+        if not dry_run and self._outcomes["written"]:
+            self._terminal.say(
+                f"The transform of {lake.place} makes tables of them by itself, mostly within a minute."
+            )
+
+
+def _completeness(snapshot: Snapshot) -> str:
+    number = snapshot.tables.entry_count
+    if snapshot.is_partial:
+        where = f", from number {snapshot.first:,} on" if snapshot.first > 1 else ""
+        return f"{number:,} of {snapshot.total:,}{where} (part of a longer list)"
+    return (
+        f"all {number:,}" if snapshot.total is not None else f"{number:,} (whether that is all, nothing says)"
+    )
+
+
+def _names(sources: Sequence[str]) -> str:
+    if len(sources) <= 3:
+        return " + ".join(sources)
+    return f"{sources[0]} + {len(sources) - 2} files + {sources[-1]}"
+
+
+def _count(number: int, one: str, several: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"

@@ -1,0 +1,384 @@
+"""``make login``: a person's consent at Spotify, checked and stored in the secret of a deployed lake."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from cli.consent import SCOPES, CallbackServer, Consent, NoAnswer, redirect_uri
+from cli.stack import Lake, OpsError
+from cli.terminal import Terminal
+from spotify_lake.errors import CredentialsMissing, LakeError, PlaylistError
+from spotify_lake.settings import OWNED, parse_playlist_ids
+from spotify_lake.spotify.auth import (
+    VALID_MONTHS,
+    Credentials,
+    read_credentials,
+    sign_in,
+    sign_in_ends,
+)
+from spotify_lake.spotify.client import SpotifyClient
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from spotify_lake.spotify.client import ListedPlaylist
+
+DASHBOARD: Final = "https://developer.spotify.com/dashboard"
+DEFAULT_PORT: Final = 8765
+CONSENT_TIMEOUT_S: Final = 600.0
+CHECK_TIMEOUT_S: Final = 180.0
+
+_DAILY = re.compile(r"cron\((?P<minute>\d{1,2}) (?P<hour>\d{1,2}) (?:\* \* \?|\? \* \*) \*\)")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to sign in.
+
+    Attributes
+    ----------
+    client_id
+        Of the app; None asks for it.
+    app_only
+        Store the app's credentials alone, without a user's consent.
+    port
+        Of this machine, for the redirect; 0 picks a free one.
+    """
+
+    client_id: str | None = None
+    app_only: bool = False
+    port: int = DEFAULT_PORT
+
+
+class _Pass:
+    """Keeps no page: the client counts the entries."""
+
+    def add_page(self, page: Mapping[str, Any]) -> None:
+        """Let the page pass."""
+
+
+def run(
+    lake: Lake,
+    terminal: Terminal,
+    options: Options,
+    environ: Mapping[str, str],
+    open_browser: Callable[[str], object] | None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Sign a lake in to Spotify.
+
+    Parameters
+    ----------
+    lake
+        Whose secret is filled.
+    terminal
+        The person to talk with.
+    options
+        How.
+    environ
+        May hold SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET.
+    open_browser
+        Opens an address. None if the browser is on another machine: then the address it is led to is asked for.
+    now
+        Returns the time, UTC.
+
+    Raises
+    ------
+    LakeError
+        Nothing was stored; the sentence says why.
+    """
+    secret_id = lake.output("SpotifySecretArn")
+    secrets: SecretsManagerClient = lake.client("secretsmanager")
+    stored = _stored(secrets, secret_id)
+    terminal.heading(f"Signing the lake {lake.place} in to Spotify")
+    try:
+        if options.app_only:
+            credentials = _app_credentials(lake, terminal, options, environ, stored)
+        else:
+            credentials = _user_credentials(lake, terminal, options, environ, stored, open_browser, now)
+    except LakeError as error:
+        raise OpsError(f"{error} The secret was not changed.") from error
+    secrets.put_secret_value(SecretId=secret_id, SecretString=secret_value(credentials))
+    terminal.done("Stored in the lake's secret")
+    if credentials.authorized_at:
+        end = sign_in_ends(credentials.authorized_at)
+        terminal.say(
+            f"\nThis sign-in lasts until {end:%B} {end.day}, {end.year}: Spotify ends it {VALID_MONTHS} months after"
+            f" your consent, however often it is used. Run `{lake.command('login')}` again before that day."
+        )
+    terminal.say(f"\n{_schedule(lake, now())} To take a snapshot now:")
+    terminal.exact(
+        "make demo"
+        if lake.target == "laptop"
+        else f"sam remote invoke ExtractFunction --stack-name {lake.stack} --region {lake.region}"
+        " --parameter InvocationType=Event"
+    )
+
+
+def secret_value(credentials: Credentials) -> str:
+    """Write credentials as the JSON that the secret holds, without what is not there."""
+    return msgspec.json.encode(
+        {name: value for name, value in msgspec.structs.asdict(credentials).items() if value}
+    ).decode()
+
+
+def next_run(expression: str, timezone: str, now: datetime) -> datetime | None:
+    """Return when a daily schedule is due next, in its own time zone; None for schedules that are not daily."""
+    daily = _DAILY.fullmatch(expression)
+    if daily is None:
+        return None
+    try:
+        there = now.astimezone(ZoneInfo(timezone))
+        due = there.replace(hour=int(daily["hour"]), minute=int(daily["minute"]), second=0, microsecond=0)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+    return due if due > there else due + timedelta(days=1)
+
+
+def has_browser(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
+    """Tell whether a browser for Spotify's page can be opened on this machine."""
+    if platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & environ.keys():
+        return False  # what webbrowser finds then runs in the terminal and cannot show the page
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def _schedule(lake: Lake, now: datetime) -> str:
+    expression, timezone = lake.parameter("ScheduleExpression"), lake.parameter("ScheduleTimezone")
+    if lake.parameter("ScheduleState") == "DISABLED":
+        return "The lake does not run by itself (ScheduleState=DISABLED)."
+    due = next_run(expression, timezone, now)
+    if due is None:
+        return f"The lake runs by itself, by its schedule {expression} ({timezone})."
+    return f"The lake runs by itself, next on {due:%A, %B} {due.day} at {due:%H:%M} ({timezone})."
+
+
+def _stored(secrets: SecretsManagerClient, secret_id: str) -> Credentials | None:
+    try:
+        return read_credentials(secrets, secret_id)
+    except CredentialsMissing:
+        return None
+
+
+def _user_credentials(
+    lake: Lake,
+    terminal: Terminal,
+    options: Options,
+    environ: Mapping[str, str],
+    stored: Credentials | None,
+    open_browser: Callable[[str], object] | None,
+    now: Callable[[], datetime],
+) -> Credentials:
+    """Get a user's consent and prove that the lake can read with it."""
+    accounts_url = lake.parameter("SpotifyAccountsUrl")
+    with CallbackServer(options.port) if open_browser else contextlib.nullcontext() as server:
+        uri = server.redirect_uri if server else redirect_uri(options.port)
+        terminal.say(
+            f"\nIn Spotify's dashboard ({DASHBOARD}) create an app that uses the Web API, or open the settings of one"
+            " of yours (its owner needs Spotify Premium), and enter this redirect URI, exactly as it is here:"
+        )
+        terminal.exact(uri)
+        app = _ask_for_app(lake, terminal, options, environ, stored)
+        consent = Consent(app, accounts_url, uri)
+        if server and open_browser:
+            code = _code_from_browser(server, consent, terminal, open_browser)
+        else:
+            code = _code_from_person(consent, terminal)
+    grant = consent.redeem(code)
+    authorized_at = now().replace(microsecond=0)
+    missing = [scope for scope in SCOPES if scope not in grant.scopes]
+    if missing:
+        raise OpsError(
+            f"You are signed in, but without the permission {' and '.join(missing)}, which the lake needs. Run"
+            " `make login` again and agree to everything on Spotify's page."
+        )
+    terminal.done(f"Spotify permits {' and '.join(SCOPES)}")
+    credentials = msgspec.structs.replace(
+        app,
+        refresh_token=grant.refresh_token,
+        scopes=" ".join(sorted(grant.scopes)),
+        authorized_at=authorized_at,
+    )
+    spotify = _client(lake, credentials)
+    try:
+        _check_as_user(lake, spotify, terminal)
+    except LakeError as error:
+        if not error.retryable:
+            raise
+        terminal.warn(f"What the app may read could not be checked: {error} The sign-in itself is good.")
+    if spotify.rotated_refresh_token:
+        credentials = msgspec.structs.replace(credentials, refresh_token=spotify.rotated_refresh_token)
+    return credentials
+
+
+def _app_credentials(
+    lake: Lake,
+    terminal: Terminal,
+    options: Options,
+    environ: Mapping[str, str],
+    stored: Credentials | None,
+) -> Credentials:
+    """Get an app's credentials and prove that they alone can read a playlist of the lake."""
+    playlists = parse_playlist_ids(lake.parameter("PlaylistIds"))
+    if playlists == OWNED:
+        raise OpsError(
+            f"This lake collects the playlists a user owns (PlaylistIds={OWNED}), so a user has to sign in. Run"
+            " `make login` without APP_ONLY, or name public playlists in PlaylistIds and deploy again."
+        )
+    terminal.say(
+        f"\nClient id and secret are in Spotify's dashboard ({DASHBOARD}), in the settings of your app."
+    )
+    app = _ask_for_app(lake, terminal, options, environ, stored)
+    try:
+        name, entries, contract = _read(_client(lake, app), playlists[0])
+    except PlaylistError as error:
+        raise OpsError(
+            f"{error} Apps registered since February 2026 cannot read without a user: run `make login` without"
+            " APP_ONLY."
+        ) from error
+    terminal.done(
+        f"The app alone can read “{name}”: {_count(entries, 'entry', 'entries')}, by way of {contract}"
+    )
+    return app
+
+
+def _ask_for_app(
+    lake: Lake,
+    terminal: Terminal,
+    options: Options,
+    environ: Mapping[str, str],
+    stored: Credentials | None,
+) -> Credentials:
+    """Ask for client id and secret, unless they are given, and see whether Spotify knows them."""
+    client_id = options.client_id or environ.get("SPOTIFY_CLIENT_ID")
+    client_id = client_id or terminal.ask("Client id", stored.client_id if stored else None)
+    old_secret = stored.client_secret if stored and stored.client_id == client_id else None
+    secret = environ.get("SPOTIFY_CLIENT_SECRET") or terminal.ask_hidden(
+        "Client secret (not shown)", old_secret
+    )
+    try:
+        app = Credentials(client_id=client_id.strip(), client_secret=secret.strip())
+    except ValueError as error:
+        raise OpsError(
+            f"That cannot be: {error}. Copy client id and secret from Spotify's dashboard."
+        ) from None
+    sign_in(app, lake.parameter("SpotifyAccountsUrl"))
+    terminal.done("Spotify knows the app")
+    return app
+
+
+def _code_from_browser(
+    server: CallbackServer, consent: Consent, terminal: Terminal, open_browser: Callable[[str], object]
+) -> str:
+    terminal.say(
+        "\nYour browser shows Spotify's page: sign in and agree. If it does not, open this link on this machine:"
+    )
+    terminal.exact(consent.link)
+    terminal.say(
+        "Waiting for your answer. If Spotify complains about the redirect URI, compare it with the one above, save the"
+        " app's settings, and open the link again. Ctrl-C stops."
+    )
+    # In a thread: some browsers return only when they are closed.
+    threading.Thread(target=open_browser, args=(consent.link,), name="browser", daemon=True).start()
+    return server.wait(consent.read, CONSENT_TIMEOUT_S)
+
+
+def _code_from_person(consent: Consent, terminal: Terminal) -> str:
+    terminal.say("\nOpen this link in a browser on any machine, sign in and agree:")
+    terminal.exact(consent.link)
+    terminal.say(
+        "The browser then reports that it cannot reach 127.0.0.1, and that is all right: copy the address of that"
+        " page and paste it here."
+    )
+    while True:
+        try:
+            return consent.read(terminal.ask("Address"))
+        except NoAnswer as error:
+            terminal.warn(str(error))
+
+
+def _client(lake: Lake, credentials: Credentials) -> SpotifyClient:
+    deadline = time.monotonic() + CHECK_TIMEOUT_S
+    return SpotifyClient(
+        credentials,
+        api_url=lake.parameter("SpotifyApiUrl"),
+        accounts_url=lake.parameter("SpotifyAccountsUrl"),
+        time_left=lambda: deadline - time.monotonic(),
+    )
+
+
+def _check_as_user(lake: Lake, spotify: SpotifyClient, terminal: Terminal) -> None:
+    """Read what a run would read, and say what was found."""
+    user_id = spotify.me()
+    listed = spotify.my_playlists()
+    own = [playlist for playlist in listed if playlist.owner_id == user_id]
+    terminal.done(
+        f"Signed in as {user_id}: {_count(len(own), 'playlist')} of your own, {len(listed) - len(own)} followed"
+    )
+    _warn_of_others(lake, own, terminal)
+    if not own:
+        terminal.warn(
+            "You own no playlist, so nothing could be read to try. Make one, and fill it with songs to track."
+        )
+        return
+    sample = min(own, key=_reading_order)
+    try:
+        _, entries, way = _read(spotify, sample.id)
+    except PlaylistError as error:
+        raise OpsError(
+            f"You are signed in, but Spotify does not let the app read your own playlist “{sample.name}”. {error} Some"
+            " newly registered apps are refused like this: see that the app has the Web API in its settings, or"
+            " register another one, then run `make login` again."
+        ) from error
+    terminal.done(
+        f"Your playlist “{sample.name}” can be read: {_count(entries, 'entry', 'entries')}, by way of {way}"
+    )
+
+
+def _warn_of_others(lake: Lake, own: list[ListedPlaylist], terminal: Terminal) -> None:
+    wanted = parse_playlist_ids(lake.parameter("PlaylistIds"))
+    if wanted == OWNED:
+        return
+    others = sorted(set(wanted) - {playlist.id for playlist in own})
+    if others:
+        terminal.warn(
+            f"PlaylistIds names {_count(len(others), 'playlist')} that you do not own: {', '.join(others)}. Apps"
+            " registered since February 2026 read them only if you collaborate on them."
+        )
+
+
+def _reading_order(playlist: ListedPlaylist) -> tuple[bool, float]:
+    """Small playlists first, since they cost few requests; empty ones prove nothing, so they come last."""
+    return not playlist.total, playlist.total or 0
+
+
+def _read(spotify: SpotifyClient, playlist_id: str) -> tuple[str, int, str]:
+    """Read a playlist; return its name, the number of its entries, and the way they were read, in words."""
+    reading = spotify.fetch(playlist_id, lambda _version, _contract: _Pass())
+    playlist = reading.head.playlist
+    if reading.contract == "embedded":
+        way = "the playlist object, because this app gets no pages. Playlists of more than 100 entries will fail"
+    elif "tracks" in playlist:
+        way = f"/{reading.contract}, with the fields of apps registered before February 2026"
+    else:
+        way = f"/{reading.contract}, with the fields of apps registered since February 2026"
+    return str(playlist.get("name") or playlist_id), reading.entries, way
+
+
+def _count(number: int, one: str, several: str | None = None) -> str:
+    return f"{number} {one if number == 1 else several or one + 's'}"

@@ -1,0 +1,298 @@
+"""``make replay``: rebuilds the tables of some days from the raw snapshots.
+
+The snapshots' events are put into the transform queue once more. Each one replaces its objects with the same
+bytes, or with better ones if the transform has been mended, so doing it twice or stopping half-way harms nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import batched, takewhile
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote_plus
+
+from cli import dead_letters, objects
+from cli.dead_letters import BATCH, QUEUES, Letter
+from cli.objects import Snapshot
+from cli.stack import Lake, OpsError
+from cli.terminal import Progress, Terminal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+# No more events than this wait in the queue at a time, so that a new snapshot need not wait for all of them.
+QUEUE_LIMIT: Final = 100
+POLL_S: Final = 1.0
+# What SQS counts is up to a minute old, so that a queue is taken for empty only after this time.
+SETTLING_S: Final = 60.0
+PEEK_S: Final = 30  # how long a look at the dead letters hides them
+SHOWN: Final = 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to rebuild.
+
+    Attributes
+    ----------
+    first, last
+        Dates of the snapshots (UTC), both included.
+    playlists
+        Ids; None for all playlists.
+    queue_limit
+        How many events may wait in the queue at a time.
+    settling_s
+        How long the queue has to be empty until what is missing is given up, in seconds.
+    """
+
+    first: date
+    last: date
+    playlists: Sequence[str] | None = None
+    queue_limit: int = QUEUE_LIMIT
+    settling_s: float = SETTLING_S
+
+
+@dataclass
+class Outcome:
+    """What became of the snapshots of a replay.
+
+    Attributes
+    ----------
+    wanted
+        The snapshots, oldest first.
+    sent
+        How many of them went into the queue.
+    rebuilt
+        Those whose tables have been written since.
+    failed
+        Those in the dead-letter queue.
+    """
+
+    wanted: list[Snapshot]
+    sent: int = 0
+    rebuilt: set[Snapshot] = field(default_factory=set)
+    failed: set[Snapshot] = field(default_factory=set)
+
+    @property
+    def missing(self) -> list[Snapshot]:
+        """Those of which nothing is known."""
+        return [one for one in self.wanted if one not in self.rebuilt and one not in self.failed]
+
+
+def run(
+    lake: Lake,
+    terminal: Terminal,
+    options: Options,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Rebuild the tables of some days, and wait until that is done.
+
+    Parameters
+    ----------
+    lake
+        The lake.
+    terminal
+        Where progress is shown.
+    options
+        Which days and playlists.
+    sleep, clock
+        As in the module time.
+
+    Returns
+    -------
+    Outcome
+        With snapshots that failed, perhaps.
+
+    Raises
+    ------
+    OpsError
+        There is nothing to rebuild.
+    """
+    replay = _Replay(lake, options, sleep, clock)
+    outcome = replay.outcome
+    terminal.heading(f"Rebuilding {_snapshots(len(outcome.wanted))} of {_span(options)} in {lake.place}")
+    try:
+        with terminal.progress("Rebuilt", len(outcome.wanted)) as progress:
+            replay.send(progress)
+            replay.wait(progress)
+    except KeyboardInterrupt:
+        _say_interrupted(outcome, terminal)
+        raise
+    _say_outcome(outcome, lake, terminal)
+    return outcome
+
+
+class _Replay:
+    """One replay at work."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        options: Options,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._s3: S3Client = lake.client("s3")
+        self._sqs: SQSClient = lake.client("sqs")
+        self._lake = lake
+        self._options = options
+        self._sleep = sleep
+        self._clock = clock
+        self._queue = lake.output("TransformQueueUrl")
+        self.outcome = Outcome(_wanted(self._s3, lake.output("RawBucketName"), options))
+        if not self.outcome.wanted:
+            raise OpsError(f"There are no raw snapshots of {_span(options)}, so there is nothing to rebuild.")
+        self._before = self._written()
+        self._dead_letters = 0  # as of the last look
+        self._old_letters = {letter.message_id for letter in self._letters()}
+        sleep(1.0)  # objects bear whole seconds: what is rewritten from here on has another time
+
+    def send(self, progress: Progress) -> None:
+        """Put the events into the queue, as many at a time as may wait there."""
+        bucket = self._lake.output("RawBucketName")
+        for batch in batched(self.outcome.wanted, BATCH, strict=False):
+            while dead_letters.depth(self._sqs, self._queue).waiting + len(batch) > self._options.queue_limit:
+                self._sleep(POLL_S)
+                self._look(progress)
+            left = list(batch)
+            while left:
+                answer = self._sqs.send_message_batch(
+                    QueueUrl=self._queue,
+                    Entries=[
+                        {"Id": str(number), "MessageBody": s3_event(bucket, one)}
+                        for number, one in enumerate(left)
+                    ],
+                )
+                self.outcome.sent += len(answer.get("Successful", []))
+                left = [left[int(refused["Id"])] for refused in answer.get("Failed", [])]
+
+    def wait(self, progress: Progress) -> None:
+        """Wait until each snapshot is rebuilt or among the dead letters, or until the queue stays empty."""
+        empty_since: float | None = None
+        while True:
+            started = self._clock()
+            self._look(progress)
+            self._look_at_dead_letters()
+            if not self.outcome.missing:
+                return
+            now = self._clock()
+            is_empty = dead_letters.depth(self._sqs, self._queue).total == 0
+            empty_since = (now if empty_since is None else empty_since) if is_empty else None
+            if empty_since is not None and now - empty_since >= self._options.settling_s:
+                return
+            self._sleep(max(POLL_S, now - started))
+
+    def _look(self, progress: Progress) -> None:
+        """See which snapshots have been rebuilt."""
+        outcome, found = self.outcome, self._written()
+        outcome.rebuilt = {
+            one for one in outcome.wanted if one in found and found[one] != self._before.get(one)
+        }
+        progress.update(len(outcome.rebuilt), self._note())
+
+    def _note(self) -> str:
+        outcome = self.outcome
+        if outcome.sent < len(outcome.wanted):
+            return f"{outcome.sent} sent"
+        queue = dead_letters.depth(self._sqs, self._queue)
+        if queue.waiting == 0 and queue.in_flight and outcome.missing:
+            return f"{queue.in_flight} being worked on, or failed and waiting to be tried again"
+        return ""
+
+    def _written(self) -> dict[Snapshot, datetime]:
+        options = self._options
+        return objects.written(self._s3, self._lake.output("LakeBucketName"), options.first, options.last)
+
+    def _look_at_dead_letters(self) -> None:
+        """See which snapshots failed for good."""
+        wanted = {one.raw_key: one for one in self.outcome.wanted}
+        self.outcome.failed |= {
+            wanted[letter.subject]
+            for letter in self._letters()
+            if letter.subject in wanted and letter.message_id not in self._old_letters
+        }
+        # A message may be given up while its last try is still at work, and succeeds.
+        self.outcome.failed -= self.outcome.rebuilt
+
+    def _letters(self) -> list[Letter]:
+        """Look at the dead letters, unless they are as many as at the last look."""
+        queue = QUEUES[0]
+        url = self._lake.output(queue.output)
+        number = dead_letters.depth(self._sqs, url).waiting
+        if number == self._dead_letters:
+            return []
+        self._dead_letters = number
+        letters = dead_letters.receive(self._sqs, url, queue, hold_s=PEEK_S)
+        dead_letters.release(self._sqs, url, letters)
+        return letters
+
+
+def s3_event(bucket: str, snapshot: Snapshot) -> str:
+    """Write the event by which the raw bucket would announce a snapshot."""
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Replay",
+        "s3": {"bucket": {"name": bucket}, "object": {"key": quote_plus(snapshot.raw_key, safe="/")}},
+    }
+    return json.dumps({"Records": [record]})
+
+
+def _wanted(s3: S3Client, bucket: str, options: Options) -> list[Snapshot]:
+    since = datetime.combine(options.first, datetime.min.time(), UTC)
+    until = datetime.combine(options.last + timedelta(days=1), datetime.min.time(), UTC)
+    playlists = options.playlists or objects.playlist_ids(s3, bucket)
+    return sorted(
+        snapshot
+        for playlist in playlists
+        for snapshot in takewhile(
+            lambda one: one.scheduled_at < until, objects.snapshots(s3, bucket, playlist, since)
+        )
+    )
+
+
+def _say_interrupted(outcome: Outcome, terminal: Terminal) -> None:
+    terminal.warn(
+        f"Stopped: {len(outcome.rebuilt):,} of {_snapshots(len(outcome.wanted))} were rebuilt. What is in the queue is"
+        " still worked on."
+    )
+    if outcome.sent < len(outcome.wanted):
+        day = outcome.wanted[outcome.sent].scheduled_at.date()
+        terminal.say(
+            f"To go on, run the command again with FROM={day}; from the start is as safe, and slower."
+        )
+
+
+def _say_outcome(outcome: Outcome, lake: Lake, terminal: Terminal) -> None:
+    terminal.done(f"{len(outcome.rebuilt):,} of {_snapshots(len(outcome.wanted))} rebuilt")
+    if outcome.failed:
+        failed, redrive = _snapshots(len(outcome.failed)), lake.command("redrive")
+        terminal.warn(f"{failed} failed and went to TransformDeadLetters (see `{redrive}`):")
+        _list(sorted(outcome.failed), terminal)
+    if outcome.missing:
+        terminal.warn(
+            f"Of {_snapshots(len(outcome.missing))} nothing came out, although the queue is empty: they were removed"
+            " meanwhile, or hold another playlist or time than their name says. The transform's log tells."
+        )
+        _list(outcome.missing, terminal)
+
+
+def _list(snapshots: Sequence[Snapshot], terminal: Terminal) -> None:
+    for snapshot in snapshots[:SHOWN]:
+        terminal.say(f"  {snapshot.raw_key}")
+    if len(snapshots) > SHOWN:
+        terminal.say(f"  … and {len(snapshots) - SHOWN} more")
+
+
+def _span(options: Options) -> str:
+    days = str(options.first) if options.first == options.last else f"{options.first} to {options.last}"
+    return days + (f", playlist {', '.join(options.playlists)}" if options.playlists else "")
+
+
+def _snapshots(number: int) -> str:
+    return f"{number:,} snapshot{'' if number == 1 else 's'}"

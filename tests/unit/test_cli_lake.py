@@ -1,0 +1,177 @@
+"""Finding a deployed lake, and what is said when it is not there."""
+
+import boto3
+import botocore.exceptions as aws
+import pytest
+from botocore.stub import Stubber
+
+from cli import stack as lakes
+from cli.stack import OpsError, find, sentence
+from local.errors import LaptopError
+
+STACK_ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/my-lake/0f1e"
+
+
+class FakeSession:
+    """A boto3 session whose CloudFormation answers as it is told."""
+
+    def __init__(self):
+        self.region_name = "eu-central-1"
+        self.cloudformation = boto3.client("cloudformation", region_name="eu-central-1")
+        self.stub = Stubber(self.cloudformation)
+        self.stub.activate()
+
+    def get_credentials(self):
+        return "some"
+
+    def client(self, service):
+        return self.cloudformation if service == "cloudformation" else f"{service} in {self.region_name}"
+
+    def describes(self, status="CREATE_COMPLETE", outputs=None, stack="my-lake"):
+        found = {
+            "StackName": stack,
+            "StackId": STACK_ID,
+            "CreationTime": "2026-11-20T06:00:00Z",
+            "StackStatus": status,
+            "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in (outputs or {}).items()],
+            "Parameters": [{"ParameterKey": "LakeName", "ParameterValue": "my-lake"}],
+        }
+        self.stub.add_response("describe_stacks", {"Stacks": [found]}, {"StackName": stack})
+
+
+@pytest.fixture
+def session(monkeypatch):
+    session = FakeSession()
+    monkeypatch.setattr(boto3, "Session", lambda region_name: session)
+    return session
+
+
+def refusal(code, message="No.", operation="DescribeStacks"):
+    return aws.ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+def test_a_lake_on_aws(session):
+    session.describes(outputs={"SpotifySecretArn": "arn:secret"})
+    lake = find("aws", "my-lake")
+
+    assert lake.place == "my-lake (AWS account 123456789012, eu-central-1)"
+    assert lake.output("SpotifySecretArn") == "arn:secret"
+    assert lake.parameter("LakeName") == "my-lake"
+    assert lake.client("s3") == "s3 in eu-central-1"
+    session.stub.assert_no_pending_responses()
+
+
+def test_a_stack_that_is_another_or_older(session):
+    session.describes(outputs={"BucketName": "mine"})
+    lake = find("aws", "my-lake")
+
+    with pytest.raises(OpsError, match=r"my-lake .* has no output SpotifySecretArn.*Deploy it again"):
+        lake.output("SpotifySecretArn")
+    with pytest.raises(OpsError, match="has no parameter ScheduleState"):
+        lake.parameter("ScheduleState")
+
+
+def test_there_is_no_such_stack(session):
+    session.stub.add_client_error("describe_stacks", "ValidationError", "Stack with id x does not exist")
+
+    with pytest.raises(
+        OpsError, match=r"no stack spotify-lake in eu-central-1\. Deploy it with `make deploy`"
+    ):
+        find()
+
+
+def test_a_stack_whose_creation_failed(session):
+    session.describes(status="ROLLBACK_COMPLETE")
+
+    with pytest.raises(OpsError, match=r"state ROLLBACK_COMPLETE .* Run `make deploy`"):
+        find("aws", "my-lake")
+
+
+def test_other_refusals_of_cloudformation_pass_through(session):
+    session.stub.add_client_error("describe_stacks", "AccessDenied", "User may not")
+
+    with pytest.raises(aws.ClientError):
+        find()
+
+
+def test_no_region(monkeypatch):
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    with pytest.raises(aws.NoRegionError) as raised:
+        find()
+    assert "Set AWS_REGION" in sentence(raised.value)
+
+
+def test_the_region_is_the_one_of_the_command_line_tools(monkeypatch):
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    make_client, region = lakes._aws()
+
+    assert region == make_client("s3").meta.region_name == "eu-west-1"
+
+
+def test_no_credentials(monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(aws.NoCredentialsError) as raised:
+        find()
+    assert sentence(raised.value).startswith("There are no AWS credentials on this machine.")
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (refusal("ExpiredToken"), "The sign-in to AWS has expired."),
+        (aws.UnauthorizedSSOTokenError(), "The sign-in to AWS has expired."),
+        (aws.TokenRetrievalError(provider="sso", error_msg="gone"), "The sign-in to AWS has expired."),
+        (refusal("InvalidClientTokenId"), "AWS does not accept the credentials on this machine"),
+        (
+            refusal("AccessDeniedException", "User: x is not authorized.", "PutSecretValue"),
+            "AWS does not permit PutSecretValue: User: x is not authorized.",
+        ),
+        (refusal("Throttling", "Slow down"), "AWS refused DescribeStacks (Throttling): Slow down."),
+        (aws.ProfileNotFound(profile="work"), "The config profile (work) could not be found. Choose"),
+        (aws.EndpointConnectionError(endpoint_url="https://x"), "AWS cannot be reached: Could not connect"),
+        (aws.DataNotFoundError(data_path="x"), "AWS did not do as asked: Unable to load data for: x."),
+    ],
+)
+def test_what_aws_refuses_is_said_in_a_sentence(error, said):
+    assert sentence(error).startswith(said)
+
+
+class FakeLaptop:
+    """A laptop stack; `problem` is what attaching says."""
+
+    problem = None
+
+    def __init__(self, root, state_dir):
+        self.session = FakeSession()
+        self.session.describes(outputs={"SpotifySecretArn": "arn:secret"}, stack="spotify-lake")
+
+    def attach(self):
+        if self.problem:
+            raise LaptopError(self.problem)
+
+    def client(self, service):
+        return self.session.client(service)
+
+
+@pytest.fixture
+def laptop(monkeypatch):
+    left = []
+    monkeypatch.setattr(lakes, "leave_aws", left.append)
+    monkeypatch.setattr(lakes, "LaptopStack", FakeLaptop)
+    return left
+
+
+def test_the_lake_on_the_laptop(laptop):
+    lake = find("laptop")
+
+    assert lake.place == "spotify-lake (this laptop)"
+    assert lake.output("SpotifySecretArn") == "arn:secret"
+    assert laptop, "AWS settings stay in the environment"
+
+
+def test_the_laptop_stack_does_not_run(laptop, monkeypatch):
+    monkeypatch.setattr(FakeLaptop, "problem", "The laptop stack is not running. Start it with `make demo`.")
+
+    with pytest.raises(OpsError, match="is not running"):
+        find("laptop")
