@@ -260,7 +260,7 @@ lint-locks:
 
 ##@ Upkeep
 
-.PHONY: help tools schema bench costs query-bytes lock clean
+.PHONY: help tools schema bench costs lock clean
 
 help: ## List these tasks
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -288,9 +288,6 @@ bench: $(DEV) $(SAM) $(EMULATOR) ## Measure speed, memory, cold starts, requests
 
 costs: $(DEV) ## Compute docs/costs.md from what was measured and bench/prices.toml
 	@$(RUN)/python -m bench.cost
-
-query-bytes: $(DEV) ## Measure what each query reads of a year of data, for docs/queries.md: some minutes
-	@$(RUN)/python -m bench.query_bytes
 
 # Layers first: what they ship decides the versions in .venv. Pins stay unless UPGRADE=1.
 lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions

@@ -18,6 +18,9 @@ from local.spotify_stub.catalog import base62_id, catalog, hex_digits
 from spotify_lake import raw
 
 NOON: Final = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+SEED: Final = 7
+NEW_A_DAY: Final = 3  # entries replaced on a day on which a playlist changes
+MOVES_A_DAY: Final = 10
 PAGE: Final = {"new": 50, "legacy": 100}  # the most entries that a page holds
 _PREVIEWS: Final = "https://p.scdn.co/mp3-preview"
 _ID: Final = re.compile(r"\b[0-9A-Za-z]{22}\b")

@@ -1,8 +1,8 @@
 """How many days of which tables the report's queries list on Athena, and how many objects they read.
 
-The report's own code asks a lake in DuckDB, which has what decides the days: the playlists and their entries. What each
-query reads comes from its plan, as in bench/query_bytes.py; so it is counted, not assumed. The lists are as in the
-cost model: some of them change on a day, and then some of their songs are replaced by new ones.
+The report's own code queries a lake in DuckDB that holds what decides the days: the playlists and their entries. What
+each query reads is counted in its plan (bench/plans.py). The playlists are those of the cost model: some of them change
+on a day, and then some of their songs are replaced by new ones.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -22,10 +22,10 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from bench import query_bytes
 from bench.cost import CHANGED, template_settings
 from bench.finding import Finding, Measured
-from bench.query_bytes import LAST_DAY, MOVES_A_DAY, NEW_A_DAY, SEED, Scan
+from bench.payloads import MOVES_A_DAY, NEW_A_DAY, SEED
+from bench.plans import LAST_DAY, Planner, Scan
 from spotify_lake.lake import arrow_schema
 from spotify_lake.observability import logger
 from spotify_lake.report import queries
@@ -35,6 +35,7 @@ from spotify_lake.schema import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
 
 SQL: Final = Path(queries.__file__).parent / "sql"
 ENTRIES: Final = 100
+DAYS: Final = 365  # in the lake
 NIGHT: Final = dt.datetime.combine(LAST_DAY, dt.time(7), dt.UTC)
 
 
@@ -46,13 +47,12 @@ def measure(*, quick: bool) -> Measured:
     findings: list[Finding] = []
     numbers: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        plans = Path(name)
-        query_bytes._lay_out(plans)  # noqa: SLF001 - of this package
+        planner = Planner(Path(name), DAYS)
         for playlists, days in sizes:
-            asked, own_puts = scans(plans, playlists, days)
+            asked, own_puts = scans(planner, playlists, days)
             by_table = Counter[str]()
             for scan in chain.from_iterable(asked.values()):
-                by_table[scan.table] += len(scan.parts)
+                by_table[scan.table] += len(scan.days)
             listed = by_table.total()
             found = {"queries": len(asked), "listings": listed, "own PUTs": own_puts}
             numbers |= {f"report_{playlists}_{days}: {what}": number for what, number in found.items()}
@@ -68,19 +68,19 @@ def measure(*, quick: bool) -> Measured:
     return Measured(findings, numbers)
 
 
-def scans(plans: Path, playlists: int, days: int) -> tuple[dict[str, list[Scan]], int]:
+def scans(planner: Planner, playlists: int, days: int) -> tuple[dict[str, list[Scan]], int]:
     """Write a report, and return what each of its queries reads, and how many PUTs and listings it sends itself.
 
     Parameters
     ----------
-    plans
-        Folder of the empty files that plans are made with.
+    planner
+        Plans the queries; its lake may have more days than the report covers.
     playlists, days
-        What the report is about.
+        How many of each the report covers.
     """
-    athena, s3 = _Recording(_lake(playlists, days)), _Bucket()
+    athena, s3 = _Recording(_lake(playlists, days)), _Bucket(planner.days)
     run(athena, s3, "bench", days, NIGHT)  # type: ignore[arg-type] # as much of S3 as it uses
-    return {name: query_bytes._scans(plans, sql) for name, sql in athena.asked.items()}, s3.puts  # noqa: SLF001
+    return {name: planner.scans(sql) for name, sql in athena.asked.items()}, s3.puts
 
 
 def fingerprint(name: str) -> int:
@@ -112,17 +112,18 @@ def _text(value: object) -> str | None:
 
 
 class _Bucket:
-    """Has a folder for each day that there are plans for; counts what S3 charges as a PUT."""
+    """Lists a folder for each day; counts the requests that S3 charges as a PUT."""
 
-    puts = 0
+    def __init__(self, days: Sequence[dt.date]) -> None:
+        self._days = days
+        self.puts = 0
 
     def get_paginator(self, _operation: str) -> _Bucket:
         return self
 
     def paginate(self, *, Prefix: str, **_request: str) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's
         self.puts += 1
-        days = query_bytes._every_day()  # noqa: SLF001
-        yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{day}/"} for day in days]}
+        yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{day}/"} for day in self._days]}
 
     def put_object(self, **_request: object) -> None:
         self.puts += 1

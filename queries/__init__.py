@@ -6,7 +6,6 @@ view what one row is; then lists of parameters (the text to change in the SQL, a
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -66,11 +65,6 @@ class Statement:
     def is_view(self) -> bool:
         """Whether it defines a view."""
         return bool(self.row)
-
-    @property
-    def fingerprint(self) -> str:
-        """A short digest of the SQL, by which a measurement knows what it is of."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()[:16]
 
     @property
     def create(self) -> str:

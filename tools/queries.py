@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import queries
 from queries import Statement
@@ -25,7 +25,6 @@ from spotify_lake.schema import (
 ROOT: Final = Path(__file__).parents[1]
 SAVED_QUERIES: Final = ROOT / "stacks" / "saved-queries.yaml"
 PAGE: Final = ROOT / "docs" / "queries.md"
-BYTES: Final = ROOT / "bench" / "query_bytes.json"
 
 # One snapshot a month is enough for a playlist to be in the latest_ views.
 LOOKBACK: Final = "current_date - INTERVAL '35' DAY"
@@ -103,19 +102,6 @@ is unknown, not empty: comparisons skip it, and averages are taken over the days
 Those of the [bulk data sets](bulk.md) have conditions on `year` and `chart`, or on `release_decade`. They begin with
 2017, as Kaggle's charts do, and take one chart and either Global or the other regions, because daily and weekly
 charts, and Global and the countries, count the same streams.
-"""
-
-_BYTES_HEAD = """\
-## What they read
-
-Of {days} days of {playlists} playlists with {entries} entries each, {total} MB in all. Computed by `make query-bytes`,
-not reported by Athena: the compressed sizes of the columns and days that DuckDB's plan of the query reads, from the
-footers of the Parquet files, without the footers themselves. A table that a query names twice counts twice. Beside it,
-the CSV files of the usual tutorials, which have no partitions and no columns, so that each of them is read whole. The
-bulk data sets are {chart_days} days of charts in 70 regions and 160,000 tracks, made up, {bulk} MB in all; beside them,
-their own CSV files.
-
-Athena charges for at least 10 MB a query, which is 0.005 US cents: reading less makes a query faster, not cheaper.
 """
 
 _VIEWS_HEAD = """\
@@ -215,16 +201,8 @@ def _saved_query(statement: Statement, name: str, sql: str) -> str:
     )
 
 
-def page(questions: Mapping[str, Statement], measured: Mapping[str, Any]) -> str:
-    """Return docs/queries.md.
-
-    Parameters
-    ----------
-    questions
-        The queries by name.
-    measured
-        What bench/query_bytes.py found.
-    """
+def page(questions: Mapping[str, Statement]) -> str:
+    """Return docs/queries.md."""
     rows = ["| question | file |", "|---|---|"]
     rows += [f"| [{query.summary}](#{name}) | `queries/{name}.sql` |" for name, query in questions.items()]
     parts = [_PAGE_HEAD, "\n".join(rows) + "\n"]
@@ -237,19 +215,7 @@ def page(questions: Mapping[str, Statement], measured: Mapping[str, Any]) -> str
         lines += ["| column | meaning |", "|---|---|"]
         lines += [f"| `{column}` | {words} |" for column, words in query.columns.items()]
         parts.append("\n".join(lines) + "\n")
-    rows = ["| query | reads | CSV files | part |", "|---|--:|--:|--:|"]
-    rows += [
-        f"| {name} | {row['parquet'] / 1e6:.1f} MB | {row['csv'] / 1e6:.0f} MB | {row['parquet'] / row['csv']:.1%} |"
-        for name, row in measured["queries"].items()
-    ]
-    head = _BYTES_HEAD.format_map(
-        {
-            **measured,
-            "total": f"{measured['parquet_total'] / 1e6:.0f}",
-            "bulk": f"{measured['bulk_total'] / 1e6:.0f}",
-        }
-    )
-    return "\n".join([*parts, head, "\n".join(rows) + "\n"])
+    return "\n".join(parts)
 
 
 def views_in_dictionary(views: Mapping[str, Statement]) -> str:
@@ -279,6 +245,5 @@ def files() -> tuple[dict[Path, str], str]:
     views = queries.in_order([*written, *(queries.parse(name, text) for name, text in latest.items())])
     questions = queries.queries()
     wanted = {queries.VIEW_FOLDER / f"{name}.sql": text for name, text in latest.items()}
-    measured = json.loads(BYTES.read_text())
-    wanted |= {SAVED_QUERIES: saved_queries(questions, views), PAGE: page(questions, measured)}
+    wanted |= {SAVED_QUERIES: saved_queries(questions, views), PAGE: page(questions)}
     return wanted, views_in_dictionary(views)
