@@ -1,4 +1,4 @@
-"""What follows from the queries and views: the views of the newest snapshots, saved queries, their documentation."""
+"""Generate the latest_ views, the stack of saved queries, and the documentation of queries and views."""
 
 from __future__ import annotations
 
@@ -88,35 +88,35 @@ _SAVED_QUERY = """\
 _PAGE_HEAD = """\
 # Questions to the lake
 
-Each of these is a file in `queries/`, written for Athena. In the Athena console they are under *Saved queries*;
-on the laptop and from the command line, `make export WHAT=artist_gains` writes the answer to a file. This page is
-generated from their headers by `make schema`.
+Each question is written in Athena's SQL, in a file below `queries/`. In the Athena console, look under *Saved queries*;
+on the laptop and from the command line, `make export WHAT=artist_gains` writes the answer to a file. `make schema`
+generates this page from the headers of the files.
 
-They read from the tables and views of the [data dictionary](data-dictionary.md). On AWS, `make views` has to make
-the views once. Where a query has parameters, they are the texts in its SQL to change. `current_date` is today in
+The questions read the tables and views of the [data dictionary](data-dictionary.md). On AWS, run `make views` once to
+create the views. The parameters of a question are texts in its SQL that you can change. `current_date` is today in
 UTC; on the laptop it is the day of the newest snapshot.
 
-Each query of playlists has conditions on `snapshot_date`, so that Athena reads only the days it needs. A missing day
+Questions about playlists have conditions on `snapshot_date`, and Athena reads only the days they need. A missing day
 is unknown, not empty: comparisons skip it, and averages are taken over the days that have a snapshot.
 
-Those of the [bulk data sets](bulk.md) have conditions on `year` and `chart`, or on `release_decade`. They begin with
-2017, as Kaggle's charts do, and take one chart and either Global or the other regions, because daily and weekly
-charts, and Global and the countries, count the same streams.
+Questions about the [bulk data sets](bulk.md) have conditions on `year` and `chart`, or on `release_decade`. They start
+with 2017, as Kaggle's charts do. They read one chart, and either Global or the other regions, because daily and weekly
+charts count the same streams, and so do Global and the countries.
 """
 
 _VIEWS_HEAD = """\
 # Views
 
-The views of the lake. Their definitions are in `queries/views/`; on AWS `make views` creates or replaces them, on the
-laptop they are always there.
+The views of the lake. Their definitions are in `queries/views/`. On AWS, `make views` creates or replaces them; on the
+laptop they always exist.
 
-A view reads what its query needs: give conditions on `snapshot_date`, `week` or `month`, and name the columns you
-want. The `latest_` views look at the last 35 days by themselves.
+A view reads only what your query needs: give conditions on `snapshot_date`, `week` or `month`, and name the columns
+you want. The `latest_` views read the last 35 days and need no condition.
 """
 
 
 def latest_views() -> dict[str, str]:
-    """Return the text of each view that holds the rows of a table's newest snapshots, by name."""
+    """Return the file of each latest_ view, by the view's name."""
     columns = (PARTITION, *PLAYLISTS.columns)
     names = [column.name for column in columns]
     head = _header(
@@ -174,7 +174,7 @@ def _listed(*columns: str) -> str:
 
 
 def meaning(column: Column) -> str:
-    """Return what a column means and when it is null, in sentences."""
+    """Return a column's description and when it is null."""
     if column.null_when is None:
         return column.description
     return f"{column.description} Null when {column.null_when}."
@@ -203,23 +203,33 @@ def _saved_query(statement: Statement, name: str, sql: str) -> str:
 
 def page(questions: Mapping[str, Statement]) -> str:
     """Return docs/queries.md."""
-    rows = ["| question | file |", "|---|---|"]
-    rows += [f"| [{query.summary}](#{name}) | `queries/{name}.sql` |" for name, query in questions.items()]
-    parts = [_PAGE_HEAD, "\n".join(rows) + "\n"]
-    for name, query in questions.items():
-        lines = [f"## {name}", "", f"**{query.summary}** {query.notes}".rstrip(), ""]
-        if query.parameters:
-            lines += ["| to change | meaning |", "|---|---|"]
-            lines += [f"| `{text}` | {words} |" for text, words in query.parameters.items()]
-            lines += [""]
-        lines += ["| column | meaning |", "|---|---|"]
-        lines += [f"| `{column}` | {words} |" for column, words in query.columns.items()]
-        parts.append("\n".join(lines) + "\n")
+    parts = [_PAGE_HEAD]
+    for group, title in queries.GROUPS.items():
+        rows = [
+            f"| [{query.summary}](#{name}) | `queries/{query.file}` |"
+            for name, query in questions.items()
+            if query.group == group
+        ]
+        parts.append("\n".join([f"**{title}**", "", "| question | file |", "|---|---|", *rows]) + "\n")
+    for group, title in queries.GROUPS.items():
+        parts.append(f"## {title}\n")
+        parts += [_question(query) for query in questions.values() if query.group == group]
     return "\n".join(parts)
 
 
+def _question(query: Statement) -> str:
+    lines = [f"### {query.name}", "", f"**{query.summary}** {query.notes}".rstrip(), ""]
+    if query.parameters:
+        lines += ["| to change | meaning |", "|---|---|"]
+        lines += [f"| `{text}` | {words} |" for text, words in query.parameters.items()]
+        lines += [""]
+    lines += ["| column | meaning |", "|---|---|"]
+    lines += [f"| `{column}` | {words} |" for column, words in query.columns.items()]
+    return "\n".join(lines) + "\n"
+
+
 def views_in_dictionary(views: Mapping[str, Statement]) -> str:
-    """Return the part of docs/data-dictionary.md that is about views."""
+    """Return the views' part of docs/data-dictionary.md."""
     parts = [_VIEWS_HEAD]
     for name, view in views.items():
         lines = [
@@ -240,10 +250,11 @@ def views_in_dictionary(views: Mapping[str, Statement]) -> str:
 
 def files() -> tuple[dict[Path, str], str]:
     """Return the generated files with their texts, and the data dictionary's part about views."""
-    latest = latest_views()
-    written = [view for view in queries.load(queries.VIEW_FOLDER) if view.name not in latest]
-    views = queries.in_order([*written, *(queries.parse(name, text) for name, text in latest.items())])
+    latest = {f"{queries.VIEWS}/{name}.sql": text for name, text in latest_views().items()}
+    written = [view for view in queries.load(queries.VIEWS) if view.file not in latest]
+    generated = [view for file, text in latest.items() for view in queries.parse(file, text)]
+    views = queries.in_order([*written, *generated])
     questions = queries.queries()
-    wanted = {queries.VIEW_FOLDER / f"{name}.sql": text for name, text in latest.items()}
+    wanted = {queries.FOLDER / file: text for file, text in latest.items()}
     wanted |= {SAVED_QUERIES: saved_queries(questions, views), PAGE: page(questions)}
     return wanted, views_in_dictionary(views)

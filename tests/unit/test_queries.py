@@ -89,6 +89,13 @@ def test_a_statement_runs_and_its_header_lists_its_columns(empty_lake: Any, stat
     assert empty_lake.execute(sql).fetchall() == []
 
 
+def test_every_file_is_in_a_group_and_names_are_unique() -> None:
+    files = {path.relative_to(queries.FOLDER).as_posix() for path in queries.FOLDER.rglob("*.sql")}
+    loaded = [statement for group in (*queries.GROUPS, queries.VIEWS) for statement in queries.load(group)]
+    assert {statement.file for statement in loaded} == files
+    assert len({statement.name for statement in loaded}) == len(loaded)
+
+
 @each_query
 def test_a_query_says_what_it_answers(query: Statement) -> None:
     assert query.summary.endswith("?")
@@ -203,7 +210,15 @@ def test_saved_queries_are_there_on_aws_and_not_on_the_laptop() -> None:
 
 def test_yaml_keeps_the_sql_as_it_is() -> None:
     odd = Statement(
-        "odd", "Why?", 'He said: "#1" \\ no', "", {}, {"a": "A."}, {}, "SELECT '${x}' AS a -- # \\\nFROM t"
+        "odd",
+        "playlists/odd.sql",
+        "Why?",
+        'He said: "#1" \\ no',
+        "",
+        {},
+        {"a": "A."},
+        {},
+        "SELECT '${x}' AS a -- # \\\nFROM t",
     )
     text = generator.saved_queries({"odd": odd}, {}).replace("!Ref ", "")
     (saved,) = yaml.safe_load(text)["Resources"].values()
@@ -241,11 +256,12 @@ def test_latest_views_have_every_column_of_their_table() -> None:
             "-- What.\n-- One row: x\n-- Columns:\n-- - a: A.\nSELECT 1 AS a",
             "'a' must be like '- name type: meaning'",
         ),
+        ("-- Why?\n-- Variants:\n-- - a: b = 1\nSELECT 1", "'b = 1' must be like 'placeholder = value'"),
     ],
 )
 def test_a_header_that_cannot_be_read_says_why(text: str, problem: str) -> None:
     with pytest.raises(HeaderError, match=re.escape(problem)):
-        queries.parse("odd", text)
+        queries.parse("playlists/odd.sql", text)
 
 
 def test_a_header_is_read() -> None:
@@ -262,16 +278,36 @@ def test_a_header_is_read() -> None:
 SELECT 1 AS a
 LIMIT 1
 """
-    assert queries.parse("why", text) == Statement(
-        "why",
-        "Why?",
-        "Because. Really.",
-        "",
-        {"LIMIT 1": "How many."},
-        {"a": "A."},
-        {},
-        "SELECT 1 AS a\nLIMIT 1",
-    )
+    assert queries.parse("playlists/why.sql", text) == [
+        Statement(
+            "why",
+            "playlists/why.sql",
+            "Why?",
+            "Because. Really.",
+            "",
+            {"LIMIT 1": "How many."},
+            {"a": "A."},
+            {},
+            "SELECT 1 AS a\nLIMIT 1",
+        )
+    ]
+
+
+def test_a_file_with_variants_holds_a_statement_for_each() -> None:
+    text = """\
+-- How many by {period}?
+-- Variants:
+-- - by_day: period = day; back = INTERVAL '1' DAY
+-- - by_year: period = year; back = INTERVAL '2' YEAR
+-- Columns:
+-- - {period}: A {period}.
+SELECT date_trunc('{period}', current_date) - {back} AS {period}
+"""
+    day, year = queries.parse("playlists/by_period.sql", text)
+    assert (day.name, day.summary, day.columns) == ("by_day", "How many by day?", {"day": "A day."})
+    assert day.sql == "SELECT date_trunc('day', current_date) - INTERVAL '1' DAY AS day"
+    assert (year.name, year.file) == ("by_year", day.file)
+    assert year.sql == "SELECT date_trunc('year', current_date) - INTERVAL '2' YEAR AS year"
 
 
 # --- translation ---
