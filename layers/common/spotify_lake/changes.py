@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import Any, Final
 
 from spotify_lake.normalize import Tables
-from spotify_lake.raw import compact_time
+from spotify_lake.raw import compact_time, iso
 from spotify_lake.schema import PLAYLIST_ENTRIES, PLAYLISTS, SONGS, Table
 
 SOURCE: Final = "spotify-lake"
@@ -103,9 +103,9 @@ def detail(before: Tables, now: Tables, changes: Changes, bucket: str, keys: Seq
         "id": f"{now.playlist_id}-{compact_time(now.scheduled_at)}",
         "playlist": {"id": now.playlist_id, "name": playlist["name"], "url": playlist["url"]},
         "snapshot_id": playlist["snapshot_id"],
-        "scheduled_at": _iso(now.scheduled_at),
-        "fetched_at": _iso(playlist["fetched_at"]),
-        "previous": {"snapshot_id": previous["snapshot_id"], "scheduled_at": _iso(before.scheduled_at)},
+        "scheduled_at": iso(now.scheduled_at),
+        "fetched_at": iso(playlist["fetched_at"]),
+        "previous": {"snapshot_id": previous["snapshot_id"], "scheduled_at": iso(before.scheduled_at)},
         "counts": {
             "entries": now.entry_count,
             "entered": len(changes.entered),
@@ -192,7 +192,3 @@ def _sql(before: Tables, now: Tables) -> str:
         f" AND scheduled_at = TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S}'"
         " ORDER BY change, coalesce(position, previous_position)"
     )
-
-
-def _iso(moment: Any) -> str:
-    return str(moment.astimezone(UTC).isoformat().replace("+00:00", "Z"))

@@ -204,7 +204,7 @@ class _Run:
         s3: "S3Client",
         now: Callable[[], datetime],
     ) -> None:
-        self.summary = ExtractSummary(scheduled_at=_iso(request.scheduled_at))
+        self.summary = ExtractSummary(scheduled_at=raw.iso(request.scheduled_at))
         self._request = request
         self._settings = settings
         self._spotify = spotify
@@ -380,10 +380,6 @@ class _Run:
         self.summary.failed.append(
             Failure(playlist_id=playlist_id, error=name, message=str(error), retryable=error.retryable)
         )
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _scheduled_at(value: Any, now: Callable[[], datetime]) -> datetime:

@@ -163,10 +163,15 @@ class Snapshot:
         return [bytes(item).decode(errors="replace") for page in pages for item in page.items]
 
 
+def iso(moment: datetime) -> str:
+    """Format a time in UTC, for example 2026-11-20T06:00:00Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def compact_time(moment: datetime) -> str:
     """Format a time as in object keys, for example 20261120T060000Z."""
     # Not strftime: its %Y has fewer than four digits for early years, on some systems.
-    return re.sub("[-:]", "", _iso(moment.replace(microsecond=0)))
+    return re.sub("[-:]", "", iso(moment.replace(microsecond=0)))
 
 
 def key(playlist_id: str, scheduled_at: datetime) -> str:
@@ -418,10 +423,6 @@ def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_i
 
 def _status(error: Any) -> int:
     return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _header_member(header: Header, details: DetailObjects) -> bytes:
