@@ -101,7 +101,8 @@ def _write(folder: Path, days: int) -> None:
             for table in TABLES:
                 path = folder / table.name / f"{PARTITION.name}={day}" / f"{playlist}.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(floor.parquet(table, rows[table.name]))
+                columns = dict(zip(table.column_names, zip(*rows[table.name], strict=True), strict=False))
+                path.write_bytes(floor.parquet(table, columns))
 
 
 class _Changing:

@@ -9,7 +9,8 @@ import tomllib
 import pytest
 
 from bench import __main__ as bench
-from bench import cost, report
+from bench import cost, floor, report
+from bench.payloads import raw_object
 from bench.plans import LAST_DAY, Planner
 from tests.template import ROOT
 
@@ -28,6 +29,12 @@ def test_the_table_is_that_of_the_last_measurements():
 
 def test_every_measurement_is_in_the_table():
     assert json.loads(bench.NUMBERS.read_text()).keys() == set(bench.MEASUREMENTS)
+
+
+@pytest.mark.parametrize("contract", ["legacy", "new"])
+def test_the_floor_fills_columns_of_the_tables(contract):
+    for table, columns in floor.tables(raw_object(3, contract)).items():
+        assert columns.keys() <= set(table.column_names)
 
 
 @pytest.fixture(scope="module")
