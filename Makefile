@@ -247,7 +247,7 @@ lint-schema: $(DEV)
 # All code but the tests; ruff's rules of the same kind (S) look at those too.
 CODE := layers/common/spotify_lake functions local ops queries tools $(wildcard jobs)
 
-audit: $(DEV) $(SECURITY) ## Look up every locked package among the known vulnerabilities, where that data can be reached
+audit: $(DEV) $(SECURITY) ## Check every locked package for known vulnerabilities, where that data is reachable
 	@$(call say,audit,known vulnerabilities of the locked packages)
 	@$(RUN)/python -m tools.audit
 

@@ -65,20 +65,23 @@ def measure(*, quick: bool) -> Measured:
         [
             Finding(f"{of}: days read of {long}, median", f"{statistics.median(days_read):g}"),
             Finding(
-                f"{of}: CPU time on {long} days against {SHORT} days, in all",
+                f"{of}: total CPU time on {long} days relative to {SHORT} days",
                 f"{_ratio(many, few):.3g} ×",
             ),
             Finding(
-                f"{of}: the slowest on {long} days of {PLAYLISTS} playlists ({max(many, key=lambda n: many[n])})",
+                f"{of}: slowest on {long} days of {PLAYLISTS} playlists ({max(many, key=lambda n: many[n])})",
                 f"{max(many.values()):.3g} CPU s",
             ),
-            Finding(f"Merged months: CPU time of {of} on {long} days", f"{1 / _ratio(many, merged):.3g} ×"),
             Finding(
-                f"Merged months: S3 requests of {of} on {long} days, each asked once, {PLAYLISTS} playlists",
+                f"Merged months: CPU time of {of} relative to daily objects, {long} days",
+                f"{1 / _ratio(many, merged):.3g} ×",
+            ),
+            Finding(
+                f"Merged months: S3 requests of {of} on {long} days, each run once, {PLAYLISTS} playlists",
                 f"{months * 2:,} instead of {listings * (1 + PLAYLISTS):,}",
             ),
             Finding(
-                f"Merged months: what these requests cost, {PLAYLISTS} playlists",
+                f"Merged months: cost of these requests, {PLAYLISTS} playlists",
                 f"${merged_dollars:.4f} instead of ${daily_dollars:.4f}",
             ),
         ]

@@ -1,4 +1,4 @@
-"""How many days of which tables the report's queries list on Athena, and how many objects they read.
+"""How many days of each table the report's queries read.
 
 The report's own code queries a lake in DuckDB that holds what decides the days: the playlists and their entries. What
 each query reads is counted in its plan (bench/plans.py). The playlists are those of the cost model: some of them change
@@ -40,7 +40,7 @@ NIGHT: Final = dt.datetime.combine(LAST_DAY, dt.time(7), dt.UTC)
 
 
 def measure(*, quick: bool) -> Measured:
-    """Write the report of lakes of several sizes, and count what that reads."""
+    """Write the report for lakes of several sizes, and count the days that its queries read."""
     logger.registered_handler.setStream(io.StringIO())  # type: ignore[attr-defined]
     usual = template_settings().report_days
     sizes = [(10, usual)] if quick else [(1, usual), (10, usual), (100, usual), (10, 30), (10, 365)]
@@ -60,7 +60,7 @@ def measure(*, quick: bool) -> Measured:
             parts = ", ".join(f"{number} of {table}" for table, number in by_table.most_common())
             findings.append(
                 Finding(
-                    f"Report, {days} days, {playlists} playlist{'s'[: playlists - 1]}: days of tables that are read",
+                    f"Report, {days} days, {playlists} playlist{'s'[: playlists - 1]}: table days read",
                     f"{listed}: {parts}",
                     f"lower bound: {2 * days}",  # playlists and entries, each once
                 )
@@ -69,7 +69,7 @@ def measure(*, quick: bool) -> Measured:
 
 
 def scans(planner: Planner, playlists: int, days: int) -> tuple[dict[str, list[Scan]], int]:
-    """Write a report, and return what each of its queries reads, and how many PUTs and listings it sends itself.
+    """Write a report; return what each query reads, and how many requests the report sends that S3 charges as PUTs.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def fingerprint(name: str) -> int:
 
 
 class _Recording(Athena):
-    """Answers with DuckDB, and keeps what it was asked."""
+    """Answers with DuckDB and records the questions."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -105,7 +105,7 @@ class _Recording(Athena):
 
 
 def _text(value: object) -> str | None:
-    """Write a value as Athena does."""
+    """Format a value as Athena does."""
     if value is None:
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -130,7 +130,7 @@ class _Bucket:
 
 
 def _lake(playlists: int, days: int) -> duckdb.DuckDBPyConnection:
-    """Return the tables, of which those two are filled that decide which days are read."""
+    """Return all tables; only the two that decide which days are read have rows."""
     connection = duckdb.connect(config={"threads": 2})
     for table in TABLES:
         schema = arrow_schema(table).append(pa.field(PARTITION.name, pa.date32()))

@@ -26,28 +26,28 @@ ROOT: Final = Path(__file__).parents[1]
 SAVED_QUERIES: Final = ROOT / "stacks" / "saved-queries.yaml"
 PAGE: Final = ROOT / "docs" / "queries.md"
 
-# One snapshot a month is enough for a playlist to be in the latest_ views.
+# A playlist with one snapshot a month is always in the latest_ views.
 LOOKBACK: Final = "current_date - INTERVAL '35' DAY"
 HEADER_WIDTH: Final = 120
 
 _LATEST: Final = {
     "latest_entries": (
         PLAYLIST_ENTRIES,
-        "What stands at each position of each playlist as it was last seen.",
+        "The entry at each position of each playlist as it was last seen.",
         "position of a playlist",
-        "A song may stand at several positions.",
+        "A song can be at several positions.",
     ),
     "latest_songs": (
         SONGS,
         "The songs of each playlist as it was last seen.",
         "song of a playlist",
-        "A song that is in two playlists has two rows.",
+        "A song in two playlists has two rows.",
     ),
     "latest_albums": (
         ALBUMS,
         "The albums that have songs in each playlist as it was last seen.",
         "album of a playlist",
-        "An album that has songs in two playlists has two rows.",
+        "An album with songs in two playlists has two rows.",
     ),
     "latest_artists": (
         ARTISTS,
@@ -121,7 +121,7 @@ def latest_views() -> dict[str, str]:
     names = [column.name for column in columns]
     head = _header(
         "Each playlist as it was last seen.",
-        "Looks back 35 days; a playlist that has had no snapshot for longer is not in it.",
+        "Reads the last 35 days; a playlist without a snapshot in this time is not in the view.",
         "playlist",
         columns,
     )
@@ -145,7 +145,7 @@ def _latest_view(table: Table, summary: str, row: str, note: str) -> str:
     title = Column("playlist", Type.STRING, "Title of the playlist.", "", "Spotify does not send it")
     head = _header(
         summary,
-        f"{note} Looks back 35 days, as latest_playlists does.",
+        f"{note} Reads the last 35 days, as latest_playlists does.",
         row,
         (PARTITION, playlist_id, title, *others),
     )
