@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from bench import floor, query_bytes
 from bench.finding import Finding, Measured
 from bench.query_bytes import LAST_DAY
-from local.athena import to_duckdb
+from local.sql_dialect import to_duckdb
 from queries import queries, used_by, views
 from spotify_lake.normalize import normalize
 from spotify_lake.schema import PARTITION, TABLES

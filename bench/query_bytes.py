@@ -40,9 +40,9 @@ from sqlglot import exp
 
 from bench import warehouse_bytes
 from bench.warehouse_bytes import Part, Sizes
-from local.athena import to_duckdb
 from local.spotify_stub import api, playlists
 from local.spotify_stub.catalog import base62_id, catalog
+from local.sql_dialect import to_duckdb
 from queries import queries, views
 from spotify_lake.lake import arrow_schema
 from spotify_lake.normalize import normalize

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import re
@@ -17,15 +18,14 @@ from rich.markup import escape
 from rich.text import Text
 
 from local import bulk, demo
-from local.athena import declared, no_such_table
 from local.display import Steps, show_error, show_result
 from local.emulator import client_environment, leave_aws
 from local.errors import LaptopError
+from local.sql_dialect import declared, no_such_table
 from local.stack import LaptopStack
 from queries import views
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
     from types import FrameType
 
@@ -104,7 +104,13 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    add("demo", _demo, "Deploy the stack, fill it with 30 days of playlists and query it.")
+    filled = add("demo", _demo, "Deploy the stack, fill it with 30 days of playlists and query it.")
+    filled.add_argument(
+        "--last-day",
+        type=_day,
+        metavar="YYYY-MM-DD",
+        help="the last of the 30 days (default: yesterday, UTC)",
+    )
     add(
         "bulk-demo",
         _bulk_demo,
@@ -128,8 +134,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _demo(stack: LaptopStack, console: Console, steps: Steps, _arguments: argparse.Namespace) -> None:
-    demo.run(stack, console, steps)
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2026-09-30") from None
+
+
+def _demo(stack: LaptopStack, console: Console, steps: Steps, arguments: argparse.Namespace) -> None:
+    demo.run(stack, console, steps, arguments.last_day)
 
 
 def _bulk_demo(stack: LaptopStack, console: Console, steps: Steps, _arguments: argparse.Namespace) -> None:

@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 
 from local import spotify_stub
-from local.athena import QueryResult, on_laptop
+from local.athena import QueryResult
 from local.deploy import Deployment, StackBroken, Tools, fingerprint
 from local.emulator import (
     ACCESS_KEY,
@@ -34,6 +34,7 @@ from local.emulator import (
 )
 from local.errors import LaptopError
 from local.process import HOST, BackgroundProcess, exclusive
+from local.sql_dialect import on_laptop
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -465,11 +466,8 @@ class LaptopStack:
 
     def athena(self, sql: str) -> QueryResult:
         """Run one query of Athena's SQL through the Athena API; it may name the views too."""
-        outputs = self.outputs
-        athena = on_laptop(
-            self.client, outputs["AthenaWorkGroupName"], outputs["DatabaseName"], outputs["LakeBucketName"]
-        )
-        return athena.run(sql)
+        workgroup, database = self.outputs["AthenaWorkGroupName"], self.outputs["DatabaseName"]
+        return on_laptop(self.client, workgroup, database).run(sql)
 
     # --- how it is made ---
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from local.athena import declared
+from local.sql_dialect import declared
 from ops.athena import connect
 from ops.lake import OpsError
 from queries import queries, used_by, views

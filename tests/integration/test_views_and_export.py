@@ -14,8 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from local.athena import to_duckdb
 from local.errors import LaptopError
+from local.sql_dialect import to_duckdb
 from ops import export, views
 from ops.lake import Lake, OpsError
 from ops.terminal import Terminal

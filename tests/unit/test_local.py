@@ -13,9 +13,11 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from local import cli, demo, deploy, display, emulator, process, stack
-from local.athena import Athena, Column, QueryResult, explain, to_duckdb
+from local.athena import Athena, Column, QueryResult, explain
 from local.errors import LaptopError
+from local.sql_dialect import to_duckdb
 from spotify_lake.schema import PARTITION, TABLES
+from tests import template
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = {
@@ -339,9 +341,9 @@ def test_a_query_that_takes_too_long_is_cancelled():
     [
         ("", "one statement at a time"),
         ("SELECT 1; SELECT 2", "one statement at a time"),
-        ("SELECT (1", "not Athena's SQL"),
-        ("DELETE FROM songs", "answers queries"),
-        ("DROP TABLE songs", "answers queries"),
+        ("SELECT (1", "not valid Athena SQL"),
+        ("DELETE FROM songs", "runs queries only"),
+        ("DROP TABLE songs", "runs queries only"),
         ("SELECT * FROM sings", "There is no table sings. The tables are albums, artists,"),
     ],
 )
@@ -448,11 +450,24 @@ def test_log_lines_are_made_for_reading(line, shown):
     assert cli.log_line(NOON, "extract", text).plain.rstrip() == shown
 
 
-def test_the_demo_takes_thirty_days_that_are_always_the_same():
-    moments = list(demo.moments())
+def test_the_demo_takes_thirty_days_up_to_its_last_one():
+    moments = demo.moments(dt.date(2026, 9, 30))
     assert len(moments) == 30
-    assert moments[0] == dt.datetime(2026, 9, 1, 6, tzinfo=dt.UTC)
+    assert (moments[0].date(), moments[-1].date()) == (dt.date(2026, 9, 1), dt.date(2026, 9, 30))
     assert {later - earlier for earlier, later in itertools.pairwise(moments)} == {dt.timedelta(days=1)}
+
+
+def test_the_demo_of_yesterday_is_fresh_all_day_long():
+    newest = demo.moments(DAY_1)[-1]
+    end_of_the_next_day = dt.datetime.combine(DAY_2, dt.time.max, dt.UTC)
+    stale_after = dt.timedelta(hours=template.load()["Parameters"]["StaleAfterHours"]["Default"])
+    assert dt.timedelta(0) < end_of_the_next_day - newest < stale_after
+
+
+def test_the_demo_ends_on_a_day_that_is_over():
+    today = dt.datetime.now(dt.UTC).date()
+    with pytest.raises(LaptopError, match="or earlier, not"):
+        demo.run(None, Console(), None, today)
 
 
 def test_the_songs_journey_is_drawn():
@@ -472,7 +487,7 @@ def test_the_songs_journey_is_drawn():
     assert "Blue by Ann, in “Mix”" in text
     assert "#9 ▁ █ #1" in text
     assert "Best: #1 on 2026-09-02. In the list on 2 of 3 days." in text
-    assert "No song has moved" in printed(
+    assert "No song has changed its position" in printed(
         Console.print, demo._journey(QueryResult(columns, (), "id", 0.1, 0))
     )
 
