@@ -40,8 +40,9 @@ from sqlglot import exp
 
 from bench import warehouse_bytes
 from bench.warehouse_bytes import Part, Sizes
-from local.spotify_stub import api, playlists
+from local.spotify_stub import playlists
 from local.spotify_stub.catalog import base62_id, catalog
+from local.spotify_stub.playlist_objects import entry_object
 from local.sql_dialect import to_duckdb
 from queries import queries, views
 from spotify_lake.lake import arrow_schema
@@ -219,7 +220,7 @@ class _Changing:
         if song_id not in self._entries:
             added_at = f"{day}T00:{self._chance.randrange(60):02}:{self._chance.randrange(60):02}Z"
             entry = playlists.Entry("song", song_id, added_at)
-            sent = api.entry_object(entry, "new", day, frozenset())
+            sent = entry_object(entry, "new", day, frozenset())
             self._entries[song_id] = msgspec.convert(sent, Entry)
         return self._entries[song_id]
 

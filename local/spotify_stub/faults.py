@@ -8,7 +8,7 @@ from glob import translate
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl
 
-from local.spotify_stub.api import Json
+from local.spotify_stub.objects import Json
 
 
 @dataclass(slots=True)

@@ -22,21 +22,10 @@ from local.spotify_stub import (
     Contract,
 )
 from local.spotify_stub import playlists as lists
-from local.spotify_stub.api import (
-    Json,
-    PageRequest,
-    Selection,
-    album_object,
-    artist_object,
-    entries_page,
-    me_object,
-    parse_fields,
-    playlist_object,
-    playlists_page,
-    select_fields,
-    track_object,
-)
 from local.spotify_stub.catalog import catalog
+from local.spotify_stub.fields import Selection, parse_fields, select_fields
+from local.spotify_stub.objects import Json, PageRequest, album_object, artist_object, me_object, track_object
+from local.spotify_stub.playlist_objects import entries_page, playlist_object, playlists_page
 
 TOKEN_LIFETIME_S: Final = 3600
 CODE_LIFETIME_S: Final = 600
