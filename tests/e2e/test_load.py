@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from local.backlog import Backlog
 from local.spotify_stub import PLAYLISTS
-from local.stack import Backlog, LaptopStack
+from local.stack import LaptopStack
 from ops import replay
 from spotify_lake import raw
 from tests import payloads

@@ -12,10 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from local import cli, demo, deploy, display, emulator, process, stack
+from local import backlog, cli, demo, deploy, display, emulator, process, stack
 from local.athena import Athena, Column, QueryResult, explain
 from local.errors import LaptopError
 from local.sql_dialect import to_duckdb
+from local.state import State
 from spotify_lake.schema import PARTITION, TABLES
 from tests import template
 
@@ -112,13 +113,13 @@ def test_a_lock_that_another_holds_refuses_with_the_given_sentence(tmp_path):
 
 def test_state_survives_and_damage_means_none(tmp_path):
     path = tmp_path / "deep" / "state.json"
-    assert stack.State.load(path) == stack.State()
-    state = stack.State(emulator_port=4566, emulator_id="x", deployed="y")
+    assert State.load(path) == State()
+    state = State(emulator_port=4566, emulator_id="x", deployed="y")
     state.save(path)
-    assert stack.State.load(path) == state
+    assert State.load(path) == state
     for damage in ("{", "[]", '{"unknown": 1}', ""):
         path.write_text(damage)
-        assert stack.State.load(path) == stack.State()
+        assert State.load(path) == State()
 
 
 def test_a_fingerprint_follows_content_names_and_extra_text(tmp_path):
@@ -198,8 +199,8 @@ def test_snapshots_are_recognized_in_both_buckets():
         f"curated/songs/snapshot_date=2026-09-01/{playlist}-{time_}.parquet",
         "curated/songs/x.parquet",
     ]
-    assert list(stack._snapshots(raw, stack._RAW_KEY)) == [(playlist, time_)]
-    assert list(stack._snapshots(curated, stack._CURATED_KEY)) == [(playlist, time_)]
+    assert list(backlog._snapshots(raw, backlog._RAW_KEY)) == [(playlist, time_)]
+    assert list(backlog._snapshots(curated, backlog._CURATED_KEY)) == [(playlist, time_)]
 
 
 class Progressing(stack.LaptopStack):
@@ -216,17 +217,17 @@ class Progressing(stack.LaptopStack):
 @pytest.fixture
 def clock(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(stack.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(stack.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(backlog.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(backlog.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     return now
 
 
 def test_waiting_ends_when_everything_is_done(clock):
     backlogs = [
-        stack.Backlog(2, 0, 2),
-        stack.Backlog(2, 1, 0),
-        stack.Backlog(2, 2, 1),
-        stack.Backlog(2, 2, 0),
+        backlog.Backlog(2, 0, 2),
+        backlog.Backlog(2, 1, 0),
+        backlog.Backlog(2, 2, 1),
+        backlog.Backlog(2, 2, 0),
     ]
     seen = []
     assert Progressing(*backlogs).wait_until_idle(progress=seen.append).is_clear
@@ -234,13 +235,16 @@ def test_waiting_ends_when_everything_is_done(clock):
 
 
 def test_waiting_ends_when_the_queue_is_empty_without_a_result(clock):
-    assert not Progressing(stack.Backlog(2, 1, 0)).wait_until_idle().is_clear
+    assert not Progressing(backlog.Backlog(2, 1, 0)).wait_until_idle().is_clear
     assert clock[0] < 5
 
 
 def test_waiting_for_a_stuck_transform_is_explained(clock):
-    with pytest.raises(LaptopError, match="1 of 2 snapshots wait for the transform function, and for 90 s"):
-        Progressing(stack.Backlog(2, 1, 1)).wait_until_idle()
+    with pytest.raises(
+        LaptopError,
+        match=r"1 of 2 snapshots are waiting .*, which has finished none for 90 s",
+    ):
+        Progressing(backlog.Backlog(2, 1, 1)).wait_until_idle()
 
 
 # --- Athena ---
@@ -550,9 +554,9 @@ def test_only_tables_that_the_transform_fills_count_for_the_backlog(location, do
     }
     lake = stack.LaptopStack(ROOT, tmp_path)
     lake._outputs = {"RawBucketName": "raw", "LakeBucketName": "lake"}
-    monkeypatch.setattr(stack, "_keys", lambda _s3, _bucket, prefix: keys[prefix])
+    monkeypatch.setattr(backlog, "_keys", lambda _s3, _bucket, prefix: keys[prefix])
     monkeypatch.setattr(lake, "client", lambda _service: None)
     monkeypatch.setattr(lake, "queue_length", lambda _output: 0)
     tables = [{"StorageDescriptor": {"Location": path}} for path in ("s3://lake/curated/a/", location)]
     monkeypatch.setattr(lake, "tables", lambda: tables)
-    assert lake.backlog() == stack.Backlog(raw=1, done=done, queued=0)
+    assert lake.backlog() == backlog.Backlog(raw=1, done=done, queued=0)
