@@ -403,13 +403,13 @@ class LaptopStack:
 
     def _is_deployable(self) -> bool:
         try:
-            self.deployment.settle(self.client("cloudformation"))
+            self.deployment.wait_until_stable(self.client("cloudformation"))
         except StackBroken:
             return False
         return True
 
     def _deploy(self) -> None:
-        exists = self.deployment.settle(self.client("cloudformation"))
+        exists = self.deployment.wait_until_stable(self.client("cloudformation"))
         parameters = self._parameters | {"SpotifyApiUrl": self.stub_url, "SpotifyAccountsUrl": self.stub_url}
         wanted = fingerprint(
             self.root,

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from local.bulk import carry_out as carry_out_on
+from local.bulk import run_job
 from local.errors import LaptopError
 from ops import bulk, export, importing, login, redrive, redshift, replay, report, status, views
 from ops import lake as lakes
@@ -213,7 +213,7 @@ def _bulk(arguments: argparse.Namespace, terminal: Terminal) -> None:
     options = bulk.Options(arguments.data_set, arguments.files, arguments.batch)
     lake, carry_out = _lake(arguments), None
     if lake.target == "laptop":
-        carry_out = partial(carry_out_on, lakes.laptop())
+        carry_out = partial(run_job, lakes.laptop())
     bulk.run(lake, terminal, options, datetime.now(UTC), carry_out)
 
 

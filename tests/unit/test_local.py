@@ -71,7 +71,7 @@ def test_a_process_is_found_by_another_command_and_ended(sleeper, tmp_path):
 def test_a_process_is_not_started_twice(sleeper, monkeypatch):
     monkeypatch.setattr(process, "PROBE_PATIENCE_S", 0.1)
     start(sleeper)
-    with pytest.raises(LaptopError, match="sleeper is running already"):
+    with pytest.raises(LaptopError, match="sleeper is already running"):
         start(process.BackgroundProcess("sleeper", sleeper.directory))
 
 
