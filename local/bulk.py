@@ -79,7 +79,7 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
         batch = f"{STAGING}{job}/{BATCH}/"
         with steps(f"Generating the files of {job}"):
             files = generate(job, stack.state_dir / "bulk" / "files" / job)
-        with steps(f"Uploading {len(files)} files and {READY} to {batch}"):
+        with steps(f"Uploading the files and {READY} to {batch}"):
             before = run_of(s3, bucket, batch)
             stage(s3, bucket, batch, {file.name: file for file in files})
         with steps("Waiting for the arrival function to start the Glue job"):
@@ -87,8 +87,8 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
         with steps(f"Running jobs/{job}.py on local Spark"):
             summary = run_job(stack, job, run_id)
         console.print(
-            f"  {summary['rows_in']:,} rows in: {summary['rows_out']:,} new, {summary['duplicates']:,} already loaded,"
-            f" {summary['rejects']:,} rejects ({reasons(summary)})",
+            f"  {summary['rows_in']:,} rows in: {summary['rows_out']:,} new, {summary['duplicates']:,} already loaded\n"
+            f"  {summary['rejects']:,} rejects: {reasons(summary)}",
             highlight=False,
         )
     for question, sql in QUESTIONS.items():
@@ -98,6 +98,7 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
     console.print(
         'Try: make query SQL="select reason, count(*) from bulk_rejects group by reason"',
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -95,7 +95,7 @@ generated from their headers by `make schema`.
 
 They read from the tables and views of the [data dictionary](data-dictionary.md). On AWS, `make views` has to make
 the views once. Where a query has parameters, they are the texts in its SQL to change. `current_date` is today in
-UTC; on the laptop it is the day of the newest snapshot.
+UTC.
 
 Each query of playlists has conditions on `snapshot_date`, so that Athena reads only the days it needs. A missing day
 is unknown, not empty: comparisons skip it, and averages are taken over the days that have a snapshot.
