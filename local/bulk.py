@@ -87,7 +87,7 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
         with steps(f"Running jobs/{job}.py on local Spark"):
             summary = run_job(stack, job, run_id)
         console.print(
-            f"  {summary['rows_in']:,} rows in: {summary['rows_out']:,} new, {summary['duplicates']:,} already loaded\n"
+            f"  {summary['rows_in']:,} rows in: {summary['rows_out']:,} new, {summary['duplicates']:,} duplicates\n"
             f"  {summary['rejects']:,} rejects: {reasons(summary)}",
             highlight=False,
         )

@@ -134,7 +134,7 @@ def fill(stack: LaptopStack, console: Console, steps: Steps, moments: Sequence[d
             _refuse_failures(result, moment)
             added += len(result["written"])
             progress.update(extracting, advance=1)
-            if result["written"]:
+            if result["written"] and not progress.disable:
                 backlog = stack.backlog()
                 progress.update(transforming, completed=backlog.done, total=backlog.raw)
         extracted = time.monotonic()
