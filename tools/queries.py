@@ -85,7 +85,7 @@ generates this page from the headers of the files.
 
 The questions read the tables and views of the [data dictionary](data-dictionary.md). On AWS, run `make views` once to
 create the views. The parameters of a question are texts in its SQL that you can change. `current_date` is today in
-UTC; on the laptop it is the day of the newest snapshot.
+UTC.
 
 Questions about playlists have conditions on `snapshot_date`, and Athena reads only the days they need. A missing day
 is unknown, not empty: comparisons skip it, and averages are taken over the days that have a snapshot.

@@ -6,12 +6,15 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from local import sql_dialect
 from local.stack import LaptopStack
 from spotify_lake.errors import RawObjectUnreadable
 from spotify_lake.normalize.rows import Tables
@@ -49,6 +52,13 @@ def send(stack: LaptopStack, *keys: str) -> None:
         stack.client("sqs").send_message(
             QueueUrl=stack.outputs["TransformQueueUrl"], MessageBody=json.dumps(s3_event(stack, key))
         )
+
+
+@contextmanager
+def current_date(day: dt.date) -> Iterator[None]:
+    """Make `current_date` in queries mean `day`: the views look back from today, and the tests' days are fixed."""
+    with mock.patch.object(sql_dialect, "to_duckdb", partial(sql_dialect.to_duckdb, today=day)):
+        yield
 
 
 # --- the tables, by content ---
