@@ -232,7 +232,8 @@ lint-sam: $(SAM)
 
 lint-checkov: $(CHECKOV)
 	@$(call say,checkov,security of template.yaml and stacks)
-	@log=$$(.tools/checkov/bin/checkov --file template.yaml stacks/*.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
+	@log=$$(.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml stacks/*.yaml \
+	    --framework cloudformation --skip-download --quiet --compact 2>&1) || \
 	    { echo "$$log"; exit 1; }
 
 lint-bandit: $(SECURITY)

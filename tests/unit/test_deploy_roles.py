@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.template import ROOT, load
+from tests.template import ROOT, load, resources
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"
 TEMPLATE = load()
+RESOURCES = resources()
 DEPLOY = load(ROOT / "stacks" / "github-oidc.yaml")
 NAMES = {
     "AWS::Partition": "aws",
@@ -44,7 +45,7 @@ NAMED = {
 def arns_of_template() -> dict[str, str]:
     """Names of the template's resources to their ARNs, for what roles refer to."""
     found = {}
-    for name, resource in TEMPLATE["Resources"].items():
+    for name, resource in RESOURCES.items():
         properties = resource.get("Properties", {})
         match resource["Type"]:
             case "AWS::S3::Bucket":
@@ -391,7 +392,7 @@ def test_no_type_is_listed_that_is_gone():
     assert NEEDED.keys() <= TYPES
 
 
-@pytest.mark.parametrize("name", [name for name in TEMPLATE["Resources"] if name in arns_of_template()])
+@pytest.mark.parametrize("name", [name for name in RESOURCES if name in arns_of_template()])
 def test_the_names_of_resources_are_within_reach(name):
     """The policies go by names: a resource that is called otherwise could not be deployed."""
     where = arns_of_template()[name]
@@ -402,11 +403,11 @@ def test_the_names_of_resources_are_within_reach(name):
         "AWS::Logs::LogGroup": "logs:CreateLogGroup",
         "AWS::Serverless::Function": "lambda:CreateFunction",
         "AWS::IAM::Role": "iam:CreateRole",
-    }.get(TEMPLATE["Resources"][name]["Type"])
+    }.get(RESOURCES[name]["Type"])
     assert probe is None or allowed(EXECUTION, probe, where)
 
 
-ALL_RESOURCES = TEMPLATE["Resources"] | {
+ALL_RESOURCES = RESOURCES | {
     f"{stack}.{name}": one
     for stack in ("quicksight", "redshift")
     for name, one in load(ROOT / "stacks" / f"{stack}.yaml")["Resources"].items()
