@@ -148,7 +148,8 @@ _CRAWLER = """\
     Properties:
       Name: !Ref LakeName
       Description: Registers partitions for engines that do not project them, and rebuilds the catalog if it is lost.
-      Role: !GetAtt CrawlerRole.Arn
+      # The ARN by name, not GetAtt: the emulator of the laptop stack forgets attributes when it updates a nested stack.
+      Role: !Sub arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${CrawlerRole}
       DatabaseName: !Ref DatabaseName
       Targets:
         S3Targets:

@@ -199,6 +199,9 @@ def test_an_e_mail_address_is_optional():
         assert not re.search(pattern, bad)
 
 
+ALARM = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:"
+
+
 class TestDashboard:
     TEXT, VALUES = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
     CONDITION, MORE, LESS = VALUES["MoreAlarms"]["If"]
@@ -214,12 +217,12 @@ class TestDashboard:
         for question in ("Is it fresh?", "Is it complete?", "What did it cost?", "What is stuck?"):
             assert question in titles
         [alarms] = [widget for widget in self.WIDGETS if widget["type"] == "alarm"]
-        assert set(alarms["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in ALARMS}
+        assert set(alarms["properties"]["alarms"]) == {f"{ALARM}${{{name}}}" for name in ALARMS}
 
     def test_shows_no_alarm_that_is_not_set(self):
         [alarms, *_] = json.loads(self.TEXT.replace("${MoreAlarms}", self.LESS))["widgets"]
         assert self.CONDITION == "HasAllAlarms"
-        assert set(alarms["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in ESSENTIAL}
+        assert set(alarms["properties"]["alarms"]) == {f"{ALARM}${{{name}}}" for name in ESSENTIAL}
 
     def test_shows_what_is_counted(self):
         for metric in self.metrics():
@@ -235,7 +238,7 @@ class TestDashboard:
 
     def test_names_resources_that_exist(self):
         for name in re.findall(r"\$\{([\w:]+)[.\w]*\}", self.BODY):
-            pseudo = {"AWS::Region", "AWS::AccountId"}
+            pseudo = {"AWS::Partition", "AWS::Region", "AWS::AccountId"}
             assert name in {*MONITORING["Resources"], *MONITORING["Parameters"], *pseudo}
         for metric in self.metrics():
             if not isinstance(metric[0], dict) and metric[0] in OF_AWS:

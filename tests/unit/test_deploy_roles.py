@@ -133,8 +133,15 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
     "AWS::CloudFormation::Stack": [
         (
             "cloudformation",
-            [arn("cloudformation", "stack/spotify-lake-SavedQueriesStack-1/0a1b")],
-            "CreateStack UpdateStack DeleteStack DescribeStacks",
+            [
+                arn("cloudformation", f"stack/spotify-lake-{name}-1ABC/0a1b")
+                for name, one in TEMPLATE["Resources"].items()
+                if one["Type"] == "AWS::CloudFormation::Stack"
+            ],
+            (
+                "CreateStack UpdateStack DeleteStack DescribeStacks "
+                "CreateChangeSet DescribeChangeSet ExecuteChangeSet DeleteChangeSet"
+            ),
         ),
         ("s3", ["arn:aws:s3:::spotify-lake-artifacts/spotify-lake/1.template"], "GetObject"),
     ],
@@ -464,10 +471,36 @@ def test_every_role_takes_the_boundary():
         ("lambda:InvokeFunction", FUNCTION),
         ("lambda:UpdateFunctionCode", arn("lambda", "function:other")),
         ("kms:ScheduleKeyDeletion", KEY),
+        ("cloudformation:DeleteStack", arn("cloudformation", "stack/spotify-lake-key/0a1b")),
+        ("cloudformation:UpdateStack", arn("cloudformation", "stack/spotify-lake-deployers/0a1b")),
     ],
 )
 def test_cloudformation_may_not(action, resource):
     assert not allowed(EXECUTION, action, resource)
+
+
+NESTED_STACK = arn("cloudformation", "stack/spotify-lake-CatalogStack-1ABC/0a1b")
+APART_STACK = arn("cloudformation", "stack/spotify-lake-deployers/0a1b")
+
+
+@pytest.mark.parametrize(
+    "policy, actions",
+    [
+        ("PreviewPolicy", "CreateChangeSet DescribeChangeSet DescribeStacks"),
+        ("ApplyPolicy", "DescribeChangeSet DescribeStacks DescribeStackEvents"),
+    ],
+)
+def test_changes_inside_nested_stacks_can_be_seen(policy, actions):
+    for action in actions.split():
+        assert allowed(managed(policy), f"cloudformation:{action}", NESTED_STACK)
+        assert not allowed(managed(policy), f"cloudformation:{action}", APART_STACK)
+
+
+def test_a_change_is_carried_out_from_the_root_only():
+    execute = "cloudformation:ExecuteChangeSet"
+    assert allowed(managed("ApplyPolicy"), execute, arn("cloudformation", "stack/spotify-lake/0a1b"))
+    assert not allowed(managed("ApplyPolicy"), execute, NESTED_STACK)
+    assert not allowed(managed("PreviewPolicy"), execute, NESTED_STACK)
 
 
 def test_roles_are_given_permissions_only_within_the_boundary():
