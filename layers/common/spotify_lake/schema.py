@@ -1,7 +1,7 @@
 """The lake's tables as data.
 
 This is the one place where a table or column is described. The writer (`lake`), the Glue tables in
-template.yaml, docs/data-dictionary.md and the tests all follow it; `make schema` regenerates the second and the third.
+stacks/catalog.yaml, docs/data-dictionary.md and the tests all follow it; `make schema` regenerates the second and the third.
 How to change it is in docs/schema-evolution.md.
 """
 
