@@ -1,8 +1,8 @@
 """The lake's tables as data.
 
 This is the one place where a table or column is described. The writer (`lake`), the Glue tables in
-stacks/catalog.yaml, docs/data-dictionary.md and the tests all follow it; `make schema` regenerates the second and the third.
-How to change it is in docs/schema-evolution.md.
+stacks/catalog.yaml, docs/data-dictionary.md and the tests all follow it; `make schema` regenerates the second and the
+third. How to change it is in docs/schema-evolution.md.
 """
 
 from dataclasses import dataclass
