@@ -192,13 +192,20 @@ def workers(stack: LaptopStack, function: str) -> list[psutil.Process]:
 
 
 def role_name(stack: LaptopStack, function: str) -> str:
-    resources = stack.client("cloudformation").describe_stack_resources(StackName="spotify-lake")[
-        "StackResources"
+    """The physical name of a role, which is in the stack itself or in a nested one."""
+    cloudformation = stack.client("cloudformation")
+    found = cloudformation.describe_stack_resources(StackName="spotify-lake")["StackResources"]
+    nested = [
+        one["PhysicalResourceId"] for one in found if one["ResourceType"] == "AWS::CloudFormation::Stack"
     ]
-    logical_id = f"{function.capitalize()}Role"
-    return next(
-        found["PhysicalResourceId"] for found in resources if found["LogicalResourceId"] == logical_id
-    )
+    for inside in nested:
+        found += cloudformation.describe_stack_resources(StackName=inside)["StackResources"]
+    [name] = [
+        one["PhysicalResourceId"]
+        for one in found
+        if one["LogicalResourceId"] == f"{function.capitalize()}Role"
+    ]
+    return name
 
 
 def policy(stack: LaptopStack, function: str) -> dict[str, Any]:
