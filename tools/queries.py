@@ -80,8 +80,8 @@ _PAGE_HEAD = """\
 # Questions to the lake
 
 Each question is written in Athena's SQL, in a file below `queries/`. In the Athena console, look under *Saved queries*;
-on the laptop and from the command line, `./lake export artist_gains` writes the answer to a file. `make schema` generates
-this page from the headers of the files.
+on the laptop and from the command line, `./lake export artist_gains` writes the answer to a file. `make schema`
+generates this page from the headers of the files.
 
 The questions read the tables and views of the [data dictionary](data-dictionary.md). On AWS, run `./lake views` once to
 create the views. The parameters of a question are texts in its SQL that you can change. `current_date` is today in
@@ -98,8 +98,8 @@ charts count the same streams, and so do Global and the countries.
 _VIEWS_HEAD = """\
 # Views
 
-The views of the lake. Their definitions are in `queries/views/`. On AWS, `./lake views` creates or replaces them; on the
-laptop they always exist.
+The views of the lake. Their definitions are in `queries/views/`. On AWS, `./lake views` creates or replaces them; on
+the laptop they always exist.
 
 A view reads only what your query needs: give conditions on `snapshot_date`, `week` or `month`, and name the columns
 you want. The `latest_` views read the last 35 days and need no condition.
