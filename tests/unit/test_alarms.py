@@ -299,5 +299,5 @@ class TestRunbook:
         assert set(re.findall(r"crawler --name (\S+)", RUNBOOK)) == {lake}
 
     def test_redrive_is_told_queues_that_exist(self):
-        from_docs = set(re.findall(r"make redrive QUEUE=(\w+)", RUNBOOK))
+        from_docs = set(re.findall(r"\./lake redrive --queue (\w+)", RUNBOOK))
         assert from_docs == DEAD_LETTER_QUEUES == {queue.name for queue in QUEUES}
