@@ -16,6 +16,7 @@ import msgspec
 
 from spotify_lake.report.athena import Question
 from spotify_lake.report.queries import sql
+from spotify_lake.report.rows import Row
 from spotify_lake.warehouse import ROOT
 
 FOLDER: Final = f"{ROOT}/fact_chart_entry/"
@@ -128,7 +129,7 @@ class ViralRow(msgspec.Struct, frozen=True):
     viral_before: int
 
 
-class Song(msgspec.Struct, array_like=True, frozen=True):
+class ChartSong(Row, frozen=True):
     """A song of the charts; `id` is None when there is nothing to link to."""
 
     id: str | None
@@ -136,7 +137,7 @@ class Song(msgspec.Struct, array_like=True, frozen=True):
     artists: str | None
 
 
-class RegionArtist(msgspec.Struct, array_like=True, frozen=True):
+class RegionArtist(Row, frozen=True):
     """An artist in a region: days or weeks with a song in the chart, different songs, and their best rank."""
 
     name: str
@@ -146,7 +147,7 @@ class RegionArtist(msgspec.Struct, array_like=True, frozen=True):
     peak: int
 
 
-class RegionSong(msgspec.Struct, array_like=True, frozen=True):
+class RegionSong(Row, frozen=True):
     """A song in a region: best rank, the day it was reached, how often the song was there, and in the chart."""
 
     song: int
@@ -170,7 +171,7 @@ class Region(msgspec.Struct, frozen=True):
     songs: list[RegionSong]
 
 
-class Spread(msgspec.Struct, array_like=True, frozen=True):
+class Spread(Row, frozen=True):
     """A song that went around: first day, a region that had it then, best rank, and days until each region had it."""
 
     song: int
@@ -180,7 +181,7 @@ class Spread(msgspec.Struct, array_like=True, frozen=True):
     reached: list[int]
 
 
-class Ahead(msgspec.Struct, array_like=True, frozen=True):
+class Ahead(Row, frozen=True):
     """A song that was viral first: first day in either chart, and its best rank in the one that is shown."""
 
     region: str
@@ -190,7 +191,7 @@ class Ahead(msgspec.Struct, array_like=True, frozen=True):
     peak: int
 
 
-class Viral(msgspec.Struct, array_like=True, frozen=True):
+class Viral(Row, frozen=True):
     """How many songs entered the chart of a region, and how many of them were viral before."""
 
     region: str
@@ -215,7 +216,7 @@ class Charts(msgspec.Struct, frozen=True, kw_only=True):
     period: str
     first: int
     last: int
-    songs: list[Song] = []
+    songs: list[ChartSong] = []
     regions: list[Region] = []
     spread: list[Spread] = []
     ahead: list[Ahead] = []
@@ -303,7 +304,7 @@ def compose(ended: EndRow, answers: Answered) -> Charts | None:
     for song in answers.songs:
         songs_of[song.region].append(
             RegionSong(
-                songs.place(song.track_id, song.title, song.artists),
+                songs.index(song.track_id, song.title, song.artists),
                 song.peak,
                 _day(song.reached_key),
                 song.charts_at_peak,
@@ -327,13 +328,13 @@ def compose(ended: EndRow, answers: Answered) -> Charts | None:
     spread = []
     for gone in answers.spread:
         entered = [_day(key) for key in gone.entered_keys]
-        place = songs.place(gone.track_id, gone.title, gone.artists)
+        number = songs.index(gone.track_id, gone.title, gone.artists)
         reached = [day - entered[0] for day in entered]
-        spread.append(Spread(place, entered[0], gone.first_region, gone.peak, reached))
+        spread.append(Spread(number, entered[0], gone.first_region, gone.peak, reached))
     ahead = [
         Ahead(
             row.region,
-            songs.place(row.track_id, row.title, row.artists),
+            songs.index(row.track_id, row.title, row.artists),
             _day(row.viral_key),
             _day(row.entered_key),
             row.peak,
@@ -361,15 +362,15 @@ def compose(ended: EndRow, answers: Answered) -> Charts | None:
 class _Songs:
     """Songs, each once, in the order in which they are asked for."""
 
-    listed: list[Song] = field(default_factory=list)
-    _places: dict[Song, int] = field(default_factory=dict)
+    listed: list[ChartSong] = field(default_factory=list)
+    _indexes: dict[ChartSong, int] = field(default_factory=dict)
 
-    def place(self, track_id: str | None, title: str | None, artists: str | None) -> int:
-        song = Song(track_id if track_id and _ID.fullmatch(track_id) else None, title, artists)
-        if song not in self._places:
-            self._places[song] = len(self.listed)
+    def index(self, track_id: str | None, title: str | None, artists: str | None) -> int:
+        song = ChartSong(track_id if track_id and _ID.fullmatch(track_id) else None, title, artists)
+        if song not in self._indexes:
+            self._indexes[song] = len(self.listed)
             self.listed.append(song)
-        return self._places[song]
+        return self._indexes[song]
 
 
 def date_of(key: int) -> dt.date:

@@ -21,6 +21,7 @@ import msgspec
 from spotify_lake.report import queries
 from spotify_lake.report.charts import Charts
 from spotify_lake.report.queries import ArtistRow, SnapshotRow, SongRow, StandingRow, Window
+from spotify_lake.report.rows import Row
 
 EPOCH: Final = dt.date(1970, 1, 1)
 WEEK: Final = 7
@@ -34,7 +35,7 @@ _ID = re.compile(r"[0-9A-Za-z]{22}")
 type Runs = list[int | tuple[int, int]]
 
 
-class Album(msgspec.Struct, array_like=True, frozen=True):
+class Album(Row, frozen=True):
     """An album; `id` and `image` are None when there is nothing to link to."""
 
     id: str | None
@@ -43,7 +44,14 @@ class Album(msgspec.Struct, array_like=True, frozen=True):
     image: str | None
 
 
-class Song(msgspec.Struct, array_like=True, frozen=True):
+class Artist(Row, frozen=True):
+    """An artist; `id` is None when there is nothing to link to."""
+
+    id: str | None
+    name: str | None
+
+
+class Song(Row, frozen=True):
     """A song, or what else may stand in a list; `artists` and `album` are places in the content's lists."""
 
     id: str | None
@@ -56,7 +64,7 @@ class Song(msgspec.Struct, array_like=True, frozen=True):
     popularity: int | None
 
 
-class Entry(msgspec.Struct, array_like=True, frozen=True):
+class Entry(Row, frozen=True):
     """A song in a playlist.
 
     Attributes
@@ -71,7 +79,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
         Snapshots with it, its best position, and the day it was first seen.
     added
         Day it was added to the list, which may be before the first day of the report.
-    start, places
+    start, positions
         Positions in the playlist's samples from number `start` on, 0 where it was not in the list.
     """
 
@@ -83,10 +91,10 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     first: int
     added: int | None
     start: int
-    places: Runs
+    positions: Runs
 
 
-class Event(msgspec.Struct, array_like=True, frozen=True):
+class Event(Row, frozen=True):
     """Something entered (`step` 1) or left (-1) on a day, at a position. `days` it had been there, when it left."""
 
     day: int
@@ -96,7 +104,7 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
     days: int
 
 
-class Artist(msgspec.Struct, array_like=True, frozen=True):
+class ArtistSongs(Row, frozen=True):
     """Songs of an artist on the content's artist days from number `start` on."""
 
     artist: int
@@ -133,7 +141,7 @@ class Playlist(msgspec.Struct, frozen=True, kw_only=True):
     entries: list[Entry]
     former: list[Entry]
     events: list[Event]
-    artists: list[Artist]
+    artists: list[ArtistSongs]
     years: list[tuple[int, int]]
     popularity: list[int] | None
     mean_popularity: float | None
@@ -162,10 +170,10 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     last: dt.date | None = None
     artist_days: list[int] = []
     playlists: list[Playlist] = []
-    top_artists: list[Artist] = []
+    top_artists: list[ArtistSongs] = []
     songs: list[Song] = []
     albums: list[Album] = []
-    artists: list[tuple[str | None, str | None]] = []
+    artists: list[Artist] = []
     different_songs: int = 0
     different_artists: int = 0
     charts: Charts | None = None
@@ -259,7 +267,7 @@ def compose(
         artists_of[artist.playlist_id].append(artist)
     artist_days = [window.number(date) for date in artist_dates(snapshots)]
 
-    def count_artists(playlist_id: str | None) -> list[Artist]:
+    def count_artists(playlist_id: str | None) -> list[ArtistSongs]:
         return [_artist(row, artist_days, catalog) for row in artists_of[playlist_id]]
 
     playlists = [
@@ -308,12 +316,12 @@ class _Catalog:
     rows: Mapping[str, SongRow]
     songs: list[Song] = field(default_factory=list)
     albums: list[Album] = field(default_factory=list)
-    artists: list[tuple[str | None, str | None]] = field(default_factory=list)
-    _places: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    artists: list[Artist] = field(default_factory=list)
+    _indexes: dict[tuple[str, str | None], int] = field(default_factory=dict)
 
     def song(self, standing: StandingRow) -> int:
         key = ("song", standing.entry)
-        if key not in self._places:
+        if key not in self._indexes:
             row = self.rows.get(standing.entry)
             if row is None:
                 is_song = standing.kind == "song" and _ID.fullmatch(standing.entry)
@@ -331,33 +339,33 @@ class _Catalog:
                     int(row.is_explicit is True),
                     row.popularity,
                 )
-            self._places[key] = len(self.songs)
+            self._indexes[key] = len(self.songs)
             self.songs.append(song)
-        return self._places[key]
+        return self._indexes[key]
 
     def album(self, row: SongRow) -> int | None:
         if row.album_id is None:
             return None
         key = ("album", row.album_id)
-        if key not in self._places:
-            self._places[key] = len(self.albums)
+        if key not in self._indexes:
+            self._indexes[key] = len(self.albums)
             album_id = _linkable(row.album_id)
             self.albums.append(Album(album_id, row.album, row.release_year, _image(row.image_url)))
-        return self._places[key]
+        return self._indexes[key]
 
     def artist(self, artist_id: str | None, name: str | None) -> int:
         key = ("artist", artist_id or name)
-        if key not in self._places:
-            self._places[key] = len(self.artists)
-            self.artists.append((_linkable(artist_id), name))
-        return self._places[key]
+        if key not in self._indexes:
+            self._indexes[key] = len(self.artists)
+            self.artists.append(Artist(_linkable(artist_id), name))
+        return self._indexes[key]
 
 
 def _playlist(
     snapshots: Sequence[SnapshotRow],
     window: Window,
     standings: Sequence[StandingRow],
-    artists: list[Artist],
+    artists: list[ArtistSongs],
     catalog: _Catalog,
 ) -> Playlist:
     last = snapshots[-1]
@@ -399,20 +407,20 @@ def _playlist(
 
 
 def _entry(standing: StandingRow, window: Window, samples: Sequence[int], catalog: _Catalog) -> Entry:
-    places = _places(standing, window)
-    seen = [number for number, day in enumerate(samples) if day in places]
+    positions = _positions(standing, window)
+    seen = [number for number, day in enumerate(samples) if day in positions]
     start = seen[0] if seen else 0
     before = bisect_right(samples, samples[-1] - WEEK) - 1
     return Entry(
         song=catalog.song(standing),
         position=standing.position,
-        week_ago=places.get(samples[before], 0) if before >= 0 else None,
+        week_ago=positions.get(samples[before], 0) if before >= 0 else None,
         days=standing.days_in_list,
         best=standing.best,
         first=window.number(standing.first_seen),
         added=_added(standing.added_at, window),
         start=start,
-        places=runs(places.get(day, 0) for day in samples[start : seen[-1] + 1]) if seen else [],
+        positions=runs(positions.get(day, 0) for day in samples[start : seen[-1] + 1]) if seen else [],
     )
 
 
@@ -423,29 +431,29 @@ def _events(
     lately = [(before, day) for before, day in pairwise(days) if day > days[-1] - queries.NEWS]
     events = []
     for standing in standings:
-        places = _places(standing, window)
+        positions = _positions(standing, window)
         for before, day in lately:
-            if (day in places) != (before in places):
-                step = 1 if day in places else -1
-                place = places[day if step > 0 else before]
+            if (day in positions) != (before in positions):
+                step = 1 if day in positions else -1
+                position = positions[day if step > 0 else before]
                 stayed = 0 if step > 0 else standing.days_in_list
-                events.append(Event(day, step, catalog.song(standing), place, stayed))
+                events.append(Event(day, step, catalog.song(standing), position, stayed))
     events.sort(key=lambda event: (-event.day, -event.step, event.position, event.song))
     return events[:MOST_EVENTS]
 
 
-def _places(standing: StandingRow, window: Window) -> dict[int, int]:
+def _positions(standing: StandingRow, window: Window) -> dict[int, int]:
     """Return positions by day."""
     days = (window.number(_date(day)) for day in standing.days or ())
-    return dict(zip(days, standing.places or (), strict=True))
+    return dict(zip(days, standing.positions or (), strict=True))
 
 
-def _artist(row: ArtistRow, artist_days: Sequence[int], catalog: _Catalog) -> Artist:
+def _artist(row: ArtistRow, artist_days: Sequence[int], catalog: _Catalog) -> ArtistSongs:
     counts = dict(zip(row.days, row.songs, strict=True))
     seen = [number for number, day in enumerate(artist_days) if day in counts]
     start, end = seen[0], seen[-1] + 1
     songs = runs(counts.get(day, 0) for day in artist_days[start:end])
-    return Artist(catalog.artist(row.artist_id, row.name), start, songs)
+    return ArtistSongs(catalog.artist(row.artist_id, row.name), start, songs)
 
 
 def _samples(days: Sequence[int], window: Window) -> list[int]:

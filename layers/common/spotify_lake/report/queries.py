@@ -93,7 +93,7 @@ class StandingRow(msgspec.Struct, frozen=True, tag_field="what", tag="standing")
     position: int | None
     is_leader: bool
     days: list[int] | None
-    places: list[int] | None
+    positions: list[int] | None
 
 
 class ArtistRow(msgspec.Struct, frozen=True):

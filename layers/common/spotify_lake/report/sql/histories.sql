@@ -88,7 +88,7 @@ histories AS (
         sum(CASE WHEN snapshot_date >= DATE '$recent' THEN greatest(0, 11 - place) ELSE 0 END) AS recent_score,
         array_agg(date_diff('day', DATE '1970-01-01', snapshot_date) ORDER BY snapshot_date)
             FILTER (WHERE is_sample) AS days,
-        array_agg(place ORDER BY snapshot_date) FILTER (WHERE is_sample) AS places
+        array_agg(place ORDER BY snapshot_date) FILTER (WHERE is_sample) AS positions
     FROM neighbors
     GROUP BY GROUPING SETS ((playlist_id, n), (playlist_id, entry))
 ),
@@ -137,8 +137,8 @@ SELECT
         WHEN entry IS NOT NULL AND (is_leader OR has_just_left OR position <= $listed) THEN CAST(days AS JSON)
     END AS days,
     CASE
-        WHEN entry IS NOT NULL AND (is_leader OR has_just_left OR position <= $listed) THEN CAST(places AS JSON)
-    END AS places
+        WHEN entry IS NOT NULL AND (is_leader OR has_just_left OR position <= $listed) THEN CAST(positions AS JSON)
+    END AS positions
 FROM chosen
 WHERE entry IS NULL OR position IS NOT NULL OR is_leader OR has_just_left
 ORDER BY playlist_id, n, position, entry
