@@ -1,6 +1,6 @@
-"""The charts on the page: which ones the warehouse has, what is asked of them, and the answers as content.
+"""The charts on the page: choose a chart, build its queries, and compose the results.
 
-Days are counted from 1970-01-01, because charts and playlists are of different times.
+Days are counted from 1970-01-01, because charts and playlists cover different periods.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from spotify_lake.report.rows import Row
 from spotify_lake.warehouse import ROOT
 
 FOLDER: Final = f"{ROOT}/fact_chart_entry/"
-# Which chart the page shows where several end in the same year, with the viral one of the same rhythm.
+# If several charts end in the same year, the first of these is shown. Values: the viral chart of the same period.
 SHOWN: Final = {
     "top200": "viral50",
     "top200_weekly": "viral50_weekly",
@@ -29,11 +29,11 @@ SHOWN: Final = {
     "viral50_weekly": None,
 }
 WORLD: Final = "Global"
-ARTISTS: Final = 10  # of a region
-PEAKS: Final = 12  # songs of a region that were longest at the highest rank
-LONGEST: Final = 8  # and those that were in its chart longest
-SPREAD: Final = 25  # songs that went around the world
-AHEAD: Final = 25  # songs that were viral before
+ARTISTS: Final = 10  # per region
+PEAKS: Final = 12  # songs per region with the highest peaks
+LONGEST: Final = 8  # songs per region that stayed in the chart longest
+SPREAD: Final = 25  # songs that spread across regions
+AHEAD: Final = 25  # songs that were viral first
 EPOCH: Final = dt.date(1970, 1, 1)
 
 _OBJECT = re.compile(rf"{FOLDER}year=(\d+)/chart=(\w+)/.+\.parquet")
@@ -42,16 +42,16 @@ _ID = re.compile(r"[0-9A-Za-z]{22}")
 
 @dataclass(frozen=True)
 class Found:
-    """What the warehouse has.
+    """The chart to show.
 
     Attributes
     ----------
     chart
-        The chart to show.
+        Its name in the warehouse.
     viral
-        The viral chart of the same rhythm; None if there is none.
+        The viral chart of the same period, daily or weekly; None if there is none.
     last_year
-        Year in which the chart ends.
+        The last year with entries.
     """
 
     chart: str
@@ -60,7 +60,7 @@ class Found:
 
 
 class EndRow(msgspec.Struct, frozen=True):
-    """When a chart ends, as yyyymmdd, and what it is called."""
+    """The last day of a chart, as yyyymmdd, and its name."""
 
     title: str
     period: str
@@ -68,7 +68,7 @@ class EndRow(msgspec.Struct, frozen=True):
 
 
 class RegionRow(msgspec.Struct, frozen=True):
-    """A region with the days or weeks it has charts of."""
+    """A region, with the number of days or weeks it has charts for."""
 
     region: str
     charts: int
@@ -89,7 +89,7 @@ class ArtistRow(msgspec.Struct, frozen=True):
 
 
 class SongRow(msgspec.Struct, frozen=True):
-    """A song in a region; `last_rank` is None when the region's last chart does not have it."""
+    """A song in a region. `last_rank` is None if the song is not in the region's last chart."""
 
     region: str
     track_id: str | None
@@ -104,7 +104,7 @@ class SongRow(msgspec.Struct, frozen=True):
 
 
 class SpreadRow(msgspec.Struct, frozen=True):
-    """A song, and the dates on which it entered the charts of regions."""
+    """A song, and the dates on which it entered the regions' charts."""
 
     track_id: str | None
     title: str | None
@@ -115,7 +115,7 @@ class SpreadRow(msgspec.Struct, frozen=True):
 
 
 class ViralRow(msgspec.Struct, frozen=True):
-    """A song in a region, with the region's numbers; of a region without viral songs any song, to have its numbers."""
+    """A song in a region, with the region's totals. A region without viral songs has one row, for its totals."""
 
     region: str
     track_id: str | None
@@ -130,7 +130,7 @@ class ViralRow(msgspec.Struct, frozen=True):
 
 
 class ChartSong(Row, frozen=True):
-    """A song of the charts; `id` is None when there is nothing to link to."""
+    """A song in the charts. `id` is None if it cannot be a link."""
 
     id: str | None
     title: str | None
@@ -138,7 +138,7 @@ class ChartSong(Row, frozen=True):
 
 
 class RegionArtist(Row, frozen=True):
-    """An artist in a region: days or weeks with a song in the chart, different songs, and their best rank."""
+    """An artist in a region: days or weeks with a song in the chart, number of songs, and their best rank."""
 
     name: str
     streams: int | None
@@ -148,7 +148,7 @@ class RegionArtist(Row, frozen=True):
 
 
 class RegionSong(Row, frozen=True):
-    """A song in a region: best rank, the day it was reached, how often the song was there, and in the chart."""
+    """A song in a region: best rank, first day at it, number of charts at it, and number of charts overall."""
 
     song: int
     peak: int
@@ -160,7 +160,7 @@ class RegionSong(Row, frozen=True):
 
 
 class Region(msgspec.Struct, frozen=True):
-    """A region; first and last day of its charts, how many there are, and their streams."""
+    """A region: first and last day of its charts, their number, and their total streams."""
 
     name: str
     first: int
@@ -172,7 +172,7 @@ class Region(msgspec.Struct, frozen=True):
 
 
 class Spread(Row, frozen=True):
-    """A song that went around: first day, a region that had it then, best rank, and days until each region had it."""
+    """A song that spread: first day and region, best rank, and the days it took to reach each region."""
 
     song: int
     first: int
@@ -182,7 +182,7 @@ class Spread(Row, frozen=True):
 
 
 class Ahead(Row, frozen=True):
-    """A song that was viral first: first day in either chart, and its best rank in the one that is shown."""
+    """A song that was viral first: its first day in each chart, and its best rank in the chart that is shown."""
 
     region: str
     song: int
@@ -192,7 +192,7 @@ class Ahead(Row, frozen=True):
 
 
 class Viral(Row, frozen=True):
-    """How many songs entered the chart of a region, and how many of them were viral before."""
+    """How many songs entered the chart of a region, and how many of them had been viral before."""
 
     region: str
     entered: int
@@ -205,11 +205,11 @@ class Charts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     title, period
-        Which chart: its name, and whether it is daily or weekly.
+        Name of the chart, and "daily" or "weekly".
     first, last
         Its first and last day.
     regions
-        By name; those that are Global first.
+        Ordered by name, with Global first.
     """
 
     title: str
@@ -225,7 +225,7 @@ class Charts(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Asked:
-    """Everything that is asked of the charts in a window of days."""
+    """The queries about the charts in a window of days."""
 
     regions: Question[RegionRow]
     artists: Question[ArtistRow]
@@ -236,7 +236,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answered:
-    """The answers."""
+    """The results of these queries."""
 
     regions: Sequence[RegionRow]
     artists: Sequence[ArtistRow]
@@ -246,9 +246,9 @@ class Answered:
 
 
 def find(keys: Iterable[str]) -> Found | None:
-    """Say from the keys of the entries' objects which chart to show; None when there is none.
+    """Choose the chart to show from the object keys of chart entries; None if there is none.
 
-    The chart that ends last, and of those the first of SHOWN.
+    It is the chart that ends last, or the first of them in SHOWN.
     """
     years: dict[str, set[int]] = defaultdict(set)
     for key in keys:
@@ -264,12 +264,12 @@ def find(keys: Iterable[str]) -> Found | None:
 
 
 def end(found: Found) -> Question[EndRow]:
-    """Ask when a chart ends."""
+    """Query when a chart ends."""
     return Question("chart_end", sql("chart_end", chart=found.chart, last_year=found.last_year), EndRow)
 
 
 def questions(found: Found, last: dt.date, days: int) -> Asked:
-    """Ask about the `days` days up to `last`, of which only the years are read."""
+    """Build the queries for the `days` days up to `last`, restricted to the partitions of these years."""
     first = last - dt.timedelta(days=days - 1)
     window = {
         "chart": found.chart,
@@ -293,7 +293,7 @@ def questions(found: Found, last: dt.date, days: int) -> Asked:
 
 
 def compose(ended: EndRow, answers: Answered) -> Charts | None:
-    """Put the answers together; None when no region has a chart."""
+    """Compose the content of the charts; None if no region has a chart."""
     if not answers.regions:
         return None
     songs = _Songs()
@@ -360,7 +360,7 @@ def compose(ended: EndRow, answers: Answered) -> Charts | None:
 
 @dataclass
 class _Songs:
-    """Songs, each once, in the order in which they are asked for."""
+    """Collects songs, each once, in the order in which they are first used."""
 
     listed: list[ChartSong] = field(default_factory=list)
     _indexes: dict[ChartSong, int] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-// Whose songs are in one playlist or all: shares over time, and today's table.
+// The artists of one playlist, or of all: their shares over time, and a table of the newest snapshot.
 
 const BANDS = 8; // artists in the area chart
 
-/** Entries of the playlists together on each of the artist days. */
+/** The total number of entries in the playlists on each of the artist days. */
 const entriesOn = (lists) =>
   artistDays.map((day) =>
     sum(
@@ -45,7 +45,7 @@ const artistsTodayCard = (counted, totals, numbers) => {
       },
       {
         label: "Songs",
-        title: "Songs in the list; a song by two artists counts for both",
+        title: "A song by two artists counts for both",
         value: (row) => row.now,
         cell: (row) => meter(num(row.now), row.now / most),
       },
@@ -67,7 +67,7 @@ const artistsTodayCard = (counted, totals, numbers) => {
   );
   return card(
     "Artists now",
-    `Songs of each artist on ${longDate(artistDays[now])}, and their share of the entries.`,
+    `The number of songs by each artist on ${longDate(artistDays[now])}, and their share of all entries.`,
     table.filter,
     table.table,
   );
@@ -80,7 +80,7 @@ const artistsOverTimeCard = (counted, totals, numbers) => {
   const total = (row) => sum(numbers.map((number) => row.at(number) / totals[number]));
   const bands = [...counted].sort((a, b) => total(b) - total(a)).slice(0, BANDS);
   const leader = bands[0];
-  const description = `${leader.artist.name} has the largest share over the whole time: ${share(leader, first).toFixed(1)}% of the entries on ${shortDate(artistDays[first])}, ${share(leader, now).toFixed(1)}% on ${shortDate(artistDays[now])}.`;
+  const description = `${leader.artist.name} has the largest share over the whole period: ${share(leader, first).toFixed(1)}% of the entries on ${shortDate(artistDays[first])}, ${share(leader, now).toFixed(1)}% on ${shortDate(artistDays[now])}.`;
   const figure = plot(
     `Stacked area chart of the ${bands.length} artists with the largest share. ${description}`,
     () => ({
@@ -127,7 +127,7 @@ const artistsOverTimeCard = (counted, totals, numbers) => {
       },
     }),
   );
-  const data = plotData("Share of the artists by day, in percent", () => [
+  const data = plotData("Share of each artist by day, in percent", () => [
     [
       {
         label: "Day",

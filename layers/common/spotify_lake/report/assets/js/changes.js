@@ -1,8 +1,8 @@
-// What entered and left: the flow by day or week, and the list of recent changes.
+// Entries that entered and left: totals by day or week, and the list of recent changes.
 
-const MOST_BARS = 120; // more snapshots than this are added up by the week
+const MOST_BARS = 120; // with more snapshots than this, bars are weekly totals
 
-/** Add up what entered and left by day, or by week where days are many. */
+/** Total what entered and left by day, or by week if there are many days. */
 const flowsOf = (lists) => {
   const totals = (flows) => {
     const byDay = new Map();
@@ -26,19 +26,18 @@ const flowsOf = (lists) => {
 
 const flowCard = (lists) => {
   const { flows, weekly } = flowsOf(lists);
-  const title = "Entering and leaving";
-  if (flows.length < 2)
-    return card(title, "There is one snapshot so far. What enters and leaves shows from the second on.");
+  const title = "Entered and left";
+  if (flows.length < 2) return card(title, "There is only one snapshot so far. Changes appear from the second one.");
   const entered = sum(flows.map((flow) => flow.entered));
   const left = sum(flows.map((flow) => flow.left));
   const first = flows[0].day;
   const last = flows.at(-1).day;
-  if (!entered && !left) return card(title, `Nothing entered or left since ${longDate(first)}.`);
+  if (!entered && !left) return card(title, `Nothing has entered or left since ${longDate(first)}.`);
   const busiest = flows.reduce((a, b) => (b.entered + b.left > a.entered + a.left ? b : a));
   const when = (day) => (weekly ? `week of ${longDate(day)}` : longDate(day));
-  const description = `${count(entered, "entry", "entries")} came and ${num(left)} went since ${longDate(first)}; most in the ${weekly ? "" : "snapshot of "}${when(busiest.day)}, with ${num(busiest.entered)} in and ${num(busiest.left)} out.`;
+  const description = `${count(entered, "entry", "entries")} entered and ${num(left)} left since ${longDate(first)}. The busiest ${weekly ? "week began" : "snapshot was"} on ${longDate(busiest.day)}: ${num(busiest.entered)} in, ${num(busiest.left)} out.`;
 
-  // The axis has a place for each bar; a tick goes to the bar whose day or week has its day.
+  // The axis has one slot per bar: a tick labels the bar whose day or week contains the day of the tick.
   const label = tickLabel(first, last);
   const length = weekly ? WEEK : 1;
   const labelsAt = (width) =>
@@ -124,18 +123,18 @@ const eventsCard = (playlist) => {
         link("track", song.id, song.name),
         song.artists.length > 0 && el("span", { class: "muted" }, " ", isolated(artistNames(song))),
       ),
-      muted(entered ? `at ${position}` : `${count(days, "day")} in all`),
+      muted(entered ? `at ${position}` : `after ${count(days, "day")}`),
     );
   };
   const byDay = new Map();
   for (const event of readEvents(playlist.events)) byDay.set(event.day, [...(byDay.get(event.day) || []), event]);
   return card(
-    "News",
-    "What entered and left in the last month, newest first.",
+    "Recent changes",
+    "Entries that entered and left in the last month, newest first.",
     null,
     el(
       "div",
-      { class: "events", tabindex: "0", role: "region", "aria-label": "What entered and left" },
+      { class: "events", tabindex: "0", role: "region", "aria-label": "Recent changes" },
       [...byDay].map(([day, events]) =>
         el("div", {}, el("h3", {}, longDate(day)), el("ul", { role: "list" }, events.map(item))),
       ),

@@ -1,7 +1,7 @@
-// The view of the warehouse's charts: one region at a time, and songs across regions.
+// The view of the charts: one region at a time, and songs across regions.
 
 const WORLD = "Global";
-const SPREAD_LINES = 8; // songs that get a line in the chart of regions
+const SPREAD_LINES = 8; // number of lines in the plot of songs across regions
 
 const chartSongCell = ({ song }) => [
   el("b", {}, link("track", song.id, song.title)),
@@ -21,19 +21,19 @@ const regionArtistsCard = (charts, region) => {
   const most = (measured ? leader.streams : leader.charts) || 1;
   const streamsCell = (row) => meter(num(row.streams ?? 0), (row.streams ?? 0) / most, num(most).length);
   const table = sortable(
-    `Artists of ${region.name}`,
+    `Artists, ${region.name}`,
     [
       { label: "Artist", head: true, value: (row) => row.name, cell: (row) => isolated(row.name) },
       measured && {
         label: "Streams",
-        title: "Streams of the songs while they were in the chart; a song by two artists counts for both",
+        title: "Streams of their songs while in the chart; a song by two artists counts for both",
         value: (row) => row.streams,
         cell: streamsCell,
       },
       measured &&
         streams && {
           label: "Share",
-          title: "Share of all streams of the chart",
+          title: "Share of all streams in the chart",
           number: true,
           value: (row) => row.streams,
           cell: (row) => percent(row.streams ?? 0, streams),
@@ -58,8 +58,8 @@ const regionArtistsCard = (charts, region) => {
     { sort: [1, true] },
   );
   const description = measured
-    ? `${leader.name} leads with ${num(leader.streams)} streams${streams ? `, ${percent(leader.streams, streams)} of those of the chart` : ""}. Streams outside the chart are not known.`
-    : `${leader.name} was in it for ${count(leader.charts, unit)}. This chart has no streams.`;
+    ? `${leader.name} leads with ${num(leader.streams)} streams${streams ? `, ${percent(leader.streams, streams)} of all streams in the chart` : ""}. Only streams of songs in the chart are known.`
+    : `${leader.name} was in the chart for ${count(leader.charts, unit)}. This chart does not include streams.`;
   return card(measured ? "Top artists by streams" : "Top artists", description, null, table.table);
 };
 
@@ -69,9 +69,9 @@ const regionSongsCard = (charts, region) => {
   if (!listed.length) return null;
   const highest = listed[0];
   const longest = listed.reduce((a, b) => (b.charts > a.charts ? b : a));
-  const description = `${highest.song.title} was at number ${num(highest.peak)} for ${count(highest.at_peak, unit)}. ${longest === highest ? "It" : longest.song.title} was in the chart longest, for ${num(longest.charts)} of ${count(region.charts, unit)}. These are the songs that were highest, and those that stayed longest.`;
+  const description = `${highest.song.title} was at number ${num(highest.peak)} for ${count(highest.at_peak, unit)}. ${longest === highest ? "It" : longest.song.title} stayed in the chart longest: ${num(longest.charts)} of ${count(region.charts, unit)}. The table lists the songs with the highest peaks and those that stayed longest.`;
   const table = sortable(
-    `Songs of ${region.name}`,
+    `Songs, ${region.name}`,
     [
       { label: "Song", head: true, value: (row) => row.song.title, cell: chartSongCell },
       { label: "Peak", title: "Best rank", number: true, ascending: true, value: (row) => row.peak },
@@ -81,7 +81,7 @@ const regionSongsCard = (charts, region) => {
         value: (row) => row.reached,
         cell: (row) => dateCell(row.reached),
       },
-      { label: `${units} there`, title: `${units} at the best rank`, number: true, value: (row) => row.at_peak },
+      { label: `${units} at peak`, title: `${units} at the best rank`, number: true, value: (row) => row.at_peak },
       { label: `${units} in chart`, number: true, value: (row) => row.charts },
       region.streams !== null && {
         label: "Streams",
@@ -90,7 +90,7 @@ const regionSongsCard = (charts, region) => {
         cell: (row) => (row.streams === null ? "–" : num(row.streams)),
       },
       {
-        label: "At the end",
+        label: "Final rank",
         title: `Rank on ${longDate(region.last)}`,
         number: true,
         ascending: true,
@@ -113,7 +113,7 @@ const regionCards = (charts, region) => {
     el(
       "p",
       { class: "muted" },
-      `${charts.name} of `,
+      `${charts.name} for `,
       isolated(region.name),
       ` ${span}: ${count(region.charts, charts.unit)}.`,
     ),
@@ -125,69 +125,72 @@ const regionCards = (charts, region) => {
 // --- Across regions ---
 
 const spreadPlot = (drawn, description) => {
-  // Several regions on one day are one point: the last of them.
+  // Regions reached on the same day are one point, with the highest number.
   const points = (row) =>
     row.reached
       .map((day, number) => ({ x: day, y: number + 1 }))
       .filter((point, number, all) => all[number + 1]?.x !== point.x);
   const end = Math.max(1, ...drawn.map((row) => row.reached.at(-1)));
-  return plot(`Line chart of the regions that had each song, day by day after its first. ${description}`, () => ({
-    type: "line",
-    data: {
-      datasets: drawn.map((row, number) => ({
-        label: row.song.title,
-        data: points(row),
-        borderColor: color(number),
-        backgroundColor: color(number),
-        borderWidth: 2.2,
-        stepped: "before",
-        pointRadius: 2,
-        pointHoverRadius: 5,
-        pointBorderWidth: 0,
-      })),
-    },
-    options: {
-      interaction: { mode: "nearest", intersect: false, axis: "xy" },
-      scales: {
-        x: {
-          type: "linear",
-          min: 0,
-          max: end,
-          grid: { display: false },
-          title: { display: true, text: "days since its first" },
-          ticks: { precision: 0, maxTicksLimit: 10 },
-        },
-        y: {
-          min: 0,
-          suggestedMax: 5,
-          border: { display: false },
-          title: { display: true, text: "regions" },
-          ticks: { precision: 0, maxTicksLimit: 7 },
-        },
+  return plot(
+    `Line chart of the number of regions each song has reached, by days since it first charted. ${description}`,
+    () => ({
+      type: "line",
+      data: {
+        datasets: drawn.map((row, number) => ({
+          label: row.song.title,
+          data: points(row),
+          borderColor: color(number),
+          backgroundColor: color(number),
+          borderWidth: 2.2,
+          stepped: "before",
+          pointRadius: 2,
+          pointHoverRadius: 5,
+          pointBorderWidth: 0,
+        })),
       },
-      plugins: {
-        tooltip: {
-          displayColors: false,
-          callbacks: {
-            title: ([item]) => `${count(item.parsed.x, "day")} after its first`,
-            label: (item) => `${truncate(item.dataset.label, 48)}: ${count(item.parsed.y, "region")}`,
+      options: {
+        interaction: { mode: "nearest", intersect: false, axis: "xy" },
+        scales: {
+          x: {
+            type: "linear",
+            min: 0,
+            max: end,
+            grid: { display: false },
+            title: { display: true, text: "days since first charted" },
+            ticks: { precision: 0, maxTicksLimit: 10 },
+          },
+          y: {
+            min: 0,
+            suggestedMax: 5,
+            border: { display: false },
+            title: { display: true, text: "regions" },
+            ticks: { precision: 0, maxTicksLimit: 7 },
+          },
+        },
+        plugins: {
+          tooltip: {
+            displayColors: false,
+            callbacks: {
+              title: ([item]) => `${count(item.parsed.x, "day")} after it first charted`,
+              label: (item) => `${truncate(item.dataset.label, 48)}: ${count(item.parsed.y, "region")}`,
+            },
           },
         },
       },
-    },
-  }));
+    }),
+  );
 };
 
 const spreadTable = (spread, regions) => {
   const half = (row) => row.reached[Math.ceil(row.reached.length / 2) - 1];
   const all = (row) => row.reached.at(-1);
   return sortable(
-    "Songs by regions",
+    "Songs by number of regions",
     [
       { label: "Song", head: true, value: (row) => row.song.title, cell: chartSongCell },
       {
         label: "Regions",
-        title: "Regions whose chart it came into; Global is not counted",
+        title: "Regions whose chart it entered; Global is not counted",
         value: (row) => row.reached.length,
         cell: (row) => meter(num(row.reached.length), row.reached.length / regions, 2),
       },
@@ -195,14 +198,14 @@ const spreadTable = (spread, regions) => {
       { label: "First day", value: (row) => row.first, cell: (row) => dateCell(row.first) },
       {
         label: "Half after",
-        title: "Days until half of these regions had it",
+        title: "Days until it had entered half of these charts",
         number: true,
         value: half,
         cell: (row) => count(half(row), "day"),
       },
       {
         label: "All after",
-        title: "Days until all of them had had it",
+        title: "Days until it had entered all of them",
         number: true,
         value: all,
         cell: (row) => count(all(row), "day"),
@@ -214,20 +217,20 @@ const spreadTable = (spread, regions) => {
   );
 };
 
-const spreadCard = ({ spread, regions, unit }) => {
+const spreadCard = ({ spread, regions }) => {
   const others = regions.filter((region) => region.name !== WORLD).length;
   if (others < 2) return null;
   const title = "Around the world";
-  if (!spread.length) return card(title, `No song came new into the chart of a region on these ${unit}s.`);
+  if (!spread.length) return card(title, "No new song entered the chart of any region during the period.");
   const furthest = spread[0];
   const days = furthest.reached.at(-1);
-  const description = `Songs that no region had in its first chart of these ${unit}s. ${furthest.song.title} began in ${furthest.region} on ${longDate(furthest.first)} and came to ${count(furthest.reached.length, "region")}${days ? ` in ${count(days, "day")}` : " at once"}.`;
+  const description = `Songs that were not in any region's first chart of the period. ${furthest.song.title} started in ${furthest.region} on ${longDate(furthest.first)} and reached ${count(furthest.reached.length, "region")} ${days ? `in ${count(days, "day")}` : "on the same day"}.`;
   const table = spreadTable(spread, others);
   const drawn = spread.slice(0, SPREAD_LINES).filter((row) => row.reached.length > 1);
   if (!drawn.length) return card(title, description, table.filter, table.table);
   const keys = legend(drawn.map((row, number) => [truncate(row.song.title, 30), `var(--c${number})`]));
   const steps = [...new Set(drawn.flatMap((row) => row.reached))].sort((a, b) => a - b);
-  const data = plotData("Regions by days since the song's first", () => [
+  const data = plotData("Regions by days since the song first charted", () => [
     [
       { label: "Days", head: true, value: (day) => day },
       ...drawn.map((row) => ({
@@ -241,19 +244,19 @@ const spreadCard = ({ spread, regions, unit }) => {
   return card(title, description, table.filter, keys, spreadPlot(drawn, description), data.details, table.table);
 };
 
-const aheadCard = ({ ahead, title: chart, unit }) => {
+const aheadCard = ({ ahead, title: chart }) => {
   const title = `Viral before the ${chart}`;
   if (!ahead.length)
-    return card(title, `No song was in the viral chart of a region before its ${chart} on these ${unit}s.`);
+    return card(title, `No song entered a region's viral chart before its ${chart} during the period.`);
   const days = (row) => row.entered - row.viral;
   const table = sortable(
-    "Songs that were viral before",
+    "Songs that were viral first",
     [
       { label: "Song", head: true, value: (row) => row.song.title, cell: chartSongCell },
       { label: "Region", value: (row) => row.region, cell: regionCell },
       {
         label: "Ahead",
-        title: `From the first day in the viral chart to that in the ${chart}`,
+        title: `Days between entering the viral chart and entering the ${chart}`,
         number: true,
         value: days,
         cell: (row) => count(days(row), "day"),
@@ -271,7 +274,7 @@ const aheadCard = ({ ahead, title: chart, unit }) => {
   );
   return card(
     title,
-    `Songs that were in the viral chart of a region before its ${chart} on these ${unit}s, the highest first.`,
+    `Songs that entered a region's viral chart before its ${chart} during the period, best peak first.`,
     table.filter,
     table.table,
   );
@@ -285,13 +288,13 @@ const viralSharesCard = ({ viral, title: chart }) => {
   const rows = [...viral].sort((a, b) => share(b) - share(a) || b.entered - a.entered);
   const most = Math.max(...rows.map(share)) || 1;
   const table = sortable(
-    "Viral before, by region",
+    "Viral first, by region",
     [
       { label: "Region", head: true, value: (row) => row.region, cell: regionCell },
       { label: "Share", value: share, cell: (row) => meter(percent(row.before, row.entered), share(row) / most, 4) },
       {
-        label: "New songs",
-        title: `Songs that were viral before, of those that came into the ${chart} after its first chart`,
+        label: "New entries",
+        title: `Songs that were viral first, out of all that entered the ${chart} after its first chart`,
         number: true,
         value: (row) => row.entered,
         cell: (row) => `${num(row.before)} of ${num(row.entered)}`,
@@ -302,7 +305,7 @@ const viralSharesCard = ({ viral, title: chart }) => {
   );
   return card(
     "By region",
-    `Of ${count(entered, "song")} that came new into the ${chart} of a region, ${num(before)} had been in its viral chart before: ${percent(before, entered)}.`,
+    `Of ${count(entered, "new entry", "new entries")} in the regions' ${chart}, ${num(before)} (${percent(before, entered)}) had been in the viral chart of the same region before.`,
     table.filter,
     table.table,
   );
@@ -322,12 +325,12 @@ const chartsHead = (charts) => {
     el(
       "p",
       {},
-      `${name} of ${where}, ${first === last ? `of ${longDate(last)}` : `${longDate(first)} to ${longDate(last)}`}: the last charts that were loaded into the lake.`,
+      `${name} for ${where}, ${first === last ? longDate(last) : `${longDate(first)} to ${longDate(last)}`}: the newest charts in the lake.`,
     ),
     el(
       "p",
       { class: "muted" },
-      "They count all listeners, not your playlists. Global is a chart of its own, to which the regions are not added. ",
+      "These charts count all listeners, not your playlists. Global is a separate chart, not the sum of the regions. ",
       age > 31 && `The newest chart was ${count(age, "day")} old when this page was made.`,
     ),
   );

@@ -1,5 +1,5 @@
-// The page's data: the JSON in #data, with its rows turned into objects.
-// A day is a number, counted from the first day of the report.
+// Reads the JSON in #data and turns its rows into objects.
+// Days are numbers: day 0 is the first day of the report.
 
 const { generated_at: generatedAt, columns, content } = JSON.parse(document.getElementById("data").textContent);
 const { playlists, artist_days: artistDays } = content;
@@ -11,14 +11,14 @@ const start = content.first ? Date.parse(content.first) : 0;
 const lastDay = content.last ? (Date.parse(content.last) - start) / DAY_MS : 0;
 const dateOf = (day) => new Date(start + day * DAY_MS);
 
-/** Turn rows, which are arrays, into objects; `columns` has the names of the columns of each kind of row. */
+/** Convert rows from arrays to objects. `columns` lists the column names of each kind of row. */
 const readRows = (kind, rows) =>
   rows.map((row) => Object.fromEntries(columns[kind].map((column, number) => [column, row[number]])));
 
-/** Write out runs: [[5, 3], 4] becomes [5, 5, 5, 4]. */
+/** Expand runs of equal values: [[5, 3], 4] becomes [5, 5, 5, 4]. */
 const expand = (runs) => runs.flatMap((run) => (Array.isArray(run) ? Array(run[1]).fill(run[0]) : [run]));
 
-// Songs, albums and artists are in the data once, and other rows name them by their index.
+// Each song, album and artist is stored once; other rows refer to them by index.
 const albums = readRows("Album", content.albums);
 const artists = readRows("Artist", content.artists).map(({ id, name }) => ({ id, name: name || "Unnamed artist" }));
 const songs = readRows("Song", content.songs).map((song) => ({
@@ -31,7 +31,7 @@ const songs = readRows("Song", content.songs).map((song) => ({
 const readEntries = (rows) =>
   readRows("Entry", rows).map((entry) => ({ ...entry, song: songs[entry.song], positions: expand(entry.positions) }));
 
-/** Artists with `at(number)`, their songs on one of the artist days. */
+/** Return artists with a function `at(number)` that gives the number of their songs on one of the artist days. */
 const readArtistSongs = (rows) =>
   readRows("ArtistSongs", rows).map((row) => {
     const values = Array(row.start).fill(0).concat(expand(row.songs));
@@ -40,7 +40,7 @@ const readArtistSongs = (rows) =>
 
 const readEvents = (rows) => readRows("Event", rows).map((event) => ({ ...event, song: songs[event.song] }));
 
-/** The charts of the warehouse. Their data counts days from 1970; here they are counted as everywhere on the page. */
+/** Return the charts. Their days are stored as days since 1970 and converted here to days of the report. */
 const readCharts = () => {
   const { charts } = content;
   const fromStart = (day) => day - start / DAY_MS;
@@ -82,11 +82,11 @@ const readCharts = () => {
   };
 };
 
-// What several views ask of a playlist.
+// Facts about a playlist that several views need.
 const newestDay = (playlist) => playlist.days.at(-1);
 const entryCount = (playlist) => playlist.counts.at(-1);
 const hasEnded = (playlist) => newestDay(playlist) < lastDay;
 const sum = (values) => values.reduce((total, value) => total + value, 0);
-/** Add up a value of each snapshot over the last seven days of a playlist. */
+/** Sum one value per snapshot over the last seven days of a playlist. */
 const lastWeek = (playlist, values) =>
   sum(values.filter((_, number) => playlist.days[number] > newestDay(playlist) - WEEK));

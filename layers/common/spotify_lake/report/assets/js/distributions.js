@@ -1,9 +1,9 @@
-// How the songs of one playlist or all are distributed over release years and popularity.
-// Years are pairs [year, songs] in the order of the years; popularity is ten counts, in steps of ten.
+// The songs of one playlist, or of all, by release year and by popularity.
+// Years are sorted pairs [year, songs]; popularity is ten counts, one for each step of ten.
 
-const LONGEST_BY_YEAR = 70; // years that get a bar each; more are added up by the decade
+const LONGEST_BY_YEAR = 70; // with a longer span of years than this, bars are decades
 
-/** The year that halves the songs. */
+/** The median release year. */
 const medianYear = (years) => {
   let half = sum(years.map(([, n]) => n)) / 2;
   for (const [year, n] of years) if ((half -= n) <= 0) return year;
@@ -36,7 +36,7 @@ const yearsCard = (years) => {
   const name = ({ year }) => (byDecade ? `${year}s` : String(year));
   const best = bins.reduce((a, b) => (b.songs > a.songs ? b : a));
   const fresh = sum(years.filter(([year]) => year >= dateOf(lastDay).getUTCFullYear() - 1).map(([, n]) => n));
-  const description = `Half of the songs are from ${medianYear(years)} or before; most are from ${byDecade ? "the " : ""}${name(best)}.${fresh ? ` ${percent(fresh, total)} came out this year or last.` : ""}`;
+  const description = `Half of the songs are from ${medianYear(years)} or earlier. The most common ${byDecade ? "decade is the" : "year is"} ${name(best)}.${fresh ? ` ${percent(fresh, total)} came out this year or last year.` : ""}`;
   const figure = histogram(
     `Bar chart. ${description}`,
     bins.map(name),
@@ -57,7 +57,7 @@ const popularityCard = (steps, mean = null) => {
   if (!steps) return null;
   const name = (step) => `${step * 10}–${step === 9 ? 100 : step * 10 + 9}`;
   const best = steps.indexOf(Math.max(...steps));
-  const description = `Spotify's popularity, 0 to 100, of ${count(sum(steps), "song")}: most have ${name(best)}${mean === null ? "" : `, and the mean is ${mean}`}.`;
+  const description = `Spotify's popularity score, from 0 to 100, of ${count(sum(steps), "song")}. The most common range is ${name(best)}${mean === null ? "" : `, and the mean is ${mean}`}.`;
   const figure = histogram(
     `Bar chart. ${description}`,
     steps.map((_, step) => name(step)),

@@ -1,8 +1,8 @@
-// Elements of the page. Text from the data becomes text nodes, never markup.
+// Builds the elements of the page. Text from the data becomes text nodes, never markup.
 
 const SPOTIFY = "https://open.spotify.com/";
 
-/** Make an element. Text among the children becomes text nodes; null, undefined and false are left out. */
+/** Create an element. Strings become text nodes; null, undefined and false are skipped. */
 const el = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -24,7 +24,7 @@ const svg = (tag, attributes, ...children) => {
   return element;
 };
 
-/** Text from outside, isolated so that right-to-left names do not reorder what is around them. */
+/** Isolate text from outside: a right-to-left name must not reorder the text around it. */
 const isolated = (text) => el("bdi", {}, text);
 const link = (kind, id, text) =>
   id ? el("a", { href: `${SPOTIFY}${kind}/${id}`, rel: "noreferrer" }, isolated(text)) : isolated(text);
@@ -47,12 +47,12 @@ const card = (title, explanation, tools, ...children) => {
     ...children,
   );
 };
-/** Two cards side by side; one alone, or none, stays as it is. */
+/** Put two cards side by side. A single card keeps the full width. */
 const pair = (...cards) => {
   const some = cards.filter(Boolean);
   return some.length > 1 ? el("div", { class: "pair" }, some) : some[0];
 };
-/** Large values with their names: [name, ...value] each. */
+/** Show large values with a name below each: pairs are [name, ...value]. */
 const tiles = (pairs, wide = false) =>
   el(
     "dl",
@@ -67,11 +67,11 @@ const legend = (items) =>
     items.map(([name, fill]) => el("li", {}, swatch(fill), isolated(name))),
   );
 
-// Cells of tables.
+// Table cells
 const dateCell = (day) => el("span", { class: "n" }, shortDate(day));
 const signedCell = (value, sign, className) =>
   value ? el("span", { class: className }, `${sign}${num(value)}`) : muted("0");
-/** A number with a bar beside it; `width` is in characters, so that the bars of a column begin at one edge. */
+/** A number with a bar beside it. `width` reserves characters for the number, which aligns the bars of a column. */
 const meter = (text, part, width = null) =>
   el(
     "div",

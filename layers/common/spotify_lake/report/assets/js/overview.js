@@ -55,7 +55,7 @@ const playlistsCard = () => {
       },
       playlists.some((p) => p.popularity) && {
         label: "Popularity",
-        title: "Mean of Spotify's popularity",
+        title: "Mean of Spotify's popularity score",
         number: true,
         value: (p) => p.mean_popularity,
       },
@@ -75,15 +75,15 @@ const aboutCard = () =>
     el(
       "p",
       {},
-      "They are read from the lake's tables through Athena. A day with several snapshots counts by its last. An entry is known by its song: a song that stands in a list twice counts once, at its better position, and entries that Spotify no longer names count only in the number of entries. Artists are counted by song. “In” and “out” compare a snapshot with the one before it, even when days lie between them.",
+      "The numbers come from the lake's tables, queried through Athena. If a day has several snapshots, only the last one counts. Entries are identified by their song: a song that appears twice in a playlist counts once, at its better position. Entries that Spotify no longer identifies are included only in the number of entries. A song by several artists counts for each of them. “In” and “out” compare each snapshot with the previous one, even if there are days between them.",
     ),
     el(
       "p",
       {},
-      "Positions are shown for each of the last 92 days, and for one snapshot a week before that. ",
+      "Positions are shown for every one of the last 92 days, and for one snapshot a week before that. ",
       playlists.some((playlist) => playlist.popularity)
         ? null
-        : "Spotify gives no popularity to apps that were registered after February 2026, so there is none here.",
+        : "Spotify does not share popularity with apps registered after February 2026, so this page does not show it.",
     ),
   );
 
@@ -101,7 +101,7 @@ const overview = () => {
       el(
         "p",
         {},
-        `${count(playlists.length, "playlist")} with ${count(total(entryCount), "entry", "entries")} on ${longDate(lastDay)}. In the seven days before, ${num(entered)} entered and ${num(left)} left.`,
+        `${count(playlists.length, "playlist")} with ${count(total(entryCount), "entry", "entries")} on ${longDate(lastDay)}. In the seven days up to then, ${num(entered)} entered and ${num(left)} left.`,
       ),
       age > 2 &&
         el("p", { class: "muted" }, `The newest snapshot was ${count(age, "day")} old when this page was made.`),
@@ -118,7 +118,7 @@ const overview = () => {
         ),
       ],
       ["median release year", String(medianYear(years) ?? "–")],
-      [lastDay ? `days since ${shortDate(0)}` : `day: ${shortDate(0)}`, num(lastDay + 1)],
+      [lastDay ? `days since ${shortDate(0)}` : `day (${shortDate(0)})`, num(lastDay + 1)],
     ]),
     playlistsCard(),
     flowCard(playlists),
@@ -133,13 +133,13 @@ const emptyView = () => [
     "section",
     { class: "card center" },
     el("h1", {}, "No snapshots yet"),
-    el("p", {}, "The lake is deployed and Athena answers, but no playlist has been collected so far."),
+    el("p", {}, "The lake is deployed and Athena works, but no playlist has been collected yet."),
     el(
       "p",
       {},
       "Sign in with ",
       el("code", {}, "make login"),
-      ", wait for the daily run or invoke the extract function, then make this page again with ",
+      ", wait for the daily run or invoke the extract function, then write this page again with ",
       el("code", {}, "make report"),
       ".",
     ),

@@ -1,6 +1,6 @@
 // The view of one playlist.
 
-/** Positions won within a week; null for an entry that was not in the playlist a week before. */
+/** Positions gained in a week; null for an entry that was not in the playlist a week before. */
 const climb = (entry) => (entry.week_ago ? entry.week_ago - entry.position : null);
 
 const moveCell = (entry) => {
@@ -55,11 +55,11 @@ const entriesCard = (playlist, current, chart) => {
   const table = sortable(
     `Entries of ${playlist.name}`,
     [
-      playlist.samples.length > 1 && { label: "In the chart", unsorted: true, cell: boxCell },
+      playlist.samples.length > 1 && { label: "Show in chart", unsorted: true, cell: boxCell },
       { label: "#", title: "Position", number: true, ascending: true, value: (entry) => entry.position },
       {
         label: "7 days",
-        title: "Moved in seven days",
+        title: "Change in seven days",
         number: true,
         value: (entry) => (entry.week_ago === 0 ? 100000 - entry.position : climb(entry)),
         cell: moveCell,
@@ -67,7 +67,7 @@ const entriesCard = (playlist, current, chart) => {
       { label: "Song", head: true, value: (entry) => entry.song.name, cell: songCell },
       { label: "Album", kind: "album", value: (entry) => entry.song.album?.name ?? null, cell: albumCell },
       { label: "Year", number: true, value: (entry) => entry.song.album?.year ?? null },
-      { label: "Snapshots", title: "Snapshots with this entry", number: true, value: (entry) => entry.days },
+      { label: "Snapshots", title: "Number of snapshots with this entry", number: true, value: (entry) => entry.days },
       { label: "Best", title: "Best position", number: true, ascending: true, value: (entry) => entry.best },
       { label: "Added", value: added, cell: (entry) => dateCell(added(entry)) },
       {
@@ -78,7 +78,7 @@ const entriesCard = (playlist, current, chart) => {
       },
       current.some((entry) => entry.song.popularity !== null) && {
         label: "Pop.",
-        title: "Spotify's popularity, 0 to 100",
+        title: "Spotify's popularity score, from 0 to 100",
         number: true,
         value: (entry) => entry.song.popularity,
       },
@@ -87,9 +87,9 @@ const entriesCard = (playlist, current, chart) => {
     { search: ({ song }) => `${song.name} ${artistNames(song)} ${song.album?.name ?? ""}` },
   );
   return card(
-    hasEnded(playlist) ? "In the list when last seen" : "In the list now",
+    hasEnded(playlist) ? "Entries when last seen" : "Current entries",
     playlist.unlisted
-      ? `The first ${num(current.length)}; ${num(playlist.unlisted)} more are in the table playlist_entries.`
+      ? `The first ${num(current.length)} entries. The table playlist_entries has ${num(playlist.unlisted)} more.`
       : null,
     table.filter,
     table.table,
@@ -117,9 +117,9 @@ const highlights = (current) => {
     ];
   return tiles(
     [
-      tile("Highest newcomer of the week", newcomer, (entry) => `entered, now at ${entry.position}`),
-      tile("Climbed most in a week", climber, (entry) => `from ${entry.week_ago} to ${entry.position}`),
-      tile("Longest in the list", oldest, (entry) => `${count(entry.days, "snapshot")}, now at ${entry.position}`),
+      tile("Highest new entry this week", newcomer, (entry) => `now at ${entry.position}`),
+      tile("Biggest climb in a week", climber, (entry) => `from ${entry.week_ago} to ${entry.position}`),
+      tile("Longest in the playlist", oldest, (entry) => `${count(entry.days, "snapshot")}, now at ${entry.position}`),
     ],
     true,
   );
@@ -166,7 +166,7 @@ const playlistView = (playlist) => {
       el(
         "p",
         { class: "note" },
-        `There is no snapshot of this playlist after ${longDate(newestDay(playlist))}. What follows is how it was then.`,
+        `The last snapshot of this playlist is from ${longDate(newestDay(playlist))}. Everything below shows it as it was then.`,
       ),
     );
   }
@@ -179,8 +179,8 @@ const playlistView = (playlist) => {
       card(
         "Positions over time",
         entryCount(playlist)
-          ? "None of the entries has a name that could be followed."
-          : "This playlist is empty. Its songs show here from the next snapshot on.",
+          ? "Spotify does not identify any of the entries, so their positions cannot be tracked."
+          : "This playlist is empty. Songs appear here once a snapshot contains any.",
       ),
     );
   }

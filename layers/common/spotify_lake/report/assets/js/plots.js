@@ -1,9 +1,9 @@
-// Drawing with Chart.js: colors, time axes, and the plots of the view that is open.
+// Draws with Chart.js: colors, time axes and the plots of the current view.
 
-const LONGEST_BY_DAY = 75; // days on an axis that names days; a longer one names months
+const LONGEST_BY_DAY = 75; // longest time axis, in days, that is labelled by day; longer ones are labelled by month
 
 const narrow = matchMedia("(max-width: 600px)");
-/** A custom property of the style sheet, such as --c1. */
+/** Read a custom property of the style sheet, such as --c1. */
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const color = (number) => token(`c${number % 10}`);
 const faint = (hex, alpha) =>
@@ -35,8 +35,8 @@ const applyTheme = () => {
 
 let plots = [];
 /**
- * A figure. `options` returns the Chart.js configuration, anew for every drawing, because a theme changes its colors.
- * `description` says in words what the figure shows.
+ * Create a figure. `options` builds the Chart.js configuration and is called for every drawing, because colors depend
+ * on the theme. `description` is what screen readers read.
  */
 const plot = (description, options, tall = false) => {
   const canvas = el("canvas", { role: "img", "aria-label": description });
@@ -56,13 +56,13 @@ const destroyPlots = () => {
   plots.forEach((drawing) => drawing.chart?.destroy());
   plots = [];
 };
-/** Draw the plots that are on the page, and forget those that a view made but did not use. */
+/** Draw the plots that are on the page, and drop those that a view created but did not use. */
 const drawPlots = () => {
   plots = plots.filter((drawing) => drawing.canvas.isConnected);
   redrawPlots();
 };
 
-/** Days for ticks: as many as fit into the width, on the first of a month where the axis is long. */
+/** Choose the days for ticks: as many as fit the width; on long axes only the first of a month. */
 const tickDays = (first, last, width) => {
   const span = last - first;
   const ticks = [];
@@ -98,7 +98,7 @@ const timeAxis = (first, last) => {
   };
 };
 
-/** A bar chart of how many songs fall into each bin. */
+/** A bar chart of the number of songs in each bin. */
 const histogram = (description, labels, values, { fill, labelPadding, bars, tooltip = {} }) =>
   plot(description, () => ({
     type: "bar",

@@ -1,18 +1,18 @@
-// Positions over time: a line for each song, number one at the top, and which songs have a line.
+// Positions over time: the line chart with number one at the top, and the choice of songs in it.
 
-const LINES = 10; // drawn at first
-const TOP = 4; // positions that always have a line at first
+const LINES = 10; // number of lines at first
+const TOP = 4; // the top positions always have a line at first
 const MOST_PICKED = 20;
-const COLORS = 10; // in the style sheet; lines beyond them are dashed
+const COLORS = 10; // in the style sheet; further lines reuse them dashed
 
-// --- The drawing ---
+// --- The chart ---
 
 const fit = (ctx, text, width) => {
   let length = text.length;
   while (length > 4 && ctx.measureText(truncate(text, length)).width > width) length--;
   return truncate(text, length);
 };
-/** Names at the ends of lines, moved apart where they would overlap. */
+/** Label the ends of lines with song names, moved apart where they would overlap. */
 const endLabels = {
   id: "endLabels",
   afterDatasetsDraw(chart) {
@@ -55,7 +55,7 @@ const endLabels = {
     ctx.restore();
   },
 };
-/** Let one line stand out; none when `number` is undefined. */
+/** Highlight one line, or none when `number` is undefined. */
 const emphasize = (chart, number) => {
   if (chart.focused === number) return;
   chart.focused = number;
@@ -72,7 +72,7 @@ const endEmphasis = {
   },
 };
 
-/** A line is {entry, number, points}; its number decides its color. */
+/** Build the chart. Lines are {entry, number, points}; the number determines the color. */
 const positionsOptions = (lines, first, last) => {
   const lowest = Math.max(2, ...lines.flatMap((line) => line.points.map((point) => point.y || 0)));
   const step = [1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000, 2000].find((choice) => lowest / choice <= 9) || 5000;
@@ -80,7 +80,7 @@ const positionsOptions = (lines, first, last) => {
     1,
     ...Array.from({ length: Math.floor(lowest / step) }, (_, n) => (n + 1) * step).filter((n) => n > 1),
   ];
-  /** Mark where a line ends, and where it begins again after a gap. */
+  /** Mark the ends of a line, including those at gaps. */
   const radius = (points, at) => {
     if (!points[at]?.y) return 0;
     const before = points[at - 1]?.y;
@@ -146,7 +146,7 @@ const positionsOptions = (lines, first, last) => {
 
 // --- The card ---
 
-/** The ranges of days to choose from, as [name, days], and the one to begin with. */
+/** Return the periods to choose from as [name, days], and the length of the first one to show. */
 const rangesOf = (samples) => {
   const span = samples.at(-1) - samples[0];
   const ranges = [
@@ -159,10 +159,10 @@ const rangesOf = (samples) => {
 };
 
 /**
- * The card of a playlist's positions.
+ * Create the card and its controls.
  *
- * The table of entries puts lines in and takes them out: it asks canPick, isPicked and colorOf, calls pick, and is
- * called by way of onChange.
+ * The table of entries adds and removes lines through them: canPick, isPicked and colorOf describe an entry's line,
+ * pick adds or removes it, and onChange registers a listener.
  */
 const positionsCard = (playlist, current) => {
   const { samples } = playlist;
@@ -173,7 +173,7 @@ const positionsCard = (playlist, current) => {
   const positionAt = (entry, number) => entry.positions[number - entry.start] || 0;
   const shownSamples = () => samples.map((_, number) => number).filter((number) => samples[number] >= from);
 
-  /** The songs on top now, and those that were longest among the first ten in the range of days. */
+  /** The top songs now, and those that spent the most time in the top ten during the period. */
   const leading = () => {
     const numbers = shownSamples();
     const score = (entry) =>
@@ -195,7 +195,7 @@ const positionsCard = (playlist, current) => {
   let picked = leading();
   let chosen = false;
 
-  // A line keeps its number, and so its color, until it is taken out.
+  // A line keeps its number, and so its color, until it is removed.
   const numbering = new Map();
   const numberOf = (entry) => {
     if (!numbering.has(entry)) {
@@ -216,8 +216,8 @@ const positionsCard = (playlist, current) => {
     }));
 
   const explanation = () => {
-    if (samples.length < 2) return "There is one snapshot so far; lines begin with the second.";
-    return `The first four on ${longDate(last)}, and the songs that were longest among the first ten${from > samples[0] ? ` since ${longDate(from)}` : ""}. Tick songs in the table below to add their lines.`;
+    if (samples.length < 2) return "There is only one snapshot so far. Lines appear from the second one.";
+    return `The top four on ${longDate(last)}, and the songs that spent the most time in the top ten${from > samples[0] ? ` since ${longDate(from)}` : ""}. Tick songs in the table below to add their lines.`;
   };
   const figure = plot("", () => positionsOptions(lines(), Math.max(from, samples[0]), last), true);
   const focusLine = (number) => emphasize(figure.drawing.chart, number);
@@ -234,7 +234,7 @@ const positionsCard = (playlist, current) => {
     ],
     shownSamples(),
   ]);
-  const segments = el("div", { class: "segments", role: "group", "aria-label": "Days shown" });
+  const segments = el("div", { class: "segments", role: "group", "aria-label": "Period" });
   const note = el("p", { class: "muted" });
   const listeners = [];
 
@@ -246,8 +246,8 @@ const positionsCard = (playlist, current) => {
         "button",
         {
           type: "button",
-          title: "Take this line out",
-          "aria-label": `Take ${entry.song.name} out of the chart`,
+          title: "Remove this line",
+          "aria-label": `Remove ${entry.song.name} from the chart`,
           onclick: () => {
             pick(entry, false);
             keys.querySelectorAll("button")[Math.min(number, picked.length - 1)]?.focus();
@@ -283,11 +283,11 @@ const positionsCard = (playlist, current) => {
     picked.forEach(numberOf);
     note.textContent = explanation();
     const named = picked.map(
-      (entry) => `${entry.song.name} (${entry.position ? `now ${entry.position}` : "no longer in the list"})`,
+      (entry) => `${entry.song.name} (${entry.position ? `now ${entry.position}` : "no longer in the playlist"})`,
     );
     figure.drawing.canvas.setAttribute(
       "aria-label",
-      `Line chart of positions, the first at the top: ${named.join(", ")}.`,
+      `Line chart of positions, number one at the top: ${named.join(", ")}.`,
     );
     keys.replaceChildren(...picked.map(keyOf));
     segments.replaceChildren(...ranges.map(segmentOf));
@@ -301,7 +301,7 @@ const positionsCard = (playlist, current) => {
     picked = picked.filter((one) => one !== entry);
     if (!on) numbering.delete(entry);
     if (on && picked.length < MOST_PICKED) picked.push(entry);
-    say(`${entry.song.name} ${on ? "added to" : "taken out of"} the chart`);
+    say(`${entry.song.name} ${on ? "added to" : "removed from"} the chart`);
     update();
   };
   update(false);

@@ -1,4 +1,4 @@
-// Views and their addresses, light and dark, and the start of the page.
+// Navigation, light and dark colors, and the start of the page.
 
 playlists.sort((a, b) => collator.compare(a.name, b.name));
 const main = document.getElementById("main");
@@ -17,7 +17,7 @@ const views = [
   })),
 ];
 
-/** Show the view that the address names, or else the first. */
+/** Show the view that the address names, or the first one. */
 const show = (moveFocus) => {
   const view = views.find(({ hash }) => hash === location.hash) || views[0];
   destroyPlots();
@@ -58,7 +58,7 @@ const showNavigation = () => {
   });
 };
 
-// The system decides between light and dark until the button does. A browser that stores nothing still changes colors.
+// The system setting applies until the button is used. The button also works in browsers that do not store anything.
 const themeButton = document.getElementById("theme");
 const system = matchMedia("(prefers-color-scheme: dark)");
 const root = document.documentElement;
@@ -67,7 +67,7 @@ const storeTheme = (theme) => {
   try {
     localStorage.setItem("theme", theme);
   } catch {
-    /* it is used until the page is closed */
+    /* the choice lasts until the page is closed */
   }
 };
 const storedTheme = () => {
@@ -99,7 +99,7 @@ const when = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "s
 document
   .getElementById("footer")
   .append(
-    `Made on ${when} UTC by Spotify Lake, from data of Spotify, with which it has no connection. This page asks nothing of any server. Charts: Chart.js.`,
+    `Made on ${when} UTC by Spotify Lake from Spotify data. Not affiliated with Spotify. This page does not contact any server. Charts drawn with Chart.js.`,
   );
 addEventListener("hashchange", () => show(true));
 showTheme();

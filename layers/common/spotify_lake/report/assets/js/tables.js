@@ -1,8 +1,8 @@
-// Tables that sort, filter and grow.
+// Tables that can be sorted, filtered and expanded.
 
 const FIRST_ROWS = 25;
 
-/** Compare two values of a column; rows without a value come last in either direction. */
+/** Compare two values of a column. Missing values come last in both directions. */
 const compareValues = (a, b, sign) => {
   const missing = [a, b].map((value) => value === null || value === undefined);
   if (missing[0] || missing[1]) return missing[0] - missing[1];
@@ -12,9 +12,9 @@ const compareValues = (a, b, sign) => {
 /**
  * A table that sorts by any column.
  *
- * columns: {label, title, value(row), cell(row), number, ascending, head, kind, unsorted}; falsy ones are left out.
+ * columns: {label, title, value(row), cell(row), number, ascending, head, kind, unsorted}; falsy columns are skipped.
  * sort: [column, descending]; without it, rows keep their order.
- * limit: rows shown at first. search(row): the text that the filter searches. low: scroll inside the table.
+ * limit: number of rows shown at first. search(row): the text to filter by. low: limit the height and scroll inside.
  */
 const sortable = (caption, someColumns, rows, { sort = null, limit = FIRST_ROWS, search = null, low = false } = {}) => {
   const columns = someColumns.filter(Boolean);
@@ -89,7 +89,7 @@ const sortable = (caption, someColumns, rows, { sort = null, limit = FIRST_ROWS,
     el("input", {
       class: "filter",
       type: "search",
-      placeholder: "Filter …",
+      placeholder: "Filter…",
       "aria-label": `Filter: ${caption}`,
       oninput: (event) => {
         sought = event.target.value.trim().toLowerCase();
@@ -106,9 +106,9 @@ const sortable = (caption, someColumns, rows, { sort = null, limit = FIRST_ROWS,
   return { filter, table: el("div", {}, table, more) };
 };
 
-/** The data of a plot as a table, which is made when it is opened: `make` returns its columns and rows. */
+/** The data behind a plot as a table, built when it is first opened. `make` returns its columns and rows. */
 const plotData = (caption, make) => {
-  const details = el("details", {}, el("summary", {}, "Numbers of this chart"));
+  const details = el("details", {}, el("summary", {}, "Show data"));
   let built = false;
   const build = () => {
     if (!details.open || built) return;

@@ -1,4 +1,4 @@
-// Dates, numbers and names as text.
+// Formats dates, numbers and names.
 
 const dateFormat = (options) => {
   const formatter = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...options });
