@@ -4,8 +4,8 @@
 Spark; ``--date``, ``--region`` and ``--chart`` say what files do not.
 """
 
-from bulk.load_charts import DEFAULTS, load
-from bulk.run import main
+from spotify_bulk.load_charts import DEFAULTS, load
+from spotify_bulk.run import main
 
 if __name__ == "__main__":
     main(load, "charts", DEFAULTS)

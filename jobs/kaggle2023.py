@@ -4,8 +4,8 @@
 on any Spark.
 """
 
-from bulk.load_kaggle import load
-from bulk.run import main
+from spotify_bulk.load_kaggle import load
+from spotify_bulk.run import main
 
 if __name__ == "__main__":
     main(load, "kaggle2023")

@@ -11,10 +11,10 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from bulk import load_charts, load_kaggle
-from bulk.accounts import REJECTS
-from bulk.places import Bucket, Folder, Place
-from bulk.run import Arguments, Run
+from spotify_bulk import load_charts, load_kaggle
+from spotify_bulk.accounts import REJECTS
+from spotify_bulk.places import Bucket, Folder, Place
+from spotify_bulk.run import Arguments, Run
 from spotify_lake.schema import Type
 from spotify_lake.warehouse import WarehouseTable
 
@@ -54,7 +54,7 @@ class Lake:
 
         with patch.context() as context:
             context.setattr(type(warehouse), "take", dying)
-            context.setattr("bulk.run.COPIES_AT_A_TIME", 1)
+            context.setattr("spotify_bulk.run.COPIES_AT_A_TIME", 1)
             with pytest.raises(KeyboardInterrupt):
                 self.load(job, files)
 

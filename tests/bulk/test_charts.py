@@ -13,11 +13,11 @@ import pytest
 from pyspark.sql import Observation
 from pyspark.sql.functions import lit, xxhash64
 
-from bulk import charts, records
-from bulk.errors import BadArguments, NothingToRead
-from bulk.places import Folder
-from bulk.run import Arguments
-from bulk.sources import look_at
+from spotify_bulk import charts, records
+from spotify_bulk.errors import BadArguments, NothingToRead
+from spotify_bulk.places import Folder
+from spotify_bulk.run import Arguments
+from spotify_bulk.sources import look_at
 from spotify_lake.warehouse import CATALOG, CHARTS, REJECTS
 from tests.bulk_lake import Lake, assert_declared, balance
 

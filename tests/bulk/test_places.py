@@ -10,11 +10,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bulk import charts
-from bulk.errors import BulkError, PlaceFailed
-from bulk.places import Bucket, Folder, Found, Place, place
-from bulk.run import Arguments, Run
-from bulk.sources import look_at
+from spotify_bulk import charts
+from spotify_bulk.errors import BulkError, PlaceFailed
+from spotify_bulk.places import Bucket, Folder, Found, Place, place
+from spotify_bulk.run import Arguments, Run
+from spotify_bulk.sources import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

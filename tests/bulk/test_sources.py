@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bulk import charts, kaggle
-from bulk.errors import NothingToRead
-from bulk.places import Folder, Found
-from bulk.sources import HEAD_BYTES, Source, as_utf8, look_at, sniff
+from spotify_bulk import charts, kaggle
+from spotify_bulk.errors import NothingToRead
+from spotify_bulk.places import Folder, Found
+from spotify_bulk.sources import HEAD_BYTES, Source, as_utf8, look_at, sniff
 
 BANNER = ',,,"Note that these figures are generated using a formula, and so on.",\n'
 OLD = 'Position,"Track Name",Artist,Streams,URL\n1,Hawái,Maluma,5696927,https://open.spotify.com/track/1yoMvmasuxZfqHEipJhRbp\n'

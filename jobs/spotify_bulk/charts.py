@@ -11,12 +11,12 @@ from typing import Any, Final
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from bulk import cells
-from bulk.accounts import CONFLICT
-from bulk.artists import COMMA_NAMES
-from bulk.records import small_table
-from bulk.regions import CODES, region_names
-from bulk.sources import Layout, Source
+from spotify_bulk import cells
+from spotify_bulk.accounts import CONFLICT
+from spotify_bulk.artists import COMMA_NAMES
+from spotify_bulk.records import small_table
+from spotify_bulk.regions import CODES, region_names
+from spotify_bulk.sources import Layout, Source
 
 LAYOUT: Final = Layout(
     "a chart",

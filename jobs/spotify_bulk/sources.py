@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from bulk.errors import NothingToRead
-from bulk.places import Found, Place
+from spotify_bulk.errors import NothingToRead
+from spotify_bulk.places import Found, Place
 
 HEAD_BYTES: Final = 256 * 1024
 SUFFIXES: Final = (".csv", ".tsv", ".txt")

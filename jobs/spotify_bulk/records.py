@@ -20,8 +20,8 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import Column, DataFrame, Observation, Row, SparkSession, Window
 from pyspark.sql import functions as F
 
-from bulk.errors import LinesUnaccounted
-from bulk.sources import WINDOWS, Source
+from spotify_bulk.errors import LinesUnaccounted
+from spotify_bulk.sources import WINDOWS, Source
 
 # What a reject's reason can be before its values are looked at.
 BAD_ENCODING: Final = "encoding"

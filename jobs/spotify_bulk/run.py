@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from pyspark.sql import DataFrame, SparkSession
 
-from bulk.errors import BadArguments, BulkError
-from bulk.places import Bucket, Folder, Place, place
-from bulk.sources import Source, as_utf8
+from spotify_bulk.errors import BadArguments, BulkError
+from spotify_bulk.places import Bucket, Folder, Place, place
+from spotify_bulk.sources import Source, as_utf8
 
 COPIES_AT_A_TIME: Final = 16
 # Whatever the name of the one file that Spark writes, it becomes this.

@@ -10,10 +10,10 @@ from typing import Any, Final
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from bulk import cells
-from bulk.accounts import CONFLICT
-from bulk.records import Typed
-from bulk.sources import Layout
+from spotify_bulk import cells
+from spotify_bulk.accounts import CONFLICT
+from spotify_bulk.records import Typed
+from spotify_bulk.sources import Layout
 
 MOST_GENRES, MOST_ARTISTS = 7, 12
 FEATURES: Final = (

@@ -7,12 +7,12 @@ from typing import Any, Final
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from bulk import kaggle, records
-from bulk.accounts import CONFLICT, IN_LAKE, REJECTS, conflicts, named, settle
-from bulk.kaggle import KINDS, Kind
-from bulk.records import Input
-from bulk.run import Run
-from bulk.sources import Source, look_at
+from spotify_bulk import kaggle, records
+from spotify_bulk.accounts import CONFLICT, IN_LAKE, REJECTS, conflicts, named, settle
+from spotify_bulk.kaggle import KINDS, Kind
+from spotify_bulk.records import Input
+from spotify_bulk.run import Run
+from spotify_bulk.sources import Source, look_at
 
 CATALOG: Final = "track_catalog"
 

@@ -7,13 +7,13 @@ from typing import Any, Final
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from bulk import charts, records
-from bulk.accounts import CONFLICT, IN_LAKE, REJECTS, conflicts, named, settle
-from bulk.errors import BadArguments, RowsUnaccounted
-from bulk.records import Input
-from bulk.regions import region_names
-from bulk.run import Run
-from bulk.sources import Source, look_at
+from spotify_bulk import charts, records
+from spotify_bulk.accounts import CONFLICT, IN_LAKE, REJECTS, conflicts, named, settle
+from spotify_bulk.errors import BadArguments, RowsUnaccounted
+from spotify_bulk.records import Input
+from spotify_bulk.regions import region_names
+from spotify_bulk.run import Run
+from spotify_bulk.sources import Source, look_at
 
 FACT: Final = "fact_chart_entry"
 DEFAULTS: Final = ("date", "region", "chart")

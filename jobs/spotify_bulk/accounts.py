@@ -11,10 +11,10 @@ from typing import Any, Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bulk.errors import RowsUnaccounted
-from bulk.records import small_table
-from bulk.run import Run
-from bulk.sources import Source
+from spotify_bulk.errors import RowsUnaccounted
+from spotify_bulk.records import small_table
+from spotify_bulk.run import Run
+from spotify_bulk.sources import Source
 
 REJECTS: Final = "bulk_rejects"
 CONFLICT: Final = "conflict"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from bulk.errors import PlaceFailed
+from spotify_bulk.errors import PlaceFailed
 
 
 @dataclass(frozen=True, order=True)
