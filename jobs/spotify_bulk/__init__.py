@@ -1,1 +1,1 @@
-"""What the Glue jobs are made of: reading CSV with nothing lost, pure transformations, and publishing."""
+"""The code of the Glue jobs: lossless CSV reading, pure transformations, and publishing."""

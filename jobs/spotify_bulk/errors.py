@@ -1,4 +1,4 @@
-"""What can be wrong with a run as a whole. What is wrong with single rows becomes rejects instead."""
+"""Errors that stop a whole run. Problems with single rows become rejects instead."""
 
 from typing import Final
 
@@ -6,27 +6,27 @@ MOST_NAMES: Final = 10
 
 
 class BulkError(Exception):
-    """A run cannot go on; the message says why and what to do."""
+    """The run cannot continue; the message says why and what to do."""
 
 
 class BadArguments(BulkError):
-    """The job was started with arguments that cannot work."""
+    """The job was started with invalid arguments."""
 
 
 class NothingToRead(BulkError):
-    """The input holds no CSV file."""
+    """The input has no CSV file."""
 
     def __init__(self, uri: str, others: list[str]) -> None:
         shown = ", ".join(others[:MOST_NAMES]) + (" and more" if len(others) > MOST_NAMES else "")
-        there = f" What lies there is none: {shown}. Unpack archives." if others else ""
+        ignored = f" These files were ignored: {shown}. Unpack archives." if others else ""
         super().__init__(
-            f"There is no CSV file (.csv, .tsv or .txt, or one of them with .gz) at {uri}: put the files there"
-            f" first.{there}"
+            f"There is no CSV file (.csv, .tsv or .txt, optionally with .gz) at {uri}: upload the files there"
+            f" first.{ignored}"
         )
 
 
-class PlaceFailed(BulkError):
-    """S3 does not let the job read or write."""
+class StorageFailed(BulkError):
+    """S3 refused a read or a write."""
 
     def __init__(self, uri: str, error: Exception) -> None:
         super().__init__(
@@ -35,21 +35,21 @@ class PlaceFailed(BulkError):
 
 
 class RowsUnaccounted(BulkError):
-    """Rows that went in did not come out: a defect of the job, so nothing was published."""
+    """The row counts do not add up. This is a bug in the job, and nothing was published."""
 
     def __init__(self, rows_in: int, out: dict[str, int]) -> None:
-        became = ", ".join(f"{count} {what}" for what, count in out.items())
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in out.items())
         super().__init__(
-            f"{rows_in} rows went in, but {sum(out.values())} came out: {became}. Nothing was published. This is a"
-            " defect of the job: please report it with the run's log."
+            f"{rows_in} rows were read, but {sum(out.values())} are accounted for: {outcomes}. Nothing was published."
+            " This is a bug in the job: please report it with the run's log."
         )
 
 
 class LinesUnaccounted(BulkError):
-    """Lines of the input became neither rows nor rejects: a defect of the job, so nothing was published."""
+    """Some input lines became neither rows nor rejects. This is a bug in the job, and nothing was published."""
 
     def __init__(self, seen: int, found: int) -> None:
         super().__init__(
-            f"{seen} lines were read, but {found} are accounted for. Nothing was published. This is a defect of the"
+            f"{seen} lines were read, but {found} are accounted for. Nothing was published. This is a bug in the"
             " job: please report it with the run's log."
         )

@@ -1,8 +1,8 @@
-"""CSV files to records, with every line accounted for.
+"""Reads CSV files into records and accounts for every line.
 
-Spark reads a CSV file whose fields hold line breaks in one task only. Here the files are read by lines, in as many
-tasks as they are long, and only lines that are no whole record by themselves are looked at together: those with an
-odd number of quotes, and those with another number of cells than the header.
+Spark reads a CSV file with line breaks inside fields in a single task. This module reads the files line by line, in
+parallel. Only lines that are not a complete record are examined together: those with an odd number of quotes, and
+those whose number of cells differs from the header's.
 """
 
 from __future__ import annotations
@@ -21,71 +21,71 @@ from pyspark.sql import Column, DataFrame, Observation, Row, SparkSession, Windo
 from pyspark.sql import functions as F
 
 from spotify_bulk.errors import LinesUnaccounted
-from spotify_bulk.sources import WINDOWS, Source
+from spotify_bulk.sources import WINDOWS, CsvFile
 
-# What a reject's reason can be before its values are looked at.
+# Reasons of rejects that are found before cells are converted.
 BAD_ENCODING: Final = "encoding"
 WRONG_COLUMNS: Final = "columns"
 LOOSE_QUOTE: Final = "quotes"
 NO_HEADER: Final = "header"
 
 _FILE_SCHEME: Final = "^file:/+"
-# Stands for the line breaks inside a record while it is parsed, so that one outside of quotes is noticed.
+# Replaces line breaks inside a record during parsing, so that one outside of quotes is detected.
 _BREAK: Final = "\x1e"
-_ROW, _REJECT, _HEAD = "row", "reject", "head"
-_PIECE, _AGAIN = "piece", "again"  # to be looked at once more, together or alone
-_BAD: Final = "_bad"
+_ROW, _REJECT, _HEADER = "row", "reject", "header_line"  # unlike the reason NO_HEADER
+_FRAGMENT, _RETRY = "fragment", "retry"  # for a second pass: joined with its neighbors, or alone
+_CORRUPT: Final = "_bad"
 
 
-class Typed(Protocol):
-    """Gives cells their types; see read()."""
+class TypeCells(Protocol):
+    """Converts cells to typed columns; see read()."""
 
     def __call__(self, frame: DataFrame, *, plain: bool) -> DataFrame:
-        """Return the frame with the columns of the table, ``reason`` and ``detail``."""
+        """Return the frame with the table's columns, ``reason`` and ``detail``."""
 
 
 @dataclass(frozen=True)
-class Input:
+class Batch:
     """Files of one data set that are read together.
 
     Attributes
     ----------
     sources
-        The files; their position is their number.
+        The files; a file's number is its position.
     paths
-        Where Spark finds each.
+        The address of each, for Spark.
     columns
-        All columns that a row may have.
-    facts
-        What is known of each file besides: SQL type, and one value a file, by name.
+        All columns that a row can have.
+    file_values
+        Values that apply to all rows of a file, by name: the SQL type, and one value for each file.
     """
 
-    sources: Sequence[Source]
+    sources: Sequence[CsvFile]
     paths: Sequence[str]
     columns: Sequence[str]
-    facts: Mapping[str, tuple[str, Sequence[Any]]]
+    file_values: Mapping[str, tuple[str, Sequence[Any]]]
 
 
 @dataclass(frozen=True)
 class Records:
-    """What became of all lines.
+    """The result for all lines.
 
     Attributes
     ----------
     rows
-        The good ones: ``file`` and what `typed` made of each.
+        The valid rows: ``file`` and the typed columns.
     rejects
         The others: ``file``, ``line``, ``reason``, ``detail``, ``content``.
     counts
-        A mapping a file: ``heads``, ``rows`` and ``rejects``, the last by reason.
+        By file name: ``header_lines``, ``rows``, and ``rejects`` by reason.
     """
 
     rows: DataFrame
     rejects: DataFrame
-    counts: list[dict[str, Any]]
+    counts: dict[str, dict[str, Any]]
 
 
-def read(spark: SparkSession, given: Input, typed: Typed, stage: str) -> Records:
+def read(spark: SparkSession, given: Batch, type_cells: TypeCells, work_path: str) -> Records:
     """Read CSV files.
 
     Parameters
@@ -94,83 +94,83 @@ def read(spark: SparkSession, given: Input, typed: Typed, stage: str) -> Records
         The session.
     given
         The files.
-    typed
-        Takes a frame with the structs ``cell``, all columns of `given` as text, and ``fact``. Adds the columns of the
-        table, and ``reason`` and ``detail``: why a row cannot be used, or null. With ``plain`` it may refuse what is
-        not in the usual notation; it sees it again without.
-    stage
-        Address below which intermediate results go. What is returned reads from there, so that each file is
-        read once.
+    type_cells
+        Takes a frame with two structs: ``cell``, all columns of `given` as text, and ``file_value``. Adds the table's
+        columns, and ``reason`` and ``detail``: why a row is invalid, or null. With ``plain`` it may refuse cells that
+        are not in the usual notation; those rows come again without ``plain``.
+    work_path
+        Address for intermediate results. The returned frames read from there, so each file is read only once.
 
     Raises
     ------
     LinesUnaccounted
-        Lines were lost on the way: a defect.
+        Lines were lost, which is a bug.
     """
-    frames, pieces, seen = [], [], 0
-    for number, group in enumerate(_groups(given) or [[]]):  # without a file, all frames are empty
+    frames, second_passes, seen = [], [], 0
+    for number, group in enumerate(_groups(given) or [[]]):  # without files, all frames are empty
         observed = Observation()
-        staged = _staged(_first_look(spark, given, group, typed, observed), f"{stage}/lines-{number}")
+        staged = _stage(_first_pass(spark, given, group, type_cells, observed), f"{work_path}/lines-{number}")
         frames.append(staged)
         seen += observed.get["lines"]
-        loose = staged.where(F.col("kind").isin(_PIECE, _AGAIN))
-        if not loose.isEmpty():
-            mended = _apart(_records(loose, given, group), given, group, last=True)
-            pieces.append(_staged(_judged(mended, typed, last=True), f"{stage}/mended-{number}"))
+        unfinished = staged.where(F.col("kind").isin(_FRAGMENT, _RETRY))
+        if not unfinished.isEmpty():
+            split = _split_lines(_join_fragments(unfinished, given, group), given, group, last=True)
+            second_pass = _classify(split, type_cells, last=True)
+            second_passes.append(_stage(second_pass, f"{work_path}/second-pass-{number}"))
     lines = _union(frames)
-    records = _union([lines.where(~F.col("kind").isin(_PIECE, _AGAIN)), *pieces])
+    records = _union([lines.where(~F.col("kind").isin(_FRAGMENT, _RETRY)), *second_passes])
     tally = _tally(lines)
-    counts = _counts([*tally, *(_tally(_union(pieces)) if pieces else [])], len(given.sources), seen)
+    second_tally = _tally(_union(second_passes)) if second_passes else []
     return Records(
         rows=records.where(F.col("kind") == _ROW).drop(
             "kind", "block", "id", "span", "reason", "detail", "value"
         ),
         rejects=_rejects(records, tally),
-        counts=counts,
+        counts=_counts([*tally, *second_tally], given.sources, seen),
     )
 
 
-def _groups(given: Input) -> list[list[int]]:
-    """Return the numbers of the files that can be read in one go, for each go."""
+def _groups(given: Batch) -> list[list[int]]:
+    """Return groups of file numbers; the files of a group have the same format and are read together."""
 
-    def likeness(number: int) -> tuple[str, str, bool, tuple[str, ...]]:
+    def file_format(number: int) -> tuple[str, str, bool, tuple[str, ...]]:
         source = given.sources[number]
         columns = tuple(column or "" for column in source.columns)
         return source.charset, source.delimiter, source.backslashes, columns
 
-    numbers = sorted(range(len(given.sources)), key=likeness)
-    return [list(group) for _, group in groupby(numbers, key=likeness)]
+    numbers = sorted(range(len(given.sources)), key=file_format)
+    return [list(group) for _, group in groupby(numbers, key=file_format)]
 
 
-def _first_look(
-    spark: SparkSession, given: Input, group: Sequence[int], typed: Typed, observed: Observation
+def _first_pass(
+    spark: SparkSession, given: Batch, group: Sequence[int], type_cells: TypeCells, observed: Observation
 ) -> DataFrame:
-    """Return what can be said of each line by itself, and observe the number of ``lines``."""
-    apart = _apart(_lines(spark, given, group), given, group, last=False)
-    # Spark compiles what comes before and after this by itself. Together, it would be too long for the JVM.
-    return _judged(apart.observe(observed, F.count("*").alias("lines")), typed, last=False)
+    """Classify each line on its own, and observe the number of ``lines``."""
+    split = _split_lines(_lines(spark, given, group), given, group, last=False)
+    # Spark compiles the code before and after an observation separately. Together it would be too long for the JVM.
+    return _classify(split.observe(observed, F.count("*").alias("lines")), type_cells, last=False)
 
 
-def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame:
-    """Return ``file``, ``fact``, ``block``, ``id`` and ``value`` of each line: where it stands, and its text."""
+def _lines(spark: SparkSession, given: Batch, group: Sequence[int]) -> DataFrame:
+    """Return the position and text of each line: ``file``, ``file_value``, ``block``, ``id``, ``span``, ``value``."""
     if not group:
-        kinds = {"file": "int", "block": "bigint", "id": "bigint", "span": "int", "value": "string"}
-        facts = (F.lit(None).cast(kind).alias(name) for name, (kind, _) in given.facts.items())
-        fact = F.struct(F.lit(None).alias("none"), *facts).alias("fact")
+        types = {"file": "int", "block": "bigint", "id": "bigint", "span": "int", "value": "string"}
+        values = (F.lit(None).cast(type_).alias(name) for name, (type_, _) in given.file_values.items())
+        file_value = F.struct(F.lit(None).alias("none"), *values).alias("file_value")
         return spark.range(0).select(
-            fact, *(F.lit(None).cast(kind).alias(name) for name, kind in kinds.items())
+            file_value, *(F.lit(None).cast(type_).alias(name) for name, type_ in types.items())
         )
     text = spark.read.text([given.paths[number] for number in group])
-    # Spark escapes paths; what it calls a file is found out by asking it.
-    named = {unquote(urlsplit(path).path): re.sub(_FILE_SCHEME, "/", path) for path in text.inputFiles()}
-    paths = {number: named[unquote(urlsplit(given.paths[number]).path)] for number in group}
-    value, like = F.col("value"), given.sources[group[0]]
-    if like.charset == WINDOWS:  # UTF-16 has become UTF-8
+    # Spark escapes paths, so look up its name for each file.
+    escaped = {unquote(urlsplit(path).path): re.sub(_FILE_SCHEME, "/", path) for path in text.inputFiles()}
+    paths = {number: escaped[unquote(urlsplit(given.paths[number]).path)] for number in group}
+    value, source = F.col("value"), given.sources[group[0]]
+    if source.charset == WINDOWS:
         decoded = F.decode(value.cast("binary"), WINDOWS)
-        # Files that were put together from others have lines of both; and some bytes mean nothing in either.
+        # Concatenated files can mix both encodings, and some bytes are invalid in either.
         as_is = F.is_valid_utf8(value) | F.contains(decoded, F.lit("\ufffd"))
         value = F.when(as_is, value).otherwise(decoded)
-    if like.backslashes:
+    if source.backslashes:
         doubled = F.regexp_replace(value, r'(?<!\\)((?:\\\\)*)\\"', '$1""')
         value = F.replace(doubled, F.lit(r"\\"), F.lit("\\"))
     lines = text.select(
@@ -178,26 +178,29 @@ def _lines(spark: SparkSession, given: Input, group: Sequence[int]) -> DataFrame
         F.monotonically_increasing_id().alias("id"),
         F.col("_metadata.file_block_start").alias("block"),
         F.lit(1).alias("span"),
-        # Spark writes file:/ here and file:/// there.
+        # Spark writes either file:/ or file:///.
         F.regexp_replace("_metadata.file_path", _FILE_SCHEME, "/").alias("path"),
     )
-    return _with_facts(lines, given, paths)
+    return _add_file_values(lines, given, paths)
 
 
-def _with_facts(lines: DataFrame, given: Input, paths: Mapping[int, str]) -> DataFrame:
-    """Add ``file`` and ``fact`` by ``path``; of one file only, they are constants."""
+def _add_file_values(lines: DataFrame, given: Batch, paths: Mapping[int, str]) -> DataFrame:
+    """Add ``file`` and ``file_value`` by ``path``; for a single file they are constants."""
     known = [
-        {"path": path, "file": number} | {name: values[number] for name, (_, values) in given.facts.items()}
+        {"path": path, "file": number}
+        | {name: values[number] for name, (_, values) in given.file_values.items()}
         for number, path in paths.items()
     ]
-    kinds = {"path": "string", "file": "int"} | {name: kind for name, (kind, _) in given.facts.items()}
+    types = {"path": "string", "file": "int"} | {
+        name: type_ for name, (type_, _) in given.file_values.items()
+    }
     if len(known) == 1:
-        lines = lines.withColumns({name: F.lit(known[0][name]).cast(kind) for name, kind in kinds.items()})
+        lines = lines.withColumns({name: F.lit(known[0][name]).cast(type_) for name, type_ in types.items()})
     else:
-        lines = lines.join(F.broadcast(small_table(lines.sparkSession, known, kinds)), "path")
+        lines = lines.join(F.broadcast(small_frame(lines.sparkSession, known, types)), "path")
     return lines.select(
         "file",
-        F.struct(F.lit(None).alias("none"), *given.facts).alias("fact"),
+        F.struct(F.lit(None).alias("none"), *given.file_values).alias("file_value"),
         "block",
         "id",
         "span",
@@ -205,39 +208,41 @@ def _with_facts(lines: DataFrame, given: Input, paths: Mapping[int, str]) -> Dat
     )
 
 
-def small_table(
-    spark: SparkSession, rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]
+def small_frame(
+    spark: SparkSession, rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]
 ) -> DataFrame:
-    """Return a frame of a few rows, made without a Python worker, which createDataFrame would start."""
-    fields = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
+    """Return a frame of a few rows without starting a Python worker, as createDataFrame would."""
+    fields = ", ".join(f"{name} {type_}" for name, type_ in types.items())
     content = F.from_json(F.lit(json.dumps(rows, default=str)), f"array<struct<{fields}>>")
     return spark.range(1).select(F.inline(content))
 
 
-def _apart(lines: DataFrame, given: Input, group: Sequence[int], *, last: bool) -> DataFrame:
-    """Take lines apart: add ``cell``, all columns of `given` as text, and ``defect``."""
+def _split_lines(lines: DataFrame, given: Batch, group: Sequence[int], *, last: bool) -> DataFrame:
+    """Split lines into cells: add ``cell``, all columns of `given` as text, and ``defect``."""
     sources = [given.sources[number] for number in group]
     columns = sources[0].columns if sources else ()
     cells = [f"c{position}" for position in range(len(columns))]
-    no_text = ~F.is_valid_utf8(F.col("value")) | F.contains(F.col("value"), F.lit("\0"))
-    defect = F.when(no_text, BAD_ENCODING)
+    not_text = ~F.is_valid_utf8(F.col("value")) | F.contains(F.col("value"), F.lit("\0"))
+    defect = F.when(not_text, BAD_ENCODING)
     if columns:
-        wrong = F.col(f"cells.{_BAD}").isNotNull()
-        odd = F.col("quoted") & _odd()
+        wrong_count = F.col(f"cells.{_CORRUPT}").isNotNull()
+        odd = F.col("quoted") & _has_odd_quotes()
         loose = odd & F.exists(
             F.array(*(F.col(f"cells.{cell}") for cell in cells)),
             lambda cell: F.startswith(cell, F.lit('"')) | F.endswith(cell, F.lit('"')),
         )
-        defect = defect.when(wrong, WRONG_COLUMNS).when(loose if last else odd, LOOSE_QUOTE)
-        lines = _parsed(lines, sources[0])
+        defect = defect.when(wrong_count, WRONG_COLUMNS).when(loose if last else odd, LOOSE_QUOTE)
+        lines = _parse_cells(lines, sources[0])
     else:
         defect = defect.otherwise(NO_HEADER)
-        lines = lines.withColumn("cells", F.struct(F.lit(None).cast("string").alias(_BAD)))
-    # Where files were put together, a byte order mark may stand in the middle.
-    heads = sorted({mark + line for source in sources for line in source.head for mark in ("", "\ufeff")})
+        lines = lines.withColumn("cells", F.struct(F.lit(None).cast("string").alias(_CORRUPT)))
+    # Concatenated files can have byte order marks in the middle.
+    header_lines = sorted(
+        {mark + line for source in sources for line in source.head for mark in ("", "\ufeff")}
+    )
     blank = F.trim("value") == ""
     defect = (
-        F.when(F.col("value").isin(heads) | (blank & F.lit(last)), _HEAD)
+        F.when(F.col("value").isin(header_lines) | (blank & F.lit(last)), _HEADER)
         .when(blank, WRONG_COLUMNS)
         .otherwise(defect)
     )
@@ -253,17 +258,17 @@ def _apart(lines: DataFrame, given: Input, group: Sequence[int], *, last: bool) 
     return lines.withColumn("defect", defect).withColumn("cell", F.struct(*cell)).drop("cells", "quoted")
 
 
-def _judged(apart: DataFrame, typed: Typed, *, last: bool) -> DataFrame:
-    """Say of each line what it is: a row, a reject, the head, or unless `last` a piece."""
-    judged = typed(apart, plain=not last).drop("cell", "fact")
+def _classify(split: DataFrame, type_cells: TypeCells, *, last: bool) -> DataFrame:
+    """Add the ``kind`` of each line: row, reject or header; before the `last` pass also fragment or retry."""
+    classified = type_cells(split, plain=not last).drop("cell", "file_value")
     kind = (
-        F.when(F.col("defect") == _HEAD, _HEAD)
-        .when(F.col("defect").isin(WRONG_COLUMNS, LOOSE_QUOTE) & F.lit(not last), _PIECE)
+        F.when(F.col("defect") == _HEADER, _HEADER)
+        .when(F.col("defect").isin(WRONG_COLUMNS, LOOSE_QUOTE) & F.lit(not last), _FRAGMENT)
         .when(F.col("defect").isNotNull(), _REJECT)
-        .when(F.col("reason").isNotNull(), _REJECT if last else _AGAIN)
+        .when(F.col("reason").isNotNull(), _REJECT if last else _RETRY)
         .otherwise(_ROW)
     )
-    return judged.withColumns(
+    return classified.withColumns(
         {
             "kind": kind,
             "reason": F.coalesce("defect", "reason"),
@@ -273,15 +278,15 @@ def _judged(apart: DataFrame, typed: Typed, *, last: bool) -> DataFrame:
     ).drop("defect")
 
 
-def _odd() -> Column:
-    """Tell whether a line has an odd number of quotes, so that one is open at its end."""
+def _has_odd_quotes() -> Column:
+    """Return whether a line has an odd number of quotes, so that one is open at its end."""
     return F.size(F.split("value", '"')) % 2 == 0
 
 
-def _open(value: Column, delimiter: str, *, inside: bool) -> Column:
-    """Tell whether a quote is open at the end of a text, if none is, or one is, at its beginning.
+def _ends_inside_quotes(value: Column, delimiter: str, *, inside: bool) -> Column:
+    """Return whether a quote is open at the end of a text that starts outside or `inside` quotes.
 
-    Only at the beginning of a cell does a quote open one: ``7" Single`` does not.
+    A quote opens only at the start of a cell: ``7" Single`` does not open one.
     """
     parts = F.split(F.replace(value, F.lit('""'), F.lit("")), '"')
     start = F.struct(F.lit(inside).alias("inside"), F.element_at(parts, 1).alias("before"))
@@ -293,8 +298,8 @@ def _open(value: Column, delimiter: str, *, inside: bool) -> Column:
     return F.aggregate(F.slice(parts, 2, F.size(parts)), start, quote)["inside"]
 
 
-def _parsed(lines: DataFrame, source: Source) -> DataFrame:
-    """Add ``quoted``, and ``cells``: a struct of the cells of ``value``, with _BAD for too many or too few."""
+def _parse_cells(lines: DataFrame, source: CsvFile) -> DataFrame:
+    """Add ``quoted``, and ``cells``: a struct of the cells, with _CORRUPT set if there are too many or too few."""
     width = len(source.columns)
     cells = ", ".join(f"c{position} string" for position in range(width))
     options = {
@@ -302,19 +307,19 @@ def _parsed(lines: DataFrame, source: Source) -> DataFrame:
         "quote": '"',
         "escape": '"',
         "mode": "PERMISSIVE",
-        "columnNameOfCorruptRecord": _BAD,
+        "columnNameOfCorruptRecord": _CORRUPT,
     }
-    # Most lines have no quotes. To split those takes a third of the time of parsing them.
+    # Most lines have no quotes. Splitting them takes a third of the time of parsing them.
     parts = F.col("parts")
     plain = F.struct(
         *(
             F.nullif(F.get(parts, F.lit(position)), F.lit("")).alias(f"c{position}")
             for position in range(width)
         ),
-        F.when(F.size(parts) != width, F.col("value")).alias(_BAD),
+        F.when(F.size(parts) != width, F.col("value")).alias(_CORRUPT),
     )
     quoted = F.col("quoted")
-    parsed = F.from_csv("value", f"{cells}, {_BAD} string", options)
+    parsed = F.from_csv("value", f"{cells}, {_CORRUPT} string", options)
     return (
         lines.withColumn("quoted", F.contains("value", F.lit('"')))
         .withColumn("parts", F.when(~quoted, F.split("value", re.escape(source.delimiter))))
@@ -323,45 +328,47 @@ def _parsed(lines: DataFrame, source: Source) -> DataFrame:
     )
 
 
-def _staged(frame: DataFrame, path: str) -> DataFrame:
-    # Read again soon and then gone: speed counts for more than size.
+def _stage(frame: DataFrame, path: str) -> DataFrame:
+    # Intermediate files are soon dropped, so speed matters more than size.
     fast = {"compression": "snappy", "parquet.enable.dictionary": "false"}
     frame.write.mode("overwrite").options(**fast).partitionBy("kind").parquet(path)
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
 
 
-def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame:
-    """Join pieces that stand below each other where they make a record; keep the other lines.
+def _join_fragments(lines: DataFrame, given: Batch, group: Sequence[int]) -> DataFrame:
+    """Join adjacent fragments that form a record; keep the other lines.
 
-    The lines of a record with line breaks are pieces, all of them, and stand next to each other. It begins where no
-    quote is open. Where that does not yield a record, each line is one by itself.
+    All lines of a record with line breaks are fragments, and adjacent. A record starts where no quote is open. If that
+    does not yield a valid record, each line stays on its own.
     """
     source = given.sources[group[0]]
     order = Window.partitionBy("file").orderBy("block", "id")
-    apart = (F.lag("block").over(order) == F.col("block")) & (F.lag("id").over(order) != F.col("id") - 1)
+    gap = (F.lag("block").over(order) == F.col("block")) & (F.lag("id").over(order) != F.col("id") - 1)
     in_island = Window.partitionBy("file", "island").orderBy("block", "id")
     before = in_island.rowsBetween(Window.unboundedPreceding, -1)
-    # Whether a quote is open behind a line depends on whether one is before it. Most lines keep that as it is; some
-    # turn it over, and behind the others it is the same in both cases.
-    outside, inside = (_open(F.col("value"), source.delimiter, inside=known) for known in (False, True))
-    turns = F.coalesce(F.sum((outside & ~inside).cast("int")).over(before), F.lit(0))
-    settled = F.when(outside == inside, (outside.cast("int") + F.col("turns")) % 2)
+    # Whether a quote is open after a line depends on whether one is open before it. Most lines keep that state, some
+    # toggle it, and the others end in the same state either way.
+    outside, inside = (
+        _ends_inside_quotes(F.col("value"), source.delimiter, inside=state) for state in (False, True)
+    )
+    toggles = F.coalesce(F.sum((outside & ~inside).cast("int")).over(before), F.lit(0))
+    fixed = F.when(outside == inside, (outside.cast("int") + F.col("toggles")) % 2)
     line = F.struct("block", "id", "value")
     joined = (
-        pieces.where(F.col("kind") == _PIECE)
-        .withColumn("apart", F.coalesce(apart, F.lit(False)).cast("int"))
-        .withColumn("island", F.sum("apart").over(order))
-        .withColumn("turns", turns)
-        .withColumn("settled", F.coalesce(F.last(settled, ignorenulls=True).over(before), F.lit(0)))
-        .withColumn("begins", F.when((F.col("settled") + F.col("turns")) % 2 == 0, 1).otherwise(0))
+        lines.where(F.col("kind") == _FRAGMENT)
+        .withColumn("gap", F.coalesce(gap, F.lit(False)).cast("int"))
+        .withColumn("island", F.sum("gap").over(order))
+        .withColumn("toggles", toggles)
+        .withColumn("fixed", F.coalesce(F.last(fixed, ignorenulls=True).over(before), F.lit(0)))
+        .withColumn("begins", F.when((F.col("fixed") + F.col("toggles")) % 2 == 0, 1).otherwise(0))
         .withColumn("record", F.sum("begins").over(in_island))
         .groupBy("file", "island", "record")
         .agg(F.array_sort(F.collect_list(line)).alias("lines"))
         .withColumn("value", F.array_join("lines.value", _BREAK))
     )
-    joined = _parsed(joined, source)
-    closed = ~_open(F.col("value"), source.delimiter, inside=False)
-    whole = F.col(f"cells.{_BAD}").isNull() & ((F.size("lines") == 1) | closed)
+    joined = _parse_cells(joined, source)
+    closed = ~_ends_inside_quotes(F.col("value"), source.delimiter, inside=False)
+    is_record = F.col(f"cells.{_CORRUPT}").isNull() & ((F.size("lines") == 1) | closed)
     first = F.element_at("lines", 1)
     spanning = joined.select(
         "file",
@@ -369,13 +376,15 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
         first["id"].alias("id"),
         F.size("lines").alias("span"),
         "value",
-        whole.alias("whole"),
+        is_record.alias("is_record"),
         "lines",
     )
-    single = spanning.where(~F.col("whole")).select("file", F.inline("lines")).withColumn("span", F.lit(1))
-    again = pieces.where(F.col("kind") == _AGAIN).select("file", "block", "id", "span", "value")
-    records = _union([spanning.where("whole").drop("whole", "lines"), single, again])
-    return _with_facts(
+    single = (
+        spanning.where(~F.col("is_record")).select("file", F.inline("lines")).withColumn("span", F.lit(1))
+    )
+    retries = lines.where(F.col("kind") == _RETRY).select("file", "block", "id", "span", "value")
+    records = _union([spanning.where("is_record").drop("is_record", "lines"), single, retries])
+    return _add_file_values(
         records.withColumn("path", F.col("file").cast("string")).drop("file"),
         given,
         {n: str(n) for n in group},
@@ -383,7 +392,7 @@ def _records(pieces: DataFrame, given: Input, group: Sequence[int]) -> DataFrame
 
 
 def _tally(lines: DataFrame) -> list[Row]:
-    """Count what is staged by file, block, kind and reason."""
+    """Count the staged lines by file, block, kind and reason."""
     grouped = lines.groupBy("file", "block", "kind", "reason").agg(
         F.count("*").alias("records"), F.sum("span").alias("lines"), F.min("id").alias("first")
     )
@@ -391,18 +400,18 @@ def _tally(lines: DataFrame) -> list[Row]:
 
 
 def _rejects(records: DataFrame, tally: Sequence[Row]) -> DataFrame:
-    """Return the rejects with the number of the line where each begins; `tally` is that of all lines."""
+    """Return the rejects with the number of their first line, computed from the `tally` of the first pass."""
     lengths, first = Counter[tuple[int, int]](), dict[tuple[int, int], int]()
     for row in tally:
-        place = row["file"], row["block"]
-        lengths[place] += row["records"]
-        first[place] = min(row["first"], first.get(place, row["first"]))
+        position = row["file"], row["block"]
+        lengths[position] += row["records"]
+        first[position] = min(row["first"], first.get(position, row["first"]))
     starts, before = [], Counter[int]()
     for file, block in sorted(lengths):
-        # A line's id counts up within its block.
+        # Line ids are consecutive within a block.
         starts.append({"file": file, "block": block, "start": before[file] - first[file, block] + 1})
         before[file] += lengths[file, block]
-    known = small_table(records.sparkSession, starts, {"file": "int", "block": "bigint", "start": "bigint"})
+    known = small_frame(records.sparkSession, starts, {"file": "int", "block": "bigint", "start": "bigint"})
     return (
         records.where(F.col("kind") == _REJECT)
         .join(F.broadcast(known), ["file", "block"])
@@ -416,21 +425,21 @@ def _rejects(records: DataFrame, tally: Sequence[Row]) -> DataFrame:
     )
 
 
-def _counts(tally: Sequence[Row], files: int, seen: int) -> list[dict[str, Any]]:
-    counts: list[dict[str, Any]] = [{"heads": 0, "rows": 0, "rejects": Counter()} for _ in range(files)]
+def _counts(tally: Sequence[Row], sources: Sequence[CsvFile], seen: int) -> dict[str, dict[str, Any]]:
+    counts: list[dict[str, Any]] = [{"header_lines": 0, "rows": 0, "rejects": Counter()} for _ in sources]
     found = 0
     for row in tally:
-        if row["kind"] in (_PIECE, _AGAIN):
-            continue  # counted as what was made of them
+        if row["kind"] in (_FRAGMENT, _RETRY):
+            continue  # counted by their result of the second pass
         found += row["lines"]
         count = counts[row["file"]]
         if row["kind"] == _REJECT:
             count["rejects"][row["reason"]] += row["records"]
         else:
-            count["rows" if row["kind"] == _ROW else "heads"] += row["records"]
+            count["rows" if row["kind"] == _ROW else "header_lines"] += row["records"]
     if found != seen:
         raise LinesUnaccounted(seen, found)
-    return counts
+    return {source.name: count for source, count in zip(sources, counts, strict=True)}
 
 
 def _union(frames: Sequence[DataFrame]) -> DataFrame:

@@ -1,4 +1,4 @@
-"""One run of a job: its arguments, where its files are, what it publishes, and its summary."""
+"""One run of a job: its arguments, its files, publishing and the summary."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from typing import Any, Final
 from pyspark.sql import DataFrame, SparkSession
 
 from spotify_bulk.errors import BadArguments, BulkError
-from spotify_bulk.places import Bucket, Folder, Place, place
-from spotify_bulk.sources import Source, as_utf8
+from spotify_bulk.sources import CsvFile, as_utf8
+from spotify_bulk.storage import Bucket, Folder, Storage, storage_at
 
 COPIES_AT_A_TIME: Final = 16
-# Whatever the name of the one file that Spark writes, it becomes this.
+# The name that Spark gives to a file it writes.
 _PART: Final = re.compile(r"(?P<folder>.*/)?part-[^/]*\.parquet")
-# In the name of a file, Spark takes them for patterns and escapes.
-_MISLEADING: Final = re.compile(r"[][*?{}\\^%#:\x00-\x1f]")
+# Characters that Spark interprets as patterns or escapes in a file name.
+_SPECIAL: Final = re.compile(r"[][*?{}\\^%#:\x00-\x1f]")
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a job is told.
+    """The arguments of a job.
 
     Attributes
     ----------
     input
-        The folder or prefix whose CSV files are read.
+        The folder or prefix whose CSV files are loaded.
     warehouse
-        Where the tables are.
+        The folder or prefix of the tables.
     work
-        Where intermediate results may go. A folder of this machine, if Spark cannot read S3 by itself.
+        The folder or prefix for intermediate results; a local folder if Spark cannot read S3.
     defaults
-        Values for files that do not say them.
+        Values for columns that a file lacks.
     """
 
-    input: Place
-    warehouse: Place
-    work: Place
+    input: Storage
+    warehouse: Storage
+    work: Storage
     defaults: Mapping[str, str]
 
     @classmethod
     def parse(cls, argv: Sequence[str], defaults: Iterable[str] = ()) -> Arguments:
-        """Read the arguments of a job; AWS Glue adds some of its own, which are left alone.
+        """Parse the arguments of a job; the ones that AWS Glue adds are ignored.
 
         Raises
         ------
         BadArguments
-            One is missing or cannot be meant.
+            One is missing or invalid.
         """
         parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, exit_on_error=False)
         for name in ("input", "warehouse", "work", *defaults):
@@ -64,41 +64,43 @@ class Arguments:
         try:
             found = vars(parser.parse_known_args(argv)[0])
         except argparse.ArgumentError as error:
-            raise BadArguments(f"The arguments of the job cannot be read: {error}.") from error
-        places = {}
+            raise BadArguments(f"The job's arguments are invalid: {error}.") from error
+        storages = {}
         for name in ("input", "warehouse", "work"):
             try:
-                places[name] = place(found[name])
+                storages[name] = storage_at(found[name])
             except ValueError as error:
-                said = f"--{name}: {error}" if found[name] else f"The argument --{name} is missing."
+                problem = f"--{name}: {error}" if found[name] else f"The argument --{name} is missing."
                 raise BadArguments(
-                    f"{said} Give an address such as s3://bucket/prefix, or a path on this machine."
+                    f"{problem} Give an address such as s3://bucket/prefix, or a local path."
                 ) from error
-        work, read = (f"{places[name].uri().rstrip('/')}/" for name in ("work", "input"))
-        if work.startswith(read) or places["work"] == places["warehouse"]:
-            raise BadArguments("--work must be a place of its own: what lies there is overwritten.")
+        work, given = (f"{storages[name].uri().rstrip('/')}/" for name in ("work", "input"))
+        if work.startswith(given) or storages["work"] == storages["warehouse"]:
+            raise BadArguments(
+                "--work must not be the warehouse or part of the input, because files there are overwritten."
+            )
         for name in ("work", "warehouse"):
-            if _MISLEADING.search(places[name].uri().removeprefix("s3:")):
+            if _SPECIAL.search(storages[name].uri().removeprefix("s3:")):
                 raise BadArguments(
-                    f"--{name}: {found[name]!r} has characters that mean something else to Spark."
+                    f"--{name}: {found[name]!r} contains characters that Spark treats as patterns."
                 )
-        given = {name: found[name].strip() for name in defaults if found[name].strip()}
-        if "date" in given:
+        values = {name: found[name].strip() for name in defaults if found[name].strip()}
+        if "date" in values:
             try:
-                given["date"] = f"{date.fromisoformat(given['date'])}"
+                values["date"] = f"{date.fromisoformat(values['date'])}"
             except ValueError as error:
-                raise BadArguments(f"--date: {given['date']!r} is no date such as 2021-12-31.") from error
-        return cls(**places, defaults=given)
+                raise BadArguments(f"--date: {values['date']!r} is not a date such as 2021-12-31.") from error
+        return cls(**storages, defaults=values)
 
 
 @dataclass
 class Run:
-    """What one run has to do with files.
+    """One run: reads existing tables, stages new ones, publishes them and writes the summary.
 
     Attributes
     ----------
     name
-        When it began; names its summary.
+        The time it started and a random suffix; names its summary.
     """
 
     spark: SparkSession
@@ -107,96 +109,108 @@ class Run:
     name: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}")
     began: float = field(default_factory=time.monotonic)
 
-    def stage(self, name: str) -> str:
-        """Return where an intermediate result of this run goes, as Spark takes it."""
+    def work_path(self, name: str) -> str:
+        """Return the address of an intermediate result, for Spark."""
         return self.arguments.work.uri(f"{self.job}/{name}")
 
-    def inputs(self, sources: Sequence[Source]) -> list[str]:
-        """Return where Spark finds the input files.
+    def input_paths(self, sources: Sequence[CsvFile]) -> list[str]:
+        """Return the address of each input file, for Spark.
 
-        Those whose names would mislead it are copied, and those that it cannot read by lines are rewritten.
+        Files whose names Spark would misread are copied; UTF-16 files are rewritten, because Spark cannot split
+        them into lines.
         """
         given, work = self.arguments.input, self.arguments.work
 
-        def one(source: Source) -> str:
-            uri, wide = given.uri(source.name), source.charset == "utf-16"
-            suffix = ".gz" if source.gzipped and not wide else ""
+        def one(source: CsvFile) -> str:
+            uri, is_utf16 = given.uri(source.name), source.charset == "utf-16"
+            suffix = ".gz" if source.gzipped and not is_utf16 else ""
             copy = f"{self.job}/in/{hashlib.sha256(uri.encode()).hexdigest()}.csv{suffix}"
-            if wide:
+            if is_utf16:
                 with given.open(source.name) as content:
                     work.write(copy, as_utf8(content, source))
                 return work.uri(copy)
-            misnamed = _MISLEADING.search(uri.removeprefix("s3:")) or uri.endswith(".gz") != source.gzipped
-            if self._in_reach(given) and not misnamed:
+            misnamed = _SPECIAL.search(uri.removeprefix("s3:")) or uri.endswith(".gz") != source.gzipped
+            if self._spark_can_read(given) and not misnamed:
                 return uri
-            work.take(given, source.name, copy)
+            work.copy_from(given, source.name, copy)
             return work.uri(copy)
 
         with ThreadPoolExecutor(COPIES_AT_A_TIME) as pool:
             return list(pool.map(one, sources))
 
-    def before(self, *tables: str, wanted: Callable[[str], bool] = lambda _name: True) -> DataFrame | None:
-        """Return what tables of the warehouse hold now, or None."""
+    def read_existing(
+        self, table: str, wanted: Callable[[str], bool] = lambda _name: True
+    ) -> DataFrame | None:
+        """Return the current content of a table in the warehouse, or None if there is none."""
         names = [
             item.name
-            for table in tables
             for item in self.arguments.warehouse.find(f"{table}/")
             if item.name.endswith(".parquet") and wanted(item.name)
         ]
         if not names:
             return None
         with ThreadPoolExecutor(COPIES_AT_A_TIME) as pool:
-            paths = list(pool.map(lambda name: self._bring(self.arguments.warehouse, name), names))
+            paths = list(pool.map(lambda name: self._readable_path(self.arguments.warehouse, name), names))
         return self.spark.read.parquet(*paths)
 
-    def write_one(self, table: str, frame: DataFrame, *order: str) -> DataFrame:
-        """Write a table of one object to the stage, sorted; return it."""
-        path = self.stage(f"out/{table}")
+    def stage_table(self, table: str, frame: DataFrame, *order: str) -> DataFrame:
+        """Write a sorted table as one object to the work area; return it as read from there."""
+        path = self.work_path(f"out/{table}")
         frame.repartition(1).sortWithinPartitions(*order).write.mode("overwrite").parquet(path)
         return self.spark.read.schema(frame.schema).parquet(path)
 
-    def publish(self, table: str, staged: str | None = None, divided_by_last: bool = False) -> int:
-        """Put the staged objects of a table in place of those of the warehouse, one by one.
+    def publish(
+        self, table: str, staged: str | None = None, last_partition_names_object: bool = False
+    ) -> int:
+        """Copy the staged objects of a table to the warehouse, one by one.
 
-        Each has a name of its own that does not change from run to run, so that one PUT replaces what was there, and
-        nothing is ever deleted.
+        An object has the same name in every run, so one PUT replaces the previous one and nothing is ever deleted.
 
         Parameters
         ----------
         table
             The table.
         staged
-            Where its objects lie below ``out/``; by default under its name.
-        divided_by_last
-            The last partition column becomes the object's name instead of a folder.
+            The folder of its objects below ``out/``; by default the table's name.
+        last_partition_names_object
+            Use the last partition as the object's name instead of a folder.
 
         Returns
         -------
         int
             Number of objects.
+
+        Raises
+        ------
+        BulkError
+            Spark wrote two files for one object.
         """
         root = f"{self.job}/out/{staged or table}/"
         names: dict[str, str] = {}
         for item in self.arguments.work.find(root):
             if match := _PART.fullmatch(item.name.removeprefix(root)):
                 folder = (match["folder"] or "").rstrip("/")
-                *folders, last = folder.split("/") if divided_by_last else (*folder.split("/"), table)
+                *folders, last = (
+                    folder.split("/") if last_partition_names_object else (*folder.split("/"), table)
+                )
                 name = "/".join([table, *filter(None, folders), f"{last.replace('=', '-')}.parquet"])
                 if name in names:
-                    raise BulkError(f"Spark wrote two files for {name}: a defect. {table} was not published.")
+                    raise BulkError(
+                        f"Spark wrote two files for {name}. {table} was not published. This is a bug in the job."
+                    )
                 names[name] = item.name
         with ThreadPoolExecutor(COPIES_AT_A_TIME) as pool:
             list(
                 pool.map(
-                    lambda pair: self.arguments.warehouse.take(self.arguments.work, pair[1], pair[0]),
+                    lambda pair: self.arguments.warehouse.copy_from(self.arguments.work, pair[1], pair[0]),
                     names.items(),
                 )
             )
         return len(names)
 
-    def summarize(self, summary: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the run's summary to the warehouse, as the newest and under its own name, and print it."""
-        whole = {
+    def write_summary(self, summary: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the run's summary to the warehouse, under the run's name and as the latest, and print it."""
+        complete = {
             "job": self.job,
             "run": self.name,
             "finished_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -205,40 +219,40 @@ class Run:
             "defaults": dict(self.arguments.defaults),
             **summary,
         }
-        text = json.dumps(whole, indent=2, ensure_ascii=False)
+        text = json.dumps(complete, indent=2, ensure_ascii=False)
         for name in (self.name, "latest"):
             self.arguments.warehouse.write(f"_runs/{self.job}/{name}.json", text.encode())
         sys.stdout.write(f"{text}\n")
-        return whole
+        return complete
 
-    def _bring(self, source: Place, name: str) -> str:
-        """Return where Spark finds a file: where it is, or in a copy."""
-        if self._in_reach(source):
+    def _readable_path(self, source: Storage, name: str) -> str:
+        """Return an address of the file that Spark can read: its own, or that of a copy."""
+        if self._spark_can_read(source):
             return source.uri(name)
         copy = f"{self.job}/in/{name}"
-        self.arguments.work.take(source, name, copy)
+        self.arguments.work.copy_from(source, name, copy)
         return self.arguments.work.uri(copy)
 
-    def _in_reach(self, source: Place) -> bool:
-        """Tell whether Spark reads from there by itself: not from S3 if it works in a folder."""
+    def _spark_can_read(self, source: Storage) -> bool:
+        """Return whether Spark can read it directly: not S3 while the work area is a local folder."""
         return not (isinstance(source, Bucket) and isinstance(self.arguments.work, Folder))
 
 
 def session(name: str) -> SparkSession:
-    """Return the Spark session, the one of AWS Glue or a local one.
+    """Return the Spark session, on AWS Glue or local.
 
-    Master and memory are what the surroundings say, such as ``PYSPARK_SUBMIT_ARGS``.
+    The environment sets master and memory, for example through ``PYSPARK_SUBMIT_ARGS``.
     """
     settings = {
         "spark.sql.session.timeZone": "UTC",
-        # What Redshift is documented to read, see docs/redshift.md.
+        # The codec that Redshift is documented to read, see docs/redshift.md.
         "spark.sql.parquet.compression.codec": "snappy",
         "spark.sql.legacy.javaCharsets": "true",  # windows-1252
-        # A byte that means nothing in it becomes U+FFFD, where Spark would give up the run.
+        # Undefined bytes become U+FFFD; otherwise Spark would fail the run.
         "spark.sql.legacy.codingErrorAction": "true",
-        # Without it, each task sorts its rows by partition before writing them.
+        # With fewer writers, each task first sorts its rows by partition.
         "spark.sql.maxConcurrentOutputFileWriters": "100",
-        # The first level of two hashes texts byte by byte, which takes longer than the second by itself.
+        # The first of two levels hashes strings byte by byte, which takes longer than the second level alone.
         "spark.sql.codegen.aggregate.map.twolevel.enabled": "false",
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
@@ -251,10 +265,10 @@ def session(name: str) -> SparkSession:
 
 
 def main(job: Callable[[Run], object], name: str, defaults: Iterable[str] = ()) -> None:
-    """Run a job from the command line or AWS Glue; what is wrong is said in a sentence."""
+    """Run a job from the command line or on AWS Glue; an error ends it with a one-sentence message."""
     try:
         arguments = Arguments.parse(sys.argv[1:], defaults)
         job(Run(session(name), arguments, name))
     except BulkError as error:
-        # An exception, and not an exit status: AWS Glue shows its text as the reason of the failed run.
+        # AWS Glue shows the text of the exception as the reason why the run failed.
         raise SystemExit(f"{type(error).__name__}: {error}") from error
