@@ -16,16 +16,16 @@ import msgspec
 
 from spotify_lake.report.athena import Question
 from spotify_lake.report.queries import sql
-from spotify_lake.warehouse import ROOT
+from spotify_lake.warehouse import ROOT, ChartName
 
 FOLDER: Final = f"{ROOT}/fact_chart_entry/"
 # Which chart the page shows where several end in the same year, with the viral one of the same rhythm.
 SHOWN: Final = {
-    "top200": "viral50",
-    "top200_weekly": "viral50_weekly",
-    "top50": "viral50",
-    "viral50": None,
-    "viral50_weekly": None,
+    ChartName.TOP200: ChartName.VIRAL50,
+    ChartName.TOP200_WEEKLY: ChartName.VIRAL50_WEEKLY,
+    ChartName.TOP50: ChartName.VIRAL50,
+    ChartName.VIRAL50: None,
+    ChartName.VIRAL50_WEEKLY: None,
 }
 WORLD: Final = "Global"
 ARTISTS: Final = 10  # of a region
