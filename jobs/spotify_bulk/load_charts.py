@@ -105,7 +105,11 @@ def _stage_entries(
 
 def _conflicts(entries: DataFrame) -> DataFrame:
     lost = entries.where(F.col("conflict_file").isNotNull()).withColumnRenamed("conflict_file", "file")
-    return lost.select("file", "date_key", "region_key", "chart", "rank", "track_key", "streams", "trend")
+    # Year and month are text in the rejects of earlier runs too.
+    year, month = (F.col(name).cast("string").alias(name) for name in ("year", "month"))
+    return lost.select(
+        "file", "date_key", "region_key", "rank", "track_key", "streams", "trend", year, "chart", month
+    )
 
 
 def _stage_dimensions(run: Run, rows: DataFrame, seen: DataFrame) -> dict[str, int]:
