@@ -275,7 +275,7 @@ schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, v
 .PHONY: bench-charts
 
 bench-charts: $(DEV) $(SPARK) ## The charts job on 26 million rows beside DuckDB, for docs/bulk.md: ten minutes, 20 GB of disk
-	@PYTHONPATH=jobs $(RUN)/python -m bench.charts $(ROWS)
+	@$(RUN)/python -m bench.charts $(ROWS)
 	@$(RUN)/python -m bench --page
 
 .PHONY: fuzz
@@ -355,10 +355,11 @@ define install
 	$(UV_CLI) pip sync --quiet --python $(1)/bin/python --require-hashes $< || { $(not_installed); }
 endef
 
-# The package of layers/common is found through a .pth file: PYTHONPATH would reach the emulated functions too.
+# The packages of layers/common and jobs are found through .pth files: PYTHONPATH would reach the emulated functions too.
 $(DEV): requirements/dev.txt | $(UV)
 	$(call install,.venv)
 	@echo ../../../../layers/common > .venv/lib/python3.13/site-packages/spotify_lake.pth
+	@echo ../../../../jobs > .venv/lib/python3.13/site-packages/spotify_bulk.pth
 	@touch $@
 
 $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(BROWSER) $(FAULTS) $(SPARK): .tools/%/.installed: requirements/%.txt | $(UV)

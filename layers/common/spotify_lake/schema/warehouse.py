@@ -4,9 +4,20 @@ As with the lake's own tables in `schema`, template, tests and data dictionary f
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from spotify_lake.schema.types import Column, Table, Type
+
+
+class ChartName(StrEnum):
+    """The charts by their names in the files; `jobs/spotify_bulk/chart_kinds.py` has title and period of each."""
+
+    TOP200 = "top200"
+    VIRAL50 = "viral50"
+    TOP50 = "top50"
+    TOP200_WEEKLY = "top200_weekly"
+    VIRAL50_WEEKLY = "viral50_weekly"
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,7 @@ CHARTS: Final = (
             Partition(Column("year", Type.INT, "Year of the date.", "2021"), "2006,2040"),
             Partition(
                 Column("chart", Type.STRING, "Chart, as in dim_chart.", "top200"),
-                "top200,viral50,top50,top200_weekly,viral50_weekly",
+                ",".join(ChartName),
             ),
         ),
     ),
