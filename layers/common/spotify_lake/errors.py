@@ -165,7 +165,7 @@ class RawObjectMissing(LakeError):
         )
 
 
-class ChangeNotAnnounced(LakeError):
+class ChangeNotPublished(LakeError):
     """EventBridge does not take the event of a changed playlist."""
 
     retryable = True

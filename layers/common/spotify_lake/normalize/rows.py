@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from spotify_lake.normalize import quality
 from spotify_lake.normalize.quality import Finding
@@ -22,6 +22,7 @@ from spotify_lake.schema.playlists import (
     REJECTS,
     SONGS,
 )
+from spotify_lake.schema.types import Table
 from spotify_lake.spotify.models import Album, Artist, Content, Entry, ExternalUrls, Image
 
 type Row = tuple[object, ...]
@@ -62,10 +63,18 @@ class Tables:
     @property
     def violations(self) -> dict[str, int]:
         """The quality rules that the snapshot violates, and how often."""
-        rule, violations = (QUALITY.column_names.index(name) for name in ("rule", "violations"))
-        return {
-            str(row[rule]): number for row in self.rows[QUALITY.name] if (number := int(str(row[violations])))
-        }
+        return {row["rule"]: row["violations"] for row in self.records(QUALITY) if row["violations"]}
+
+    @property
+    def playlist(self) -> dict[str, Any]:
+        """The row of `playlists` by column name."""
+        (record,) = self.records(PLAYLISTS)
+        return record
+
+    def records(self, table: Table) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a table as dictionaries by column name."""
+        names = table.column_names
+        return (dict(zip(names, row, strict=True)) for row in self.rows[table.name])
 
 
 def normalize(snapshot: Snapshot) -> Tables:

@@ -1,8 +1,8 @@
-"""Reading and writing objects of the raw bucket."""
+"""Reads and writes objects of the raw bucket."""
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spotify_lake import keys
 
@@ -10,6 +10,22 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CORRELATION_ID: Final = "correlation-id"  # metadata of raw and curated objects: the run they come from
+
+
+class RawObject(NamedTuple):
+    """A raw object as S3 reports it.
+
+    Attributes
+    ----------
+    bucket, key
+        Where it is.
+    written_at
+        When it was written; None if somebody other than S3 sent the event.
+    """
+
+    bucket: str
+    key: str
+    written_at: datetime | None
 
 
 def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
