@@ -235,8 +235,7 @@ def with_details(details: Mapping[str, Mapping[str, bytes]]) -> bytes:
         contract="items",
     )
     writer.add_page(payloads.page([payloads.entry(payloads.song())]))
-    writer.add_details(details)
-    return writer.finish(payloads.playlist())
+    return writer.finish(payloads.playlist(), details)
 
 
 def test_details_are_read_back() -> None:

@@ -194,7 +194,6 @@ class SnapshotWriter:
         self._written = bytearray()
         self._pages = 0
         self._header = Header(ENVELOPE_VERSION, playlist_id, snapshot_id, scheduled_at, fetched_at, contract)
-        self._details: DetailObjects = {}
         self._write(b'"pages":[')
 
     def add_page(self, page: Mapping[str, Any]) -> None:
@@ -202,15 +201,19 @@ class SnapshotWriter:
         self._write((b"," if self._pages else b"") + _to_json(page))
         self._pages += 1
 
-    def add_details(self, details: DetailObjects) -> None:
-        """Take what is known besides of `artists` and `albums`, for the envelope."""
-        self._details = details
+    def finish(self, playlist: Mapping[str, Any], details: DetailObjects | None = None) -> bytes:
+        """Close the envelope and return the object's bytes.
 
-    def finish(self, playlist: Mapping[str, Any]) -> bytes:
-        """Close the envelope with the playlist object as Spotify sent it; return the object's bytes."""
+        Parameters
+        ----------
+        playlist
+            The playlist object as Spotify sent it.
+        details
+            The details of `artists` and `albums`.
+        """
         self._write(b'],"playlist":' + _to_json(playlist) + b"}")
         self._written += self._gzip.flush()
-        return _header_member(self._header, self._details) + self._written
+        return _header_member(self._header, details or {}) + self._written
 
     def _write(self, data: bytes) -> None:
         self._written += self._gzip.compress(data)
