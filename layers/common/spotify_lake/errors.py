@@ -178,15 +178,12 @@ class ChangeNotPublished(LakeError):
 
 
 class QueryFailed(LakeError):
-    """Athena does not answer a query of the report."""
+    """Athena refuses a query, or it fails or takes too long."""
 
     retryable = True
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(
-            f"Athena did not answer the report's query {name!r}: {reason}. The pages of earlier days stay as they"
-            " are; `make report` tries again."
-        )
+    def __init__(self, reason: str, name: str | None = None) -> None:
+        super().__init__(f"The query {name!r} failed: {reason}" if name else f"The query failed: {reason}")
 
 
 class UnknownDataSet(LakeError):

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from spotify_lake import keys
-from spotify_lake.report.athena import Question
+from spotify_lake.athena import Question
 from spotify_lake.report.queries import sql
 
 FOLDER: Final = f"{keys.WAREHOUSE}fact_chart_entry/"

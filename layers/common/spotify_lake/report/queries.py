@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from spotify_lake.report.athena import Question
+from spotify_lake.athena import Question
 
 DAILY: Final = 92  # days of which the page shows every one; before that, one snapshot a week
 NEWS: Final = 31  # days of which the page lists what entered and left
