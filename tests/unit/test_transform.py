@@ -142,7 +142,7 @@ def test_an_object_that_is_gone_is_counted_and_the_next_is_done(
 ) -> None:
     assert len(run(s3_event("gone", "a"), a=GOOD)) == 1
     (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert "s3://lake-raw/gone is gone" in warning.getMessage()
+    assert "s3://lake-raw/gone does not exist" in warning.getMessage()
     assert counted("RawObjectsMissing") == 1
 
 
