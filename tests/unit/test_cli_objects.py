@@ -21,17 +21,6 @@ def test_what_is_written_last():
     assert TABLES[-1] is PLAYLISTS, "what is written last tells that all is written"
 
 
-def test_a_raw_key_names_its_snapshot():
-    assert keys.in_raw_key(SNAPSHOT.raw_key) == SNAPSHOT
-
-
-@pytest.mark.parametrize(
-    "key", ["raw/playlist_id=x/a b.json.gz", "raw/x/20261120T060000Z.json.gz", "state/known"]
-)
-def test_other_keys_name_none(key):
-    assert keys.in_raw_key(key) is None
-
-
 @pytest.mark.parametrize(
     "age, words",
     [

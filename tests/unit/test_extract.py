@@ -306,7 +306,9 @@ class TestRun:
     def test_a_run_is_not_continued_for_ever(self, condition, counted, caplog):
         scheduler = FakeScheduler()
         request = ExtractRequest(scheduled_at=AT, playlists=(A, B), continuation=10)
-        with pytest.raises(ContinuationLimitReached, match=r"maximum number of continuations \(10\)") as caught:
+        with pytest.raises(
+            ContinuationLimitReached, match=r"maximum number of continuations \(10\)"
+        ) as caught:
             run(FakeSpotify({A: condition, B: 1}), request=request, scheduler=scheduler)
         assert A in str(caught.value)
         assert str(condition) in str(caught.value)
