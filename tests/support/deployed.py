@@ -87,7 +87,7 @@ def undisturbed(stack: LaptopStack) -> dict[str, Rows]:
     """
     found: list[Tables] = []
 
-    def keep(tables: Tables, **_: object) -> list[str]:
+    def keep(tables: Tables, *_: object) -> list[str]:
         found.append(tables)
         return []
 

@@ -220,8 +220,8 @@ class World:
 
 
 def column(snapshot: envelope.Snapshot, table: str, name: str) -> list[Any]:
-    [columns] = [each.column_names for each in TABLES if each.name == table]
-    return [row[columns.index(name)] for row in normalize(snapshot).rows[table]]
+    [found] = [each for each in TABLES if each.name == table]
+    return [row[name] for row in normalize(snapshot).records(found)]
 
 
 class TestAsking:

@@ -168,12 +168,11 @@ def check(rows: Rows, entry_count: int, taken_at: datetime) -> list[Finding]:
 
 
 def _find(rule: Rule, rows: Rows, limits: Mapping[Limit, Any]) -> Finding:
-    columns = rule.table.column_names
-    key, at = columns.index(rule.table.key[-1]), columns.index(rule.column)
+    key, at = rule.table.index(rule.table.key[-1]), rule.table.index(rule.column)
     own, is_list = rows[rule.table.name], rule.table.columns[at].type is Type.STRINGS
     if isinstance(rule.check, Reference) and rule.check.only:
         name, only = rule.check.only
-        where = columns.index(name)
+        where = rule.table.index(name)
         own = [row for row in own if row[where] == only]
     values = [row[at] for row in own]
     if is_list:
@@ -197,7 +196,7 @@ def _bad(check: Check, values: Sequence[Any], rows: Rows, limits: Mapping[Limit,
             if len(set(values)) < len(values):
                 return {value for value, number in Counter(values).items() if number > 1}
         case Reference(to):
-            key = to.column_names.index(to.key[-1])
+            key = to.index(to.key[-1])
             return set(values).difference([row[key] for row in rows[to.name]])
         case Between(low, high):
             highest: Any = limits[high] if isinstance(high, Limit) else high

@@ -54,6 +54,10 @@ class Table:
         """Names of the columns in order, without the partition column."""
         return tuple(column.name for column in self.columns)
 
+    def index(self, column: str) -> int:
+        """Return the position of a column's value in a row."""
+        return self.column_names.index(column)
+
     @property
     def prefix(self) -> str:
         """Prefix of the keys of its objects."""
