@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.athena import Athena
 from local.sql_dialect import on_laptop
+from spotify_lake.athena import Athena
 
 if TYPE_CHECKING:
     from cli.stack import Lake

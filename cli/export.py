@@ -24,7 +24,7 @@ from spotify_lake.schema.warehouse import WAREHOUSE
 if TYPE_CHECKING:
     from cli.stack import Lake
     from cli.terminal import Progress, Terminal
-    from local.athena import Athena, Column, Row
+    from spotify_lake.athena import Athena, Column, Row
 
 DEFAULT_FOLDER: Final = Path("export")
 TIMEOUT_S: Final = 1800.0  # how long Athena itself lets a query run
@@ -67,7 +67,7 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> N
     ------
     OpsError
         A name is unknown, or the folder cannot be written to.
-    LaptopError
+    QueryFailed
         Athena refuses a query, or one fails.
     """
     athena = connect(lake)
@@ -154,7 +154,7 @@ def export(athena: Athena, source: Source, stem: Path, progress: Callable[[int],
         What was written. In the CSV file lists are JSON, times are UTC, and a null is empty where an empty text is
         `""`.
     """
-    answer = athena.ask(source.sql, TIMEOUT_S)
+    answer = athena.stream(source.sql, TIMEOUT_S)
     schema = pa.schema([_field(column, source) for column in answer.columns])
     flat = pa.schema([_field(column, None) for column in answer.columns])
     paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")

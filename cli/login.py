@@ -11,7 +11,7 @@ import webbrowser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -60,13 +60,6 @@ class Options:
     client_id: str | None = None
     app_only: bool = False
     port: int = DEFAULT_PORT
-
-
-class _Pass:
-    """Keeps no page: the client counts the entries."""
-
-    def add_page(self, page: Mapping[str, Any]) -> None:
-        """Let the page pass."""
 
 
 def run(
@@ -369,8 +362,10 @@ def _reading_order(playlist: ListedPlaylist) -> tuple[bool, float]:
 
 def _read(spotify: SpotifyClient, playlist_id: str) -> tuple[str, int, str]:
     """Read a playlist; return its name, the number of its entries, and the way they were read, in words."""
-    reading = spotify.fetch(playlist_id, lambda _version, _contract: _Pass())
-    playlist = reading.head.playlist
+    reading = spotify.read(playlist_id)
+    while (head := reading.confirm()) is None:
+        pass  # the list changed meanwhile: confirm reads it again
+    playlist = head.playlist
     if reading.contract == "embedded":
         way = "the playlist object, because this app gets no pages. Playlists of more than 100 entries will fail"
     elif "tracks" in playlist:

@@ -17,9 +17,9 @@ from urllib.parse import quote_plus
 
 from cli import dead_letters, objects
 from cli.dead_letters import BATCH, QUEUES, Letter
-from cli.objects import Snapshot
 from cli.stack import Lake, OpsError
 from cli.terminal import Progress, Terminal
+from spotify_lake.keys import SnapshotId
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -73,13 +73,13 @@ class Outcome:
         Those in the dead-letter queue.
     """
 
-    wanted: list[Snapshot]
+    wanted: list[SnapshotId]
     sent: int = 0
-    rebuilt: set[Snapshot] = field(default_factory=set)
-    failed: set[Snapshot] = field(default_factory=set)
+    rebuilt: set[SnapshotId] = field(default_factory=set)
+    failed: set[SnapshotId] = field(default_factory=set)
 
     @property
-    def missing(self) -> list[Snapshot]:
+    def missing(self) -> list[SnapshotId]:
         """Those of which nothing is known."""
         return [one for one in self.wanted if one not in self.rebuilt and one not in self.failed]
 
@@ -205,7 +205,7 @@ class _Replay:
             return f"{queue.in_flight} being worked on, or failed and waiting to be tried again"
         return ""
 
-    def _written(self) -> dict[Snapshot, datetime]:
+    def _written(self) -> dict[SnapshotId, datetime]:
         options = self._options
         return objects.written(self._s3, self._lake.output("LakeBucketName"), options.first, options.last)
 
@@ -233,7 +233,7 @@ class _Replay:
         return letters
 
 
-def s3_event(bucket: str, snapshot: Snapshot) -> str:
+def s3_event(bucket: str, snapshot: SnapshotId) -> str:
     """Write the event by which the raw bucket would announce a snapshot."""
     record = {
         "eventSource": "aws:s3",
@@ -243,7 +243,7 @@ def s3_event(bucket: str, snapshot: Snapshot) -> str:
     return json.dumps({"Records": [record]})
 
 
-def _wanted(s3: S3Client, bucket: str, options: Options) -> list[Snapshot]:
+def _wanted(s3: S3Client, bucket: str, options: Options) -> list[SnapshotId]:
     since = datetime.combine(options.first, datetime.min.time(), UTC)
     until = datetime.combine(options.last + timedelta(days=1), datetime.min.time(), UTC)
     playlists = options.playlists or objects.playlist_ids(s3, bucket)
@@ -282,7 +282,7 @@ def _say_outcome(outcome: Outcome, lake: Lake, terminal: Terminal) -> None:
         _list(outcome.missing, terminal)
 
 
-def _list(snapshots: Sequence[Snapshot], terminal: Terminal) -> None:
+def _list(snapshots: Sequence[SnapshotId], terminal: Terminal) -> None:
     for snapshot in snapshots[:SHOWN]:
         terminal.say(f"  {snapshot.raw_key}")
     if len(snapshots) > SHOWN:

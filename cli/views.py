@@ -17,7 +17,7 @@ def run(lake: Lake, terminal: Terminal) -> None:
 
     Raises
     ------
-    LaptopError
+    QueryFailed
         Athena refuses one, or one does not work.
     OpsError
         The stack does not say where its Athena is.

@@ -24,6 +24,7 @@ from local.errors import LaptopError
 from local.sql_dialect import declared, no_such_table
 from local.stack import LaptopStack
 from queries import views
+from spotify_lake.errors import QueryFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.command(stack, console, steps, arguments)
     except LaptopError as error:
         show_error(errors, error)
+        return 1
+    except QueryFailed as error:
+        show_error(errors, LaptopError(str(error)))
         return 1
     except (BotoCoreError, ClientError) as error:
         log = stack.emulator.process.log_path if stack else None

@@ -15,8 +15,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from local.athena import QueryResult, Value
     from local.errors import LaptopError
+    from spotify_lake.athena import QueryResult, Value
 
 BARS = "▁▂▃▄▅▆▇█"
 LONGEST_CELL = 60

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from spotify_lake import keys
-from spotify_lake.report.athena import Question
+from spotify_lake.athena import Question
 from spotify_lake.report.queries import sql
 from spotify_lake.report.rows import Row
 from spotify_lake.schema.warehouse import ChartName
