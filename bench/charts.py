@@ -24,7 +24,7 @@ from local.bulk_data import write_charts
 from local.spark import DRIVER_MEMORY, job_command, spark_environment
 from spotify_bulk.artists import COMMA_NAMES
 from spotify_bulk.regions import CODES
-from spotify_lake.warehouse import CHARTS
+from spotify_lake.schema.warehouse import CHARTS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = Path(__file__).with_name("charts.json")

@@ -18,7 +18,7 @@ from spotify_bulk.errors import BadArguments, NothingToRead
 from spotify_bulk.run import Arguments
 from spotify_bulk.sources import inspect_files
 from spotify_bulk.storage import Folder
-from spotify_lake.warehouse import CATALOG, CHARTS, REJECTS
+from spotify_lake.schema.warehouse import CATALOG, CHARTS, REJECTS
 from tests.support.bulk_lake import Lake, assert_declared, balance
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from spotify_bulk import load_charts, load_kaggle
 from spotify_bulk.reconciliation import REJECTS
 from spotify_bulk.run import Arguments, Run
 from spotify_bulk.storage import Bucket, Folder, Storage
-from spotify_lake.schema import Type
-from spotify_lake.warehouse import WarehouseTable
+from spotify_lake.schema.types import Type
+from spotify_lake.schema.warehouse import WarehouseTable
 
 LOADS = {"charts": load_charts.load, "kaggle2023": load_kaggle.load}
 type Row = tuple[Any, ...]

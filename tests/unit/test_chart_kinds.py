@@ -2,7 +2,7 @@
 
 from spotify_bulk.chart_kinds import CHARTS
 from spotify_lake.report.charts import SHOWN
-from spotify_lake.warehouse import ChartName
+from spotify_lake.schema.warehouse import ChartName
 
 
 def test_job_schema_and_report_know_the_same_charts() -> None:
