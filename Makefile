@@ -247,7 +247,7 @@ lint-schema: $(DEV)
 # All code but the tests; ruff's rules of the same kind (S) look at those too.
 CODE := layers/common/spotify_lake functions local cli queries tools $(wildcard jobs)
 
-audit: $(DEV) $(SECURITY) ## Look up every locked package among the known vulnerabilities, where that data can be reached
+audit: $(DEV) $(SECURITY) ## Check every locked package for known vulnerabilities, where that data is reachable
 	@$(call say,audit,known vulnerabilities of the locked packages)
 	@$(RUN)/python -m tools.audit
 
@@ -260,7 +260,7 @@ lint-locks:
 
 ##@ Upkeep
 
-.PHONY: help tools schema bench costs query-bytes lock clean
+.PHONY: help tools schema bench costs lock clean
 
 help: ## List these tasks
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -288,9 +288,6 @@ bench: $(DEV) $(SAM) $(EMULATOR) ## Measure speed, memory, cold starts, requests
 
 costs: $(DEV) ## Compute docs/costs.md from what was measured and bench/prices.toml
 	@$(RUN)/python -m bench.cost
-
-query-bytes: $(DEV) ## Measure what each query reads of a year of data, for docs/queries.md: some minutes
-	@$(RUN)/python -m bench.query_bytes
 
 # Layers first: what they ship decides the versions in .venv. Pins stay unless UPGRADE=1.
 lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions

@@ -1,7 +1,7 @@
-"""Measure everything and write bench/results.md: `make bench`, or in two minutes `QUICK=1 make bench`.
+"""Run the measurements and write bench/results.md: `make bench`, or `QUICK=1 make bench` for two minutes.
 
-A measurement is a module of this package with a function `measure(quick=…)` that returns a `Measured`; MEASUREMENTS
-names them in the order of the table.
+A measurement is a module of this package with a function `measure(quick=…)` that returns a `Measured`. MEASUREMENTS
+lists them in the order of the table.
 """
 
 from __future__ import annotations
@@ -31,26 +31,28 @@ CHARTS: Final = Path(__file__).with_name("charts.json")
 CHARTS_GOALS: Final = {26_000_000: 4}  # times DuckDB's time, by rows
 PACKAGES: Final = ("awswrangler", "pandas", "pyarrow", "msgspec", "spotipy", "boto3")
 
-type Sections = dict[str, dict[str, Any]]  # of results.json: a measurement's, by its name
+type Sections = dict[str, dict[str, Any]]  # of results.json, by the measurement's name
 
 
 def main() -> int:
-    """Run the measurements, print the table, and write it unless it is a quick one."""
+    """Run the measurements and print the table; write it unless the run is quick."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="smaller and fewer, in two minutes; writes nothing"
+        "--quick", action="store_true", help="run shorter measurements for two minutes; write nothing"
     )
     parser.add_argument(
-        "--page", action="store_true", help="measure nothing, write the page of what was measured"
+        "--page", action="store_true", help="measure nothing; write the page from the last results"
     )
-    parser.add_argument("names", nargs="*", help=f"which: {', '.join(MEASUREMENTS)}; all by default")
+    parser.add_argument(
+        "names", nargs="*", help=f"measurements to run (default: all): {', '.join(MEASUREMENTS)}"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(MEASUREMENTS):
-        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown measurement: {', '.join(sorted(unknown))}")
     if arguments.page:
         RESULTS.write_text(page(json.loads(NUMBERS.read_text())))
         return 0
-    warnings.simplefilter("ignore")  # of the tutorials' pandas, and of what moto does
+    warnings.simplefilter("ignore")  # from the tutorials' pandas code and from moto
     console = Console()
     sections: Sections = {}
     begun = time.monotonic()
@@ -60,7 +62,7 @@ def main() -> int:
         sections[name] = {"date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "machine": _machine()} | asdict(
             measured
         )
-    table = Table("what", "measured", "goal", "met?")
+    table = Table("measurement", "result", "goal", "met?")
     for row in rows(sections):
         table.add_row(*row)
     console.print(table)
@@ -74,30 +76,30 @@ def main() -> int:
 
 
 def rows(sections: Sections) -> list[tuple[str, str, str, str]]:
-    """Return the lines of the table."""
+    """Return the rows of the table."""
     verdict = {True: "yes", False: "no", None: ""}
     found = [finding for section in sections.values() for finding in section["findings"]]
     return [(f["what"], f["measured"], f["goal"], verdict[f["met"]]) for f in found]
 
 
 def charts_rows() -> list[tuple[str, str, str, str]]:
-    """Return the lines on the charts job, which `make bench-charts` measures by itself: it takes Spark and 20 GB."""
+    """Return the rows about the charts job. `make bench-charts` measures it separately: it needs Spark and 20 GB."""
     results = json.loads(CHARTS.read_text()) if CHARTS.exists() else {}
     lines = []
     for rows, found in results.items():
         job, goal = f"Charts job on {int(rows):,} rows", CHARTS_GOALS.get(int(rows))
         met = "" if goal is None else "yes" if found["ratio"] <= goal else "no"
         lines.append(
-            (f"{job}: time against DuckDB", f"{found['ratio']:.3g} ×", f"≤ {goal} ×" if goal else "", met)
+            (f"{job}: time relative to DuckDB", f"{found['ratio']:.3g} ×", f"≤ {goal} ×" if goal else "", met)
         )
-        lines.append((f"{job}: CPU time against DuckDB", f"{found['ratio_of_cpu_time']:.3g} ×", "", ""))
+        lines.append((f"{job}: CPU time relative to DuckDB", f"{found['ratio_of_cpu_time']:.3g} ×", "", ""))
     if len(results) > 1:
         few, many = sorted(results, key=int)[:: len(results) - 1]
         growth = results[many]["spark"]["seconds"] / results[few]["spark"]["seconds"]
         limit = 1.1 * int(many) / int(few)
         lines.append(
             (
-                f"Charts job on {int(many):,} rows: time against {int(few):,}",
+                f"Charts job on {int(many):,} rows: time relative to {int(few):,}",
                 f"{growth:.3g} ×",
                 f"≤ {limit:.3g} ×",
                 "yes" if growth <= limit else "no",
@@ -110,14 +112,14 @@ def page(sections: Sections) -> str:
     """Return bench/results.md."""
     runs = sorted({(section["date"], section["machine"]) for section in sections.values()})
     lines = [
-        "# Results of the benchmarks",
+        "# Benchmark results",
         "",
         *(f"Written by `make bench` on {date}: {machine}." for date, machine in runs),
         "",
-        "Ratios are of CPU seconds on the same input in one run, in turns, medians: they hold on other machines, while",
-        "what is per second does not. Where a goal is not met, docs/decisions/ says what was tried.",
+        "Ratios compare median CPU seconds on the same input, measured in turns in one run. They hold on other",
+        "machines; values per second do not. Where a goal is missed, docs/decisions/ says what was tried.",
         "",
-        "| what | measured | goal | met? |",
+        "| measurement | result | goal | met? |",
         "|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in [*rows(sections), *charts_rows()]),
         "",

@@ -1,4 +1,4 @@
-"""How fast a backlog is worked off on the deployed laptop stack, with batches of one, ten and a hundred messages."""
+"""How fast the deployed laptop stack clears a backlog, with batches of one, ten and a hundred messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spotify_lake.schema.playlists import TABLES
 
 OBJECTS: Final = 1000
 ENTRIES: Final = 50
-CONCURRENCY: Final = 10  # a quick measurement has two, and the cold starts of two
+CONCURRENCY: Final = 10  # two in a quick run, for fewer cold starts
 BATCHES: Final = (1, 10, 100)
 STATE: Final = ROOT / ".local" / "bench"
 EMULATOR_PORT, STUB_PORT = 24566, 28700
@@ -31,7 +31,7 @@ PATIENCE_S: Final = 600.0
 
 
 def measure(*, quick: bool) -> Measured:
-    """Put raw objects into the bucket, and wait for their tables, for each size of a batch."""
+    """For each batch size, write raw objects to the bucket and wait for their tables."""
     objects, concurrency = (OBJECTS // 50, 2) if quick else (OBJECTS, CONCURRENCY)
     findings: list[Finding] = []
     numbers: dict[str, float] = {}
@@ -47,13 +47,13 @@ def measure(*, quick: bool) -> Measured:
         try:
             stack.down()
             stack.up()
-            _work_off(stack, 0, 1, 3 * concurrency)  # so that no size pays for the cold starts
+            _work_off(stack, 0, 1, 3 * concurrency)  # takes the cold starts
             for turn, batch in enumerate(BATCHES[1:2] if quick else BATCHES, start=1):
                 seconds = _work_off(stack, turn, batch, objects)
                 findings.append(
                     Finding(
                         f"Backlog of {objects:,} raw objects, {concurrency} functions at a time, batches of {batch}",
-                        f"{objects / seconds:.3g} objects a second",
+                        f"{objects / seconds:.3g} objects per second",
                     )
                 )
                 numbers[f"backlog_{batch}_objects_per_s"] = objects / seconds
@@ -70,13 +70,13 @@ def _set_mapping(stack: LaptopStack, *, size: int, enabled: bool) -> None:
         UUID=mapping["UUID"],
         Enabled=enabled,
         BatchSize=size,
-        # For more than ten messages, Lambda wants to be told how long it may wait for them.
+        # Lambda requires a batching window for more than ten messages.
         MaximumBatchingWindowInSeconds=0 if size <= 10 else 1,
     )
 
 
 def _work_off(stack: LaptopStack, turn: int, batch: int, objects: int) -> float:
-    """Return the seconds from the moment the functions may begin to the last table's last object."""
+    """Return the seconds from enabling the queue until the last object of the last table."""
     _set_mapping(stack, size=batch, enabled=False)
     s3, bucket = stack.client("s3"), stack.outputs["RawBucketName"]
     before = _done(stack)

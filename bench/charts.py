@@ -1,9 +1,9 @@
-"""The charts job on rows by the million, beside a DuckDB script that makes the same tables of the same file.
+"""The charts job on millions of rows, compared with a DuckDB script that writes the same tables from the same file.
 
 `make bench-charts` generates the files (26 million rows are 3.9 GB), runs both in turn on the same machine, and writes
-bench/charts.json: seconds, CPU seconds, the largest resident memory, and rows of each table, which must be the same.
-The script may use all memory and both cores. It makes the same columns in the same order, with the same compression; it
-knows this one layout only, does not look at what the warehouse held, and does not say of its rejects why.
+bench/charts.json: seconds, CPU seconds, peak resident memory, and the rows of each table, which must be equal. The
+script may use all memory and all cores. It writes the same columns in the same order, with the same compression, but
+it reads only this one layout, ignores what the warehouse already holds, and gives no reasons for its rejects.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ copy (
 
 
 def main() -> None:
-    """Measure the sizes given on the command line, or all; keep the results of others."""
+    """Measure the sizes given on the command line, or all; keep the results of other sizes."""
     sizes = [int(argument) for argument in sys.argv[1:]] or list(SIZES)
     results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     for rows in sizes:
@@ -138,9 +138,7 @@ def _measure(rows: int, folder: Path) -> dict[str, Any]:
         for made_by in ("duckdb", "spark")
     }
     if counts["duckdb"] != counts["spark"]:
-        raise SystemExit(
-            f"The two made tables of different length, so their times cannot be compared: {counts}"
-        )
+        raise SystemExit(f"The tables have different row counts, so the times cannot be compared: {counts}")
     summary = json.loads((folder / "spark" / "_runs" / "charts" / "latest.json").read_text())
     shutil.rmtree(folder / "work", ignore_errors=True)
     return {
@@ -162,7 +160,7 @@ def _count(folder: Path, table: str) -> int:
 
 
 def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Run a command and measure it with all it starts; the JVM is no child that could be waited for."""
+    """Run a command and measure it together with all processes of its session, among them the JVM."""
     began = time.monotonic()
     silent = subprocess.DEVNULL
     with subprocess.Popen(
@@ -183,13 +181,13 @@ def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
 
 
 def _session(number: int) -> tuple[float, int]:
-    """Return the CPU seconds and resident bytes of all processes of a session, as Linux has them in /proc."""
+    """Return the CPU seconds and resident bytes of all processes of a session, from /proc."""
     used, resident = 0.0, 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # the process has ended
         if int(fields[3]) == number:
             used += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
             resident += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""What a cold start imports and how long that takes, with the layers as built and without compiled modules."""
+"""What a cold start imports and how long the imports take, with and without compiled modules in the layers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ print(*sorted(name for name in _tops if not name.startswith("_")))
 
 
 def measure(*, quick: bool) -> Measured:
-    """Compare the CPU seconds of imports, each in a Python of its own, in turns."""
+    """Compare the CPU seconds of imports, each in its own Python process, in turns."""
     turns = 1 if quick else 9
     with lambda_python() as python, lambda_python(compiled=False) as uncompiled:
         used: dict[str, list[Used]] = {name: [] for name in IMPORTS}
@@ -38,13 +38,13 @@ def measure(*, quick: bool) -> Measured:
     before = {name: statistics.median(run.cpu_s for run in runs) for name, runs in plain.items()}
     findings = [
         at_most(
-            "Cold start: imports of transform against `import awswrangler` alone",
+            "Cold start: imports of transform relative to `import awswrangler` alone",
             seconds["transform"] / seconds["awswrangler"],
             1.15,
             "×",
         ),
         at_most(
-            "Cold start: imports of extract against `import spotipy, boto3`",
+            "Cold start: imports of extract relative to `import spotipy, boto3`",
             seconds["extract"] / seconds["spotipy"],
             1.2,
             "×",

@@ -1,7 +1,7 @@
-"""What a lake costs a month: `python -m bench.cost` writes docs/costs.md from measured numbers and a list of prices.
+"""What a lake costs per month: `python -m bench.cost` writes docs/costs.md from measured numbers and prices.
 
-Numbers come from bench/results.json, which `make bench` writes, prices from bench/prices.toml. What neither says is an
-assumption; each is a constant here, and the page names it.
+The numbers come from bench/results.json, which `make bench` writes, and the prices from bench/prices.toml. Everything
+else is an assumption: a constant in this module that the page names.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ RESULTS: Final = Path(__file__).with_name("results.json")
 PRICES: Final = Path(__file__).with_name("prices.toml")
 PAGE: Final = ROOT / "docs" / "costs.md"
 
-DAYS: Final = 30  # of a month
-CHANGED: Final = 0.3  # part of the playlists that change on a day
-FULL_SPEED_MB: Final = 1769  # of memory, with which a function has one CPU
+DAYS: Final = 30  # in a month
+CHANGED: Final = 0.3  # share of the playlists that change on a day
+FULL_SPEED_MB: Final = 1769  # of memory, from which on a function has one CPU
 REQUEST_S: Final = 0.03  # waiting for S3 and the like
 SPOTIFY_S: Final = 0.25  # waiting for Spotify
 REPORT_WAIT_S: Final = 20.0  # for Athena's answers
-REPORT_CPU_S: Final = 1.0  # to make the page of them
-FILES_OF_ANSWER: Final = 2  # that Athena writes: the rows, and what their columns are
+REPORT_CPU_S: Final = 1.0  # to write the page
+FILES_OF_ANSWER: Final = 2  # that Athena writes: the rows and their columns' metadata
 POLLS: Final = 5 * 3600 * 24 * DAYS / 20  # Lambda's pollers ask the queue five at a time, 20 seconds each
 CRAWLER_HOURS: Final = 2 / 6  # units × ten minutes
 LOG_LINE_BYTES: Final = 700
@@ -40,7 +40,7 @@ BULK_MINUTES: Final = 15  # an example: no load was timed on AWS
 
 @dataclass(frozen=True)
 class Settings:
-    """What of the template moves the cost."""
+    """Settings of the template that affect the cost."""
 
     memory_mb: Mapping[str, int]
     batch_size: int
@@ -63,13 +63,13 @@ class Use:
 
 
 def main() -> int:
-    """Write the page, or say with --check that it is not what it should be."""
+    """Write the page, or with --check report whether it is up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if the page is another")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is out of date")
     check = parser.parse_args().check
     text = page(measured_numbers(), tomllib.loads(PRICES.read_text()), template_settings())
     if check and PAGE.read_text() != text:
-        sys.stderr.write("docs/costs.md is not what its numbers and prices give: run `make costs`.\n")
+        sys.stderr.write("docs/costs.md is out of date: run `make costs`.\n")
         return 1
     if not check:
         PAGE.write_text(text)
@@ -120,16 +120,16 @@ _Loader.add_multi_constructor("!", lambda _loader, _suffix, node: getattr(node, 
 
 
 def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> dict[str, float]:
-    """Return how much of each thing that has a price a lake uses in a month.
+    """Return how much a lake uses in a month of each thing that has a price.
 
     Parameters
     ----------
     use
-        How it is used.
+        How the lake is used.
     measured
-        The numbers of bench/results.json.
+        The numbers in bench/results.json.
     settings
-        Of the template.
+        The template's defaults.
     """
     work = _Work(measured)
     changed, unchanged = CHANGED * use.playlists, (1 - CHANGED) * use.playlists
@@ -176,7 +176,7 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
 
 
 class _Work:
-    """Adds up what runs of a day do."""
+    """Adds up the work of a day's runs."""
 
     def __init__(self, measured: Mapping[str, float]) -> None:
         self._measured = measured
@@ -187,7 +187,7 @@ class _Work:
         self.extract_requests = self.transform_requests = self.spotify = 0.0
 
     def runs(self, what: str, listed: int, playlists: float) -> None:
-        """Add playlists of a kind, and one run besides if it lists any."""
+        """Add playlists of one kind, and the work of a run itself if it lists any."""
         for scope, number in (("each", playlists), ("run", 1 if listed else 0)):
             found = {
                 kind: number * self._measured.get(f"{scope}_{what}: {kind}", 0.0)
@@ -199,7 +199,7 @@ class _Work:
             self.extract_cpu_s += found["extract CPU s"]
             self.transform_cpu_s += found["transform CPU s"]
             requests = sum(found[kind] for kind in self.counted)
-            part = 0.75 if found["transform CPU s"] else 0.0  # of the requests are those of the transform
+            part = 0.75 if found["transform CPU s"] else 0.0  # of the requests are sent by the transform
             self.transform_requests += part * requests
             self.extract_requests += (1 - part) * requests
         self.spotify += max(0, math.ceil(listed / 50) - 1)
@@ -207,7 +207,7 @@ class _Work:
 
 @dataclass(frozen=True)
 class Requests:
-    """What one report takes: requests that S3 charges as PUTs, those that it charges as GETs, and queries."""
+    """Requests of one report: those that S3 charges as PUTs, those it charges as GETs, and queries."""
 
     puts: float
     gets: float
@@ -215,9 +215,9 @@ class Requests:
 
 
 def report_requests(use: Use, measured: Mapping[str, float], settings: Settings) -> Requests:
-    """Return what one report takes, as it was counted for that many days and playlists.
+    """Return the requests of one report, as measured for that many days and playlists.
 
-    For more playlists than it was counted for, the days are those of the most that it was.
+    Between measured numbers of playlists, the next smaller one decides how many days are read.
     """
     days = min(use.age_days, settings.report_days)
     counted = re.compile(rf"report_(\d+)_{days}: listings")
@@ -236,7 +236,7 @@ def report_requests(use: Use, measured: Mapping[str, float], settings: Settings)
 def dollars(
     amounts: Mapping[str, float], prices: Mapping[str, Any], processor: str, *, free: bool
 ) -> dict[str, float]:
-    """Return what amounts cost, with or without what is always free."""
+    """Return the cost of each amount, with or without the permanent free tier."""
     return {
         name: max(0.0, amount - (prices[name].get("free", 0) if free else 0))
         * prices[name].get("each", prices[name].get(processor, 0.0))
@@ -269,25 +269,25 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
     verdict = "met" if total <= goal else "not met"
     lines += [
         "",
-        f"Ten playlists daily cost ${total:.2f} a month beyond what is always free, so the goal of ${goal:.2f} is",
-        f"**{verdict}**; where other things in the account use that up, it is ${sum(listed.values()):.2f}.",
+        f"Ten playlists daily cost ${total:.2f} a month beyond the free tier. The goal of ${goal:.2f} is",
+        f"**{verdict}**. Where other things in the account use up the free tier, it is ${sum(listed.values()):.2f}.",
         "",
         "## Ten playlists daily, in detail",
         "",
-        "| what | a month | list price | beyond what is free |",
+        "| what | per month | list price | beyond the free tier |",
         "|---|---|---|---|",
         *(
             f"| {LABELS[name]} | {amount:,.{0 if amount >= 10 else 3}f} | ${listed[name]:.3f} | ${freed[name]:.3f} |"
             for name, amount in amounts.items()
         ),
         "",
-        "## What moves it",
+        "## What changes the cost",
         "",
-        "| change, ten playlists daily | a month |",
+        "| change, ten playlists daily | per month |",
         "|---|---|",
     ]
     changes = {
-        "as it is": (ten, settings),
+        "the defaults": (ten, settings),
         "in the first month of the lake": (Use(10, age_days=30), settings),
         "after three years": (Use(10, age_days=1095), settings),
         "`ReportSchedule` weekly": (ten, replace(settings, reports=DAYS / 7)),
@@ -307,8 +307,8 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
     again = settings.reports * report_requests(ten, measured, settings).gets * prices["s3_get"]["each"]
     lines += [
         "",
-        f"A million GB-seconds cost ${arm:.2f} on arm64 and ${x86:.2f} on x86_64, {x86 / arm - 1:.0%} more for",
-        "the same time; all functions are built for arm64. Ten playlists need",
+        f"A million GB-seconds cost ${arm:.2f} on arm64 and ${x86:.2f} on x86_64, {x86 / arm - 1:.0%} more for the",
+        "same time. All functions are built for arm64. Ten playlists need",
         f"{amounts['lambda_gb_second']:,.0f} GB-seconds a month; {prices['lambda_gb_second']['free']:,} are free.",
         "",
         *BULK.format(
@@ -330,32 +330,32 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
 
 INTRODUCTION: Final = """# What a lake costs
 
-Dollars a month at the list prices of {region} on {date} (`bench/prices.toml`), computed by `make costs` from what
-`make bench` measured (`bench/results.json`): requests, CPU seconds and bytes of a playlist of 100 entries, of which
-{changed} change on a day; of a lake that is a year old. "Daily" and "hourly" are what remains after what AWS gives each
-account for free for good; the list prices beside them are for an account where other things use that up. AWS's credits
-for new accounts are not counted."""
+Dollars per month at the list prices of {region} on {date} (`bench/prices.toml`). `make costs` computes them from what
+`make bench` measured (`bench/results.json`): requests, CPU seconds and bytes of a playlist of 100 entries. {changed} of
+the playlists change on a day, and the lake is a year old. "Daily" and "hourly" are what you pay beyond AWS's permanent
+free tier; the list prices beside them apply where other things in the account use up the free tier. AWS's credits for
+new accounts are not counted."""
 
-BULK: Final = """## A load of bulk data
+BULK: Final = """## Loading bulk data
 
-Not in the numbers above, since you decide when to load: Glue charges each worker (one unit) by the second, a minute at
-least. A load costs workers × hours × ${flex:.2f} with `BulkExecutionClass` FLEX, the default, or × ${each:.2f} with
-STANDARD. No load has been timed on AWS. As an example: the {workers} workers that a job takes at most, all of them for
-{minutes} minutes, are ${flex_run:.2f} or ${standard_run:.2f}."""
+This is not in the numbers above, since you decide when to load. Glue charges each worker (one DPU) by the second, with
+a minimum of one minute. A load costs workers × hours × ${flex:.2f} with `BulkExecutionClass` FLEX, the default, or
+× ${each:.2f} with STANDARD. No load has been timed on AWS. As an example, {minutes} minutes of the {workers} workers
+that a job takes at most cost ${flex_run:.2f} or ${standard_run:.2f}."""
 
-ASSUMPTIONS: Final = """## What is assumed
+ASSUMPTIONS: Final = """## Assumptions
 
-- A CPU second measured here is one on Lambda with a whole CPU, which a function has from {full} MB of memory on; with
-  less it takes longer in proportion. Each request to AWS is waited for {request_ms:.0f} ms, each to Spotify
-  {spotify_ms:.0f} ms, Athena's answers to the report {report_s:.0f} s in all. Every run is a cold start.
-- Lambda asks the queue five at a time for 20 seconds each, around the clock: {polls:,.0f} requests a month, whatever
-  comes. AWS documents the five, not the rest. They are nearly all of the queue's price.
-- The report's queries read what DuckDB's plans of them name (`bench/report.py`). Each day of each table is one listing
-  for Athena, and each object one GET, as Trino reads Parquet files below three megabytes since 2023; AWS documents
-  neither. Were it two, ten playlists daily would cost ${again:.2f} more.
-- A lake of 1,000 playlists is one whose report needs as many days as that of 100.
-- Secrets, alarms, metrics, dashboard and logs as in the template with its defaults. Not in it: your own queries ($5 a
-  terabyte, $0.00005 at least), a KMS key of your own ($1), mails, data sent to your machine."""
+- A CPU second measured here equals one on Lambda with a whole CPU, which a function gets from {full} MB of memory on;
+  with less memory it takes proportionally longer. Each request to AWS takes {request_ms:.0f} ms, each to Spotify
+  {spotify_ms:.0f} ms, and Athena's answers to the report {report_s:.0f} s in all. Every run is a cold start.
+- Lambda's five pollers ask the queue every 20 seconds around the clock: {polls:,.0f} requests a month, nearly all of
+  the queue's price. AWS documents the number of pollers, but not the interval.
+- DuckDB's query plans say which days the report's queries read (`bench/report.py`). Each day of each table is one
+  listing for Athena, and each object one GET, since Trino has read Parquet files below three megabytes in one request
+  since 2023. AWS documents neither. With two GETs, ten playlists daily would cost ${again:.2f} more.
+- The report of a lake with 1,000 playlists reads as many days as that of one with 100.
+- Secrets, alarms, metrics, dashboard and logs are those of the template with its defaults. Not included: your own
+  queries ($5 per terabyte, at least $0.00005 each), your own KMS key ($1), mails, and data sent to your machine."""
 
 LABELS: Final = {
     "lambda_gb_second": "Lambda, GB-seconds",

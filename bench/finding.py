@@ -1,4 +1,4 @@
-"""What a measurement finds: one line of the table, and numbers for the cost model."""
+"""The results of a measurement: rows of the table, and numbers for the cost model."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the table of results.
+    """One row of the table of results.
 
     Attributes
     ----------
     what
-        Is measured.
+        What was measured.
     measured
-        With its unit.
+        The result, with its unit.
     goal
-        As a text, empty for a number without one.
+        As text; empty if there is none.
     met
-        Whether the goal is; None without a goal.
+        Whether the goal was met; None if there is none.
     """
 
     what: str
@@ -32,12 +32,12 @@ class Finding:
 
 
 def at_most(what: str, value: float, limit: float, unit: str) -> Finding:
-    """Return the finding on a number that should be small."""
+    """Return the finding for a number that should be small."""
     return Finding(what, f"{_short(value)} {unit}", f"at most {_short(limit)}", value <= limit)
 
 
 def at_least(what: str, value: float, limit: float, unit: str) -> Finding:
-    """Return the finding on a number that should be large."""
+    """Return the finding for a number that should be large."""
     return Finding(what, f"{_short(value)} {unit}", f"at least {_short(limit)}", value >= limit)
 
 
@@ -52,9 +52,9 @@ class Measured:
     Attributes
     ----------
     findings
-        For the table.
+        Rows of the table.
     numbers
-        By name, for what computes with them.
+        By name, for the cost model.
     notes
         Sentences below the table.
     """
@@ -67,7 +67,7 @@ class Measured:
 def cpu_seconds(contenders: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
     """Return the median CPU seconds of each contender, in this process and all its threads.
 
-    They take turns, so that whatever else the machine does slows all of them alike. The first turn is not counted.
+    The contenders take turns, so other load on the machine slows all of them alike. The first turn does not count.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(repetitions + 1):

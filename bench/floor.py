@@ -1,6 +1,7 @@
-"""The least that has to be done to turn a raw object into the same Parquet files: decode, columns, files.
+"""The least work that turns a raw object into Parquet files with the lake's tables: decode, fill columns, write.
 
-Nothing is checked and no kind of entry is told from another; of each song, album and artist one is taken.
+Nothing is checked, every entry is taken for a song, and each song, album and artist is written once. A column that is
+not filled here is null, so a new column needs no edit.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -20,8 +22,6 @@ from spotify_lake.schema.playlists import (
     ARTISTS,
     PLAYLIST_ENTRIES,
     PLAYLISTS,
-    QUALITY,
-    REJECTS,
     SONGS,
     TABLES,
 )
@@ -30,6 +30,9 @@ from spotify_lake.spotify.models import Content, Playlist, User
 from spotify_lake.transform.parquet import arrow_schema
 
 SCHEMAS: Final = {table.name: arrow_schema(table) for table in TABLES}
+NEW_YEAR: Final = dt.date(2020, 1, 1)
+
+type Columns = dict[str, Sequence[object]]
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -61,63 +64,91 @@ class Envelope(msgspec.Struct, gc=False):
 
 def transform(data: bytes) -> dict[str, bytes]:
     """Turn the bytes of a raw object into Parquet files by table."""
-    return {table.name: parquet(table, rows) for table, rows in tables(data).items()}
+    return {table.name: parquet(table, columns) for table, columns in tables(data).items()}
 
 
-def tables(data: bytes) -> dict[Table, list[tuple[Any, ...]]]:
-    """Turn the bytes of a raw object into rows."""
+def tables(data: bytes) -> dict[Table, Columns]:
+    """Turn the bytes of a raw object into columns by table."""
     raw = msgspec.json.decode(gzip.decompress(data), type=Envelope)
-    same = (raw.playlist_id, raw.scheduled_at)
     entries = [entry for page in raw.pages for entry in page.items]
     contents: list[Any] = [entry.track or entry.item for entry in entries]
-    songs = {song.id: song for song in contents}
-    albums = {song.album.id: song.album for song in contents}
-    artists = {artist.id: artist for song in contents for artist in song.artists}
-    artists |= {artist.id: artist for album in albums.values() for artist in album.artists}
+    songs = {song.id: song for song in contents}.values()
+    albums = {song.album.id: song.album for song in contents}.values()
+    artists = {
+        artist.id: artist
+        for artist in chain.from_iterable(thing.artists for things in (songs, albums) for thing in things)
+    }.values()
     head = raw.playlist
-    return {
-        PLAYLIST_ENTRIES: [
-            (*same, position, "song", song.id, song.uri, song.name, entry.added_at, entry.added_by.id)
-            for position, (entry, song) in enumerate(zip(entries, contents, strict=True), start=1)
-        ],
-        SONGS: [
-            (
-                *(*same, s.id, s.name, s.album.id, [a.id for a in s.artists], [a.name for a in s.artists]),
-                *(s.duration_ms, s.explicit, s.external_ids.isrc, s.popularity, s.disc_number),
-                *(s.track_number, s.external_urls.spotify),
-            )
-            for s in songs.values()
-        ],
-        ALBUMS: [
-            (
-                *(*same, a.id, a.name, a.album_type, [artist.id for artist in a.artists], NEW_YEAR, "day"),
-                *(2020, a.total_tracks, a.label, a.popularity, a.images[0].url, a.external_urls.spotify),
-            )
-            for a in albums.values()
-        ],
-        ARTISTS: [
-            (*same, a.id, a.name, a.genres, None, a.popularity, a.external_urls.spotify)
-            for a in artists.values()
-        ],
-        REJECTS: [],
-        QUALITY: [],
-        PLAYLISTS: [
-            (
-                *(*same, raw.fetched_at, head.name, None, None, None, raw.snapshot_id, head.public),
-                *(head.collaborative, None, len(entries), None, None, raw.contract),
-            )
-        ],
+    filled: dict[Table, Columns] = {
+        PLAYLIST_ENTRIES: {
+            "position": range(1, len(entries) + 1),
+            "kind": ["song"] * len(entries),
+            "song_id": [song.id for song in contents],
+            "uri": [song.uri for song in contents],
+            "name": [song.name for song in contents],
+            "added_at": [entry.added_at for entry in entries],
+            "added_by_id": [entry.added_by.id for entry in entries],
+        },
+        SONGS: {
+            "song_id": [song.id for song in songs],
+            "name": [song.name for song in songs],
+            "album_id": [song.album.id for song in songs],
+            "artist_ids": [[artist.id for artist in song.artists] for song in songs],
+            "artist_names": [[artist.name for artist in song.artists] for song in songs],
+            "duration_ms": [song.duration_ms for song in songs],
+            "is_explicit": [song.explicit for song in songs],
+            "isrc": [song.external_ids.isrc for song in songs],
+            "popularity": [song.popularity for song in songs],
+            "disc_number": [song.disc_number for song in songs],
+            "track_number": [song.track_number for song in songs],
+            "url": [song.external_urls.spotify for song in songs],
+        },
+        ALBUMS: {
+            "album_id": [album.id for album in albums],
+            "name": [album.name for album in albums],
+            "album_type": [album.album_type for album in albums],
+            "artist_ids": [[artist.id for artist in album.artists] for album in albums],
+            "release_date": [NEW_YEAR] * len(albums),
+            "release_date_precision": ["day"] * len(albums),
+            "release_year": [NEW_YEAR.year] * len(albums),
+            "total_tracks": [album.total_tracks for album in albums],
+            "label": [album.label for album in albums],
+            "popularity": [album.popularity for album in albums],
+            "image_url": [album.images[0].url for album in albums],
+            "url": [album.external_urls.spotify for album in albums],
+        },
+        ARTISTS: {
+            "artist_id": [artist.id for artist in artists],
+            "name": [artist.name for artist in artists],
+            "genres": [artist.genres for artist in artists],
+            "popularity": [artist.popularity for artist in artists],
+            "url": [artist.external_urls.spotify for artist in artists],
+        },
+        PLAYLISTS: {
+            "fetched_at": [raw.fetched_at],
+            "name": [head.name],
+            "snapshot_id": [raw.snapshot_id],
+            "is_public": [head.public],
+            "is_collaborative": [head.collaborative],
+            "entry_count": [len(entries)],
+            "contract": [raw.contract],
+        },
     }
+    for columns in filled.values():
+        count = len(next(iter(columns.values())))
+        columns |= {"playlist_id": [raw.playlist_id] * count, "scheduled_at": [raw.scheduled_at] * count}
+    return {table: filled.get(table, {}) for table in TABLES}
 
 
-NEW_YEAR: Final = dt.date(2020, 1, 1)
-
-
-def parquet(table: Table, rows: Sequence[Iterable[object]]) -> bytes:
-    """Return rows as a Parquet file."""
-    schema = SCHEMAS[table.name]
-    values = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    columns = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
+def parquet(table: Table, columns: Mapping[str, Sequence[object]]) -> bytes:
+    """Return the columns of a table as a Parquet file."""
+    count = len(next(iter(columns.values()), ()))
+    arrays = [
+        pa.array(columns[field.name], type=field.type)
+        if field.name in columns
+        else pa.nulls(count, field.type)
+        for field in SCHEMAS[table.name]
+    ]
     file = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=schema), file, compression="zstd", version="2.6")
+    pq.write_table(pa.table(arrays, schema=SCHEMAS[table.name]), file, compression="zstd", version="2.6")
     return file.getvalue()

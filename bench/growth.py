@@ -1,102 +1,90 @@
-"""How the saved queries grow with the lake, and what merging old days into one object a table and month would bring.
+"""How the saved queries slow down as the lake grows, and what merging old days into monthly objects would save.
 
-The files are those that the lake writes, the engine is DuckDB. Bytes come from the plans, as in bench/query_bytes.py.
+The files are those that the lake writes, and DuckDB runs the queries. bench/plans.py counts the days they read.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import io
+import random
 import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from unittest import mock
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench import floor, query_bytes
+from bench import floor
 from bench.finding import Finding, Measured
-from bench.query_bytes import LAST_DAY
+from bench.payloads import MOVES_A_DAY, NEW_A_DAY, SEED
+from bench.plans import LAST_DAY, Planner
 from local.athena import to_duckdb
+from local.spotify_stub import api, playlists
+from local.spotify_stub.catalog import base62_id, catalog
 from queries import queries, used_by, views
 from spotify_lake.normalize.rows import normalize
+from spotify_lake.raw.envelope import Snapshot
 from spotify_lake.schema.playlists import PARTITION, TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
+from spotify_lake.spotify.models import Entry, Playlist
 
 SHORT, LONG = 30, 730  # days
 PLAYLISTS: Final = 4
+ENTRIES: Final = 100
+POOL: Final = 400  # songs that come and go in one playlist
 PUT, GET = 0.005 / 1000, 0.0004 / 1000  # dollars for a listing and a read
-
-
-@dataclass
-class Lake:
-    """Files of a lake, and the bytes of each column by table and day."""
-
-    folder: Path
-    sizes: dict[tuple[str, dt.date], dict[str, int]] = field(default_factory=dict)
 
 
 def measure(*, quick: bool) -> Measured:
     """Run each saved query on a short and on a long history, and on the long one with its months merged."""
     long = LONG // 12 if quick else LONG
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as name,
-        mock.patch.object(query_bytes, "DAYS", long),
-        mock.patch.object(query_bytes, "PLAYLISTS", PLAYLISTS),
-    ):
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        lake = _write(folder / "days", long)
+        _write(folder / "days", long)
         _merge(folder / "days", folder / "months")
-        plans = folder / "plans"
-        query_bytes._lay_out(plans)  # noqa: SLF001 - of this package
-        scans = {name: query_bytes._scans(plans, sql) for name, sql in _questions().items()}  # noqa: SLF001
-        first = LAST_DAY - dt.timedelta(days=SHORT - 1)
-        last_days = [first + dt.timedelta(days=number) for number in range(SHORT)]
-        few = _seconds(folder / "days", first)
+        planner = Planner(folder / "plans", long)
+        scans = {name: planner.scans(sql) for name, sql in _questions().items()}
+        few = _seconds(folder / "days", LAST_DAY - dt.timedelta(days=SHORT - 1))
         many = _seconds(folder / "days", None)
         merged = _seconds(folder / "months", None)
-    bytes_few = _bytes(scans, lake, last_days)
-    bytes_many = _bytes(scans, lake, None)
-    growth = [bytes_many[name] / bytes_few[name] for name in scans if bytes_few[name]]
-    listings = sum(len(_days(scan)) for found in scans.values() for scan in found)
+    days_read = [len(frozenset[dt.date]().union(*(scan.days for scan in found))) for found in scans.values()]
+    listings = sum(len(scan.days) for found in scans.values() for scan in found)
     months = sum(
-        len({(day.year, day.month) for day in _days(scan)}) for found in scans.values() for scan in found
+        len({(day.year, day.month) for day in scan.days}) for found in scans.values() for scan in found
     )
     daily_dollars = listings * (PUT + PLAYLISTS * GET)
     merged_dollars = months * (PUT + GET)
     of = f"{len(scans)} saved queries"
     return Measured(
         [
+            Finding(f"{of}: days read of {long}, median", f"{statistics.median(days_read):g}"),
             Finding(
-                f"{of}: bytes read of {long} days against {SHORT} days, median",
-                f"{statistics.median(growth):.3g} ×",
-            ),
-            Finding(
-                f"{of}: CPU time on {long} days against {SHORT} days, in all",
+                f"{of}: total CPU time on {long} days relative to {SHORT} days",
                 f"{_ratio(many, few):.3g} ×",
             ),
             Finding(
-                f"{of}: the slowest on {long} days of {PLAYLISTS} playlists ({max(many, key=lambda n: many[n])})",
+                f"{of}: slowest on {long} days of {PLAYLISTS} playlists ({max(many, key=lambda n: many[n])})",
                 f"{max(many.values()):.3g} CPU s",
             ),
-            Finding(f"Merged months: CPU time of {of} on {long} days", f"{1 / _ratio(many, merged):.3g} ×"),
             Finding(
-                f"Merged months: S3 requests of {of} on {long} days, each asked once, {PLAYLISTS} playlists",
+                f"Merged months: CPU time of {of} relative to daily objects, {long} days",
+                f"{1 / _ratio(many, merged):.3g} ×",
+            ),
+            Finding(
+                f"Merged months: S3 requests of {of} on {long} days, each run once, {PLAYLISTS} playlists",
                 f"{months * 2:,} instead of {listings * (1 + PLAYLISTS):,}",
             ),
             Finding(
-                f"Merged months: what these requests cost, {PLAYLISTS} playlists",
+                f"Merged months: cost of these requests, {PLAYLISTS} playlists",
                 f"${merged_dollars:.4f} instead of ${daily_dollars:.4f}",
             ),
-        ],
-        {"query_listings": listings, "query_months": months},
+        ]
     )
 
 
@@ -106,29 +94,59 @@ def _questions() -> dict[str, str]:
     return {name: query.sql for name, query in queries().items() if not used_by(query.sql, bulk)}
 
 
-def _days(scan: query_bytes.Scan) -> list[dt.date]:
-    return [day for (day,) in scan.parts if isinstance(day, dt.date)]
-
-
-def _write(folder: Path, days: int) -> Lake:
-    """Write the days' objects, each playlist's in one of its own."""
-    lake = Lake(folder)
-    lists = [query_bytes._Changing(number) for number in range(PLAYLISTS)]  # noqa: SLF001
+def _write(folder: Path, days: int) -> None:
+    """Write the tables of each playlist and day, one object each."""
+    lists = [_Changing(number) for number in range(PLAYLISTS)]
     for number in range(days):
         day = LAST_DAY - dt.timedelta(days=days - 1 - number)
-        for place, changing in enumerate(lists):
+        for playlist, changing in enumerate(lists):
             rows = normalize(changing.snapshot(day)).rows
             for table in TABLES:
-                data = floor.parquet(table, rows[table.name])
-                path = folder / table.name / f"{PARTITION.name}={day}" / f"{place}.parquet"
+                path = folder / table.name / f"{PARTITION.name}={day}" / f"{playlist}.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-                sizes = lake.sizes.setdefault((table.name, day), defaultdict(int))
-                metadata = pq.read_metadata(io.BytesIO(data))
-                for column in range(metadata.num_columns if metadata.num_row_groups else 0):
-                    chunk = metadata.row_group(0).column(column)
-                    sizes[chunk.path_in_schema.split(".")[0]] += chunk.total_compressed_size
-    return lake
+                columns = dict(zip(table.column_names, zip(*rows[table.name], strict=True), strict=False))
+                path.write_bytes(floor.parquet(table, columns))
+
+
+class _Changing:
+    """A playlist of songs from the stub's catalog that changes a little every day."""
+
+    def __init__(self, number: int) -> None:
+        self._id = base62_id("bench playlist", number)
+        self._chance = random.Random(f"{SEED} {number}")  # noqa: S311 # nosec B311 # need no secrecy
+        pool = self._chance.sample(sorted(catalog().songs), POOL)
+        self._listed, self._others = pool[:ENTRIES], pool[ENTRIES:]
+        self._entries: dict[str, Entry] = {}
+        self._name = f"Playlist {number}"
+
+    def snapshot(self, day: dt.date) -> Snapshot:
+        """Change the list and return it as it is on `day`."""
+        for _ in range(NEW_A_DAY):
+            place, fresh = self._chance.randrange(ENTRIES), self._chance.randrange(len(self._others))
+            self._listed[place], self._others[fresh] = self._others[fresh], self._listed[place]
+            self._entries.pop(self._listed[place], None)
+        for _ in range(MOVES_A_DAY):
+            song = self._listed.pop(self._chance.randrange(ENTRIES))
+            self._listed.insert(self._chance.randrange(ENTRIES), song)
+        scheduled_at = dt.datetime.combine(day, dt.time(6), dt.UTC)
+        return Snapshot(
+            playlist_id=self._id,
+            snapshot_id=base62_id(self._id, day),
+            scheduled_at=scheduled_at,
+            fetched_at=scheduled_at + dt.timedelta(seconds=3),
+            contract="items",
+            copied_from=None,
+            playlist=msgspec.convert({"name": self._name, "owner": {"id": "bench"}}, Playlist),
+            entries=[self._entry(song, day) for song in self._listed],
+        )
+
+    def _entry(self, song_id: str, day: dt.date) -> Entry:
+        if song_id not in self._entries:
+            added_at = f"{day}T00:{self._chance.randrange(60):02}:{self._chance.randrange(60):02}Z"
+            entry = playlists.Entry("song", song_id, added_at)
+            sent = api.entry_object(entry, "new", day, frozenset())
+            self._entries[song_id] = msgspec.convert(sent, Entry)
+        return self._entries[song_id]
 
 
 def _merge(days: Path, months: Path) -> None:
@@ -174,21 +192,6 @@ def _seconds(folder: Path, first: dt.date | None) -> dict[str, float]:
             connection.execute(sql).fetchall()
             seconds[name] = time.process_time() - begun
     return seconds
-
-
-def _bytes(
-    scans: Mapping[str, Sequence[query_bytes.Scan]], lake: Lake, days: Sequence[dt.date] | None
-) -> dict[str, int]:
-    return {
-        name: sum(
-            lake.sizes[scan.table, day][column]
-            for scan in found
-            for day in _days(scan)
-            if days is None or day in days
-            for column in scan.columns - {PARTITION.name}
-        )
-        for name, found in scans.items()
-    }
 
 
 def _ratio(one: Mapping[str, float], other: Mapping[str, float]) -> float:

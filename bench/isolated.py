@@ -1,4 +1,4 @@
-"""Runs Python as Lambda does: with the layers as built, the runtime's boto3, and nothing else of this machine."""
+"""Runs Python as Lambda does: with the built layers and the runtime's boto3, and no other packages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from local.deploy import Deployment, Tools
 ROOT: Final = Path(__file__).resolve().parents[1]
 LAYERS: Final = ("CommonLayer", "PandasLayer")
 RUNTIME: Final = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
-# Not ru_maxrss where there is another way: Linux lets it begin with what the parent had at the time of the fork.
+# ru_maxrss is the last resort: on Linux it starts with what the parent had at the time of the fork.
 _REPORT: Final = """
 import re as _re, resource as _resource, sys as _sys
 _usage = _resource.getrusage(_resource.RUSAGE_SELF)
@@ -35,7 +35,7 @@ _sys.stderr.write(f"\\n{_usage.ru_utime + _usage.ru_stime} {_peak_kb}")
 
 @dataclass(frozen=True)
 class Used:
-    """What a run of Python used: CPU seconds, and the most memory it had resident, in MB; and what it printed."""
+    """CPU seconds and peak resident memory (MB) of a Python process, and what it printed."""
 
     cpu_s: float
     peak_mb: float
@@ -44,7 +44,7 @@ class Used:
 
 @cache
 def build() -> Path:
-    """Build the layers for this machine, unless they are; return where they are."""
+    """Build the layers for this machine if necessary; return their folder."""
     deployment = Deployment(ROOT, Tools.below(ROOT), ROOT / ".local" / "bench")
     if not deployment.is_built():
         deployment.build()
@@ -57,23 +57,23 @@ class LambdaPython:
     Parameters
     ----------
     folders
-        Where these are.
+        Folders to import from.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._path = [str(folder) for folder in folders]
 
     def run(self, code: str, path: Sequence[Path | str] = (), **environ: str) -> Used:
-        """Run a piece of Python that ends by itself; return what it used.
+        """Run Python code to its end; return what it used.
 
         Parameters
         ----------
         code
             Statements.
         path
-            Further places to import from.
+            Further folders to import from.
         environ
-            Further environment.
+            Further environment variables.
         """
         search = os.pathsep.join([*map(str, path), *self._path])
         # Lambda can write neither into a layer nor into its runtime.
@@ -81,19 +81,19 @@ class LambdaPython:
         command = [sys.executable, "-S", "-c", code + _REPORT]
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
         if done.returncode:
-            raise RuntimeError(f"this Python failed:\n{code}\n{done.stderr}")
+            raise RuntimeError(f"This Python code failed:\n{code}\n{done.stderr}")
         cpu_s, peak_kb = done.stderr.rsplit("\n", 1)[1].split()
         return Used(float(cpu_s), float(peak_kb) / 1024, done.stdout)
 
 
 @contextmanager
 def lambda_python(*, compiled: bool = True) -> Iterator[LambdaPython]:
-    """Lay out what a function finds on Lambda, for as long as the context lasts.
+    """Provide what a function finds on Lambda, for as long as the context lasts.
 
     Parameters
     ----------
     compiled
-        Whether the layers bring compiled modules, as they are built to.
+        Whether the layers contain compiled modules, as in a normal build.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         layers = [build() / layer / "python" for layer in LAYERS]
@@ -107,7 +107,7 @@ def lambda_python(*, compiled: bool = True) -> Iterator[LambdaPython]:
 
 @cache
 def _runtime() -> tempfile.TemporaryDirectory[str]:
-    """Lay out the runtime's packages, compiled as they are on Lambda; they go when the process ends."""
+    """Copy the runtime's packages, compiled as on Lambda; deleted when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="bench-")
     [packages] = (ROOT / ".tools" / "emulator" / "lib").glob("python3.*/site-packages")
     for package in RUNTIME:

@@ -1,4 +1,4 @@
-"""How much memory the longest playlist needs: to extract it, and to transform it."""
+"""How much memory extracting and transforming the longest playlist takes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ app.client("s3").put_object(Bucket="bench", Key="raw", Body=body)
 
 
 def measure(*, quick: bool) -> Measured:
-    """Run both functions' work on the playlist, and note the most memory that was resident."""
+    """Extract and transform the playlist, each in its own process, and report the peak memory."""
     entries = ENTRIES // 10 if quick else ENTRIES
     data = raw_object(entries, "legacy")
     with tempfile.NamedTemporaryFile() as file, servers.s3(data) as s3, lambda_python() as python:

@@ -1,7 +1,7 @@
-"""Raw snapshots of any size, as Spotify would have sent them: made of the stub's real songs, with ids of their own.
+"""Raw snapshots of any size, as Spotify would send them, made from the stub's real songs.
 
-The stub's catalog has some 1,200 songs. A longer playlist goes through it several times; each time songs and albums get
-other ids, and every other time the artists too, since an artist has several songs in a long list.
+The stub's catalog has some 1,200 songs. A longer playlist repeats it; each repetition gives songs and albums new ids,
+and every other one gives artists new ids too, since an artist has several songs in a long list.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from local.spotify_stub.catalog import base62_id, catalog, hex_digits
 from spotify_lake.raw import envelope
 
 NOON: Final = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
-PAGE: Final = {"new": 50, "legacy": 100}  # the most entries that a page holds
+SEED: Final = 7
+NEW_A_DAY: Final = 3  # entries replaced on a day on which a playlist changes
+MOVES_A_DAY: Final = 10
+PAGE: Final = {"new": 50, "legacy": 100}  # largest number of entries on a page
 _PREVIEWS: Final = "https://p.scdn.co/mp3-preview"
 _ID: Final = re.compile(r"\b[0-9A-Za-z]{22}\b")
 
@@ -35,7 +38,7 @@ def raw_object(
     contract
         `legacy` with markets and popularity, about 4.6 kB an entry, or `new`.
     playlist
-        A number of which id, name and choice of songs are made.
+        A number that decides id, name and songs.
     scheduled_at
         UTC.
     """
@@ -63,7 +66,7 @@ def pages(entries: int, contract: Contract, playlist: int = 0) -> Iterator[dict[
 
 
 def _entry(number: int, contract: Contract) -> dict[str, Any]:
-    """Return the entry with a song that no other number has."""
+    """Return an entry with a song that no other number has."""
     songs = _songs()
     copy, place = divmod(number, len(songs))
     song = catalog().songs[songs[place]]

@@ -1,8 +1,8 @@
-"""How many days of which tables the report's queries list on Athena, and how many objects they read.
+"""How many days of each table the report's queries read.
 
-The report's own code asks a lake in DuckDB, which has what decides the days: the playlists and their entries. What each
-query reads comes from its plan, as in bench/query_bytes.py; so it is counted, not assumed. The lists are as in the
-cost model: some of them change on a day, and then some of their songs are replaced by new ones.
+The report's own code queries a lake in DuckDB that holds what decides the days: the playlists and their entries. What
+each query reads is counted in its plan (bench/plans.py). The playlists are those of the cost model: some of them change
+on a day, and then some of their songs are replaced by new ones.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -22,10 +22,10 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from bench import query_bytes
 from bench.cost import CHANGED, template_settings
 from bench.finding import Finding, Measured
-from bench.query_bytes import LAST_DAY, MOVES_A_DAY, NEW_A_DAY, SEED, Scan
+from bench.payloads import MOVES_A_DAY, NEW_A_DAY, SEED
+from bench.plans import LAST_DAY, Planner, Scan
 from spotify_lake.observability import logger
 from spotify_lake.report import queries
 from spotify_lake.report.athena import Athena, Question, decode
@@ -35,24 +35,24 @@ from spotify_lake.transform.parquet import arrow_schema
 
 SQL: Final = Path(queries.__file__).parent / "sql"
 ENTRIES: Final = 100
+DAYS: Final = 365  # in the lake
 NIGHT: Final = dt.datetime.combine(LAST_DAY, dt.time(7), dt.UTC)
 
 
 def measure(*, quick: bool) -> Measured:
-    """Write the report of lakes of several sizes, and count what that reads."""
+    """Write the report for lakes of several sizes, and count the days that its queries read."""
     logger.registered_handler.setStream(io.StringIO())  # type: ignore[attr-defined]
     usual = template_settings().report_days
     sizes = [(10, usual)] if quick else [(1, usual), (10, usual), (100, usual), (10, 30), (10, 365)]
     findings: list[Finding] = []
     numbers: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        plans = Path(name)
-        query_bytes._lay_out(plans)  # noqa: SLF001 - of this package
+        planner = Planner(Path(name), DAYS)
         for playlists, days in sizes:
-            asked, own_puts = scans(plans, playlists, days)
+            asked, own_puts = scans(planner, playlists, days)
             by_table = Counter[str]()
             for scan in chain.from_iterable(asked.values()):
-                by_table[scan.table] += len(scan.parts)
+                by_table[scan.table] += len(scan.days)
             listed = by_table.total()
             found = {"queries": len(asked), "listings": listed, "own PUTs": own_puts}
             numbers |= {f"report_{playlists}_{days}: {what}": number for what, number in found.items()}
@@ -60,7 +60,7 @@ def measure(*, quick: bool) -> Measured:
             parts = ", ".join(f"{number} of {table}" for table, number in by_table.most_common())
             findings.append(
                 Finding(
-                    f"Report, {days} days, {playlists} playlist{'s'[: playlists - 1]}: days of tables that are read",
+                    f"Report, {days} days, {playlists} playlist{'s'[: playlists - 1]}: table days read",
                     f"{listed}: {parts}",
                     f"lower bound: {2 * days}",  # playlists and entries, each once
                 )
@@ -68,19 +68,19 @@ def measure(*, quick: bool) -> Measured:
     return Measured(findings, numbers)
 
 
-def scans(plans: Path, playlists: int, days: int) -> tuple[dict[str, list[Scan]], int]:
-    """Write a report, and return what each of its queries reads, and how many PUTs and listings it sends itself.
+def scans(planner: Planner, playlists: int, days: int) -> tuple[dict[str, list[Scan]], int]:
+    """Write a report; return what each query reads, and how many requests the report sends that S3 charges as PUTs.
 
     Parameters
     ----------
-    plans
-        Folder of the empty files that plans are made with.
+    planner
+        Plans the queries; its lake may have more days than the report covers.
     playlists, days
-        What the report is about.
+        How many of each the report covers.
     """
-    athena, s3 = _Recording(_lake(playlists, days)), _Bucket()
+    athena, s3 = _Recording(_lake(playlists, days)), _Bucket(planner.days)
     run(athena, s3, "bench", days, NIGHT)  # type: ignore[arg-type] # as much of S3 as it uses
-    return {name: query_bytes._scans(plans, sql) for name, sql in athena.asked.items()}, s3.puts  # noqa: SLF001
+    return {name: planner.scans(sql) for name, sql in athena.asked.items()}, s3.puts
 
 
 def fingerprint(name: str) -> int:
@@ -89,7 +89,7 @@ def fingerprint(name: str) -> int:
 
 
 class _Recording(Athena):
-    """Answers with DuckDB, and keeps what it was asked."""
+    """Answers with DuckDB and records the questions."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -105,31 +105,32 @@ class _Recording(Athena):
 
 
 def _text(value: object) -> str | None:
-    """Write a value as Athena does."""
+    """Format a value as Athena does."""
     if value is None:
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class _Bucket:
-    """Has a folder for each day that there are plans for; counts what S3 charges as a PUT."""
+    """Lists a folder for each day; counts the requests that S3 charges as a PUT."""
 
-    puts = 0
+    def __init__(self, days: Sequence[dt.date]) -> None:
+        self._days = days
+        self.puts = 0
 
     def get_paginator(self, _operation: str) -> _Bucket:
         return self
 
     def paginate(self, *, Prefix: str, **_request: str) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's
         self.puts += 1
-        days = query_bytes._every_day()  # noqa: SLF001
-        yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{day}/"} for day in days]}
+        yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{day}/"} for day in self._days]}
 
     def put_object(self, **_request: object) -> None:
         self.puts += 1
 
 
 def _lake(playlists: int, days: int) -> duckdb.DuckDBPyConnection:
-    """Return the tables, of which those two are filled that decide which days are read."""
+    """Return all tables; only the two that decide which days are read have rows."""
     connection = duckdb.connect(config={"threads": 2})
     for table in TABLES:
         schema = arrow_schema(table).append(pa.field(PARTITION.name, pa.date32()))

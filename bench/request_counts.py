@@ -1,4 +1,4 @@
-"""What a playlist costs in requests on a day, changed and unchanged, against the least that would do."""
+"""How many requests a playlist takes per day, changed and unchanged, compared with the lower bound."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ from spotify_lake.schema.playlists import TABLES
 RAW, LAKE = "bench-raw", "bench-lake"
 
 ENTRIES: Final = 100
-FEW, MANY = 5, 15  # playlists; the difference is what one more costs
-QUICKLY: Final = (1, 3)  # the same
+FEW, MANY = 5, 15  # playlists; the difference gives the requests per playlist
+QUICKLY: Final = (1, 3)  # the same for a quick run
 PUT_CLASS: Final = (
     "PutObject",
     "ListObjectsV2",
-)  # what S3 charges as a PUT; all else here is charged as a GET
+)  # S3 charges these as a PUT, and the other operations used here as a GET
 SPOTIFY: Final = "Spotify"
 LOWEST: Final[dict[str, dict[str, float]]] = {
     # Pages of 50; one PUT of the raw object, one GET of it, one PUT a table.
     "changed": {SPOTIFY: ENTRIES / 50, "S3 PUT": 1 + len(TABLES), "S3 GET": 1},
-    # Also the raw object that the copy is made of has to be read.
+    # The raw object that is copied must be read too.
     "unchanged": {"S3 PUT": 1 + len(TABLES), "S3 GET": 2},
-    # No snapshot, but a look at whether the last one shows the version that the listing names.
+    # No snapshot: one read tells whether the last one has the version that the listing names.
     "unchanged again the same day": {"S3 GET": 1},
 }
 
 
 @dataclass
 class Counted:
-    """Requests by kind, CPU seconds with moto's part in them, metrics, snapshots and the bytes of one."""
+    """Requests by kind, CPU seconds (moto's included), metrics, snapshots and the bytes of one snapshot."""
 
     requests: Counter[str] = field(default_factory=Counter)
     extract_cpu_s: float = 0.0
@@ -63,7 +63,7 @@ class Counted:
 
 
 def measure(*, quick: bool) -> Measured:
-    """Count the requests of the second of two days, for few playlists and for many."""
+    """Count the requests of the second of two days, with few playlists and with many."""
     fewer, more = QUICKLY if quick else (FEW, MANY)
     findings: list[Finding] = []
     numbers: dict[str, float] = {}
@@ -74,11 +74,11 @@ def measure(*, quick: bool) -> Measured:
         run = {kind: few.requests[kind] - fewer * each[kind] for kind in kinds}
         findings += [
             Finding(
-                f"Requests a day and playlist of {ENTRIES} entries, {what}",
+                f"Requests per day and playlist of {ENTRIES} entries, {what}",
                 _say(each),
                 f"lower bound: {_say(least)}",
             ),
-            Finding(f"Requests a day besides, playlists {what}", _say(run)),
+            Finding(f"Further requests per run, playlists {what}", _say(run)),
         ]
         numbers |= {f"each_{what}: {kind}": number for kind, number in each.items()}
         numbers |= {f"run_{what}: {kind}": number for kind, number in run.items()}
@@ -99,7 +99,7 @@ def _say(requests: Mapping[str, float]) -> str:
 
 
 def _second_run(number: int, what: str) -> Counted:
-    """Take snapshots of some playlists twice, a day or an hour apart; return what the second time took."""
+    """Take snapshots of some playlists twice, a day or an hour apart; return the counts of the second run."""
     now = dt.datetime.combine(dt.datetime.now(dt.UTC), dt.time(6), dt.UTC)
     before = now - (dt.timedelta(hours=1) if "same day" in what else dt.timedelta(days=1))
     lists = {playlist.id: playlist for playlist in _playlists(number, what)}
@@ -154,7 +154,7 @@ def _environment(stub_url: str) -> dict[str, str]:
 
 
 def _deploy() -> None:
-    """Make what the functions need, and let them forget the clients of another run."""
+    """Create what the functions need, and clear the clients of an earlier run."""
     from functions.extract import app as extract  # noqa: PLC0415 - these read the environment when imported
     from functions.transform import app as transform  # noqa: PLC0415
     from spotify_lake.observability import logger  # noqa: PLC0415

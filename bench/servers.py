@@ -1,4 +1,4 @@
-"""Stand-ins that answer at once, each in a process of its own, so that only the code under test uses CPU and memory.
+"""Fake servers in their own processes, which keeps their CPU time and memory out of the measurements.
 
 `python -m bench.servers s3 FILE` answers each GET with the file, each listing with two raw objects of the playlist, and
 each PUT with success. `python -m bench.servers spotify ENTRIES` is Spotify with one playlist. Both print their port.
@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
     answer: Callable[[str], bytes]
 
     def do_GET(self) -> None:
-        if urlsplit(self.path).path.endswith("/items"):  # as an app of the legacy contract may find it
+        if urlsplit(self.path).path.endswith("/items"):  # as some apps with the legacy contract see
             self._send(403, json.dumps({"error": {"status": 403, "message": "Forbidden"}}).encode())
         else:
             self._send(200, type(self).answer(self.path))

@@ -1,4 +1,4 @@
-"""How fast a raw object becomes Parquet files, against the usual transform and against the least there is to do."""
+"""How fast a raw object becomes Parquet files, compared with the tutorials' code and with the floor."""
 
 from __future__ import annotations
 
@@ -55,20 +55,24 @@ def measure(*, quick: bool) -> Measured:
         rate = entries / seconds["lake"]
         findings += [
             Finding(f"{of}: entries per CPU second", f"{rate:,.0f}"),
-            at_least(f"{of}: speed against the tutorials'", seconds["tutorial"] / seconds["lake"], 8, "×"),
+            at_least(
+                f"{of}: speed relative to the tutorials'", seconds["tutorial"] / seconds["lake"], 8, "×"
+            ),
             Finding(
-                f"{of}: the most that it could be, which is the floor's",
+                f"{of}: highest possible speed, the floor's",
                 f"{seconds['tutorial'] / seconds['floor']:.3g} ×",
             ),
-            Finding(f"{of}: decoding against json.loads", f"{seconds['json'] / seconds['decode']:.3g} ×"),
-            Finding(f"{of}: unzipping, part of the floor", f"{seconds['unzip'] / seconds['floor']:.0%}"),
-            at_most(f"{of}: CPU time against the floor", seconds["lake"] / seconds["floor"], 1.5, "×"),
+            Finding(
+                f"{of}: decoding speed relative to json.loads", f"{seconds['json'] / seconds['decode']:.3g} ×"
+            ),
+            Finding(f"{of}: unzipping, share of the floor", f"{seconds['unzip'] / seconds['floor']:.0%}"),
+            at_most(f"{of}: CPU time relative to the floor", seconds["lake"] / seconds["floor"], 1.5, "×"),
         ]
         numbers[f"transform_{contract}_cpu_s"] = seconds["lake"]
     warm = _warm(10 if quick else 60)
     findings.append(
         at_most(
-            f"Warm invocation, {TYPICAL} entries: CPU time against its S3 requests and Parquet files alone",
+            f"Warm invocation, {TYPICAL} entries: CPU time relative to its S3 requests and Parquet files alone",
             warm["handler"] / warm["floor"],
             3,
             "×",
@@ -79,13 +83,13 @@ def measure(*, quick: bool) -> Measured:
 
 
 class _Memory:
-    """As much of an S3 client as awswrangler needs to write an object."""
+    """The part of an S3 client that awswrangler needs to write an object."""
 
     exceptions = SimpleNamespace()
     meta = SimpleNamespace(config=SimpleNamespace())
 
     def put_object(self, **_request: Any) -> dict[str, str]:
-        """Take the object and drop it."""
+        """Accept the object and discard it."""
         return {"ETag": '"bench"'}
 
 
@@ -99,9 +103,9 @@ def _in_memory(data: bytes) -> None:
 
 
 def _warm(repetitions: int) -> dict[str, float]:
-    """Measure invocations of the handler against the same requests and files without anything between them.
+    """Measure invocations of the handler, and the same S3 requests and Parquet files alone.
 
-    As on most days, the playlist has not changed since the snapshot before, with which the function compares it.
+    The function compares the playlist with the snapshot before. As on most days, the playlist has not changed since.
     """
     data = raw_object(TYPICAL, "new")
     rows = floor.tables(data)

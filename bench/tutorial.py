@@ -1,7 +1,7 @@
-"""The transform of the usual tutorials: dictionaries in loops, pandas, CSV. What the lake is compared with.
+"""The transform of the usual tutorials, for comparison: dictionaries in loops, pandas, CSV.
 
-It makes three tables of sixteen columns in all, where the lake makes seven of 75, and knows nothing of episodes,
-local files and damaged entries.
+It writes three tables with sixteen columns in all, where the lake writes seven tables with 75, and does not handle
+episodes, local files or damaged entries.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
         "export", _export, "Write views, tables and the answers of queries as CSV and Parquet files."
     )
     command.add_argument(
-        "names", nargs="*", metavar="name", help="a view, table or file of queries/ (default: every view)"
+        "names", nargs="*", metavar="name", help="a view, table or question (default: every view)"
     )
     command.add_argument(
         "--out",

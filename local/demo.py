@@ -19,6 +19,7 @@ from rich.text import Text
 
 from local.display import bar, cell, sparkline
 from local.errors import LaptopError
+from queries import queries
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -171,21 +172,17 @@ def show(stack: LaptopStack, console: Console) -> None:
         "[dim]The songs are real (TidyTuesday 2020-01-21, CC0); the playlists and their history are made up.[/]",
         highlight=False,
     )
+    questions = queries()
     for name, lay_out in (
         ("top_artists", _with_bars("appearances")),
         ("albums_by_tracks", _with_bars("tracks")),
         ("song_position", _journey),
         ("entered_and_left", _with_bars("entered", "gone")),
     ):
-        path = stack.root / "queries" / f"{name}.sql"
-        result = stack.athena(path.read_text())
-        console.print(f"\n[bold]{escape(question(path))}[/]  [dim]queries/{path.name}[/]", highlight=False)
+        query = questions[name]
+        result = stack.athena(query.sql)
+        console.print(f"\n[bold]{escape(query.summary)}[/]  [dim]queries/{query.file}[/]", highlight=False)
         console.print(Padding(lay_out(result), (0, 0, 0, 2)))
-
-
-def question(path: Path) -> str:
-    """Return what a query answers: the first line of its header."""
-    return path.read_text().partition("\n")[0].removeprefix("--").strip()
 
 
 def _contents(stack: LaptopStack) -> Table:

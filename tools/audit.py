@@ -1,8 +1,8 @@
-"""Look up every locked package among the known vulnerabilities: `python -m tools.audit`.
+"""Check every locked package for known vulnerabilities: `python -m tools.audit`.
 
-pip-audit asks the package index for its advisories. Where the index cannot be reached, or has none, it either breaks
-off or passes over every package and reports no vulnerability. Neither is a result, so this says so, and fails for
-vulnerabilities and for faults only.
+pip-audit asks the package index for its advisories. If the index is unreachable or has none, pip-audit either fails
+or skips every package and reports no vulnerability. This module reports such packages as not audited. It fails only
+for vulnerabilities and for other errors of pip-audit.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ type Run = Callable[[Path], tuple[str, str]]
 
 @dataclass
 class Findings:
-    """What was learned of the packages of some lock files.
+    """Results for the packages of some lock files.
 
     Attributes
     ----------
     vulnerable
         A sentence for each package and advisory.
     audited, unknown
-        Packages that were looked up, and those of which the index knew nothing.
+        Packages that were checked, and those that the index does not know.
     faults
-        What went wrong otherwise, by lock file.
+        Other errors, by lock file.
     """
 
     vulnerable: set[str] = field(default_factory=set)
@@ -47,14 +47,14 @@ class Findings:
     unreachable: bool = False
 
     def read(self, lock: str, answer: str, complaint: str) -> None:
-        """Take in what pip-audit wrote about a lock file: JSON, or a complaint instead."""
+        """Add pip-audit's output for a lock file: JSON, or an error message."""
         try:
             dependencies = json.loads(answer)["dependencies"]
         except (ValueError, KeyError, TypeError):
             if _UNREACHABLE.search(complaint):
                 self.unreachable = True
             else:
-                self.faults[lock] = complaint.strip() or "pip-audit said nothing"
+                self.faults[lock] = complaint.strip() or "pip-audit printed nothing"
             return
         for package in dependencies:
             if "skip_reason" in package:
@@ -69,33 +69,33 @@ class Findings:
 
     @property
     def failed(self) -> bool:
-        """Whether a person has to do something."""
+        """Whether there are vulnerabilities or errors."""
         return bool(self.vulnerable or self.faults)
 
     def sentences(self) -> list[str]:
-        """Say what was found, and what could not be looked up."""
+        """Return what was found and what could not be checked, as sentences."""
         said = [f"{lock}: {complaint}" for lock, complaint in self.faults.items()]
         said += sorted(self.vulnerable)
         if self.vulnerable:
-            said.append("`make lock UPGRADE=1` takes newer versions.")
+            said.append("Run `make lock UPGRADE=1` to take newer versions.")
         if self.unreachable or (self.unknown and not self.audited):
-            said.append("NOT AUDITED: the data on vulnerabilities cannot be reached from here.")
+            said.append("NOT AUDITED: the vulnerability data is unreachable from here.")
         elif self.unknown:
-            said.append(f"NOT AUDITED, the index does not know them: {', '.join(sorted(self.unknown))}")
+            said.append(f"NOT AUDITED, unknown to the index: {', '.join(sorted(self.unknown))}")
         if self.audited and not self.vulnerable:
             said.append(f"{len(self.audited)} packages have no known vulnerabilities.")
         return said
 
 
 def audit(locks: Sequence[Path], run: Run) -> Findings:
-    """Look up the packages of every lock file; stops when the index cannot be reached.
+    """Check the packages of every lock file; stop if the index is unreachable.
 
     Parameters
     ----------
     locks
         Lock files with hashes.
     run
-        Runs pip-audit on one, and returns what it wrote to its output and to its error output.
+        Runs pip-audit on a lock file and returns its standard output and standard error.
     """
     findings = Findings()
     for lock in locks:
@@ -106,7 +106,7 @@ def audit(locks: Sequence[Path], run: Run) -> Findings:
 
 
 def pip_audit(lock: Path) -> tuple[str, str]:
-    """Run pip-audit on a lock file, which names every package: nothing is resolved or installed."""
+    """Run pip-audit on a lock file. The file names every package, so nothing is resolved or installed."""
     options = ["--disable-pip", "--require-hashes", "--format", "json", "--progress-spinner", "off"]
     done = subprocess.run(
         [str(PIP_AUDIT), *options, "--requirement", str(lock)], capture_output=True, text=True, check=False
@@ -115,13 +115,13 @@ def pip_audit(lock: Path) -> tuple[str, str]:
 
 
 def locked() -> list[Path]:
-    """Return the lock files that name any package."""
+    """Return the lock files that are not empty."""
     found = [path for pattern in LOCKS for path in sorted(ROOT.glob(pattern))]
     return [path for path in found if re.search(r"^[a-z0-9].*==", path.read_text(), re.MULTILINE)]
 
 
 def main() -> int:
-    """Audit what is locked; return the exit status."""
+    """Audit the locked packages; return the exit status."""
     findings = audit(locked(), pip_audit)
     print("\n".join(findings.sentences()))
     return int(findings.failed)

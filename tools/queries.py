@@ -1,4 +1,4 @@
-"""What follows from the queries and views: the views of the newest snapshots, saved queries, their documentation."""
+"""Generate the latest_ views, the stack of saved queries, and the documentation of queries and views."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import queries
 from queries import Statement
@@ -16,30 +16,29 @@ from spotify_lake.schema.types import Column, Table, Type
 ROOT: Final = Path(__file__).parents[1]
 SAVED_QUERIES: Final = ROOT / "stacks" / "saved-queries.yaml"
 PAGE: Final = ROOT / "docs" / "queries.md"
-BYTES: Final = ROOT / "bench" / "query_bytes.json"
 
-# One snapshot a month is enough for a playlist to be in the latest_ views.
+# A playlist with one snapshot a month is always in the latest_ views.
 LOOKBACK: Final = "current_date - INTERVAL '35' DAY"
 HEADER_WIDTH: Final = 120
 
 _LATEST: Final = {
     "latest_entries": (
         PLAYLIST_ENTRIES,
-        "What stands at each position of each playlist as it was last seen.",
+        "The entry at each position of each playlist as it was last seen.",
         "position of a playlist",
-        "A song may stand at several positions.",
+        "A song can be at several positions.",
     ),
     "latest_songs": (
         SONGS,
         "The songs of each playlist as it was last seen.",
         "song of a playlist",
-        "A song that is in two playlists has two rows.",
+        "A song in two playlists has two rows.",
     ),
     "latest_albums": (
         ALBUMS,
         "The albums that have songs in each playlist as it was last seen.",
         "album of a playlist",
-        "An album that has songs in two playlists has two rows.",
+        "An album with songs in two playlists has two rows.",
     ),
     "latest_artists": (
         ARTISTS,
@@ -80,53 +79,40 @@ _SAVED_QUERY = """\
 _PAGE_HEAD = """\
 # Questions to the lake
 
-Each of these is a file in `queries/`, written for Athena. In the Athena console they are under *Saved queries*;
-on the laptop and from the command line, `make export WHAT=artist_gains` writes the answer to a file. This page is
-generated from their headers by `make schema`.
+Each question is written in Athena's SQL, in a file below `queries/`. In the Athena console, look under *Saved queries*;
+on the laptop and from the command line, `make export WHAT=artist_gains` writes the answer to a file. `make schema`
+generates this page from the headers of the files.
 
-They read from the tables and views of the [data dictionary](data-dictionary.md). On AWS, `make views` has to make
-the views once. Where a query has parameters, they are the texts in its SQL to change. `current_date` is today in
+The questions read the tables and views of the [data dictionary](data-dictionary.md). On AWS, run `make views` once to
+create the views. The parameters of a question are texts in its SQL that you can change. `current_date` is today in
 UTC; on the laptop it is the day of the newest snapshot.
 
-Each query of playlists has conditions on `snapshot_date`, so that Athena reads only the days it needs. A missing day
+Questions about playlists have conditions on `snapshot_date`, and Athena reads only the days they need. A missing day
 is unknown, not empty: comparisons skip it, and averages are taken over the days that have a snapshot.
 
-Those of the [bulk data sets](bulk.md) have conditions on `year` and `chart`, or on `release_decade`. They begin with
-2017, as Kaggle's charts do, and take one chart and either Global or the other regions, because daily and weekly
-charts, and Global and the countries, count the same streams.
-"""
-
-_BYTES_HEAD = """\
-## What they read
-
-Of {days} days of {playlists} playlists with {entries} entries each, {total} MB in all. Computed by `make query-bytes`,
-not reported by Athena: the compressed sizes of the columns and days that DuckDB's plan of the query reads, from the
-footers of the Parquet files, without the footers themselves. A table that a query names twice counts twice. Beside it,
-the CSV files of the usual tutorials, which have no partitions and no columns, so that each of them is read whole. The
-bulk data sets are {chart_days} days of charts in 70 regions and 160,000 tracks, made up, {bulk} MB in all; beside them,
-their own CSV files.
-
-Athena charges for at least 10 MB a query, which is 0.005 US cents: reading less makes a query faster, not cheaper.
+Questions about the [bulk data sets](bulk.md) have conditions on `year` and `chart`, or on `release_decade`. They start
+with 2017, as Kaggle's charts do. They read one chart, and either Global or the other regions, because daily and weekly
+charts count the same streams, and so do Global and the countries.
 """
 
 _VIEWS_HEAD = """\
 # Views
 
-The views of the lake. Their definitions are in `queries/views/`; on AWS `make views` creates or replaces them, on the
-laptop they are always there.
+The views of the lake. Their definitions are in `queries/views/`. On AWS, `make views` creates or replaces them; on the
+laptop they always exist.
 
-A view reads what its query needs: give conditions on `snapshot_date`, `week` or `month`, and name the columns you
-want. The `latest_` views look at the last 35 days by themselves.
+A view reads only what your query needs: give conditions on `snapshot_date`, `week` or `month`, and name the columns
+you want. The `latest_` views read the last 35 days and need no condition.
 """
 
 
 def latest_views() -> dict[str, str]:
-    """Return the text of each view that holds the rows of a table's newest snapshots, by name."""
+    """Return the file of each latest_ view, by the view's name."""
     columns = (PARTITION, *PLAYLISTS.columns)
     names = [column.name for column in columns]
     head = _header(
         "Each playlist as it was last seen.",
-        "Looks back 35 days; a playlist that has had no snapshot for longer is not in it.",
+        "Reads the last 35 days; a playlist without a snapshot in this time is not in the view.",
         "playlist",
         columns,
     )
@@ -150,7 +136,7 @@ def _latest_view(table: Table, summary: str, row: str, note: str) -> str:
     title = Column("playlist", Type.STRING, "Title of the playlist.", "", "Spotify does not send it")
     head = _header(
         summary,
-        f"{note} Looks back 35 days, as latest_playlists does.",
+        f"{note} Reads the last 35 days, as latest_playlists does.",
         row,
         (PARTITION, playlist_id, title, *others),
     )
@@ -179,7 +165,7 @@ def _listed(*columns: str) -> str:
 
 
 def meaning(column: Column) -> str:
-    """Return what a column means and when it is null, in sentences."""
+    """Return a column's description and when it is null."""
     if column.null_when is None:
         return column.description
     return f"{column.description} Null when {column.null_when}."
@@ -206,45 +192,35 @@ def _saved_query(statement: Statement, name: str, sql: str) -> str:
     )
 
 
-def page(questions: Mapping[str, Statement], measured: Mapping[str, Any]) -> str:
-    """Return docs/queries.md.
+def page(questions: Mapping[str, Statement]) -> str:
+    """Return docs/queries.md."""
+    parts = [_PAGE_HEAD]
+    for group, title in queries.GROUPS.items():
+        rows = [
+            f"| [{query.summary}](#{name}) | `queries/{query.file}` |"
+            for name, query in questions.items()
+            if query.group == group
+        ]
+        parts.append("\n".join([f"**{title}**", "", "| question | file |", "|---|---|", *rows]) + "\n")
+    for group, title in queries.GROUPS.items():
+        parts.append(f"## {title}\n")
+        parts += [_question(query) for query in questions.values() if query.group == group]
+    return "\n".join(parts)
 
-    Parameters
-    ----------
-    questions
-        The queries by name.
-    measured
-        What bench/query_bytes.py found.
-    """
-    rows = ["| question | file |", "|---|---|"]
-    rows += [f"| [{query.summary}](#{name}) | `queries/{name}.sql` |" for name, query in questions.items()]
-    parts = [_PAGE_HEAD, "\n".join(rows) + "\n"]
-    for name, query in questions.items():
-        lines = [f"## {name}", "", f"**{query.summary}** {query.notes}".rstrip(), ""]
-        if query.parameters:
-            lines += ["| to change | meaning |", "|---|---|"]
-            lines += [f"| `{text}` | {words} |" for text, words in query.parameters.items()]
-            lines += [""]
-        lines += ["| column | meaning |", "|---|---|"]
-        lines += [f"| `{column}` | {words} |" for column, words in query.columns.items()]
-        parts.append("\n".join(lines) + "\n")
-    rows = ["| query | reads | CSV files | part |", "|---|--:|--:|--:|"]
-    rows += [
-        f"| {name} | {row['parquet'] / 1e6:.1f} MB | {row['csv'] / 1e6:.0f} MB | {row['parquet'] / row['csv']:.1%} |"
-        for name, row in measured["queries"].items()
-    ]
-    head = _BYTES_HEAD.format_map(
-        {
-            **measured,
-            "total": f"{measured['parquet_total'] / 1e6:.0f}",
-            "bulk": f"{measured['bulk_total'] / 1e6:.0f}",
-        }
-    )
-    return "\n".join([*parts, head, "\n".join(rows) + "\n"])
+
+def _question(query: Statement) -> str:
+    lines = [f"### {query.name}", "", f"**{query.summary}** {query.notes}".rstrip(), ""]
+    if query.parameters:
+        lines += ["| to change | meaning |", "|---|---|"]
+        lines += [f"| `{text}` | {words} |" for text, words in query.parameters.items()]
+        lines += [""]
+    lines += ["| column | meaning |", "|---|---|"]
+    lines += [f"| `{column}` | {words} |" for column, words in query.columns.items()]
+    return "\n".join(lines) + "\n"
 
 
 def views_in_dictionary(views: Mapping[str, Statement]) -> str:
-    """Return the part of docs/data-dictionary.md that is about views."""
+    """Return the views' part of docs/data-dictionary.md."""
     parts = [_VIEWS_HEAD]
     for name, view in views.items():
         lines = [
@@ -265,11 +241,11 @@ def views_in_dictionary(views: Mapping[str, Statement]) -> str:
 
 def files() -> tuple[dict[Path, str], str]:
     """Return the generated files with their texts, and the data dictionary's part about views."""
-    latest = latest_views()
-    written = [view for view in queries.load(queries.VIEW_FOLDER) if view.name not in latest]
-    views = queries.in_order([*written, *(queries.parse(name, text) for name, text in latest.items())])
+    latest = {f"{queries.VIEWS}/{name}.sql": text for name, text in latest_views().items()}
+    written = [view for view in queries.load(queries.VIEWS) if view.file not in latest]
+    generated = [view for file, text in latest.items() for view in queries.parse(file, text)]
+    views = queries.in_order([*written, *generated])
     questions = queries.queries()
-    wanted = {queries.VIEW_FOLDER / f"{name}.sql": text for name, text in latest.items()}
-    measured = json.loads(BYTES.read_text())
-    wanted |= {SAVED_QUERIES: saved_queries(questions, views), PAGE: page(questions, measured)}
+    wanted = {queries.FOLDER / file: text for file, text in latest.items()}
+    wanted |= {SAVED_QUERIES: saved_queries(questions, views), PAGE: page(questions)}
     return wanted, views_in_dictionary(views)

@@ -1,6 +1,6 @@
-"""stacks/quicksight.yaml: the views as QuickSight data sets, and one dashboard on them.
+"""Generate stacks/quicksight.yaml: the views as QuickSight data sets, and a dashboard that shows them.
 
-It is generated so that each column it names is one of a view, with the type that the view's header gives.
+The columns of a data set and their types come from the header of its view.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from queries import Statement
 
 STACK: Final = Path(__file__).parents[1] / "stacks" / "quicksight.yaml"
 
-# Lists and flags are left out: QuickSight reads no arrays from Athena, and the dashboard needs no flags.
+# Arrays and booleans are left out: QuickSight cannot read arrays from Athena, and the dashboard needs no booleans.
 TYPES: Final = {
     "string": "STRING",
     "int": "INTEGER",
@@ -25,11 +25,11 @@ TYPES: Final = {
     "timestamp": "DATETIME",
 }
 DATA_SETS: Final = {
-    "latest_entries": "Entries now",
-    "latest_songs": "Songs now",
+    "latest_entries": "Current entries",
+    "latest_songs": "Current songs",
     "daily_playlists": "Playlists by day",
     "playlist_changes": "Changes",
-    "song_history": "Lives of songs",
+    "song_history": "Song history",
     "artist_trend_weekly": "Artists by week",
 }
 SHEET: Final = "playlists"
@@ -39,34 +39,24 @@ type Json = dict[str, Any]
 _HEAD = """\
 # Generated from queries/views by make schema: change tools/quicksight.py.
 """
-_SOURCE_ACTIONS = ("Describe", "Pass", "Update", "Delete")
 _PERMISSIONS: Final = {
-    "DataSource": (
-        *(f"{action}DataSource" for action in _SOURCE_ACTIONS),
-        "DescribeDataSourcePermissions",
-        "UpdateDataSourcePermissions",
-    ),
-    "DataSet": (
-        *(f"{action}DataSet" for action in _SOURCE_ACTIONS),
-        "DescribeDataSetPermissions",
-        "UpdateDataSetPermissions",
-        "DescribeIngestion",
-        "ListIngestions",
-        "CreateIngestion",
-        "CancelIngestion",
-    ),
-    "Analysis": (
-        *(f"{action}Analysis" for action in ("Describe", "Query", "Restore", "Update", "Delete")),
-        "DescribeAnalysisPermissions",
-        "UpdateAnalysisPermissions",
-    ),
-    "Dashboard": (
-        *(f"{action}Dashboard" for action in ("Describe", "Query", "Update", "Delete")),
-        "DescribeDashboardPermissions",
-        "UpdateDashboardPermissions",
-        "ListDashboardVersions",
-        "UpdateDashboardPublishedVersion",
-    ),
+    "DataSource": """
+        DescribeDataSource PassDataSource UpdateDataSource DeleteDataSource
+        DescribeDataSourcePermissions UpdateDataSourcePermissions
+    """,
+    "DataSet": """
+        DescribeDataSet PassDataSet UpdateDataSet DeleteDataSet DescribeDataSetPermissions UpdateDataSetPermissions
+        DescribeIngestion ListIngestions CreateIngestion CancelIngestion
+    """,
+    "Analysis": """
+        DescribeAnalysis QueryAnalysis RestoreAnalysis UpdateAnalysis DeleteAnalysis
+        DescribeAnalysisPermissions UpdateAnalysisPermissions
+    """,
+    "Dashboard": """
+        DescribeDashboard QueryDashboard UpdateDashboard DeleteDashboard
+        DescribeDashboardPermissions UpdateDashboardPermissions
+        ListDashboardVersions UpdateDashboardPublishedVersion
+    """,
 }
 
 
@@ -84,13 +74,13 @@ def stack(views: Mapping[str, Statement]) -> str:
         "Parameters": {
             name: {"Description": description, "Type": "String"}
             for name, description in (
-                ("LakeName", "Begins the ids and names of everything here."),
-                ("LakeBucketName", "Bucket of the tables."),
+                ("LakeName", "Prefix of the ids and names of all resources in this stack."),
+                ("LakeBucketName", "Bucket that holds the tables."),
                 ("DatabaseName", "Database of the tables and views in the Glue Data Catalog."),
-                ("WorkGroupName", "Workgroup of the queries."),
-                ("PrincipalArn", "QuickSight user or group that owns everything here."),
-                ("KmsKeyArn", "Key of the tables; empty for the keys of AWS."),
-                ("PermissionsBoundaryArn", "Limit of the role; empty for none."),
+                ("WorkGroupName", "Athena workgroup that runs the queries."),
+                ("PrincipalArn", "QuickSight user or group that owns all resources in this stack."),
+                ("KmsKeyArn", "KMS key that encrypts the tables; empty for keys managed by AWS."),
+                ("PermissionsBoundaryArn", "Permissions boundary of the role; empty for none."),
             )
         },
         "Conditions": {
@@ -129,7 +119,7 @@ def stack(views: Mapping[str, Statement]) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    """Repeats equal parts instead of pointing to the first, which CloudFormation does not read."""
+    """Writes equal parts in full: CloudFormation cannot read aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - yaml's own name
         return True
@@ -151,6 +141,10 @@ def _arn(name: str) -> Json:
     return {"Fn::GetAtt": [name, "Arn"]}
 
 
+def _actions(service: str, names: str) -> list[str]:
+    return [f"{service}:{name}" for name in names.split()]
+
+
 def _data_set_id(view: str) -> str:
     return "".join(part.capitalize() for part in view.split("_"))
 
@@ -158,7 +152,7 @@ def _data_set_id(view: str) -> str:
 def _resource(kind: str, suffix: str, name: str, **properties: Any) -> Json:
     permissions = {
         "Principal": _ref("PrincipalArn"),
-        "Actions": [f"quicksight:{action}" for action in _PERMISSIONS[kind]],
+        "Actions": _actions("quicksight", _PERMISSIONS[kind]),
     }
     return {
         "Type": f"AWS::QuickSight::{kind}",
@@ -173,7 +167,7 @@ def _resource(kind: str, suffix: str, name: str, **properties: Any) -> Json:
 
 
 def _role() -> Json:
-    """Return the role with which QuickSight asks Athena: the lake, and nothing else of the account."""
+    """Return the role with which QuickSight queries Athena. It reads this lake and nothing else in the account."""
     bucket = "arn:${AWS::Partition}:s3:::${LakeBucketName}"
     glue, athena = (
         f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:"
@@ -182,46 +176,27 @@ def _role() -> Json:
     statements = (
         (
             "AskAthena",
-            [
-                f"athena:{action}"
-                for action in (
-                    "StartQueryExecution",
-                    "GetQueryExecution",
-                    "BatchGetQueryExecution",
-                    "GetQueryResults",
-                    "GetQueryResultsStream",
-                    "StopQueryExecution",
-                    "GetWorkGroup",
-                )
-            ],
+            "athena",
+            """
+            StartQueryExecution GetQueryExecution BatchGetQueryExecution GetQueryResults GetQueryResultsStream
+            StopQueryExecution GetWorkGroup
+            """,
             [athena + "workgroup/${WorkGroupName}"],
         ),
         (
             "ReadCatalog",
-            [
-                f"glue:{action}"
-                for action in (
-                    "GetDatabase",
-                    "GetDatabases",
-                    "GetTable",
-                    "GetTables",
-                    "GetPartition",
-                    "GetPartitions",
-                )
-            ],
+            "glue",
+            "GetDatabase GetDatabases GetTable GetTables GetPartition GetPartitions",
             [glue + part for part in ("catalog", "database/${DatabaseName}", "table/${DatabaseName}/*")],
         ),
-        ("ReadTables", ["s3:GetObject"], [bucket + "/curated/*"]),
+        ("ReadTables", "s3", "GetObject", [bucket + "/curated/*"]),
         (
             "KeepAnswers",
-            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            "s3",
+            "GetObject PutObject AbortMultipartUpload ListMultipartUploadParts",
             [bucket + "/athena-results/*"],
         ),
-        (
-            "FindTables",
-            ["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
-            [bucket],
-        ),
+        ("FindTables", "s3", "ListBucket ListBucketMultipartUploads GetBucketLocation", [bucket]),
     )
     use_key = {
         "Sid": "UseKey",
@@ -233,7 +208,7 @@ def _role() -> Json:
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
-            "Description": "What QuickSight may read of Spotify Lake.",
+            "Description": "Lets QuickSight read the tables of Spotify Lake through Athena.",
             "PermissionsBoundary": _if("HasBoundary", _ref("PermissionsBoundaryArn")),
             "AssumeRolePolicyDocument": {
                 "Version": "2012-10-17",
@@ -254,10 +229,10 @@ def _role() -> Json:
                             {
                                 "Sid": sid,
                                 "Effect": "Allow",
-                                "Action": actions,
+                                "Action": _actions(service, actions),
                                 "Resource": [_sub(resource) for resource in resources],
                             }
-                            for sid, actions, resources in statements
+                            for sid, service, actions, resources in statements
                         ]
                         + [_if("HasKmsKey", use_key)],
                     },
@@ -286,32 +261,32 @@ def _data_set(view: Statement) -> Json:
 
 
 def _definition() -> Json:
-    """Return the sheet that analysis and dashboard show."""
+    """Return the definition that the analysis and the dashboard share."""
     visuals = (
         _line(
-            "artists", "Entries of artists on an average day, week by week",
+            "artists", "Average entries per day by artist, week by week",
             _day("artist_trend_weekly", "week", "WEEK"),
             _number("artist_trend_weekly", "appearances_per_day", "SUM"),
             _text("artist_trend_weekly", "artist"),
         ),
         _bar(
-            "changes", "What entered, left and moved, day by day", "VERTICAL",
+            "changes", "Entries added, removed and moved, day by day", "VERTICAL",
             _day("playlist_changes", "snapshot_date", "DAY"),
             _count("playlist_changes", "uri"),
             _text("playlist_changes", "change"),
         ),
         _bar(
-            "longest", "Songs that were in the playlists for the most days", "HORIZONTAL",
+            "longest", "Songs with the most days in the playlists", "HORIZONTAL",
             _text("song_history", "name"),
             _number("song_history", "days_in_list", "MAX"),
         ),
         _line(
-            "sizes", "Entries of the playlists, day by day",
+            "sizes", "Playlist size, day by day",
             _day("daily_playlists", "snapshot_date", "DAY"),
             _number("daily_playlists", "entry_count", "MAX"),
             _text("daily_playlists", "playlist"),
         ),
-        _table("now", "latest_entries", "In the playlists now", ("playlist", "position", "name", "added_at")),
+        _table("now", "latest_entries", "Current entries", ("playlist", "position", "name", "added_at")),
     )  # fmt: skip
     recent = (
         ("changes", "playlist_changes", "snapshot_date", 35),
@@ -324,7 +299,7 @@ def _definition() -> Json:
         ],
         "FilterGroups": [
             _playlist_filter(),
-            # Only these days are read.
+            # Views without a bound of their own would otherwise read every day.
             *(_recent_filter(*filtered) for filtered in recent),
         ],
         "Sheets": [
@@ -349,7 +324,7 @@ def _definition() -> Json:
 
 
 def _grid(visuals: Iterable[Json]) -> list[Json]:
-    """Two visuals side by side, and the table over the whole width."""
+    """Place two visuals side by side, and the table across the full width."""
     ids = [next(iter(visual.values()))["VisualId"] for visual in visuals]
     return [
         {
@@ -363,7 +338,7 @@ def _grid(visuals: Iterable[Json]) -> list[Json]:
 
 
 def _playlist_filter() -> Json:
-    """Let the reader choose playlists, in all data sets at once."""
+    """Let the reader choose playlists; the choice applies to all data sets."""
     chosen = {
         "FilterId": "playlist",
         "Column": _column("latest_entries", "playlist"),

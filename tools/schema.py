@@ -1,9 +1,8 @@
-"""Write what follows from spotify_lake's schema.py and quality.py and from queries/.
+"""Generate files from spotify_lake's schema.py and quality.py and from queries/.
 
-That is the Glue tables and the crawler's targets, views, saved queries and documentation.
+These are the Glue tables, the crawler's targets, the views, the saved queries and the documentation.
 
-`python -m tools.schema` rewrites the files, `python -m tools.schema --check` only tells whether they are
-up to date.
+`python -m tools.schema` rewrites the files; `python -m tools.schema --check` reports whether they are up to date.
 """
 
 import json
@@ -81,9 +80,9 @@ _WAREHOUSE_RESOURCE = (
 _WAREHOUSE_HEAD = """\
 ## The bulk data sets
 
-The Glue jobs of `jobs/` write these tables below `datawarehouse/`, from the files put below `staging/`. The
-charts are a star schema around `fact_chart_entry`. The tables that begin with `catalog_`,
-and `track_catalog` that joins them, are Kaggle's "Spotify Dataset 2023".
+The Glue jobs in `jobs/` read the files below `staging/` and write these tables below `datawarehouse/`. The charts are a
+star schema around `fact_chart_entry`. The tables that begin with `catalog_`, and `track_catalog`, which joins them,
+hold Kaggle's "Spotify Dataset 2023".
 
 ```mermaid
 erDiagram
@@ -99,12 +98,11 @@ erDiagram
 _DICTIONARY_HEAD = """\
 # Data dictionary
 
-The tables of the lake, as they stand in the Glue database and in Athena, and below them the quality rules and the
-views. This page is generated from `schema/` and `normalize/quality.py` in `layers/common/spotify_lake` and from
-`queries/views/` by `make schema`.
+The tables of the lake in the Glue database and in Athena, the quality rules, and the views. `make schema` generates
+this page from `schema/` and `normalize/quality.py` in `layers/common/spotify_lake` and from `queries/views/`.
 
 Every table is partitioned by `{partition}` ({partition_type}): {partition_description} Give a condition on it
-in every query, and only those days are read. All times are UTC. Rows of one snapshot share `playlist_id` and
+in every query; Athena then reads only those days. All times are UTC. Rows of one snapshot share `playlist_id` and
 `scheduled_at`.
 
 ```mermaid
@@ -122,9 +120,9 @@ erDiagram
 _RULES_HEAD = """\
 ## Quality rules
 
-What each snapshot is checked for; the table `quality` holds the outcome. An entry behind a row that violates a breaking
-rule becomes a reject with the rule's name as its reason; a violation of another rule is counted, and the row stays.
-Nulls violate nothing.
+Each snapshot is checked against these rules, and the table `quality` holds the results. If a row violates a breaking
+rule, its entry becomes a reject with the rule's name as the reason. Violations of other rules are counted, and the row
+stays. A null never violates a rule.
 
 | rule | column | each value | breaking |
 |---|---|---|---|

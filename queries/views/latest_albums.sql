@@ -1,5 +1,5 @@
 -- The albums that have songs in each playlist as it was last seen.
--- An album that has songs in two playlists has two rows. Looks back 35 days, as latest_playlists does.
+-- An album with songs in two playlists has two rows. Reads the last 35 days, as latest_playlists does.
 --
 -- One row: album of a playlist
 -- Columns:

@@ -1,5 +1,5 @@
 -- The artists credited in each playlist as it was last seen.
--- An artist credited in two playlists has two rows. Looks back 35 days, as latest_playlists does.
+-- An artist credited in two playlists has two rows. Reads the last 35 days, as latest_playlists does.
 --
 -- One row: artist of a playlist
 -- Columns:

@@ -1,5 +1,5 @@
--- What stands at each position of each playlist as it was last seen.
--- A song may stand at several positions. Looks back 35 days, as latest_playlists does.
+-- The entry at each position of each playlist as it was last seen.
+-- A song can be at several positions. Reads the last 35 days, as latest_playlists does.
 --
 -- One row: position of a playlist
 -- Columns:

@@ -1,5 +1,5 @@
 -- Each playlist as it was last seen.
--- Looks back 35 days; a playlist that has had no snapshot for longer is not in it.
+-- Reads the last 35 days; a playlist without a snapshot in this time is not in the view.
 --
 -- One row: playlist
 -- Columns:

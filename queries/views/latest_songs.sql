@@ -1,5 +1,5 @@
 -- The songs of each playlist as it was last seen.
--- A song that is in two playlists has two rows. Looks back 35 days, as latest_playlists does.
+-- A song in two playlists has two rows. Reads the last 35 days, as latest_playlists does.
 --
 -- One row: song of a playlist
 -- Columns:

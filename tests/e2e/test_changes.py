@@ -13,6 +13,7 @@ from cli.objects import Snapshot
 from cli.replay import s3_event
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
+from queries import queries
 from spotify_lake import keys
 from spotify_lake.schema.playlists import TABLES
 from tests.support import payloads
@@ -192,7 +193,7 @@ def test_views_take_the_last_snapshot_of_a_day_and_count_days(
     }
     lives = athena("SELECT max(days_in_list) AS days FROM song_history GROUP BY playlist_id").records()
     assert [row["days"] for row in lives] == [2, 2]
-    fresh = athena((ROOT / "queries" / "data_freshness.sql").read_text()).records()
+    fresh = athena(queries()["data_freshness"].sql).records()
     assert {(row["days_observed"], row["days_missing"]) for row in fresh} == {(2, 0)}
     assert sorted(row["snapshots"] for row in fresh) == sorted(map(len, WRITTEN.values()))
 

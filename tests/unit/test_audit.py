@@ -61,7 +61,7 @@ def test_packages_without_any_are_counted():
 def test_without_data_nothing_fails_and_nothing_is_claimed(unreachable):
     findings = found(unreachable)
     assert not findings.failed
-    assert findings.sentences() == ["NOT AUDITED: the data on vulnerabilities cannot be reached from here."]
+    assert findings.sentences() == ["NOT AUDITED: the vulnerability data is unreachable from here."]
 
 
 def test_what_was_found_before_the_connection_broke_counts():
@@ -73,7 +73,7 @@ def test_what_was_found_before_the_connection_broke_counts():
 def test_packages_that_the_index_does_not_know_are_named():
     findings = found(answer(clean(), SKIPPED))
     assert not findings.failed
-    assert "NOT AUDITED, the index does not know them: spotipy" in findings.sentences()
+    assert "NOT AUDITED, unknown to the index: spotipy" in findings.sentences()
 
 
 @pytest.mark.parametrize("complaint", ["", "ERROR: invalid requirement in line 3"])

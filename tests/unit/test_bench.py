@@ -5,12 +5,13 @@ import datetime as dt
 import json
 import re
 import tomllib
-from unittest import mock
 
 import pytest
 
 from bench import __main__ as bench
-from bench import cost, query_bytes, report
+from bench import cost, floor, report
+from bench.payloads import raw_object
+from bench.plans import LAST_DAY, Planner
 from tests.support.template import ROOT
 
 NUMBERS = cost.measured_numbers()
@@ -30,26 +31,29 @@ def test_every_measurement_is_in_the_table():
     assert json.loads(bench.NUMBERS.read_text()).keys() == set(bench.MEASUREMENTS)
 
 
+@pytest.mark.parametrize("contract", ["legacy", "new"])
+def test_the_floor_fills_columns_of_the_tables(contract):
+    for table, columns in floor.tables(raw_object(3, contract)).items():
+        assert columns.keys() <= set(table.column_names)
+
+
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
     """What each query of a report on ten days reads of a lake that has twenty."""
-    plans = tmp_path_factory.mktemp("plans")
-    with mock.patch.object(query_bytes, "DAYS", 20):
-        query_bytes._lay_out(plans)
-        return report.scans(plans, 3, 10)[0]
+    return report.scans(Planner(tmp_path_factory.mktemp("plans"), 20), 3, 10)[0]
 
 
 def test_each_query_of_the_report_reads_each_day_of_a_table_once(scans):
     for name, found in scans.items():
-        read = [(scan.table, day) for scan in found for (day,) in scan.parts]
+        read = [(scan.table, day) for scan in found for day in scan.days]
         assert read
         assert len(read) == len(set(read)), name
-        assert min(day for _, day in read) > query_bytes.LAST_DAY - dt.timedelta(days=10), name
+        assert min(day for _, day in read) > LAST_DAY - dt.timedelta(days=10), name
 
 
 def test_the_report_reads_every_days_entries_once(scans):
     found = [scan for found in scans.values() for scan in found if scan.table == "playlist_entries"]
-    assert [len(scan.parts) for scan in found] == [10]
+    assert [len(scan.days) for scan in found] == [10]
 
 
 def test_what_the_report_reads_was_counted_with_its_queries_as_they_are(scans):

@@ -1,8 +1,8 @@
 """The files of queries/: headers, names, types, and that they are Athena's SQL and can be translated."""
 
 import datetime as dt
-import json
 import re
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,6 +12,7 @@ import yaml
 from sqlglot import exp
 
 import queries
+from bench.plans import Planner
 from local.athena import to_duckdb
 from local.errors import LaptopError
 from local.stack import LAPTOP_PARAMETERS
@@ -89,6 +90,13 @@ def test_a_statement_runs_and_its_header_lists_its_columns(empty_lake: Any, stat
     assert empty_lake.execute(sql).fetchall() == []
 
 
+def test_every_file_is_in_a_group_and_names_are_unique() -> None:
+    files = {path.relative_to(queries.FOLDER).as_posix() for path in queries.FOLDER.rglob("*.sql")}
+    loaded = [statement for group in (*queries.GROUPS, queries.VIEWS) for statement in queries.load(group)]
+    assert {statement.file for statement in loaded} == files
+    assert len({statement.name for statement in loaded}) == len(loaded)
+
+
 @each_query
 def test_a_query_says_what_it_answers(query: Statement) -> None:
     assert query.summary.endswith("?")
@@ -158,6 +166,18 @@ def test_a_query_reads_only_some_days(query: Statement) -> None:
                 assert divided_by <= columns, f"{source.name} has no condition on {divided_by - columns}"
 
 
+def test_conditions_reach_the_tables_through_the_views(tmp_path: Path) -> None:
+    """Each query of playlists leaves days of every table unread, except of `playlists`, which is small."""
+    planner = Planner(tmp_path, 250)
+    bulk = [declared.table.name for declared in WAREHOUSE]
+    for query in QUERIES.values():
+        if not queries.used_by(query.sql, [*bulk, "chart_entries"]):
+            scans = planner.scans(query.sql)
+            assert scans, query.name
+            whole = {scan.table for scan in scans if len(scan.days) == len(planner.days)}
+            assert whole <= {PLAYLISTS.name}, query.name
+
+
 def test_saved_queries_hold_every_query_and_view() -> None:
     stack = load(generator.SAVED_QUERIES)
     saved = {
@@ -191,7 +211,15 @@ def test_saved_queries_are_there_on_aws_and_not_on_the_laptop() -> None:
 
 def test_yaml_keeps_the_sql_as_it_is() -> None:
     odd = Statement(
-        "odd", "Why?", 'He said: "#1" \\ no', "", {}, {"a": "A."}, {}, "SELECT '${x}' AS a -- # \\\nFROM t"
+        "odd",
+        "playlists/odd.sql",
+        "Why?",
+        'He said: "#1" \\ no',
+        "",
+        {},
+        {"a": "A."},
+        {},
+        "SELECT '${x}' AS a -- # \\\nFROM t",
     )
     text = generator.saved_queries({"odd": odd}, {}).replace("!Ref ", "")
     (saved,) = yaml.safe_load(text)["Resources"].values()
@@ -218,20 +246,6 @@ def test_latest_views_have_every_column_of_their_table() -> None:
     assert "playlist" not in PLAYLISTS.column_names
 
 
-def test_the_measurement_is_of_the_queries_as_they_are() -> None:
-    measured = json.loads(generator.BYTES.read_text())
-    assert (measured["days"], measured["playlists"], measured["entries"]) == (365, 20, 100)
-    now = {name: query.fingerprint for name, query in QUERIES.items()}
-    assert {name: row["sql"] for name, row in measured["queries"].items()} == now, (
-        "run `make query-bytes schema`"
-    )
-
-
-def test_a_query_reads_at_most_a_tenth_of_what_csv_files_would_cost() -> None:
-    rows = json.loads(generator.BYTES.read_text())["queries"]
-    assert {name: row for name, row in rows.items() if row["parquet"] * 10 > row["csv"]} == {}
-
-
 @pytest.mark.parametrize(
     "text, problem",
     [
@@ -243,11 +257,12 @@ def test_a_query_reads_at_most_a_tenth_of_what_csv_files_would_cost() -> None:
             "-- What.\n-- One row: x\n-- Columns:\n-- - a: A.\nSELECT 1 AS a",
             "'a' must be like '- name type: meaning'",
         ),
+        ("-- Why?\n-- Variants:\n-- - a: b = 1\nSELECT 1", "'b = 1' must be like 'placeholder = value'"),
     ],
 )
 def test_a_header_that_cannot_be_read_says_why(text: str, problem: str) -> None:
     with pytest.raises(HeaderError, match=re.escape(problem)):
-        queries.parse("odd", text)
+        queries.parse("playlists/odd.sql", text)
 
 
 def test_a_header_is_read() -> None:
@@ -264,16 +279,36 @@ def test_a_header_is_read() -> None:
 SELECT 1 AS a
 LIMIT 1
 """
-    assert queries.parse("why", text) == Statement(
-        "why",
-        "Why?",
-        "Because. Really.",
-        "",
-        {"LIMIT 1": "How many."},
-        {"a": "A."},
-        {},
-        "SELECT 1 AS a\nLIMIT 1",
-    )
+    assert queries.parse("playlists/why.sql", text) == [
+        Statement(
+            "why",
+            "playlists/why.sql",
+            "Why?",
+            "Because. Really.",
+            "",
+            {"LIMIT 1": "How many."},
+            {"a": "A."},
+            {},
+            "SELECT 1 AS a\nLIMIT 1",
+        )
+    ]
+
+
+def test_a_file_with_variants_holds_a_statement_for_each() -> None:
+    text = """\
+-- How many by {period}?
+-- Variants:
+-- - by_day: period = day; back = INTERVAL '1' DAY
+-- - by_year: period = year; back = INTERVAL '2' YEAR
+-- Columns:
+-- - {period}: A {period}.
+SELECT date_trunc('{period}', current_date) - {back} AS {period}
+"""
+    day, year = queries.parse("playlists/by_period.sql", text)
+    assert (day.name, day.summary, day.columns) == ("by_day", "How many by day?", {"day": "A day."})
+    assert day.sql == "SELECT date_trunc('day', current_date) - INTERVAL '1' DAY AS day"
+    assert (year.name, year.file) == ("by_year", day.file)
+    assert year.sql == "SELECT date_trunc('year', current_date) - INTERVAL '2' YEAR AS year"
 
 
 # --- translation ---

@@ -98,7 +98,7 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
             schedule_group=_required(environ, "SCHEDULE_GROUP", "the name of a schedule group"),
             schedule_role_arn=_required(environ, "SCHEDULE_ROLE_ARN", "the ARN of a role"),
             schedule_dead_letters_arn=_required(environ, "SCHEDULE_DEAD_LETTERS_ARN", "the ARN of a queue"),
-            detail_calls_per_run=_count(environ, "DETAIL_CALLS_PER_RUN", MAX_DETAIL_CALLS),
+            detail_calls_per_run=_number(environ, "DETAIL_CALLS_PER_RUN", 0, MAX_DETAIL_CALLS, default="0"),
         )
 
 
@@ -201,17 +201,9 @@ def _base_url(environ: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _count(environ: Mapping[str, str], name: str, most: int) -> int:
-    """Read a whole number from 0 to `most`; 0 if it is not set."""
-    value = environ.get(name, "0").strip()
-    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) > most:
-        raise SettingsError(name, value, "is no such number", f"a whole number from 0 to {most}")
-    return int(value)
-
-
-def _number(environ: Mapping[str, str], name: str, least: int, most: int) -> int:
+def _number(environ: Mapping[str, str], name: str, least: int, most: int, default: str = "") -> int:
     accepted = f"a whole number from {least} to {most}"
-    value = _required(environ, name, accepted)
+    value = _required({name: default} | dict(environ), name, accepted)
     if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
-        raise SettingsError(name, value, "is no such number", accepted)
+        raise SettingsError(name, value, "is out of range or not a whole number", accepted)
     return int(value)

@@ -1,17 +1,20 @@
--- How present each artist was in each playlist, week by week.
--- Of this week and the 52 before. Counted on the days that have a snapshot (the last of the day) and divided by
+-- How present each artist was in each playlist, {period} by {period}.
+-- Of this {period} and the {before} before. Counted on the days that have a snapshot (the last of the day) and divided by
 -- their number, so that a missing day does not look like a decline. A song with two artists counts for both. Sum
--- appearances_per_day or score_per_day over the playlists to compare artists. A week of a playlist without any snapshot
+-- appearances_per_day or score_per_day over the playlists to compare artists. A {period} of a playlist without any snapshot
 -- has no rows: nothing is known of it.
 --
--- One row: artist, playlist and week
+-- One row: artist, playlist and {period}
+-- Variants:
+-- - artist_trend_weekly: period = week; before = 52; first_day = Monday; lookback = INTERVAL '364' DAY
+-- - artist_trend_monthly: period = month; before = 24; first_day = First day; lookback = INTERVAL '24' MONTH
 -- Columns:
--- - week date: Monday of the week.
+-- - {period} date: {first_day} of the {period}.
 -- - playlist_id string: Spotify id of the playlist.
--- - playlist string: Title as it was last seen in the week. Null when Spotify does not send it.
+-- - playlist string: Title as it was last seen in the {period}. Null when Spotify does not send it.
 -- - artist_id string: Spotify id of the artist.
 -- - artist string: Name.
--- - days_observed bigint: Days of the week that have a snapshot of the playlist.
+-- - days_observed bigint: Days of the {period} that have a snapshot of the playlist.
 -- - days bigint: Those of them on which the artist was in it.
 -- - songs bigint: Different songs of the artist in it.
 -- - appearances bigint: Entries of the artist, summed over the days.
@@ -21,17 +24,17 @@
 WITH observed AS (
     SELECT
         playlist_id,
-        date_trunc('week', snapshot_date) AS week,
+        date_trunc('{period}', snapshot_date) AS {period},
         max_by(playlist, snapshot_date) AS playlist,
         count(*) AS days_observed
     FROM daily_playlists
-    WHERE snapshot_date >= date_trunc('week', current_date) - INTERVAL '364' DAY
-    GROUP BY playlist_id, date_trunc('week', snapshot_date)
+    WHERE snapshot_date >= date_trunc('{period}', current_date) - {lookback}
+    GROUP BY playlist_id, date_trunc('{period}', snapshot_date)
 ),
 credits AS (
     SELECT
         e.playlist_id,
-        date_trunc('week', e.snapshot_date) AS week,
+        date_trunc('{period}', e.snapshot_date) AS {period},
         e.snapshot_date,
         e.position,
         e.score,
@@ -43,12 +46,12 @@ credits AS (
         ON s.playlist_id = e.playlist_id AND s.snapshot_date = e.snapshot_date AND s.scheduled_at = e.scheduled_at
         AND s.song_id = e.song_id
     WHERE e.kind = 'song'
-        AND e.snapshot_date >= date_trunc('week', current_date) - INTERVAL '364' DAY
-        AND s.snapshot_date >= date_trunc('week', current_date) - INTERVAL '364' DAY
+        AND e.snapshot_date >= date_trunc('{period}', current_date) - {lookback}
+        AND s.snapshot_date >= date_trunc('{period}', current_date) - {lookback}
 ),
 counted AS (
     SELECT
-        c.week,
+        c.{period},
         c.playlist_id,
         a.artist_id,
         max_by(a.artist, c.snapshot_date) AS artist,
@@ -60,10 +63,10 @@ counted AS (
     FROM credits AS c
     CROSS JOIN UNNEST(c.artist_ids, c.artist_names) AS a (artist_id, artist)
     WHERE a.artist_id IS NOT NULL
-    GROUP BY c.week, c.playlist_id, a.artist_id
+    GROUP BY c.{period}, c.playlist_id, a.artist_id
 )
 SELECT
-    CAST(c.week AS date) AS week,
+    CAST(c.{period} AS date) AS {period},
     c.playlist_id,
     o.playlist,
     c.artist_id,
@@ -77,4 +80,4 @@ SELECT
     c.best_position
 FROM counted AS c
 JOIN observed AS o
-    ON o.playlist_id = c.playlist_id AND o.week = c.week
+    ON o.playlist_id = c.playlist_id AND o.{period} = c.{period}
