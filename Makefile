@@ -85,16 +85,15 @@ deploy: build ## Deploy to the AWS account you are signed in to, asking for each
 
 # Settings reach the shell through the environment, so that their blanks, quotes and parentheses survive.
 export ARTIFACTS_BUCKET EXECUTION_ROLE CHANGE_SET LAKE_PARAMETERS
-PREPARED := .aws-sam/change-set.json
+PACKAGED := .aws-sam/packaged.json
+PREPARED := .aws-sam/change-set
 
 change-set: build ## Prepare a deployment and show what it would change; LAKE_PARAMETERS='Name=value …'
-	@$(SAM_CLI) deploy --no-execute-changeset --no-confirm-changeset --output json \
-	    $${ARTIFACTS_BUCKET:+--no-resolve-s3 --s3-bucket "$$ARTIFACTS_BUCKET"} \
-	    $${EXECUTION_ROLE:+--role-arn "$$EXECUTION_ROLE"} \
-	    $(call option,--stack-name,STACK) $${LAKE_PARAMETERS:+--parameter-overrides "$$LAKE_PARAMETERS"} >$(PREPARED) || { cat $(PREPARED) >&2; exit 1; }
-	@$(RUN)/python -m tools.change_set id $(PREPARED) >$(PREPARED:.json=.arn)
-	@$(RUN)/python -m tools.change_set show $(PREPARED) $(call option,--stack,STACK) >$(PREPARED:.json=.md)
-	@cat $(PREPARED:.json=.md)
+	@$(SAM_CLI) package --use-json --output-template-file $(PACKAGED) \
+	    $${ARTIFACTS_BUCKET:+--no-resolve-s3 --s3-bucket "$$ARTIFACTS_BUCKET"} >/dev/null
+	@$(RUN)/python -m tools.change_set prepare $(PACKAGED) --arn-file $(PREPARED).arn $(call option,--stack,STACK) \
+	    --role "$$EXECUTION_ROLE" --parameters "$$LAKE_PARAMETERS" >$(PREPARED).md
+	@cat $(PREPARED).md
 
 apply-change-set: $(DEV) ## Carry out a change that was prepared: make apply-change-set CHANGE_SET=arn:…
 	@[ -n "$$CHANGE_SET" ] || { echo 'Say which: make change-set prints its ARN at the end'; exit 2; }
@@ -232,7 +231,8 @@ lint-sam: $(SAM)
 
 lint-checkov: $(CHECKOV)
 	@$(call say,checkov,security of template.yaml and stacks)
-	@log=$$(.tools/checkov/bin/checkov --file template.yaml stacks/*.yaml --framework cloudformation --skip-download --quiet --compact 2>&1) || \
+	@log=$$(.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml stacks/*.yaml \
+	    --framework cloudformation --skip-download --quiet --compact 2>&1) || \
 	    { echo "$$log"; exit 1; }
 
 lint-bandit: $(SECURITY)

@@ -82,12 +82,15 @@ def measured_numbers() -> dict[str, float]:
     return {name: number for section in sections for name, number in section["numbers"].items()}
 
 
-def template_settings(template: Path = ROOT / "template.yaml") -> Settings:
-    """Read the defaults of the template."""
-    loaded = yaml.load(template.read_text(), _Loader)  # noqa: S506 - a SafeLoader
-    resources, parameters = loaded["Resources"], loaded["Parameters"]
+def template_settings() -> Settings:
+    """Read the defaults of the template and its nested stacks."""
+    root, monitoring, bulk = (
+        yaml.load((ROOT / name).read_text(), _Loader)  # noqa: S506 - a SafeLoader
+        for name in ("template.yaml", "stacks/monitoring.yaml", "stacks/bulk.yaml")
+    )
+    resources, parameters = root["Resources"], root["Parameters"]
     [mapping] = resources["TransformFunction"]["Properties"]["Events"].values()
-    alarms = [r for r in resources.values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+    alarms = [r for r in monitoring["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
     return Settings(
         memory_mb={
             name: resources[f"{name.capitalize()}Function"]["Properties"]["MemorySize"]
@@ -100,7 +103,7 @@ def template_settings(template: Path = ROOT / "template.yaml") -> Settings:
         crawler_runs=_times_a_month(parameters["CrawlerSchedule"]["Default"]),
         alarms=sum("Condition" not in alarm for alarm in alarms),
         all_alarms=len(alarms),
-        workers=resources["ChartsJob"]["Properties"]["NumberOfWorkers"],
+        workers=bulk["Resources"]["ChartsJob"]["Properties"]["NumberOfWorkers"],
     )
 
 

@@ -24,9 +24,10 @@ from bench import floor
 from bench.finding import Finding, Measured
 from bench.payloads import MOVES_A_DAY, NEW_A_DAY, SEED
 from bench.plans import LAST_DAY, Planner
-from local.athena import to_duckdb
-from local.spotify_stub import api, playlists
+from local.spotify_stub import playlists
 from local.spotify_stub.catalog import base62_id, catalog
+from local.spotify_stub.playlist_objects import entry_object
+from local.sql_dialect import to_duckdb
 from queries import queries, used_by, views
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw.envelope import Snapshot
@@ -144,7 +145,7 @@ class _Changing:
         if song_id not in self._entries:
             added_at = f"{day}T00:{self._chance.randrange(60):02}:{self._chance.randrange(60):02}Z"
             entry = playlists.Entry("song", song_id, added_at)
-            sent = api.entry_object(entry, "new", day, frozenset())
+            sent = entry_object(entry, "new", day, frozenset())
             self._entries[song_id] = msgspec.convert(sent, Entry)
         return self._entries[song_id]
 

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from local.spotify_stub import Contract, api, playlists
+from local.spotify_stub import Contract, playlists
 from local.spotify_stub.catalog import base62_id, catalog, hex_digits
+from local.spotify_stub.objects import PageRequest, page_object
+from local.spotify_stub.playlist_objects import entry_object
 from spotify_lake.raw import envelope
 
 NOON: Final = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -61,8 +63,8 @@ def pages(entries: int, contract: Contract, playlist: int = 0) -> Iterator[dict[
     first = playlist * 37
     for offset in range(0, entries, PAGE[contract]):
         numbers = range(offset, min(offset + PAGE[contract], entries))
-        request = api.PageRequest("https://api.spotify.com/v1/playlists/x/items", PAGE[contract], offset)
-        yield api.page_object(request, [_entry(first + number, contract) for number in numbers], entries)
+        request = PageRequest("https://api.spotify.com/v1/playlists/x/items", PAGE[contract], offset)
+        yield page_object(request, [_entry(first + number, contract) for number in numbers], entries)
 
 
 def _entry(number: int, contract: Contract) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def _entry(number: int, contract: Contract) -> dict[str, Any]:
         f"2026-{1 + number % 9:02}-{1 + number % 28:02}T08:30:{number % 60:02}Z",
         added_by="nadia.kowalska.1987",
     )
-    sent = api.entry_object(listed, contract, day, frozenset())
+    sent = entry_object(listed, contract, day, frozenset())
     if contract == "legacy":  # as before 2026: without the new name, with a preview
         sent = {key: value for key, value in sent.items() if key != "item"} | {
             "video_thumbnail": {"url": None}

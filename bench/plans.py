@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import sqlglot
 from sqlglot import exp
 
-from local.athena import to_duckdb
+from local.sql_dialect import to_duckdb
 from queries import views
 from spotify_lake.schema.playlists import PARTITION, TABLES
 from spotify_lake.schema.types import Table

@@ -20,7 +20,7 @@ from cli import stack as lakes
 from cli.dead_letters import QUEUES
 from cli.imports import command as importing
 from cli.terminal import Terminal
-from local.bulk import carry_out as carry_out_on
+from local.bulk import run_job
 from local.errors import LaptopError
 from spotify_lake.bulk.arrival import DATA_SETS
 from spotify_lake.errors import LakeError
@@ -212,10 +212,10 @@ def _import(arguments: argparse.Namespace, terminal: Terminal) -> None:
 
 def _bulk(arguments: argparse.Namespace, terminal: Terminal) -> None:
     options = bulk.Options(arguments.data_set, arguments.files, arguments.batch)
-    lake, carry_out = _lake(arguments), None
+    lake, run_here = _lake(arguments), None
     if lake.target == "laptop":
-        carry_out = partial(carry_out_on, lakes.laptop())
-    bulk.run(lake, terminal, options, datetime.now(UTC), carry_out)
+        run_here = partial(run_job, lakes.laptop())
+    bulk.run(lake, terminal, options, datetime.now(UTC), run_here)
 
 
 def _status(arguments: argparse.Namespace, terminal: Terminal) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.athena import Athena, on_laptop
+from local.athena import Athena
+from local.sql_dialect import on_laptop
 
 if TYPE_CHECKING:
     from cli.stack import Lake
@@ -20,5 +21,5 @@ def connect(lake: Lake) -> Athena:
     """
     workgroup, database = lake.output("AthenaWorkGroupName"), lake.output("DatabaseName")
     if lake.target == "laptop":
-        return on_laptop(lake.client, workgroup, database, lake.output("LakeBucketName"))
+        return on_laptop(lake.client, workgroup, database)
     return Athena(lake.client("athena"), workgroup, database)

@@ -53,7 +53,7 @@ def run(
     terminal: Terminal,
     options: Options,
     now: datetime,
-    carry_out: Callable[[str, str], dict[str, Any]] | None = None,
+    run_job: Callable[[str, str], dict[str, Any]] | None = None,
 ) -> None:
     """Load files into the warehouse.
 
@@ -67,7 +67,7 @@ def run(
         What to load.
     now
         UTC.
-    carry_out
+    run_job
         Does the run of a data set's job, given its id, and returns its summary: on a laptop, where there is no Glue.
 
     Raises
@@ -95,9 +95,9 @@ def run(
         ) from None
     job = lake.output(f"{options.data_set.capitalize()}JobName")
     terminal.say(f"The Glue job {job} has started: run {run_id}.")
-    if carry_out is not None:
+    if run_job is not None:
         terminal.say("Local Spark carries it out …")
-        summary = carry_out(options.data_set, run_id)
+        summary = run_job(options.data_set, run_id)
     else:
         follow(lake.client("glue"), terminal, job, run_id)
         summary = bulk.latest_summary(s3, bucket, options.data_set)

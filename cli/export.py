@@ -16,7 +16,7 @@ import pyarrow.parquet
 
 from cli.athena import connect
 from cli.stack import OpsError
-from local.athena import declared
+from local.sql_dialect import declared
 from queries import queries, used_by, views
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE

@@ -1,7 +1,7 @@
-"""The bulk data sets on this laptop: put into staging, where they start the Glue job, which local Spark runs.
+"""The bulk data sets on this laptop: uploads files to staging, which starts a Glue job, and runs it on local Spark.
 
-The emulator says of every Spark run that it has succeeded, and does nothing. Here the run is carried out as Glue would:
-with the script and the package that the job names in S3, its arguments, and the credentials of its role.
+The emulator reports every Glue run as successful without running it. `run_job` does what Glue would do: it runs the
+job's script from S3 with the job's package and arguments, and with the credentials of the job's role.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ BATCH: Final = "demo"
 LAST_LINES: Final = 12
 UPLOADS_AT_A_TIME: Final = 8
 START_PATIENCE_S: Final = 60.0
-# Where the package is that the jobs share.
+# The job argument with the address of the package that all jobs share.
 _CODE: Final = "--extra-py-files"
 
 QUESTIONS: Final = {
-    "Which artists had most streams worldwide, and how high did they get?": """
+    "Which artists had the most streams worldwide, and what was their best rank?": """
         select a.name, sum(f.streams) as streams, min(f.rank) as peak, count(distinct f.date_key) as days
         from fact_chart_entry f
         join dim_region r on r.region_key = f.region_key
@@ -48,12 +48,12 @@ QUESTIONS: Final = {
         join dim_artist a on a.artist_key = b.artist_key
         where f.chart = 'top200' and f.year = 2017 and r.region_code = 'global'
         group by a.name order by streams desc limit 5""",
-    "Which songs went around the world?": """
+    "Which songs charted in the most regions?": """
         select t.title, t.artist, count(distinct f.region_key) as regions, min(f.rank) as peak
         from fact_chart_entry f join dim_track t on t.track_key = f.track_key
         where f.chart = 'top200' and f.year = 2017
         group by t.title, t.artist order by regions desc, peak, t.title limit 5""",
-    "Which genres fill the catalog of each decade?": """
+    "Which decade and genre have the most tracks?": """
         select c.release_decade, g.genre, count(*) as tracks
         from track_catalog c cross join unnest(c.genres) as g (genre)
         where g.genre <> 'children''s music'
@@ -67,7 +67,7 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
     Raises
     ------
     LaptopError
-        Java is missing, or something does not work; the message says what.
+        Java is missing, or a step fails.
     """
     need_java(os.environ)
     started = time.monotonic()
@@ -76,18 +76,18 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
     s3, bucket = stack.client("s3"), stack.outputs["LakeBucketName"]
     for job in JOBS:
         batch = f"{keys.STAGING}{job}/{BATCH}/"
-        with steps(f"Making up the files of {job}"):
-            made = make_up(job, stack.state_dir / "bulk" / "files" / job)
-        with steps(f"Putting {len(made)} files into {batch}, and {keys.READY}"):
+        with steps(f"Generating the files of {job}"):
+            files = generate(job, stack.state_dir / "bulk" / "files" / job)
+        with steps(f"Uploading the files and {keys.READY} to {batch}"):
             before = run_of(s3, bucket, batch)
-            stage(s3, bucket, batch, {file.name: file for file in made})
+            stage(s3, bucket, batch, {file.name: file for file in files})
         with steps("Waiting for the arrival function to start the Glue job"):
             run_id = wait_for_run(s3, bucket, batch, before)
         with steps(f"Running jobs/{job}.py on local Spark"):
-            summary = carry_out(stack, job, run_id)
+            summary = run_job(stack, job, run_id)
         console.print(
-            f"  {summary['rows_in']:,} rows in: {summary['rows_out']:,} new, {summary['duplicates']:,} known already,"
-            f" {summary['rejects']:,} rejects ({reasons(summary)})",
+            f"  {summary['rows_in']:,} rows in: {summary['rows_out']:,} new, {summary['duplicates']:,} duplicates\n"
+            f"  {summary['rejects']:,} rejects: {reasons(summary)}",
             highlight=False,
         )
     for question, sql in QUESTIONS.items():
@@ -95,13 +95,14 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
         show_result(console, stack.athena(sql))
     console.print(f"\n[green]Done[/] in {time.monotonic() - started:.0f} s.", highlight=False)
     console.print(
-        'Ask more: make query SQL="select reason, count(*) from bulk_rejects group by reason"',
+        'Try: make query SQL="select reason, count(*) from bulk_rejects group by reason"',
         highlight=False,
+        soft_wrap=True,
     )
 
 
-def make_up(job: str, folder: Path) -> list[Path]:
-    """Write the files of a data set; return them."""
+def generate(job: str, folder: Path) -> list[Path]:
+    """Write the files of a data set and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     if job == "charts":
         write_charts(folder / "charts.csv", CHART_ROWS)
@@ -117,7 +118,7 @@ def stage(
     files: Mapping[str, Path],
     progress: Callable[[int], None] = lambda _bytes: None,
 ) -> None:
-    """Put files into a batch, and then the marker that starts the job.
+    """Upload the files of a batch, then the marker that starts the job.
 
     Parameters
     ----------
@@ -126,11 +127,11 @@ def stage(
     bucket
         The lake bucket.
     batch
-        Prefix of the batch, with a slash at the end.
+        Prefix of the batch, ending with a slash.
     files
         The files by their names below the batch.
     progress
-        Called with the number of bytes that have gone, now and then and from several threads.
+        Called with the number of bytes uploaded since the last call, from several threads.
     """
     with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
         sent = [
@@ -143,7 +144,7 @@ def stage(
 
 
 def run_of(s3: S3Client, bucket: str, batch: str) -> str | None:
-    """Return the id of the newest run that took a batch, or None."""
+    """Return the id of the latest run that loaded a batch, or None."""
     try:
         return s3.get_object(Bucket=bucket, Key=f"{batch}{keys.STARTED}")["Body"].read().decode()
     except s3.exceptions.NoSuchKey:
@@ -153,21 +154,21 @@ def run_of(s3: S3Client, bucket: str, batch: str) -> str | None:
 def wait_for_run(
     s3: S3Client, bucket: str, batch: str, before: str | None, patience_s: float = START_PATIENCE_S
 ) -> str:
-    """Wait until a run has taken a batch; return its id.
+    """Wait until a run starts to load a batch; return its id.
 
     Parameters
     ----------
     s3, bucket, batch
         As in `stage`.
     before
-        What `run_of` said before the marker was put.
+        The result of `run_of` before the marker was uploaded.
     patience_s
-        How long to wait.
+        Longest time to wait, in seconds.
 
     Raises
     ------
     LaptopError
-        Nothing starts.
+        No run starts in time.
     """
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
@@ -176,18 +177,18 @@ def wait_for_run(
             return run_id
         time.sleep(0.5)
     raise LaptopError(
-        f"No run has taken {batch} within {patience_s:.0f} s. `make logs FUNCTION=arrival` shows what the arrival"
-        " function did with its marker."
+        f"No run started to load {batch} within {patience_s:.0f} s. `make logs FUNCTION=arrival` shows what the"
+        " arrival function did with its marker."
     )
 
 
-def carry_out(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
-    """Do on local Spark what a run of a Glue job should do, between the emulator's buckets; return its summary.
+def run_job(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
+    """Run a Glue job on local Spark, with the emulator's buckets; return the summary of the run.
 
     Raises
     ------
     LaptopError
-        It fails; the lake is told so, as Glue would.
+        The job fails; the arrival function receives the event that Glue would send.
     """
     need_java(os.environ)
     glue, s3, bucket = stack.client("glue"), stack.client("s3"), stack.outputs["LakeBucketName"]
@@ -201,7 +202,7 @@ def carry_out(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
     script, package = declared["Command"]["ScriptLocation"], arguments.pop(_CODE)
     for address in (script, package):
         s3.download_file(bucket, address.removeprefix(f"s3://{bucket}/"), str(code / Path(address).name))
-    # Spark as it comes from PyPI cannot read S3: the job copies to and from this folder.
+    # Spark from PyPI cannot read S3, so the job copies files to and from this folder.
     arguments["--work"] = str(folder / "work")
     command = [str(spark_python(stack.root)), str(code / Path(script).name)]
     command += itertools.chain.from_iterable(arguments.items())
@@ -213,8 +214,8 @@ def carry_out(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
             command, env=environment, stdout=output, stderr=output, check=False
         ).returncode
     detail = {"jobName": name, "jobRunId": run_id, "state": "FAILED" if status else "SUCCEEDED"}
-    # Glue tells EventBridge, where nobody else may speak in its name.
-    told = stack.invoke(
+    # Only Glue itself can send its events to EventBridge, so this goes to the function directly.
+    answer = stack.invoke(
         "arrival", {"source": "aws.glue", "detail-type": "Glue Job State Change", "detail": detail}
     )
     if status:
@@ -223,20 +224,20 @@ def carry_out(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
             log=log,
             excerpt=log.read_text(errors="replace").splitlines()[-LAST_LINES:],
         )
-    if told.error:
-        raise LaptopError(f"The arrival function did not take the end of the run: {told.message}")
+    if answer.error:
+        raise LaptopError(f"The arrival function failed on the event of the finished run: {answer.message}")
     return latest_summary(s3, bucket, job)
 
 
 def latest_summary(s3: S3Client, bucket: str, job: str) -> dict[str, Any]:
-    """Return what a job's newest run wrote about itself."""
-    answer = s3.get_object(Bucket=bucket, Key=f"{keys.WAREHOUSE}_runs/{job}/latest.json")
+    """Return the summary that the latest run of a job wrote."""
+    answer = s3.get_object(Bucket=bucket, Key=keys.run_summary(job))
     summary: dict[str, Any] = json.loads(answer["Body"].read())
     return summary
 
 
 def _credentials(stack: LaptopStack, role: str) -> dict[str, str]:
-    """Return the environment variables with which a program acts as a role."""
+    """Return the environment variables with the credentials of a role."""
     found = stack.client("sts").assume_role(RoleArn=role, RoleSessionName="glue")["Credentials"]
     return {
         "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
@@ -246,5 +247,5 @@ def _credentials(stack: LaptopStack, role: str) -> dict[str, str]:
 
 
 def reasons(summary: dict[str, Any]) -> str:
-    """Return the reasons of a run's rejects, with their numbers."""
+    """Return the reasons for a run's rejects and how many rows each has."""
     return ", ".join(f"{reason} {count:,}" for reason, count in sorted(summary["rejects_by_reason"].items()))

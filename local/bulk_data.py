@@ -1,7 +1,7 @@
-"""The two bulk data sets as Kaggle has them, made up: the songs are real, their charts and numbers are not.
+"""Generates the two bulk data sets in Kaggle's layout: the songs are real, their charts and numbers are invented.
 
-Both are the same for the same seed, of any size, and as untidy as the real ones: line breaks inside titles, cells that
-slipped, words for numbers, rows twice, artists and albums that do not match.
+The same seed gives the same data, in any size. They have the defects of the real files: line breaks inside titles,
+shifted cells, words instead of numbers, duplicate rows, artists and albums that do not match.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ FIRST_DAY: Final = "2017-01-01"
 VERSIONS: Final = (
     "", " - Remix", " - Live", " - Acoustic", " (Deluxe)", ", Pt. II", ' - From "The Movie"', " - Radio Edit",
 )  # fmt: skip
-SONG_COPIES: Final = 160  # of the stub's songs, which makes about as many tracks as the real set has
+SONG_COPIES: Final = 160  # of the stub's songs: about as many tracks as in the real data set
 
-# How many of 100,000 rows stand twice, have a line break in the title, a comma without quotes, a word for a number.
+# Of 100,000 rows, how many are duplicated, have a line break in the title, an unquoted comma, a word for a number.
 COPIES, NEWLINES, SHIFTED, WORDS = 100, 5, 5, 5
 
 _CHARTS: Final = """
@@ -86,14 +86,14 @@ def write_charts(path: Path, rows: int, seed: int = 1) -> int:
     path
         The file to write.
     rows
-        How many rows about: whole days of every region and chart are written.
+        Approximate number of rows; only whole days of every region and chart are written.
     seed
-        Another seed makes other charts.
+        A different seed gives different charts.
 
     Returns
     -------
     int
-        Records in the file, untidy ones and copies included.
+        Number of records in the file, including defective ones and duplicates.
     """
     limits = {"newlines": NEWLINES, "shifted": NEWLINES + SHIFTED, "words": NEWLINES + SHIFTED + WORDS}
     values = limits | {
@@ -176,14 +176,14 @@ def write_catalog(folder: Path, song_copies: int = 4) -> dict[str, int]:
     Parameters
     ----------
     folder
-        Where they go.
+        The folder to write to.
     song_copies
-        How many times to take the stub's songs, each time with another title.
+        How often to repeat the stub's songs, each time with different titles.
 
     Returns
     -------
     dict
-        Records of each file.
+        Number of records by file name.
     """
     values = {"songs": str(SONGS_FILE), "versions": list(VERSIONS), "song_copies": song_copies}
     counts = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import re
@@ -17,15 +18,14 @@ from rich.markup import escape
 from rich.text import Text
 
 from local import bulk, demo
-from local.athena import declared, no_such_table
 from local.display import Steps, show_error, show_result
 from local.emulator import client_environment, leave_aws
 from local.errors import LaptopError
+from local.sql_dialect import declared, no_such_table
 from local.stack import LaptopStack
 from queries import views
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
     from types import FrameType
 
@@ -34,7 +34,7 @@ LOG_LINES = 60
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 _LEVEL_STYLES = {"ERROR": "bold red", "CRITICAL": "bold red", "WARNING": "yellow", "DEBUG": "dim"}
-# What Powertools adds to every line and a person does not need in each.
+# Fields that Powertools adds to every line, left out here.
 _LOG_BOILERPLATE = frozenset(
     {
         "level",
@@ -55,9 +55,9 @@ _LOG_BOILERPLATE = frozenset(
 )
 
 
-# The emulator does not know these statements, but the Glue Data Catalog has the answer.
+# The emulator does not support these statements; the Glue Data Catalog has the answer.
 _LISTING = re.compile(r"\s*(?:show\s+tables|describe\s+(?P<table>\w+))?\s*;?\s*", re.IGNORECASE)
-# What the Lambda service writes around each invocation.
+# Lines that the Lambda service writes around each invocation.
 _PLATFORM_NOISE = re.compile(r"(?:START|END) RequestId: ")
 _REPORT = re.compile(r"REPORT RequestId: \S+\s+Duration: (?P<duration>[\d.]+ ms)")
 
@@ -80,10 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except (BotoCoreError, ClientError) as error:
         log = stack.emulator.process.log_path if stack else None
-        show_error(errors, LaptopError(f"The emulator did not do as asked: {error}", log=log))
+        show_error(errors, LaptopError(f"The emulator rejected a request: {error}", log=log))
         return 1
     except KeyboardInterrupt:
-        errors.print("\nInterrupted. Run the same command again to go on, or `make down` to stop everything.")
+        errors.print(
+            "\nInterrupted. Run the same command again to continue, or `make down` to stop everything."
+        )
         return INTERRUPTED
     return 0
 
@@ -104,32 +106,43 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    add("demo", _demo, "Deploy the stack, fill it with 30 days of playlists and query it.")
+    filled = add("demo", _demo, "Deploy the stack, fill it with 30 days of playlists and query it.")
+    filled.add_argument(
+        "--last-day",
+        type=_day,
+        metavar="YYYY-MM-DD",
+        help="the last of the 30 days (default: yesterday, UTC)",
+    )
     add(
         "bulk-demo",
         _bulk_demo,
-        "Load both bulk data sets, made up, with Spark on this machine, and query them.",
+        "Generate both bulk data sets, load them with Spark on this machine and query them.",
     )
     add("up", _up, "Start the emulator and deploy the stack, without data.")
-    add("down", _down, "Stop everything; the data goes with it.")
-    query = add(
-        "query", _query, "Ask the lake one question in Athena's SQL; without one, list tables and columns."
-    )
+    add("down", _down, "Stop everything and delete the data.")
+    query = add("query", _query, "Run one query in Athena's SQL; without one, list tables and columns.")
     query.add_argument("sql", nargs="?", default="", help="the statement")
-    logs = add("logs", _logs, "Show what the functions logged, newest last.")
+    logs = add("logs", _logs, "Show the functions' logs, newest last.")
     logs.add_argument(
         "function",
         nargs="?",
         default=os.environ.get("FUNCTION", ""),
-        help=f"one of {', '.join(FUNCTIONS)} (default: all, or what the variable FUNCTION says)",
+        help=f"one of {', '.join(FUNCTIONS)} (default: all, or the variable FUNCTION)",
     )
-    logs.add_argument("--lines", type=int, default=LOG_LINES, help=f"how many lines (default: {LOG_LINES})")
-    add("status", _status, "Show what runs where.")
+    logs.add_argument("--lines", type=int, default=LOG_LINES, help=f"number of lines (default: {LOG_LINES})")
+    add("status", _status, "Show addresses, backlog and dead letters.")
     return parser
 
 
-def _demo(stack: LaptopStack, console: Console, steps: Steps, _arguments: argparse.Namespace) -> None:
-    demo.run(stack, console, steps)
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2026-09-30") from None
+
+
+def _demo(stack: LaptopStack, console: Console, steps: Steps, arguments: argparse.Namespace) -> None:
+    demo.run(stack, console, steps, arguments.last_day)
 
 
 def _bulk_demo(stack: LaptopStack, console: Console, steps: Steps, _arguments: argparse.Namespace) -> None:
@@ -147,11 +160,9 @@ def _up(stack: LaptopStack, console: Console, _steps: Steps, _arguments: argpars
 
 def _down(stack: LaptopStack, console: Console, _steps: Steps, _arguments: argparse.Namespace) -> None:
     if stack.down():
-        console.print(
-            "Stopped. The laptop stack's data lived in memory and is gone; `make demo` makes it again."
-        )
+        console.print("Stopped. Its data was in memory and is deleted; `make demo` creates it again.")
     else:
-        console.print("The laptop stack was not running.")
+        console.print("The laptop stack is not running.")
 
 
 def _query(stack: LaptopStack, console: Console, _steps: Steps, arguments: argparse.Namespace) -> None:
@@ -200,7 +211,7 @@ def _logs(stack: LaptopStack, console: Console, _steps: Steps, arguments: argpar
 
 
 def log_line(time: dt.datetime, function: str, line: str) -> Text:
-    """Turn one line of a function's log into one for people; what is not JSON stays as it is."""
+    """Format one line of a function's log for the terminal; lines that are not JSON are not changed."""
     head = (f"{time:%H:%M:%S} ", "dim"), (f"{function:<10}", "cyan")
     if report := _REPORT.match(line):
         return Text.assemble(*head, (f"finished after {report['duration']}", "dim"))
@@ -225,7 +236,7 @@ def log_line(time: dt.datetime, function: str, line: str) -> Text:
 
 
 def _metrics(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a line in CloudWatch's embedded metric format."""
+    """Return the metrics of a log line in CloudWatch's embedded metric format."""
     names = [
         metric["Name"]
         for group in fields["_aws"].get("CloudWatchMetrics", [])
@@ -245,7 +256,7 @@ def _status(stack: LaptopStack, console: Console, _steps: Steps, _arguments: arg
     _show_where(stack, console)
     backlog = stack.backlog()
     console.print(
-        f"Snapshots     {backlog.done} of {backlog.raw} are tables, {backlog.queued} messages are queued"
+        f"Snapshots     {backlog.done} of {backlog.raw} are in the tables, {backlog.queued} messages are queued"
     )
     dead = stack.dead_letters()
     console.print(

@@ -1,10 +1,10 @@
-"""The demo: a month of playlists through the deployed functions, and four questions to the lake."""
+"""The demo: runs 30 days of playlists through the deployed functions and asks the lake four questions."""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,38 +28,53 @@ if TYPE_CHECKING:
     from local.display import Steps
     from local.stack import LaptopStack
 
-# Always the same days: another run of the demo finds its snapshots and changes nothing.
-FIRST_DAY = dt.date(2026, 9, 1)
 DAYS = 30
-TAKEN_AT = dt.time(6, tzinfo=dt.UTC)
+# Late in the day, so that yesterday's snapshot counts as fresh (StaleAfterHours) all day long.
+TAKEN_AT = dt.time(23, tzinfo=dt.UTC)
 
 MOST_FAILURES_SHOWN = 5
 BAR_WIDTH = 16  # characters, shared by the measures of a row
 
 
-def run(stack: LaptopStack, console: Console, steps: Steps) -> None:
+def run(stack: LaptopStack, console: Console, steps: Steps, last_day: dt.date | None = None) -> None:
     """Deploy, fill and query the laptop stack.
+
+    Snapshots that are already in the lake stay: running the demo again on the same day adds nothing, and a day later
+    it adds one day.
+
+    Parameters
+    ----------
+    stack, console, steps
+        What to fill, and where to show it.
+    last_day
+        The last of the 30 days; by default yesterday (UTC).
 
     Raises
     ------
     LaptopError
-        Something does not work; the message says what.
+        `last_day` is not over yet, or a step fails.
     """
     started = time.monotonic()
+    newest = yesterday()
+    last_day = last_day or newest
+    if last_day > newest:
+        raise LaptopError(
+            f"The last day of the demo can be {newest} (yesterday, UTC) or earlier, not {last_day}."
+        )
     console.print("\n[bold]Spotify Lake on this laptop[/]\n")
     if not stack.up():
         steps.done("Found the laptop stack running and up to date", time.monotonic() - started)
-    added = fill(stack, console, steps)
+    added = fill(stack, console, steps, moments(last_day))
     check(stack)
     page = write_report(stack, steps)
     show(stack, console)
-    news = f"{added} snapshots are new" if added else "nothing is new: every snapshot was there already"
-    console.print(f"\n[green]Done[/] in {time.monotonic() - started:.0f} s; {news}.", highlight=False)
+    news = f"{added} new snapshots" if added else "no new snapshots, as every day was already in the lake"
+    console.print(f"\n[green]Done[/] in {time.monotonic() - started:.0f} s: {news}.", highlight=False)
     show_next_steps(console, page)
 
 
 def write_report(stack: LaptopStack, steps: Steps) -> Path:
-    """Write the report with the deployed function, and save the page where a browser can open it.
+    """Have the deployed function write the report, and save the page where a browser can open it.
 
     Raises
     ------
@@ -74,27 +89,33 @@ def write_report(stack: LaptopStack, steps: Steps) -> Path:
     return path
 
 
-def moments() -> Iterator[dt.datetime]:
-    """Yield the scheduled times of the demo's snapshots."""
-    for number in range(DAYS):
-        yield dt.datetime.combine(FIRST_DAY + dt.timedelta(days=number), TAKEN_AT)
+def yesterday() -> dt.date:
+    """Return the last day that is over, in UTC."""
+    return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
 
 
-def fill(stack: LaptopStack, console: Console, steps: Steps) -> int:
-    """Extract every day of the demo, one after the other, and wait for the transform.
+def moments(last_day: dt.date) -> list[dt.datetime]:
+    """Return the scheduled times of the demo's snapshots, oldest first."""
+    last = dt.datetime.combine(last_day, TAKEN_AT)
+    return [last - dt.timedelta(days=before) for before in reversed(range(DAYS))]
+
+
+def fill(stack: LaptopStack, console: Console, steps: Steps, moments: Sequence[dt.datetime]) -> int:
+    """Take the snapshots of some moments, one after the other, and wait for the transform.
 
     Returns
     -------
     int
-        Snapshots that were written; those of an earlier run stay as they are.
+        Snapshots written; those of an earlier run are kept and not counted.
 
     Raises
     ------
     LaptopError
-        The extract function fails or leaves playlists out, or the transform gets stuck.
+        The extract function fails or skips playlists, or the transform gets stuck.
     """
     started = time.monotonic()
     added = 0
+    extracting_days = f"Extracting {len(moments)} days ({moments[0]:%Y-%m-%d} to {moments[-1]:%Y-%m-%d})"
     progress = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -106,15 +127,15 @@ def fill(stack: LaptopStack, console: Console, steps: Steps) -> int:
         disable=not console.is_terminal,
     )
     with progress:
-        extracting = progress.add_task("Extract: days", total=DAYS, note="")
+        extracting = progress.add_task("Extract: days", total=len(moments), note="")
         transforming = progress.add_task("Transform: snapshots", total=None, note="")
-        for moment in moments():
+        for moment in moments:
             progress.update(extracting, note=f"{moment:%B %-d}")
             result = stack.invoke_extract(moment)
             _refuse_failures(result, moment)
             added += len(result["written"])
             progress.update(extracting, advance=1)
-            if result["written"]:
+            if result["written"] and not progress.disable:
                 backlog = stack.backlog()
                 progress.update(transforming, completed=backlog.done, total=backlog.raw)
         extracted = time.monotonic()
@@ -122,10 +143,10 @@ def fill(stack: LaptopStack, console: Console, steps: Steps) -> int:
             progress=lambda backlog: progress.update(transforming, completed=backlog.done, total=backlog.raw)
         )
     if added:
-        steps.done(f"Extracting {DAYS} days of playlists with the deployed function", extracted - started)
-        steps.done("Waiting for the transform function to make tables of them", time.monotonic() - extracted)
+        steps.done(extracting_days, extracted - started)
+        steps.done("Waiting for the transform function to fill the tables", time.monotonic() - extracted)
     else:
-        steps.done(f"Extracting {DAYS} days of playlists: all there from an earlier run", extracted - started)
+        steps.done(f"{extracting_days}: already in the lake", extracted - started)
     return added
 
 
@@ -135,41 +156,41 @@ def _refuse_failures(result: dict[str, Any], moment: dt.datetime) -> None:
         lines = [f"{item['playlist_id']}: {item['message']}" for item in failed[:MOST_FAILURES_SHOWN]]
         raise LaptopError(
             f"{len(failed)} playlists were not extracted for {moment:%Y-%m-%d}. "
-            "See `make logs FUNCTION=extract`.",
+            "`make logs FUNCTION=extract` shows why.",
             excerpt=lines,
         )
 
 
 def check(stack: LaptopStack) -> None:
-    """Make sure that nothing was lost on the way.
+    """Check that every snapshot reached the tables.
 
     Raises
     ------
     LaptopError
-        A dead-letter queue holds messages, or snapshots have no tables.
+        A dead-letter queue holds messages, or snapshots are missing from the tables.
     """
     dead = stack.dead_letters()
     if dead:
         queues = ", ".join(f"{count} in {name}" for name, count in dead.items())
-        raise LaptopError(f"Messages ended in dead-letter queues: {queues}. `make logs` tells why.")
+        raise LaptopError(f"Dead-letter queues hold messages: {queues}. `make logs` shows why.")
     backlog = stack.backlog()
     if not backlog.is_clear:
         raise LaptopError(
-            f"{backlog.raw - backlog.done} of {backlog.raw} snapshots have not become tables, "
-            "and no queue holds them. `make logs FUNCTION=transform` tells more."
+            f"{backlog.raw - backlog.done} of {backlog.raw} snapshots are not in the tables, "
+            "and no queue holds them. `make logs FUNCTION=transform` shows why."
         )
 
 
 def show(stack: LaptopStack, console: Console) -> None:
-    """Ask the lake what it holds, and the four questions."""
+    """Show what the lake holds, and ask it four questions."""
     console.print()
     console.print(_contents(stack))
     console.print(_rejects(stack), highlight=False)
     console.print(
-        "[green]Dead-letter queues are empty.[/] [dim]Every snapshot became tables.[/]", highlight=False
+        "[green]Dead-letter queues are empty.[/] [dim]Every snapshot is in the tables.[/]", highlight=False
     )
     console.print(
-        "[dim]The songs are real (TidyTuesday 2020-01-21, CC0); the playlists and their history are made up.[/]",
+        "[dim]The songs are real (TidyTuesday 2020-01-21, CC0); the playlists are made up.[/]",
         highlight=False,
     )
     questions = queries()
@@ -186,7 +207,7 @@ def show(stack: LaptopStack, console: Console) -> None:
 
 
 def _contents(stack: LaptopStack) -> Table:
-    """Rows of each table of snapshots, asked in one query."""
+    """Count the rows of each table of snapshots, in one query."""
     of_snapshots = [table for table in stack.tables() if _is_of_snapshots(table)]
     tables = sorted(table["Name"] for table in of_snapshots)
     counts = stack.athena(
@@ -218,7 +239,7 @@ def _rejects(stack: LaptopStack) -> str:
         "SELECT reason, count(*) AS entries FROM rejects GROUP BY reason ORDER BY entries DESC, reason"
     )
     if not result.rows:
-        return "[green]No rejects.[/] [dim]Every playlist entry became a row.[/]"
+        return "[green]No rejects.[/] [dim]Every playlist entry is in the tables.[/]"
     reasons = ", ".join(f"{entries} {reason}" for reason, entries in result.rows)
     return (
         f"[yellow]Rejects:[/] {escape(reasons)} [dim](kept with reason and payload in the table rejects)[/]"
@@ -226,7 +247,7 @@ def _rejects(stack: LaptopStack) -> str:
 
 
 def _with_bars(*measures: str) -> Callable[[QueryResult], Table]:
-    """Return a layout that draws the given columns as bars beside their numbers, in one column each."""
+    """Return a layout that draws a bar beside each number of the given columns."""
 
     def lay_out(result: QueryResult) -> Table:
         records = result.records()
@@ -235,7 +256,7 @@ def _with_bars(*measures: str) -> Callable[[QueryResult], Table]:
         view = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for column in result.columns:
             right = column.is_number and column.name not in measures
-            # Where it gets narrow, long names are cut, and nothing else.
+            # In a narrow terminal only texts are truncated.
             view.add_column(
                 column.name, justify="right" if right else "left", no_wrap=column.type != "varchar"
             )
@@ -258,11 +279,11 @@ def _measure(value: float, largest: float, width: int) -> Text:
 
 
 def _journey(result: QueryResult) -> Group | Text:
-    """Draw where a song stood from day to day."""
+    """Draw a song's position from day to day."""
     records = result.records()
     present = [record for record in records if record["position"] is not None]
     if not present:
-        return Text("No song has moved yet.")
+        return Text("No song has changed its position yet.")
     positions = [None if r["position"] is None else _number(r["position"]) for r in records]
     best = min(present, key=lambda record: _number(record["position"]))
     first, last = records[0], records[-1]
@@ -289,14 +310,14 @@ def _number(value: Value) -> float:
 
 
 def show_next_steps(console: Console, page: Path) -> None:
-    """Say what one can do now."""
-    console.print("\nThe report is a web page; open it in a browser:")
+    """Show where the report is and which commands to try next."""
+    console.print("\nThe report is a web page. Open it in a browser:")
     console.print(Text(f"  {page}", style="cyan"), soft_wrap=True)
     console.print()
     for command, effect in (
         ('make query SQL="SELECT name FROM songs LIMIT 9"', "ask the lake yourself"),
-        ("make logs", "see what the functions did"),
-        ("make down", "stop it (its data goes too)"),
+        ("make logs", "show what the functions logged"),
+        ("make down", "stop it and delete its data"),
         ("README.md", "deploy the same template to AWS"),
     ):
         console.print(Text.assemble((f"{command:<49}", "bold"), effect))

@@ -1,4 +1,4 @@
-"""Build the template with the real `sam build` and deploy it with the real `sam deploy`, to the emulator."""
+"""Builds the template with `sam build` and deploys it to the emulator with `sam deploy`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudformation import CloudFormationClient
 
-# Everything that decides what is built and deployed.
+# The sources of everything that is built and deployed.
 SOURCES = ("template.yaml", "samconfig.toml", "requirements/sam.txt", "layers", "functions", "jobs", "stacks")
 CONFIG_ENV = "local"
-SETTLE_TIMEOUT_S = 180.0
+STABLE_TIMEOUT_S = 180.0
 BUILD_PATIENCE_S = 300.0
 END_GRACE_S = 5.0
 EXCERPT_LINES = 12
@@ -50,16 +50,16 @@ class StackBroken(Exception):
 
 @dataclass(frozen=True)
 class Tools:
-    """Where the programs of the laptop stack are.
+    """Paths of the programs that the laptop stack uses.
 
     Attributes
     ----------
     emulator_python
-        Interpreter of the emulator's own environment.
+        Python interpreter of the emulator's environment.
     sam
         The SAM command-line tool.
     path
-        Directories to search first: the one with python3.13, which sam builds with, and that of uv.
+        Directories that come first in PATH: those of python3.13, with which sam builds, and of uv.
     """
 
     emulator_python: Path
@@ -83,12 +83,12 @@ def fingerprint(root: Path, names: Iterable[str], *extra: str) -> str:
     Parameters
     ----------
     root
-        Directory the names start from.
+        Directory that contains `names`.
     names
-        Files and directories below `root`; directories count with all files below them, except compiled
-        Python and hidden files. A name that does not exist counts as empty.
+        Files and directories below `root`. A directory stands for all files in it, except compiled Python and
+        hidden files; a missing name for an empty directory.
     extra
-        Further text that must make a difference.
+        More text to include in the digest.
     """
     digest = hashlib.sha256()
     for name in names:
@@ -113,7 +113,7 @@ def _files(path: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class SamSettings:
-    """What samconfig.toml says about the laptop stack; the directories are absolute."""
+    """The settings of samconfig.toml for the laptop stack, with absolute directories."""
 
     stack_name: str
     build_dir: Path
@@ -126,7 +126,7 @@ class SamSettings:
         Raises
         ------
         LaptopError
-            The file does not say what is needed.
+            A setting is missing.
         """
         commands = tomllib.loads(path.read_text()).get(CONFIG_ENV, {})
         build = commands.get("build", {}).get("parameters", {})
@@ -147,9 +147,9 @@ class Deployment:
     root
         The repository.
     tools
-        Where its programs are.
+        Paths of the programs.
     log_dir
-        Where the output of sam goes.
+        Directory for the output of sam.
     """
 
     def __init__(self, root: Path, tools: Tools, log_dir: Path) -> None:
@@ -168,7 +168,7 @@ class Deployment:
         return fingerprint(self.root, SOURCES)
 
     def is_built(self) -> bool:
-        """Tell whether the artifacts are those of the sources as they are now."""
+        """Return whether the artifacts match the current sources."""
         marked = self._template.exists() and self._built_from.exists()
         return marked and self._built_from.read_text() == self.source_fingerprint()
 
@@ -178,18 +178,18 @@ class Deployment:
         Raises
         ------
         LaptopError
-            sam is missing, another build is going on here, or this one fails.
+            sam is missing, another build is running here, or this one fails.
         """
         with self._alone() as lock:
             source = self.source_fingerprint()
             if self.is_built():
-                return  # by the command that had the lock before
-            # An interrupted build may leave half an artifact in the cache: without the mark, nothing is kept.
+                return  # another command built it while this one waited for the lock
+            # An interrupted build may leave half an artifact in the cache, so without the mark the cache is cleared.
             if not self._built_from.exists():
                 shutil.rmtree(self.settings.build_dir, ignore_errors=True)
                 shutil.rmtree(self.settings.cache_dir, ignore_errors=True)
             self._built_from.unlink(missing_ok=True)
-            failure = "Functions and layers could not be built."
+            failure = "The functions and layers could not be built."
             self._run_sam(["build"], self._build_environment(), self.build_log, failure, lock)
             self._built_from.write_text(source)
 
@@ -199,7 +199,7 @@ class Deployment:
         Raises
         ------
         LaptopError
-            The deployment fails; the telling lines of sam's output are the excerpt.
+            The deployment fails; the excerpt has the relevant lines of sam's output.
         """
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         environment = self._environment(clean_environment(os.environ) | client_environment(endpoint))
@@ -208,15 +208,15 @@ class Deployment:
             arguments = ["deploy", "--parameter-overrides", *overrides]
             self._run_sam(arguments, environment, self.deploy_log, failure, lock)
 
-    def settle(self, cloudformation: CloudFormationClient) -> bool:
-        """Wait until no change to the stack is going on; return whether the stack exists.
+    def wait_until_stable(self, cloudformation: CloudFormationClient) -> bool:
+        """Wait until no deployment of the stack is in progress; return whether the stack exists.
 
         Raises
         ------
         StackBroken
-            It can be neither created nor updated.
+            The stack can be neither created nor updated.
         """
-        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        deadline = time.monotonic() + STABLE_TIMEOUT_S
         while True:
             status = self._status(cloudformation)
             if status is None or status in _ABSENT:
@@ -243,11 +243,13 @@ class Deployment:
             raise
 
     def _alone(self) -> contextlib.AbstractContextManager[int]:
-        refusal = f"Another command still builds or deploys from {self.settings.build_dir}. Try again later."
+        refusal = (
+            f"Another command is still building or deploying from {self.settings.build_dir}. Try again later."
+        )
         return exclusive(self._lock, refusal, patience_s=BUILD_PATIENCE_S)
 
     def _build_environment(self) -> dict[str, str]:
-        """Return the user's environment, whose proxies and package index the build needs, less its AWS part."""
+        """Return the user's environment without AWS settings; the build needs its proxies and package index."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -278,10 +280,10 @@ class Deployment:
 def run_to_the_end(
     command: Sequence[str], env: Mapping[str, str], cwd: Path, log: IO[bytes], lock: int
 ) -> int:
-    """Run a command and return its exit status; when interrupted, end it and everything it started.
+    """Run a command and return its exit status; if interrupted, stop it and everything it started.
 
-    The command inherits the file descriptor `lock`: should this process be killed, the lock is held until the
-    command has ended.
+    The command inherits the file descriptor `lock`, so if this process is killed, the lock is held until the command
+    ends.
     """
     process = subprocess.Popen(
         command,
@@ -309,14 +311,14 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def telling_lines(output: str, limit: int = EXCERPT_LINES) -> list[str]:
-    """Pick the lines of a tool's output that say what went wrong, or its last ones.
+    """Return the lines of a tool's output that look like errors, or else its last lines.
 
     Parameters
     ----------
     output
         What the tool printed.
     limit
-        The most lines to return.
+        The maximum number of lines.
     """
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     telling = list(dict.fromkeys(line for line in lines if _TELLING.search(line)))

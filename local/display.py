@@ -1,4 +1,4 @@
-"""How the laptop stack talks to a person: steps with their time, tables, small charts."""
+"""Terminal output of the laptop stack: steps with their duration, tables, small charts."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ NARROWEST_COLUMN = 12
 
 
 class Steps:
-    """Shows each step while it runs, and with its time when it is done."""
+    """Shows each step while it runs, and its duration when it is done."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     @contextlib.contextmanager
     def __call__(self, text: str) -> Iterator[None]:
-        """Show `text` as going on until the context ends, then as done."""
+        """Show `text` as running until the context ends, then as done."""
         started = time.monotonic()
         with self._console.status(f"{escape(text)} …"):
             yield
         self.done(text, time.monotonic() - started)
 
     def done(self, text: str, seconds: float) -> None:
-        """Show that a step is done."""
+        """Show a step as done."""
         self._console.print(f"[green]✓[/] {escape(text)} [dim]{seconds:.1f} s[/]", highlight=False)
 
 
 def show_error(console: Console, error: LaptopError) -> None:
-    """Show what went wrong, the telling lines and where to read more."""
+    """Show the error, the relevant lines of its log and the path of the log."""
     console.print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)
     for line in error.excerpt:
         console.print(Text(f"  {line}", style="dim"))
@@ -52,7 +52,7 @@ def show_error(console: Console, error: LaptopError) -> None:
 
 
 def show_result(console: Console, result: QueryResult) -> None:
-    """Show the answer to a query as a table, or one value a line where the columns do not fit side by side."""
+    """Show a query result as a table, or with one value per line if there are too many columns for the terminal."""
     if len(result.columns) * NARROWEST_COLUMN <= console.width:
         table = Table()
         for column in result.columns:
@@ -69,7 +69,7 @@ def show_result(console: Console, result: QueryResult) -> None:
 
 
 def cell(value: Value) -> Text:
-    """Write one value: null is told apart from an empty text, long texts are cut."""
+    """Format one value: null differs from an empty text, long texts are truncated."""
     match value:
         case None:
             return Text("null", style="dim")
@@ -113,7 +113,7 @@ def sparkline(values: Sequence[float | None], *, low_is_high: bool = False) -> s
 
 
 def bar(value: float, largest: float, width: int = 20) -> str:
-    """Draw `value` as a bar whose length is its share of `largest`; anything above zero shows."""
+    """Draw `value` as a bar with a length in proportion to `largest`; any value above zero is visible."""
     if largest <= 0 or value <= 0:
         return ""
     return "█" * max(1, round(width * value / largest))

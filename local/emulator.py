@@ -1,4 +1,4 @@
-"""The AWS emulator (MiniStack) as a background process, closed off from the user's AWS settings."""
+"""The AWS emulator (MiniStack) as a background process, isolated from the user's AWS settings."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SECRET_KEY = "test"  # nosec B105 # guards nothing
 START_TIMEOUT_S = 60.0
 START_ATTEMPTS = 3
 
-# What a program needs to run at all. Everything else of the user's environment stays out: AWS profiles and
-# endpoints, proxies, Python settings.
+# The variables that programs of the laptop stack inherit. AWS profiles and endpoints, proxies and Python settings of
+# the user are not among them.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TERM")
 
 NO_AWS_SETTINGS = {
@@ -37,13 +37,13 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of `environ` that programs of the laptop stack may see: no AWS settings, no proxies."""
+    """Return the environment for programs of the laptop stack, without AWS settings and proxies."""
     kept = {name: environ[name] for name in _INHERITED if name in environ}
     return kept | NO_AWS_SETTINGS | {"PYTHONUNBUFFERED": "1"}
 
 
 def leave_aws(environ: MutableMapping[str, str]) -> None:
-    """Take every AWS setting out of `environ`, and proxies out of the way to servers on this machine."""
+    """Remove all AWS settings from `environ`, and exempt servers on this machine from proxies."""
     for name in [name for name in environ if name.startswith("AWS_")]:
         del environ[name]
     environ.update(NO_AWS_SETTINGS)
@@ -63,7 +63,7 @@ def client_environment(endpoint: str) -> dict[str, str]:
 
 
 def http_json(url: str, *, method: str = "GET", body: Any = None, timeout_s: float = 5.0) -> Any:
-    """Send a request to a loopback server, never through a proxy, and return the decoded JSON answer, if any.
+    """Send a request to a server on this machine, bypassing proxies, and return the decoded JSON answer, if any.
 
     Raises
     ------
@@ -90,9 +90,9 @@ def start_server(
     process
         The server.
     start_on
-        Starts it on the port it is given.
+        Starts the server on the given port.
     port
-        The port to use when it is free.
+        The preferred port.
     health
         Path that answers once the server is up.
     timeout_s
@@ -101,7 +101,7 @@ def start_server(
     Raises
     ------
     LaptopError
-        It does not come up.
+        The server does not start.
     """
     for _ in range(START_ATTEMPTS):
         port = find_port(port)
@@ -111,14 +111,14 @@ def start_server(
         if process.pid() is not None:
             process.stop()
             break
-        port += 1  # somebody else was quicker to take the port
+        port += 1  # another program has taken the port in the meantime
     raise LaptopError(
         f"The {process.name} did not start on port {port}.", log=process.log_path, excerpt=process.log_tail()
     )
 
 
 def _wait_until_up(process: BackgroundProcess, health_url: str, timeout_s: float) -> bool:
-    """Wait until `health_url` answers; return False when the process ends or the time is over first."""
+    """Wait until `health_url` answers; return False if the process ends or the time runs out first."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if answers(health_url):
@@ -130,7 +130,7 @@ def _wait_until_up(process: BackgroundProcess, health_url: str, timeout_s: float
 
 
 def answers(url: str) -> bool:
-    """Tell whether a loopback server answers `url` with success."""
+    """Return whether a server on this machine answers `url` with success."""
     try:
         http_json(url, timeout_s=3.0)
     except (OSError, ValueError):
@@ -144,13 +144,13 @@ class Emulator:
     Parameters
     ----------
     python
-        The interpreter of the emulator's own virtual environment.
+        The Python interpreter of the emulator's virtual environment.
     lock_file
-        The lock file this environment was installed from: a changed one means another emulator.
+        The lock file of that environment; when it changes, the emulator has changed.
     directory
-        Where its lock, log and temporary files live.
+        Directory of its lock, log and temporary files.
     preferred_port
-        The port to listen on when it is free.
+        The preferred port; the next free one is used if it is taken.
     """
 
     def __init__(self, python: Path, lock_file: Path, directory: Path, preferred_port: int = 4566) -> None:
@@ -161,12 +161,12 @@ class Emulator:
         self.process = BackgroundProcess("emulator", directory)
 
     def version(self) -> str:
-        """Return a fingerprint of what the emulator's environment was installed from."""
+        """Return a fingerprint of the emulator's lock file."""
         content = self.lock_file.read_bytes() if self.lock_file.exists() else b""
         return hashlib.sha256(content).hexdigest()[:16]
 
     def is_healthy(self, port: int) -> bool:
-        """Tell whether our process runs and answers on `port` with IAM enforced."""
+        """Return whether our process is running and answers on `port` with IAM enforced."""
         if self.process.pid() is None:
             return False
         try:
@@ -181,7 +181,7 @@ class Emulator:
         Raises
         ------
         LaptopError
-            Its environment is missing, or it does not come up.
+            Its environment is missing, or it does not start.
         """
         if not self.python.exists():
             raise LaptopError(f"{self.python} is missing. `make up` installs it.")
@@ -190,7 +190,7 @@ class Emulator:
         )
 
     def stop(self) -> bool:
-        """End the emulator with its Lambda workers and delete its files; return whether it was running."""
+        """Stop the emulator and its Lambda workers and delete its files; return whether it was running."""
         was_running = self.process.stop()
         for name in ("tmp", "state", "s3"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
@@ -207,11 +207,11 @@ class Emulator:
             "MINISTACK_HOST": HOST,
             "MINISTACK_REGION": REGION,
             "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
-            "TZ": "UTC",  # as on Lambda, and what Athena takes times for
+            "TZ": "UTC",  # as on Lambda and Athena
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "LAMBDA_EXECUTOR": "local",
-            # No container runtime, even where there is one: at its start the emulator removes containers.
+            # The emulator removes containers when it starts, so it must not find a container runtime.
             "DOCKER_HOST": f"unix://{self.directory / 'no-docker.sock'}",
             "TMPDIR": str(self.directory / "tmp"),
             "STATE_DIR": str(self.directory / "state"),

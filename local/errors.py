@@ -1,4 +1,4 @@
-"""The one exception of the laptop stack: a sentence for a person, and where to read more."""
+"""The exception of the laptop stack: a message for people, and where to read more."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 
 class LaptopError(Exception):
-    """Something that a person can understand and put right.
+    """An error that the user can understand and fix.
 
     Parameters
     ----------
     message
-        What happened and what to do, in whole sentences.
+        What happened and what to do, in full sentences.
     log
-        The log file that holds the details.
+        The log file with the details.
     excerpt
-        The telling lines of that log.
+        The relevant lines of that log.
     """
 
     def __init__(self, message: str, *, log: Path | None = None, excerpt: Sequence[str] = ()) -> None:

@@ -1,8 +1,8 @@
-"""Background processes of the laptop stack: started once, found again by the next command, ended for good.
+"""Background processes of the laptop stack: one command starts them, later commands find and stop them.
 
-A process holds an exclusive lock on ``<directory>/<name>.lock`` from before its first instruction until it is
-gone, whatever ends it. A free lock means that the process is not running, so a recorded pid is never trusted
-after its owner has died and the number was given to somebody else. Linux and macOS alike.
+A process holds an exclusive lock on ``<directory>/<name>.lock`` from its start until its end, however it ends. A free
+lock means that the process is not running, so a recorded pid is never used after the operating system has given the
+number to another process. Works on Linux and macOS.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ PORTS_TRIED = 100
 STOP_GRACE_S = 5.0
 PROBE_PATIENCE_S = 2.0
 
-# The shell writes down its own pid and then becomes the program, so the pid is on disk before the program
-# runs, even when the parent is interrupted right after the start.
+# The shell writes its own pid and then replaces itself with the program, so the pid is on disk before the program
+# runs, even if the parent is interrupted right after the start.
 _LAUNCHER = 'printf %s "$$" >"$0" && exec "$@"'
 
 
 def port_is_free(port: int) -> bool:
-    """Tell whether a server could listen on `port` of this machine's loopback address."""
+    """Return whether a server can listen on `port` of this machine's loopback address."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         if probe.connect_ex((HOST, port)) == 0:
             return False
@@ -48,7 +48,7 @@ def port_is_free(port: int) -> bool:
 
 
 def find_port(preferred: int) -> int:
-    """Return `preferred`, or the next port above it that is free.
+    """Return `preferred`, or the next free port above it.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def find_port(preferred: int) -> int:
             return port
     raise LaptopError(
         f"No free port between {candidates.start} and {candidates.stop - 1} on {HOST}. "
-        "End one of the programs that listen there, then run this again."
+        "Stop one of the programs that listen there, then run this command again."
     )
 
 
@@ -72,7 +72,7 @@ def exclusive(path: Path, refusal: str, patience_s: float = 0.0) -> Iterator[int
     Yields
     ------
     int
-        The file descriptor. A child process that inherits it keeps the lock until it ends, too.
+        The file descriptor. A child process that inherits it also holds the lock until it ends.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _lock_within(lock: IO[str], patience_s: float) -> bool:
 
 
 class BackgroundProcess:
-    """One named background process whose lock, pid and log live in `directory`."""
+    """A named background process with its lock, pid and log in `directory`."""
 
     def __init__(self, name: str, directory: Path) -> None:
         self.name = name
@@ -111,29 +111,29 @@ class BackgroundProcess:
         self._child: subprocess.Popen[bytes] | None = None
 
     def pid(self) -> int | None:
-        """Return the process id while the process is alive, else None."""
+        """Return the process id if the process is running, else None."""
         if not self._lock_path.exists():
             return None
         with self._lock_path.open("a") as lock:
             try:
-                # Shared: two commands that look at the same time must not take each other for the process.
+                # A shared lock: two commands that check at the same time must not mistake each other for the process.
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return self._read_pid()
         return None
 
     def start(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
-        """Start `command` detached from this terminal, with exactly the environment `env`.
+        """Start `command` detached from this terminal, with the environment `env` only.
 
         Raises
         ------
         LaptopError
-            The process is running already.
+            The process is already running.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         with self._lock_path.open("a") as lock, self.log_path.open("wb") as log:
             if not _lock_within(lock, PROBE_PATIENCE_S):
-                raise LaptopError(f"The {self.name} is running already (process {self._read_pid()}).")
+                raise LaptopError(f"The {self.name} is already running (process {self._read_pid()}).")
             self._pid_path.unlink(missing_ok=True)
             self._child = subprocess.Popen(
                 ["/bin/sh", "-c", _LAUNCHER, str(self._pid_path), *command],
@@ -147,7 +147,7 @@ class BackgroundProcess:
             )
 
     def stop(self) -> bool:
-        """End the process and everything it started; return whether there was something to end."""
+        """Stop the process and everything it started; return whether it was running."""
         pid = self.pid()
         if pid is None:
             self._reap()
@@ -156,20 +156,20 @@ class BackgroundProcess:
         if not self._gone_within(STOP_GRACE_S):
             self._signal_group(pid, signal.SIGKILL)
             if not self._gone_within(STOP_GRACE_S):
-                raise LaptopError(f"The {self.name} (process {pid}) cannot be ended.", log=self.log_path)
-        self._signal_group(pid, signal.SIGKILL)  # what the process itself had started, in the same group
+                raise LaptopError(f"The {self.name} (process {pid}) cannot be stopped.", log=self.log_path)
+        self._signal_group(pid, signal.SIGKILL)  # its child processes, which are in the same group
         self._reap()
         self._pid_path.unlink(missing_ok=True)
         return True
 
     def log_tail(self, lines: int = 15) -> list[str]:
-        """Return the last lines that the process wrote."""
+        """Return the last lines of the process's log."""
         if not self.log_path.exists():
             return []
         return self.log_path.read_text(errors="replace").splitlines()[-lines:]
 
     def _read_pid(self) -> int | None:
-        """Read the pid, which the new process writes a moment after the lock was taken."""
+        """Read the pid, which the new process writes just after the lock is taken."""
         deadline = time.monotonic() + PROBE_PATIENCE_S
         while time.monotonic() < deadline:
             with contextlib.suppress(FileNotFoundError, ValueError):

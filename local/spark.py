@@ -1,4 +1,4 @@
-"""Glue jobs on this machine: the same files, on a local Spark of the version that AWS Glue has."""
+"""Runs Glue jobs on this machine: the same files, with the Spark version of AWS Glue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DRIVER_MEMORY: Final = "3g"
 SETTINGS: Final = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    # Nobody waits for an answer here, so pauses do not matter, and this one takes the least time in all.
+    # Nothing here is interactive, so pauses do not matter; this garbage collector takes the least time overall.
     "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
     "spark.log.level": "ERROR",
     "spark.sql.shuffle.partitions": "4",
@@ -26,7 +26,7 @@ SETTINGS: Final = {
 
 
 def java_version(environment: Mapping[str, str]) -> int | None:
-    """Return the major version of the Java that Spark would start, or None without one."""
+    """Return the major version of the Java that Spark would use, or None if there is none."""
     home = environment.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java", path=environment.get("PATH"))
     if not java:
@@ -42,7 +42,7 @@ def java_version(environment: Mapping[str, str]) -> int | None:
 
 
 def need_java(environment: Mapping[str, str]) -> None:
-    """Refuse to go on without a Java that Spark runs on.
+    """Check that there is a Java that Spark supports.
 
     Raises
     ------
@@ -54,12 +54,12 @@ def need_java(environment: Mapping[str, str]) -> None:
         found = "none was found" if version is None else f"version {version} was found"
         raise LaptopError(
             f"The bulk jobs run on Spark, which needs Java 17 or 21; {found}. Install it (apt install"
-            " openjdk-17-jre-headless, brew install openjdk@17, ...), or name its folder in JAVA_HOME."
+            " openjdk-17-jre-headless, brew install openjdk@17, ...), or set JAVA_HOME to its folder."
         )
 
 
 def spark_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which a job runs on two cores of this machine."""
+    """Return the environment for running a job on two cores of this machine."""
     settings = " ".join(f"--conf {name}={value}" for name, value in SETTINGS.items())
     arguments = f"--master local[2] --driver-memory {DRIVER_MEMORY} {settings} pyspark-shell"
     return {**environment, "PYSPARK_SUBMIT_ARGS": arguments}
@@ -71,7 +71,7 @@ def job_command(root: Path, job: str, arguments: Sequence[str]) -> list[str]:
 
 
 def spark_python(root: Path) -> Path:
-    """Return the Python that has Spark.
+    """Return the Python interpreter of the environment with Spark.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The laptop stack as a whole: emulator, Spotify stub and deployment, and what one does with them."""
+"""The laptop stack: starts, deploys and stops the emulator and the Spotify stub, and works with the deployed lake."""
 
 from __future__ import annotations
 
@@ -6,54 +6,39 @@ import contextlib
 import datetime as dt
 import json
 import os
-import re
-import sys
-import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from local import spotify_stub
-from local.athena import QueryResult, on_laptop
+from local import backlog, spotify_stub, stub
+from local.athena import QueryResult
+from local.backlog import STALL_S, Backlog
 from local.deploy import Deployment, StackBroken, Tools, fingerprint
-from local.emulator import (
-    ACCESS_KEY,
-    REGION,
-    SECRET_KEY,
-    Emulator,
-    answers,
-    clean_environment,
-    http_json,
-    start_server,
-)
+from local.emulator import ACCESS_KEY, REGION, SECRET_KEY, Emulator
 from local.errors import LaptopError
-from local.process import HOST, BackgroundProcess, exclusive
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from local.process import HOST, exclusive
+from local.sql_dialect import on_laptop
+from local.state import State
+from local.stub import Stub
 
 EMULATOR_PORT = 4566
 STUB_PORT = 8700
-STUB_START_TIMEOUT_S = 20.0
 INVOKE_TIMEOUT_S = 900.0  # the longest a Lambda function may run
-QUIET_S = 3.0
-STALL_S = 90.0
 
-# What is different from a deployment to AWS, besides where Spotify is.
+# The differences from a deployment to AWS, besides Spotify's address.
 LAPTOP_PARAMETERS = {
-    # A run at six in the morning would add a day of its own to the data.
+    # A scheduled run would add snapshots that the demo and the tests do not expect.
     "ScheduleState": "DISABLED",
-    # Each transform at a time is a process that unpacks the layers for itself.
+    # Every concurrent transform is a process that unpacks the layers for itself.
     "TransformConcurrency": str(min(5, max(2, os.cpu_count() or 2))),
-    # Here they cost nothing, and are deployed and tried like the others.
+    # Alarms cost nothing here, so all of them are deployed and tested.
     "AlarmSet": "all",
-    # The emulator has no saved queries.
+    # The emulator does not support saved queries.
     "SavedQueries": "false",
 }
 DEAD_LETTER_OUTPUTS = (
@@ -64,59 +49,19 @@ DEAD_LETTER_OUTPUTS = (
 )
 QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
 
-_PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{1,64})"
-_TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
-_RAW_KEY = re.compile(rf"raw/playlist_id={_PLAYLIST}/{_TIME}\.json\.gz")
-_CURATED_KEY = re.compile(rf"curated/.+/snapshot_date=[^/]+/{_PLAYLIST}-{_TIME}\.parquet")
-
 type Step = Callable[[str], contextlib.AbstractContextManager[object]]
-
-
-@dataclass
-class State:
-    """What one command leaves for the next: which processes it started, and what it deployed.
-
-    Attributes
-    ----------
-    emulator_id
-        Drawn anew for each start of the emulator, whose memory holds everything that is deployed.
-    deployed
-        Fingerprint of what was deployed to that emulator.
-    """
-
-    emulator_port: int | None = None
-    emulator_version: str | None = None
-    emulator_id: str | None = None
-    stub_port: int | None = None
-    stub_version: str | None = None
-    deployed: str | None = None
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read the state; a file that is missing or unreadable is an empty state."""
-        try:
-            return cls(**json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError):
-            return cls()
-
-    def save(self, path: Path) -> None:
-        """Write the state in one step, so that an interruption never leaves half a file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        draft.replace(path)
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """The answer of a function.
+    """The result of invoking a function.
 
     Attributes
     ----------
     payload
-        What it returned, or the description of its error.
+        The returned value, or the description of the error.
     error
-        ``Unhandled`` and the like when it raised or ran out of time, else None.
+        The kind of error, such as ``Unhandled``, if it raised or timed out, else None.
     """
 
     payload: Any
@@ -128,28 +73,6 @@ class Invocation:
         if isinstance(self.payload, dict) and "errorMessage" in self.payload:
             return str(self.payload["errorMessage"])
         return str(self.payload)
-
-
-@dataclass(frozen=True)
-class Backlog:
-    """How far the transform is.
-
-    Attributes
-    ----------
-    raw, done
-        Snapshots in the raw bucket, and those whose objects are in the lake for every table.
-    queued
-        Messages that wait or are being worked on.
-    """
-
-    raw: int
-    done: int
-    queued: int
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.queued == 0 and self.done >= self.raw
 
 
 def _silent(_text: str) -> contextlib.AbstractContextManager[object]:
@@ -164,18 +87,17 @@ class LaptopStack:
     root
         The repository.
     state_dir
-        Where pids, ports, logs and the emulator's files go. Two stacks with different directories do not
-        know of each other.
+        Directory for pids, ports, logs and the emulator's files. Stacks with different directories are independent.
     tools
-        Where programs are; by default where the Makefile installs them.
+        Paths of the programs; by default those that the Makefile installs.
     step
-        Called with a few words for each step that takes a moment; what it returns is entered as a context.
+        Called with a short text for each step that takes a moment; returns the context manager to run it in.
     parameters
         Parameters of the template that differ from LAPTOP_PARAMETERS.
     contract
-        Which Web API the stub serves: ``new`` or ``legacy``.
+        The Web API that the stub serves: ``new`` or ``legacy``.
     emulator_port, stub_port
-        Ports to use when they are free.
+        Preferred ports; the next free ones are used if they are taken.
     """
 
     def __init__(
@@ -199,11 +121,10 @@ class LaptopStack:
             state_dir / "emulator",
             emulator_port,
         )
-        self.stub = BackgroundProcess("stub", state_dir / "stub")
+        self.stub = Stub(root, state_dir / "stub", contract)
         self.deployment = Deployment(root, tools, state_dir)
         self._step = step
         self._parameters = LAPTOP_PARAMETERS | dict(parameters or {})
-        self._contract = contract
         self._stub_port = stub_port
         self._state_path = state_dir / "state.json"
         self._state = State.load(self._state_path)
@@ -216,7 +137,7 @@ class LaptopStack:
     # --- start and stop ---
 
     def up(self) -> bool:
-        """Make sure that everything runs and is deployed as the sources are now, and that the lake can sign in.
+        """Start whatever is not running, deploy the current sources and sign the lake in.
 
         Returns
         -------
@@ -226,7 +147,7 @@ class LaptopStack:
         Raises
         ------
         LaptopError
-            Something does not start, build or deploy, or another command is at work on this stack.
+            Something does not start, build or deploy, or another command is working on this stack.
         """
         with self._alone():
             self._state = State.load(self._state_path)
@@ -234,7 +155,7 @@ class LaptopStack:
             fresh = self._ensure_emulator()
             self._ensure_stub()
             self._ensure_deployed(fresh=fresh)
-            self._let_report_follow_its_queries()
+            self._allow_report_to_follow_queries()
             self._store_credentials()
             return self._state != before
 
@@ -249,12 +170,12 @@ class LaptopStack:
         self._state = State.load(self._state_path)
         port = self._state.emulator_port
         if port is None or not self.emulator.is_healthy(port):
-            raise LaptopError("The laptop stack is not running. Start it with `make demo`, or `make up`.")
+            raise LaptopError("The laptop stack is not running. Start it with `make demo` or `make up`.")
         if self._state.deployed is None:
-            raise LaptopError("The laptop stack is not deployed yet. Run `make demo`, or `make up`.")
+            raise LaptopError("The laptop stack is not deployed yet. Run `make demo` or `make up`.")
 
     def down(self) -> bool:
-        """End everything that was started, and with it the data; return whether something was running."""
+        """Stop everything and delete the data; return whether anything was running."""
         with self._alone():
             was_running = [self.stub.stop(), self.emulator.stop()]
             self._state_path.unlink(missing_ok=True)
@@ -262,7 +183,7 @@ class LaptopStack:
             self._forget()
         return any(was_running)
 
-    # --- what runs where ---
+    # --- addresses and clients ---
 
     @property
     def endpoint(self) -> str:
@@ -272,7 +193,7 @@ class LaptopStack:
     @property
     def stub_url(self) -> str:
         """URL of the Spotify stub."""
-        return f"http://{HOST}:{self._state.stub_port}"
+        return stub.url(self._state.stub_port)
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -282,36 +203,36 @@ class LaptopStack:
         return self._outputs
 
     def client(self, service: Any) -> Any:
-        """Return a boto3 client of `service` that talks to the emulator as the account's owner."""
+        """Return a boto3 client of `service` on the emulator, with the rights of the account's owner."""
         if service not in self._clients:
             config = Config(
                 read_timeout=INVOKE_TIMEOUT_S,
-                # An invocation that is sent again would run the function again.
+                # Retrying an invocation would run the function twice.
                 retries={"total_max_attempts": 1} if service == "lambda" else {"mode": "standard"},
             )
             self._clients[service] = self._session.client(service, endpoint_url=self.endpoint, config=config)
         return self._clients[service]
 
-    # --- using it ---
+    # --- use ---
 
     def set_stub_clock(self, now: dt.datetime) -> None:
-        """Move the stub to the state that its playlists have at `now`."""
-        self._ask_stub("clock", method="PUT", body={"now": _zulu(now)})
+        """Set the stub's clock, and with it the content of its playlists, to `now`."""
+        self.stub.control(self._state.stub_port, "clock", method="PUT", body={"now": _zulu(now)})
 
     def stub_requests(self) -> list[dict[str, Any]]:
-        """Return the requests that the stub has answered."""
-        requests: list[dict[str, Any]] = self._ask_stub("requests")
+        """Return the requests that the stub has received."""
+        requests: list[dict[str, Any]] = self.stub.control(self._state.stub_port, "requests")
         return requests
 
     def invoke(self, function: str, event: Any) -> Invocation:
-        """Invoke a deployed function, wait, and return its answer.
+        """Invoke a deployed function and return its result.
 
         Parameters
         ----------
         function
             ``extract``, ``transform`` or ``report``.
         event
-            The event; anything that JSON can express.
+            The event: any JSON value.
         """
         name = self.outputs[f"{function.capitalize()}FunctionName"]
         answer = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
@@ -320,7 +241,7 @@ class LaptopStack:
     def invoke_extract(
         self, scheduled_at: dt.datetime, playlist_ids: list[str] | None = None
     ) -> dict[str, Any]:
-        """Take the snapshots of `scheduled_at`, with the stub's clock at that time.
+        """Take the snapshots of `scheduled_at`, with the stub's clock set to that time.
 
         Returns
         -------
@@ -340,14 +261,14 @@ class LaptopStack:
         if invocation.error is not None:
             raise LaptopError(
                 f"The extract function failed for {_zulu(scheduled_at)}: {invocation.message.rstrip('.')}. "
-                "`make logs FUNCTION=extract` shows what it logged.",
+                "`make logs FUNCTION=extract` shows its log.",
                 log=self.emulator.process.log_path,
             )
         result: dict[str, Any] = invocation.payload
         return result
 
     def report(self) -> bytes:
-        """Have the report written, and return the page.
+        """Have the report function write the report; return the page.
 
         Raises
         ------
@@ -358,7 +279,7 @@ class LaptopStack:
         if invocation.error is not None:
             raise LaptopError(
                 f"The report function failed: {invocation.message.rstrip('.')}. "
-                "`make logs FUNCTION=report` shows what it logged.",
+                "`make logs FUNCTION=report` shows its log.",
                 log=self.emulator.process.log_path,
             )
         written = invocation.payload
@@ -367,81 +288,41 @@ class LaptopStack:
         return page
 
     def backlog(self) -> Backlog:
-        """Compare what was extracted with what is in the lake."""
-        s3, lake = self.client("s3"), self.outputs["LakeBucketName"]
-        raw = set(_snapshots(_keys(s3, self.outputs["RawBucketName"], "raw/"), _RAW_KEY))
-        locations = [table["StorageDescriptor"].get("Location", "") for table in self.tables()]
-        tables = tuple(
-            each.removeprefix(f"s3://{lake}/") for each in locations if f"//{lake}/curated/" in each
+        """Compare the snapshots in the raw bucket with those in the lake."""
+        return backlog.read(
+            self.client("s3"),
+            self.outputs["RawBucketName"],
+            self.outputs["LakeBucketName"],
+            [table["StorageDescriptor"].get("Location", "") for table in self.tables()],
+            self.queue_length("TransformQueueUrl"),
         )
-        keys = [key for key in _keys(s3, lake, "curated/") if key.startswith(tables)]
-        curated = Counter(_snapshots(keys, _CURATED_KEY))
-        done = sum(curated[snapshot] >= len(tables) for snapshot in raw)
-        return Backlog(len(raw), done, self.queue_length("TransformQueueUrl"))
 
     def wait_until_idle(
         self, stall_s: float = STALL_S, progress: Callable[[Backlog], None] = lambda _backlog: None
     ) -> Backlog:
-        """Wait until every snapshot has become tables, or until the queue has been empty for a while without.
-
-        Parameters
-        ----------
-        stall_s
-            Longest time to wait without any snapshot being finished, in seconds.
-        progress
-            Called with the state of things about twice a second.
-
-        Returns
-        -------
-        Backlog
-            How it ended: `is_clear`, or with snapshots that went to the dead-letter queue.
-
-        Raises
-        ------
-        LaptopError
-            Snapshots wait, and none is being finished.
-        """
-        finished, finished_at = -1, time.monotonic()
-        quiet_since: float | None = None
-        while True:
-            backlog = self.backlog()
-            progress(backlog)
-            now = time.monotonic()
-            if backlog.done > finished:
-                finished, finished_at = backlog.done, now
-            quiet_since = (quiet_since or now) if backlog.queued == 0 else None
-            # Between its event and the message, a snapshot is in no queue for a moment.
-            if backlog.is_clear or (quiet_since is not None and now - quiet_since > QUIET_S):
-                return backlog
-            if now - finished_at > stall_s:
-                raise LaptopError(
-                    f"{backlog.raw - backlog.done} of {backlog.raw} snapshots wait for the transform function, "
-                    f"and for {stall_s:.0f} s none was finished. "
-                    "`make logs FUNCTION=transform` shows what it logged.",
-                    log=self.emulator.process.log_path,
-                )
-            time.sleep(0.4)
+        """Wait for the transform; see `local.backlog.wait_until_idle`."""
+        return backlog.wait_until_idle(self.backlog, stall_s, progress, self.emulator.process.log_path)
 
     def queue_length(self, output: str) -> int:
-        """Return the messages of a queue, waiting and in flight, by the name of the output with its URL."""
+        """Return the number of messages in a queue, waiting and in flight; `output` names the queue's URL."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.client("sqs").get_queue_attributes(QueueUrl=self.outputs[output], AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def dead_letters(self) -> dict[str, int]:
-        """Return the number of messages of each dead-letter queue that has any."""
+        """Return the number of messages in each dead-letter queue that is not empty."""
         lengths = {output.removesuffix("Url"): self.queue_length(output) for output in DEAD_LETTER_OUTPUTS}
         return {name: length for name, length in lengths.items() if length}
 
     def log_events(self, function: str, limit: int = 200) -> list[tuple[dt.datetime, str]]:
-        """Return the newest log lines of a function with their times, oldest first.
+        """Return the latest log lines of a function with their times, oldest first.
 
         Parameters
         ----------
         function
             ``extract``, ``transform`` or ``report``.
         limit
-            The most lines to return.
+            The maximum number of lines.
         """
         name = self.outputs[f"{function.capitalize()}FunctionName"]
         settings = self.client("lambda").get_function_configuration(FunctionName=name)
@@ -455,7 +336,7 @@ class LaptopStack:
         ]
 
     def tables(self) -> list[dict[str, Any]]:
-        """Return the declared tables from the Glue Data Catalog."""
+        """Return the tables of the Glue Data Catalog."""
         pages = (
             self.client("glue")
             .get_paginator("get_tables")
@@ -464,21 +345,20 @@ class LaptopStack:
         return [table for page in pages for table in page["TableList"]]
 
     def athena(self, sql: str) -> QueryResult:
-        """Run one query of Athena's SQL through the Athena API; it may name the views too."""
-        outputs = self.outputs
-        athena = on_laptop(
-            self.client, outputs["AthenaWorkGroupName"], outputs["DatabaseName"], outputs["LakeBucketName"]
-        )
-        return athena.run(sql)
+        """Run one query through the Athena API; it can read tables and views."""
+        workgroup, database = self.outputs["AthenaWorkGroupName"], self.outputs["DatabaseName"]
+        return on_laptop(self.client, workgroup, database).run(sql)
 
-    # --- how it is made ---
+    # --- deployment ---
 
     def _alone(self) -> contextlib.AbstractContextManager[int]:
-        refusal = "Another `make demo`, `make up` or `make down` is at work here. Wait for it, or press Ctrl-C there."
+        refusal = (
+            "Another command is starting or stopping the laptop stack. Wait for it, or press Ctrl-C there."
+        )
         return exclusive(self.state_dir / "command.lock", refusal)
 
     def _ensure_emulator(self) -> bool:
-        """Find or start the emulator; return whether it is a new one."""
+        """Start the emulator unless it is running; return whether it was started."""
         version = self.emulator.version()
         port = self._state.emulator_port
         if port is not None and self._state.emulator_version == version and self.emulator.is_healthy(port):
@@ -499,35 +379,14 @@ class LaptopStack:
             self._save_state()
 
     def _ensure_stub(self) -> None:
-        version = fingerprint(self.root, ["local/spotify_stub"], self._contract)
-        if (
-            self._state.stub_port is not None
-            and self._state.stub_version == version
-            and self.stub.pid() is not None
-            and answers(f"{self.stub_url}/_stub/health")
-        ):
+        version, port = self.stub.version(), self._state.stub_port
+        if port is not None and self._state.stub_version == version and self.stub.is_healthy(port):
             return
         with self._step("Starting the Spotify stub"):
             self.stub.stop()
-            port = self._state.stub_port or self._stub_port
-            self._state.stub_port = start_server(
-                self.stub, self._start_stub, port, "/_stub/health", STUB_START_TIMEOUT_S
-            )
+            self._state.stub_port = self.stub.start(port or self._stub_port)
             self._state.stub_version = version
             self._save_state()
-
-    def _start_stub(self, port: int) -> None:
-        arguments = ["-m", "local.spotify_stub", "--port", str(port), "--contract", self._contract]
-        self.stub.start([sys.executable, *arguments], clean_environment(os.environ), self.root)
-
-    def _ask_stub(self, what: str, **request: Any) -> Any:
-        try:
-            return http_json(f"{self.stub_url}/_stub/{what}", **request)
-        except (OSError, ValueError) as error:
-            raise LaptopError(
-                f"The Spotify stub does not answer ({error}). `make up` starts it again.",
-                log=self.stub.log_path,
-            ) from error
 
     def _ensure_deployed(self, *, fresh: bool) -> None:
         if not self.deployment.is_built():
@@ -538,19 +397,19 @@ class LaptopStack:
         except (StackBroken, LaptopError):
             if fresh or self._is_deployable():
                 raise
-            # What an earlier run left cannot be updated. A new emulator is a clean start.
+            # The deployed stack cannot be updated, so start again with an empty emulator.
             self._replace_emulator()
             self._deploy()
 
     def _is_deployable(self) -> bool:
         try:
-            self.deployment.settle(self.client("cloudformation"))
+            self.deployment.wait_until_stable(self.client("cloudformation"))
         except StackBroken:
             return False
         return True
 
     def _deploy(self) -> None:
-        exists = self.deployment.settle(self.client("cloudformation"))
+        exists = self.deployment.wait_until_stable(self.client("cloudformation"))
         parameters = self._parameters | {"SpotifyApiUrl": self.stub_url, "SpotifyAccountsUrl": self.stub_url}
         wanted = fingerprint(
             self.root,
@@ -568,11 +427,11 @@ class LaptopStack:
             self._state.deployed = wanted
             self._save_state()
 
-    def _let_report_follow_its_queries(self) -> None:
-        """Give the report function what it needs here and not on AWS.
+    def _allow_report_to_follow_queries(self) -> None:
+        """Grant the report function permissions that it needs on the emulator only.
 
-        AWS knows the workgroup of a query by the query's id and permits asking for it by that. The emulator does
-        not, and takes the question for one about all workgroups.
+        AWS derives the workgroup from the id of a query and checks the permission on that workgroup. The emulator
+        checks for a permission on all workgroups.
         """
         role = self.client("cloudformation").describe_stack_resource(
             StackName=self.deployment.settings.stack_name, LogicalResourceId="ReportRole"
@@ -587,7 +446,7 @@ class LaptopStack:
         self.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
 
     def _store_credentials(self) -> None:
-        """Sign the lake in to the stub, as `make login` does for Spotify."""
+        """Sign the lake in to the stub, as `make login` does with Spotify."""
         secrets = self.client("secretsmanager")
         secret_id = self.outputs["SpotifySecretArn"]
         credentials = {
@@ -608,7 +467,7 @@ class LaptopStack:
             secrets.put_secret_value(SecretId=secret_id, SecretString=value)
 
     def _forget(self) -> None:
-        """Drop what was known of an emulator that is gone."""
+        """Discard the clients and outputs of the previous emulator."""
         self._outputs = None
         for client in self._clients.values():
             client.close()
@@ -620,15 +479,3 @@ class LaptopStack:
 
 def _zulu(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _keys(s3: S3Client, bucket: str, prefix: str) -> list[str]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
-
-def _snapshots(keys: Iterable[str], pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
-    """Yield playlist id and time of each key that is a snapshot's."""
-    for key in keys:
-        if match := pattern.fullmatch(key):
-            yield match["playlist"], match["time"]

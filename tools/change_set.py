@@ -1,14 +1,18 @@
-"""A change to the deployed stack in two steps: show what it would do, and carry it out.
+"""A change to the deployed stack in two steps: prepare it and show what it would do, then carry it out.
 
-`sam deploy --no-execute-changeset --output json` prepares a change set and says which. `python -m tools.change_set
-show FILE` reads that answer and writes the changes as Markdown, `id FILE` its ARN alone, and `apply ARN` carries it
-out and waits for the end.
+`sam package` uploads the build and writes a template. `python -m tools.change_set prepare FILE` makes a change set of
+that template, nested stacks included, and prints the changes as Markdown; `apply ARN` carries it out and waits.
+`sam deploy` is not used for this because its change sets leave nested stacks out.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
+import hashlib
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,13 +21,21 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import WaiterConfigTypeDef
+    from mypy_boto3_cloudformation.type_defs import (
+        CreateChangeSetInputTypeDef,
+        ParameterTypeDef,
+        StackTypeDef,
+        WaiterConfigTypeDef,
+    )
+    from mypy_boto3_s3 import S3Client
 
-NOTHING: Final = "The stack is already as this commit describes it: there is nothing to deploy.\n"
+NOTHING: Final = "The stack already matches this commit: there is nothing to deploy.\n"
+NO_CHANGES: Final = ("The submitted information didn't contain changes", "No updates are to be performed")
 POLL: Final[WaiterConfigTypeDef] = {"Delay": 5, "MaxAttempts": 720}  # an hour
+STACK_TYPE: Final = "AWS::CloudFormation::Stack"
 # What cannot be had back when it goes.
 HOLDS_DATA: Final = frozenset(
     {"AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup"}
@@ -31,39 +43,94 @@ HOLDS_DATA: Final = frozenset(
 
 
 class ChangeSetError(Exception):
-    """A change set cannot be read or carried out; the sentence says why."""
+    """A change set cannot be made or carried out; the sentence says why."""
 
 
-def prepared(answer: str) -> str | None:
-    """Return the ARN of the change set that `sam deploy` prepared; None if nothing would change.
+def prepare(
+    cloudformation: CloudFormationClient,
+    s3: S3Client,
+    packaged: str,
+    stack: str,
+    parameters: Mapping[str, str],
+    role: str | None = None,
+    poll: WaiterConfigTypeDef = POLL,
+) -> str | None:
+    """Make a change set of a packaged template; return its ARN, or None if nothing would change.
 
     Parameters
     ----------
-    answer
-        What it printed with `--output json`: JSON objects, one a line.
+    cloudformation, s3
+        Clients for the account and region of the stack.
+    packaged
+        The template that `sam package --use-json` wrote.
+    stack
+        Name of the stack, which is created if it does not exist.
+    parameters
+        Values by name. Other parameters keep their values, or get the template's defaults.
+    role
+        ARN of the role that CloudFormation works with.
+    poll
+        How often and how long to look whether the change set is ready.
 
     Raises
     ------
     ChangeSetError
-        It says neither.
+        The template lacks a parameter, or CloudFormation rejects the change set.
     """
-    for line in reversed(answer.splitlines()):
-        try:
-            said = json.loads(line)
-        except ValueError:
-            continue
-        match said:
-            case {"status": "changeset_created", "changeset_id": str(arn)}:
-                return arn
-            case {"status": "no_changes"}:
-                return None
-    raise ChangeSetError("sam deploy did not say which change set it prepared. What it said is above.")
+    template = json.loads(packaged)
+    if unknown := sorted(parameters.keys() - template["Parameters"].keys()):
+        raise ChangeSetError(f"The template has no parameter {', '.join(unknown)}.")
+    found = _find(cloudformation, stack)
+    before = {one["ParameterKey"] for one in found.get("Parameters", [])} if found else set()
+    given: list[ParameterTypeDef] = [
+        {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+    ]
+    given += [
+        {"ParameterKey": name, "UsePreviousValue": True}
+        for name in template["Parameters"]
+        if name in before and name not in parameters
+    ]
+    request: CreateChangeSetInputTypeDef = {
+        "StackName": stack,
+        "ChangeSetName": f"deploy-{dt.datetime.now(dt.UTC):%Y%m%d%H%M%S}",
+        "ChangeSetType": "UPDATE" if found else "CREATE",
+        "TemplateURL": _upload(s3, packaged, template),
+        "Parameters": given,
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        "IncludeNestedStacks": True,
+    }
+    if role:
+        request["RoleARN"] = role
+    arn = cloudformation.create_change_set(**request)["Id"]
+    try:
+        cloudformation.get_waiter("change_set_create_complete").wait(
+            StackName=stack, ChangeSetName=arn, WaiterConfig=poll
+        )
+    except WaiterError as error:
+        reasons = list(_reasons(cloudformation, arn))
+        if reasons[-1].startswith(NO_CHANGES):
+            return None
+        raise ChangeSetError("\n  ".join(["CloudFormation rejects the change:", *reasons])) from error
+    return arn
 
 
 def changes(cloudformation: CloudFormationClient, stack: str, arn: str) -> list[dict[str, Any]]:
-    """Return what a change set would do to each resource."""
-    pages = cloudformation.get_paginator("describe_change_set").paginate(StackName=stack, ChangeSetName=arn)
-    return [dict(change["ResourceChange"]) for page in pages for change in page.get("Changes", [])]
+    """Return what a change set would do to each resource; those of nested stacks are named NestedStack/Resource."""
+    return _changes(cloudformation, {"StackName": stack, "ChangeSetName": arn}, within="")
+
+
+def _changes(
+    cloudformation: CloudFormationClient, which: dict[str, Any], within: str
+) -> list[dict[str, Any]]:
+    found = []
+    for page in cloudformation.get_paginator("describe_change_set").paginate(**which):
+        for entry in page.get("Changes", []):
+            change: dict[str, Any] = dict(entry.get("ResourceChange", {}))
+            name = change["LogicalResourceId"] = f"{within}{change['LogicalResourceId']}"
+            found.append(change)
+            if nested := change.get("ChangeSetId"):
+                found += _changes(cloudformation, {"ChangeSetName": nested}, within=f"{name}/")
+    return found
 
 
 def markdown(stack: str, arn: str, found: Iterable[dict[str, Any]]) -> str:
@@ -115,7 +182,7 @@ def apply(
         The stack could not be changed; CloudFormation took back what it had done.
     """
     creates = _status(cloudformation, stack) == "REVIEW_IN_PROGRESS"
-    before = {event["EventId"] for event in _events(cloudformation, stack)}
+    before = max(event["Timestamp"] for event in _events(cloudformation, stack))
     cloudformation.execute_change_set(StackName=stack, ChangeSetName=arn)
     try:
         if creates:
@@ -123,20 +190,59 @@ def apply(
         else:
             cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig=poll)
     except WaiterError as error:
-        reasons = [
-            f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
-            for event in _events(cloudformation, stack)
-            if event["EventId"] not in before and event["ResourceStatus"].endswith("_FAILED")
-        ]
+        failures = _failures(cloudformation, stack, before)
         raise ChangeSetError(
-            "\n".join([f"The stack is {_status(cloudformation, stack)}. What failed:", *reversed(reasons)])
+            "\n".join([f"The stack is {_status(cloudformation, stack)}. What failed:", *failures])
         ) from error
     return _status(cloudformation, stack)
+
+
+def _upload(s3: S3Client, packaged: str, template: Mapping[str, Any]) -> str:
+    """Put the template beside the code that `sam package` uploaded; return its address."""
+    uris = [resource.get("Properties", {}).get("ContentUri") for resource in template["Resources"].values()]
+    beside = next(uri for uri in uris if uri)  # the template has layers
+    bucket, _, key = beside.removeprefix("s3://").partition("/")
+    folder = key.rpartition("/")[0]
+    key = f"{folder}/{hashlib.sha256(packaged.encode()).hexdigest()}.template".lstrip("/")
+    s3.put_object(Bucket=bucket, Key=key, Body=packaged.encode())
+    return f"{s3.meta.endpoint_url}/{bucket}/{key}"
+
+
+def _reasons(cloudformation: CloudFormationClient, arn: str) -> Iterator[str]:
+    """Why a change set could not be made; for a nested one that failed, also its own reason."""
+    reason = cloudformation.describe_change_set(ChangeSetName=arn).get("StatusReason", "no reason is given")
+    yield reason
+    if nested := re.search(r"arn:\S+:changeSet/\S+", reason):
+        yield from _reasons(cloudformation, nested[0])
+
+
+def _failures(cloudformation: CloudFormationClient, stack: str, before: dt.datetime) -> list[str]:
+    """What failed in a stack and its nested stacks since a moment, oldest first."""
+    found = []
+    for event in reversed(_events(cloudformation, stack)):
+        if event["Timestamp"] <= before or not event["ResourceStatus"].endswith("_FAILED"):
+            continue
+        found.append(f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}")
+        nested = event.get("PhysicalResourceId")
+        if event["ResourceType"] == STACK_TYPE and nested and nested != event["StackId"]:
+            found += [f"  {line}" for line in _failures(cloudformation, nested, before)]
+    return found
 
 
 def _loses(change: dict[str, Any]) -> bool:
     gone = change["Action"] == "Remove" or change.get("Replacement") in {"True", "Conditional"}
     return gone and change["ResourceType"] in HOLDS_DATA
+
+
+def _find(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef | None:
+    """Return the stack, or None if it has never been created."""
+    try:
+        [found] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
+    return None if found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
 
 
 def _status(cloudformation: CloudFormationClient, stack: str) -> str:
@@ -148,27 +254,56 @@ def _events(cloudformation: CloudFormationClient, stack: str) -> list[dict[str, 
     return [dict(event) for page in pages for event in page["StackEvents"]]
 
 
+def named_values(text: str) -> dict[str, str]:
+    """Read `Name=value Other="value with blanks"`.
+
+    Raises
+    ------
+    ChangeSetError
+        A word has no equals sign, or a quote is not closed.
+    """
+    try:
+        words = [word.partition("=") for word in shlex.split(text)]
+    except ValueError as error:
+        raise ChangeSetError(f"LAKE_PARAMETERS cannot be read: {error}.") from error
+    if wrong := [name for name, equals, _ in words if not equals]:
+        raise ChangeSetError(f"LAKE_PARAMETERS must be Name=value pairs; {wrong[0]!r} is not one.")
+    return {name: value for name, _, value in words}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.change_set", description=__doc__)
-    parser.add_argument("command", choices=["show", "id", "apply"])
-    parser.add_argument("what", help="what sam deploy printed (show, id), or the ARN of a change set (apply)")
+    parser.add_argument("command", choices=["prepare", "apply"])
+    parser.add_argument("what", help="the packaged template (prepare), or the ARN of a change set (apply)")
     parser.add_argument("--stack", default="spotify-lake", help="name of the stack")
+    parser.add_argument("--parameters", default="", help="Name=value …")
+    parser.add_argument("--role", help="ARN of the role that CloudFormation works with")
+    parser.add_argument("--arn-file", type=Path, help="where to write the ARN; empty if nothing would change")
     options = parser.parse_args(arguments)
     try:
-        if options.command == "apply":
-            print(f"The stack is {apply(boto3.client('cloudformation'), options.stack, options.what)}.")
-            return 0
-        arn = prepared(Path(options.what).read_text())
-        if options.command == "id":
-            print(arn or "")
-        elif arn is None:
-            print(NOTHING)
-        else:
-            print(markdown(options.stack, arn, changes(boto3.client("cloudformation"), options.stack, arn)))
+        if options.command == "prepare":
+            return _prepare_and_show(options)
+        print(f"The stack is {apply(boto3.client('cloudformation'), options.stack, options.what)}.")
     except (ChangeSetError, BotoCoreError, ClientError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    return 0
+
+
+def _prepare_and_show(options: argparse.Namespace) -> int:
+    packaged, parameters = Path(options.what).read_text(), named_values(options.parameters)
+    cloudformation = boto3.client("cloudformation")
+    arn = prepare(
+        cloudformation, boto3.client("s3"), packaged, options.stack, parameters, options.role or None
+    )
+    if options.arn_file:
+        options.arn_file.write_text(f"{arn or ''}\n")
+    print(
+        markdown(options.stack, arn, changes(cloudformation, options.stack, arn))
+        if arn is not None
+        else NOTHING
+    )
     return 0
 
 

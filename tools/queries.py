@@ -24,25 +24,25 @@ HEADER_WIDTH: Final = 120
 _LATEST: Final = {
     "latest_entries": (
         PLAYLIST_ENTRIES,
-        "The entry at each position of each playlist as it was last seen.",
+        "The entry at each position in the newest snapshot of each playlist.",
         "position of a playlist",
         "A song can be at several positions.",
     ),
     "latest_songs": (
         SONGS,
-        "The songs of each playlist as it was last seen.",
+        "The songs in the newest snapshot of each playlist.",
         "song of a playlist",
         "A song in two playlists has two rows.",
     ),
     "latest_albums": (
         ALBUMS,
-        "The albums that have songs in each playlist as it was last seen.",
+        "The albums with songs in the newest snapshot of each playlist.",
         "album of a playlist",
         "An album with songs in two playlists has two rows.",
     ),
     "latest_artists": (
         ARTISTS,
-        "The artists credited in each playlist as it was last seen.",
+        "The artists credited in the newest snapshot of each playlist.",
         "artist of a playlist",
         "An artist credited in two playlists has two rows.",
     ),
@@ -80,12 +80,12 @@ _PAGE_HEAD = """\
 # Questions to the lake
 
 Each question is written in Athena's SQL, in a file below `queries/`. In the Athena console, look under *Saved queries*;
-on the laptop and from the command line, `make export WHAT=artist_gains` writes the answer to a file. `make schema`
+on the laptop and from the command line, `./lake export artist_gains` writes the answer to a file. `make schema`
 generates this page from the headers of the files.
 
-The questions read the tables and views of the [data dictionary](data-dictionary.md). On AWS, run `make views` once to
+The questions read the tables and views of the [data dictionary](data-dictionary.md). On AWS, run `./lake views` once to
 create the views. The parameters of a question are texts in its SQL that you can change. `current_date` is today in
-UTC; on the laptop it is the day of the newest snapshot.
+UTC.
 
 Questions about playlists have conditions on `snapshot_date`, and Athena reads only the days they need. A missing day
 is unknown, not empty: comparisons skip it, and averages are taken over the days that have a snapshot.
@@ -98,8 +98,8 @@ charts count the same streams, and so do Global and the countries.
 _VIEWS_HEAD = """\
 # Views
 
-The views of the lake. Their definitions are in `queries/views/`. On AWS, `make views` creates or replaces them; on the
-laptop they always exist.
+The views of the lake. Their definitions are in `queries/views/`. On AWS, `./lake views` creates or replaces them; on
+the laptop they always exist.
 
 A view reads only what your query needs: give conditions on `snapshot_date`, `week` or `month`, and name the columns
 you want. The `latest_` views read the last 35 days and need no condition.
@@ -111,7 +111,7 @@ def latest_views() -> dict[str, str]:
     columns = (PARTITION, *PLAYLISTS.columns)
     names = [column.name for column in columns]
     head = _header(
-        "Each playlist as it was last seen.",
+        "The newest snapshot of each playlist.",
         "Reads the last 35 days; a playlist without a snapshot in this time is not in the view.",
         "playlist",
         columns,

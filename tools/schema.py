@@ -1,81 +1,23 @@
 """Generate files from spotify_lake's schema.py and quality.py and from queries/.
 
-These are the Glue tables, the crawler's targets, the views, the saved queries and the documentation.
+That is stacks/catalog.yaml, the views, saved queries and documentation.
 
 `python -m tools.schema` rewrites the files; `python -m tools.schema --check` reports whether they are up to date.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Final
 
 from queries import views as all_views
-from spotify_lake import keys
 from spotify_lake.normalize.quality import RULES
 from spotify_lake.schema.playlists import PARTITION, TABLES
-from spotify_lake.schema.types import Column, Table
-from spotify_lake.schema.warehouse import WAREHOUSE, WarehouseTable
-from tools import queries, quicksight
-from tools.queries import meaning
+from spotify_lake.schema.types import Column
+from spotify_lake.schema.warehouse import WAREHOUSE
+from tools import catalog, queries, quicksight
 
 ROOT: Final = Path(__file__).parents[1]
-TEMPLATE: Final = ROOT / "template.yaml"
 DICTIONARY: Final = ROOT / "docs" / "data-dictionary.md"
-BEGIN: Final = "  # --- tables: generated from spotify_lake/schema/playlists.py by make schema ---\n"
-END: Final = "  # --- end of generated tables ---\n"
-BEGIN_TARGETS: Final = "          # generated from spotify_lake/schema/playlists.py by make schema\n"
-END_TARGETS: Final = "          # end of generated targets\n"
-
-_TABLE_HEAD = """\
-  {logical_id}:
-    Type: AWS::Glue::Table
-    Properties:
-      CatalogId: !Ref AWS::AccountId
-      DatabaseName: !Ref GlueDatabase
-      TableInput:
-        Name: {name}
-        Description: {description}
-        TableType: EXTERNAL_TABLE
-        Parameters:
-          EXTERNAL: "TRUE"
-          classification: parquet
-"""
-_PARQUET = """\
-          InputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat
-          OutputFormat: org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
-          SerdeInfo:
-            SerializationLibrary: org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe
-          Columns:
-{columns}
-"""
-
-_TABLE_RESOURCE = (
-    _TABLE_HEAD
-    + """\
-          projection.enabled: "true"
-          projection.{partition}.type: date
-          projection.{partition}.format: yyyy-MM-dd
-          projection.{partition}.range: !Sub "${{FirstSnapshotDate}},NOW+1DAYS"
-          storage.location.template: !Sub "s3://${{LakeBucket}}/{prefix}{partition}=${{!{partition}}}/"
-        PartitionKeys:
-{partition_keys}
-        StorageDescriptor:
-          Location: !Sub "s3://${{LakeBucket}}/{prefix}"
-"""
-    + _PARQUET
-)
-
-_WAREHOUSE_RESOURCE = (
-    _TABLE_HEAD
-    + """\
-{parameters}\
-        PartitionKeys:{partition_keys}
-        StorageDescriptor:
-          Location: !Sub "s3://${{LakeBucket}}/{root}{name}/"
-"""
-    + _PARQUET
-)
 
 _WAREHOUSE_HEAD = """\
 ## The bulk data sets
@@ -129,56 +71,6 @@ stays. A null never violates a rule.
 """
 
 
-def logical_id(table: Table) -> str:
-    """Return the name of a table's resource in the template, for example PlaylistEntriesTable."""
-    return "".join(part.capitalize() for part in table.name.split("_")) + "Table"
-
-
-def template_tables() -> str:
-    """Return the YAML of all Glue tables, ready to stand under Resources."""
-    lake = [
-        _TABLE_RESOURCE.format(
-            logical_id=logical_id(table),
-            name=table.name,
-            prefix=table.prefix,
-            description=json.dumps(f"{table.description} One row: {table.grain}."),
-            partition=PARTITION.name,
-            partition_keys=_yaml_column(PARTITION, indent=10),
-            columns="\n".join(_yaml_column(column, indent=12) for column in table.columns),
-        )
-        for table in TABLES
-    ]
-    return "\n".join([*lake, *map(_warehouse_resource, WAREHOUSE)])
-
-
-def _warehouse_resource(declared: WarehouseTable) -> str:
-    table, partitions = declared.table, declared.partitions
-    settings = {
-        f"projection.{partition.column.name}.{name}": value
-        for partition in partitions
-        for name, value in partition.projection.items()
-    }
-    if partitions:
-        settings = {"projection.enabled": "true"} | settings
-    partition_keys = "".join(f"\n{_yaml_column(partition.column, indent=10)}" for partition in partitions)
-    return _WAREHOUSE_RESOURCE.format(
-        logical_id=logical_id(table),
-        name=table.name,
-        root=keys.WAREHOUSE,
-        description=json.dumps(f"{table.description} One row: {table.grain}."),
-        parameters="".join(f"          {name}: {json.dumps(value)}\n" for name, value in settings.items()),
-        partition_keys=partition_keys or " []",
-        columns="\n".join(_yaml_column(column, indent=12) for column in table.columns),
-    )
-
-
-def crawler_targets() -> str:
-    """Return the YAML of the crawler's targets. It names tables by folder, so it cannot visit one named otherwise."""
-    folders = [table.prefix for table in TABLES if table.prefix.endswith(f"/{table.name}/")]
-    folders += [f"{keys.WAREHOUSE}{declared.table.name}/" for declared in WAREHOUSE]
-    return "".join(f"          - Path: !Sub s3://${{LakeBucket}}/{folder}\n" for folder in folders)
-
-
 def dictionary() -> str:
     """Return docs/data-dictionary.md."""
     parts = [
@@ -221,25 +113,11 @@ def dictionary() -> str:
     return "\n".join(parts)
 
 
-def with_tables(template: str) -> str:
-    """Return the template with the generated blocks replaced; raises ValueError without markers."""
-    template = _between(template, BEGIN, template_tables(), END)
-    return _between(template, BEGIN_TARGETS, crawler_targets(), END_TARGETS)
-
-
-def _between(template: str, begin: str, content: str, end: str) -> str:
-    before, found_begin, rest = template.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not (found_begin and found_end):
-        raise ValueError(f"{TEMPLATE.name} lacks the lines {begin.strip()!r} and {end.strip()!r}")
-    return before + begin + content + end + after
-
-
 def main(arguments: list[str]) -> int:
     """Write or check the generated files; returns the exit code."""
     wanted, views = queries.files()
     wanted |= {quicksight.STACK: quicksight.stack(all_views())}
-    wanted |= {TEMPLATE: with_tables(TEMPLATE.read_text()), DICTIONARY: f"{dictionary()}\n{views}"}
+    wanted |= {catalog.STACK: catalog.stack(), DICTIONARY: f"{dictionary()}\n{views}"}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in stale:
@@ -250,15 +128,6 @@ def main(arguments: list[str]) -> int:
         path.write_text(wanted[path])
         print(f"wrote {path.relative_to(ROOT)}")
     return 0
-
-
-def _yaml_column(column: Column, indent: int) -> str:
-    comment = json.dumps(_comment(column), ensure_ascii=False)
-    return " " * indent + f'- {{Name: {column.name}, Type: "{column.type}", Comment: {comment}}}'
-
-
-def _comment(column: Column) -> str:
-    return meaning(column).replace("`", "'")
 
 
 def _markdown_row(column: Column) -> str:

@@ -1,14 +1,14 @@
 """A Spotify Web API on 127.0.0.1 whose playlists change from day to day.
 
 Start it with ``python -m local.spotify_stub --port 8700 --contract new``, or in a test with
-`local.spotify_stub.server.serve`. The constants here are what a client needs to sign in and to know the owner's
-playlists. See the README beside this file.
+`local.spotify_stub.server.serve`. The constants here are the credentials of a client and the owner's playlists. See
+the README beside this file.
 """
 
 from typing import Final, Literal
 
 type Contract = Literal["new", "legacy"]
-"""What Spotify serves to apps registered since February 2026, or to older ones."""
+"""The Web API for apps registered since February 2026, or for older apps."""
 
 CLIENT_ID: Final = "c1" * 16
 CLIENT_SECRET: Final = "5e" * 16
@@ -32,6 +32,6 @@ PLAYLISTS: Final[dict[str, str]] = {
 """Playlists of the owner: name to id. "Drafts" is private and empty."""
 
 FOLLOWED_PLAYLIST_ID: Final = "0mRs4VxYh8QtKc2ZfLj7Nb"
-"""A playlist of another user that the owner follows: its entries are refused in the new contract."""
+"""A playlist of another user that the owner follows. The new contract denies access to its entries."""
 SPOTIFY_MADE_PLAYLIST_ID: Final = "37i9dQZF1DX4stubMadeBy"
-"""A playlist by Spotify that the owner follows: listed, but answered with 404."""
+"""A playlist by Spotify that the owner follows. It is listed, but requests for it return 404."""

@@ -21,12 +21,12 @@ def main(argv: list[str] | None = None) -> int:
         "--contract",
         choices=("new", "legacy"),
         default="new",
-        help="what Spotify serves to apps registered since February 2026, or to older ones (default: new)",
+        help="the Web API for apps registered since February 2026, or for older apps (default: new)",
     )
     parser.add_argument(
         "--now",
         type=_moment,
-        help="time at which the clock stands, as 2026-11-01T06:00:00Z (default: the real time)",
+        help="time at which the clock stops, such as 2026-11-01T06:00:00Z (default: the real time)",
     )
     options = parser.parse_args(argv)
     try:

@@ -1,8 +1,8 @@
-"""Songs, albums and artists of the stub, and the few episodes and local files.
+"""The songs, albums, artists, episodes and local files of the stub.
 
 Titles, artists, albums, release dates, durations and popularity are real: ``songs.csv`` is derived from
-TidyTuesday's ``spotify_songs.csv`` of 2020-01-21 (CC0). What that data set lacks (artist ids, ISRC, explicit flags,
-track numbers, album sizes, labels, followers) is made up here, always the same for the same name.
+TidyTuesday's ``spotify_songs.csv`` of 2020-01-21 (CC0). The data that it lacks (artist ids, ISRC, explicit flags,
+track numbers, album sizes, labels, followers) are invented here, and always the same for the same name.
 """
 
 import csv
@@ -36,13 +36,13 @@ MOST_MAIN_ARTISTS: Final = 2
 
 
 def number(*parts: object) -> int:
-    """Return a 64-bit number that depends on the parts only: the stub's only source of chance."""
+    """Return a 64-bit hash of the parts: the stub's only source of pseudo-randomness."""
     text = "\x1f".join(map(str, parts))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 def base62_id(*parts: object) -> str:
-    """Return an id of 22 base-62 characters, as Spotify's, that depends on the parts only."""
+    """Return an id of 22 base-62 characters, like Spotify's, derived from the parts."""
     value = number(*parts) << 64 | number("more", *parts)
     digits = []
     for _ in range(ID_LENGTH):
@@ -52,13 +52,13 @@ def base62_id(*parts: object) -> str:
 
 
 def hex_digits(count: int, *parts: object) -> str:
-    """Return that many hexadecimal digits, the same for the same parts."""
+    """Return `count` hexadecimal digits derived from the parts."""
     return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=(count + 1) // 2).hexdigest()[:count]
 
 
 @dataclass(frozen=True, slots=True)
 class Artist:
-    """An artist; the same name is the same artist everywhere."""
+    """An artist, identified by name."""
 
     id: str
     name: str
@@ -69,7 +69,7 @@ class Artist:
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """An album and its songs in the catalog, which may be fewer than it has tracks."""
+    """An album with its songs in the catalog, which may be fewer than its tracks."""
 
     id: str
     name: str
@@ -88,7 +88,7 @@ class Album:
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """A song as it is on one album. Two songs with one `isrc` are the same recording."""
+    """A song on one album. Songs with the same `isrc` are the same recording."""
 
     id: str
     name: str
@@ -105,7 +105,7 @@ class Song:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A podcast episode. Made up."""
+    """A podcast episode; invented."""
 
     id: str
     name: str
@@ -115,7 +115,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file of the owner's own that Spotify only knows the tags of. Made up."""
+    """A file on the owner's device, of which Spotify knows the tags only; invented."""
 
     title: str
     artist: str
@@ -143,7 +143,7 @@ LOCAL_FILES: Final = {
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything there is, by id."""
+    """All songs, albums and artists by id."""
 
     songs: dict[str, Song]
     albums: dict[str, Album]
@@ -151,7 +151,7 @@ class Catalog:
 
     @cached_property
     def recordings(self) -> list[Song]:
-        """One song for each recording, the best known first."""
+        """One song for each recording, the most popular first."""
         by_isrc: dict[str, Song] = {}
         for song in sorted(self.songs.values(), key=lambda song: (-song.popularity, song.id)):
             by_isrc.setdefault(song.isrc, song)
@@ -159,7 +159,7 @@ class Catalog:
 
     @cached_property
     def versions(self) -> list[tuple[Song, ...]]:
-        """The recordings that exist as more than one song, each with its songs."""
+        """The songs of each recording that has more than one."""
         by_isrc: dict[str, list[Song]] = defaultdict(list)
         for song in self.songs.values():
             by_isrc[song.isrc].append(song)

@@ -1,7 +1,7 @@
 """Derive ``songs.csv`` from the public TidyTuesday data set ``spotify_songs.csv`` (2020-01-21, CC0).
 
-``python -m local.spotify_stub.derive spotify_songs.csv`` writes the catalog again; the stub itself only reads
-``songs.csv``. The source may be gzipped.
+``python -m local.spotify_stub.derive spotify_songs.csv`` rewrites ``songs.csv``, which the stub reads. The source may
+be gzipped.
 """
 
 import argparse
@@ -28,27 +28,27 @@ RELEASED_ONCE_MORE = 12
 
 
 def name_key(name: str) -> str:
-    """Return what two spellings of one name share: ``J. Balvin`` and ``J Balvin`` both give ``jbalvin``."""
+    """Return a key that ignores differences in spelling: ``J. Balvin`` and ``J Balvin`` both give ``jbalvin``."""
     return re.sub(r"\W", "", unicodedata.normalize("NFKD", name)).casefold() or name
 
 
 def split_names(text: str, known: dict[str, str]) -> list[str]:
     """Split a list of guests into artist names.
 
-    Commas and ampersands separate artists, unless what they join is itself the name of an artist in the data
+    Commas and ampersands separate artists, unless the whole is the name of an artist in the data
     (``Zion & Lennox``).
 
     Parameters
     ----------
     text
-        What a title says after "feat." or "with", for example ``"Selena Gomez, Ozuna & Cardi B"``.
+        The text after "feat." or "with" in a title, for example ``"Selena Gomez, Ozuna & Cardi B"``.
     known
-        Names of artists by their `name_key`; a name found there is spelled as it is there.
+        Names of artists by their `name_key`; names found there are returned in that spelling.
 
     Returns
     -------
     list of str
-        At least one name, in the order of the title.
+        At least one name, in the order in which the title has them.
     """
     pieces = re.split(r"(\s*,\s+(?:feat\.\s+)?|\s+&\s+|\s+and\s+|\s+feat\.\s+)", text.strip())
     names = []
@@ -77,13 +77,13 @@ def artists_of(title: str, artist: str, known: dict[str, str]) -> list[str]:
     for word, text in GUESTS.findall(title):
         guests = split_names(text, known)
         if word and name_key(guests[0]) not in known:
-            continue  # "(with a little help)" names nobody
+            continue  # "(with a little help)" is not about an artist
         artists += [guest for guest in guests if guest not in artists]
     return artists
 
 
 def read(path: Path) -> list[Row]:
-    """Read the source: one row per track id, without the rows that lack a name, best known songs first."""
+    """Read the source: one row per track id, without incomplete rows, the most popular songs first."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8", newline="") as file:
         rows = {row["track_id"]: row for row in csv.DictReader(file) if complete(row)}
@@ -91,7 +91,7 @@ def read(path: Path) -> list[Row]:
 
 
 def complete(row: Row) -> bool:
-    """Say whether a row has the names the catalog needs, and none that offends or breaks the file format."""
+    """Return whether a row has all names, and none of them is offensive or breaks the file format."""
     texts = (row["track_name"], row["track_artist"], row["track_album_name"])
     return all(text not in ("", "NA") and not COARSE.search(text) for text in texts) and not any(
         ARTIST_SEPARATOR in text for text in texts[:2]
@@ -101,8 +101,8 @@ def complete(row: Row) -> bool:
 def choose(rows: Iterable[Row], known: dict[str, str]) -> Iterator[Row]:
     """Choose the songs of the catalog.
 
-    Well-known songs, collaborations, songs whose release is known to the month or year only, and a few songs
-    in the two versions (same title and artist, another id) under which they were released.
+    These are popular songs, collaborations, songs with only a month or year of release, and a few songs that were
+    released twice (same title and artist, different ids).
     """
     versions: dict[tuple[str, str], int] = {}
     released_again = 0

@@ -1,4 +1,4 @@
-"""Faults on demand: which request goes wrong, how often, and in which way."""
+"""Faults on demand: which requests fail, how often and how."""
 
 import re
 import threading
@@ -8,40 +8,40 @@ from glob import translate
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl
 
-from local.spotify_stub.api import Json
+from local.spotify_stub.objects import Json
 
 
 @dataclass(slots=True)
 class Fault:
-    """What happens to the requests it matches.
+    """A fault and the requests that it affects.
 
     Attributes
     ----------
     match
         Method and path, for example ``GET /v1/playlists/*/items``. ``*`` stands for one part of the path, ``**`` for
-        any number of parts; the method may be ``*`` too. A query restricts it further:
-        ``GET /v1/playlists/*/items?offset=50`` is the second page only.
+        any number of parts; the method may be ``*`` too. A query narrows it down:
+        ``GET /v1/playlists/*/items?offset=50`` matches the second page only.
     times
-        How many requests go wrong; None for all.
+        How many requests fail; None for all.
     skip
-        How many matching requests go through before.
+        How many matching requests succeed before.
     status, headers, body
-        The answer instead of the real one. Without a body, Spotify's own for that status; a text is sent as it is.
+        The answer instead of the real one. Without a body, Spotify's own for that status; a text is sent unchanged.
         Headers alone are added to the real answer.
     truncate
-        Half of the body, its announced length cut as well: JSON that ends in the middle.
+        Send half of the body with a matching Content-Length: JSON that ends in the middle.
     hang_up
-        Half of the announced body, then the connection ends.
+        Send half of the body with the full Content-Length, then close the connection.
     empty
-        The status and no body.
+        Send the status and no body.
     reset
-        No answer: the connection is reset.
+        Reset the connection without an answer.
     delay_s
         Seconds to wait before answering.
     slow_body_s
-        Seconds over which the body trickles.
+        Seconds over which the body is sent.
     advance_clock_s
-        Moves the stub's clock before answering, as if that time had passed: lists may change between two pages.
+        Seconds to add to the stub's clock before answering: playlists may change between two pages.
     """
 
     match: str
@@ -65,7 +65,7 @@ class Fault:
         Raises
         ------
         ValueError
-            With a sentence that says what is wrong.
+            The JSON is invalid; the message says why.
         """
         accepted = [one.name for one in fields(cls)]
         if not isinstance(raw, dict) or not isinstance(raw.get("match"), str):
@@ -86,7 +86,7 @@ class Fault:
         return fault
 
     def fits(self, method: str, path: str, query: Mapping[str, str]) -> bool:
-        """Say whether a request is meant."""
+        """Return whether the fault affects a request."""
         wanted_method, _, target = self.match.partition(" ")
         wanted_path, _, wanted_query = target.partition("?")
         pattern = translate(wanted_path, recursive=True, include_hidden=True, seps="/")
@@ -114,19 +114,19 @@ ACCEPTED_TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 
 class Faults:
-    """The faults that are set, shared by the threads of the server."""
+    """The current faults, shared by the threads of the server."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
     def replace(self, faults: list[Fault]) -> None:
-        """Set these faults instead of those set before."""
+        """Replace all faults."""
         with self._lock:
             self._faults = faults
 
     def take(self, method: str, path: str, query: Mapping[str, str]) -> Fault | None:
-        """Return the fault for a request, the first that fits, and count it down."""
+        """Return the first fault that matches a request, and count it down."""
         with self._lock:
             for fault in self._faults:
                 if fault.times == 0 or not fault.fits(method, path, query):
@@ -140,6 +140,6 @@ class Faults:
         return None
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Return the faults as they are now: `times` and `skip` say what is left."""
+        """Return the current faults; `times` and `skip` are the remaining numbers."""
         with self._lock:
             return [asdict(fault) for fault in self._faults]

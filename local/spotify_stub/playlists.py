@@ -1,6 +1,6 @@
-"""The playlists, and what is in them on a given day.
+"""The playlists and their entries on any given day.
 
-Everything here is a pure function of the playlist and the day (UTC): no state, no clock. A list turns over at
+Everything here is a pure function of the playlist and the day (UTC), without state or clock. Playlists change at
 midnight, so an entry that is new on a day has that midnight as its `Entry.added_at`.
 """
 
@@ -27,7 +27,7 @@ SPOTIFY_ADDED_AT: Final = "1970-01-01T00:00:00Z"
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Someone who owns playlists or adds to them."""
+    """A user who owns playlists or adds to them."""
 
     id: str
     name: str
@@ -45,14 +45,14 @@ class Entry:
     Attributes
     ----------
     kind
-        ``song``, ``episode`` and ``local`` are what they say. ``unavailable`` comes with a null item, ``missing``
-        without the item's key, ``ghost`` without name, length and date, ``nameless`` without artists.
+        ``song``, ``episode``, ``local`` for a local file, or a defect: ``unavailable`` has a null item, ``missing`` no
+        item at all, ``ghost`` an item without name, length and date, ``nameless`` one without artists.
     key
-        The song's or episode's id, the local file's title; else what tells one such entry from another.
+        The id of the song or episode, the title of the local file, or a number for the other kinds.
     added_at
         RFC 3339, or None as for very old entries.
     added_by
-        User id; may be empty, and None when Spotify sends no user.
+        User id; may be empty, or None if Spotify sends no user.
     """
 
     kind: Kind
@@ -63,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """What about a playlist does not change."""
+    """The properties of a playlist that never change."""
 
     id: str
     name: str
@@ -77,7 +77,7 @@ class Playlist:
 
 @cache
 def playlists() -> dict[str, Playlist]:
-    """Return the playlists the owner owns or follows, in the order in which Spotify lists them."""
+    """Return the playlists that the owner owns or follows, in Spotify's order."""
     owned = [
         Playlist(PLAYLISTS["Top 100"], "Top 100", "What everybody plays, every day.", OWNER, _top_100),
         Playlist(
@@ -117,7 +117,7 @@ def playlists() -> dict[str, Playlist]:
 
 @lru_cache(maxsize=1024)
 def entries(playlist_id: str, day: date) -> tuple[Entry, ...]:
-    """Return what is in a playlist on a day, in order.
+    """Return the entries of a playlist on a day, in order.
 
     Parameters
     ----------
@@ -129,19 +129,19 @@ def entries(playlist_id: str, day: date) -> tuple[Entry, ...]:
     Raises
     ------
     KeyError
-        If there is no such playlist.
+        The playlist does not exist.
     """
     return tuple(playlists()[playlist_id].contents(day))
 
 
 @lru_cache(maxsize=1024)
 def snapshot_id(playlist_id: str, day: date) -> str:
-    """Return the version of a playlist's content: the same as long as its entries are the same."""
+    """Return the version of a playlist's content, which changes with its entries only."""
     return _version(playlist_id, *map(astuple, entries(playlist_id, day)))
 
 
 def snapshot_id_of_request(playlist_id: str, request_number: int) -> str:
-    """Return a version that is another one on every request, as Spotify does for the playlists it makes."""
+    """Return a version that differs on every request, as with playlists made by Spotify."""
     return _version(playlist_id, request_number)
 
 
@@ -164,7 +164,7 @@ def _midnight(ordinal: int) -> str:
     return datetime.combine(date.fromordinal(ordinal), time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-# A chart: each song comes in waves. A wave rises to a peak and fades; the hottest songs are the list.
+# A chart: each song has waves that rise to a peak and fade; the hottest songs of a day are the playlist.
 
 
 def _heat(song: Song, ordinal: int) -> int:
@@ -201,8 +201,8 @@ def _top_100(day: date) -> list[Entry]:
     return chart
 
 
-# A list that somebody edits on some days of the week: each of its places holds a song for a number of edits, then
-# the next of its songs, or for a while none. New songs go to the end of the list.
+# A playlist that is edited on certain weekdays. Each of its slots holds a song for a number of edits, then the next of
+# its songs, or none for a while. New songs go to the end of the playlist.
 
 
 def _edits_until(ordinal: int, weekdays: tuple[int, ...]) -> int:
@@ -211,8 +211,8 @@ def _edits_until(ordinal: int, weekdays: tuple[int, ...]) -> int:
 
 
 def _day_of_edit(edit: int, weekdays: tuple[int, ...]) -> int:
-    weeks, place = divmod(edit - 1, len(weekdays))
-    return weeks * DAYS_A_WEEK + weekdays[place] + 1
+    weeks, number_in_week = divmod(edit - 1, len(weekdays))
+    return weeks * DAYS_A_WEEK + weekdays[number_in_week] + 1
 
 
 def _edited(
@@ -220,7 +220,7 @@ def _edited(
     songs: list[Song],
     day: date,
     *,
-    places: int,
+    slots: int,
     weekdays: tuple[int, ...],
     stays: tuple[int, int],
     one_gap_in: int = 20,
@@ -229,24 +229,24 @@ def _edited(
     edits = _edits_until(day.toordinal(), weekdays)
     shortest, longest = stays
     pool = sorted(songs, key=lambda song: number(name, song.id))
-    songs_a_place = len(pool) // places
+    songs_a_slot = len(pool) // slots
     taken = []
-    for place in range(places):
-        seed = number(name, "place", place)
+    for slot in range(slots):
+        seed = number(name, "place", slot)
         stay = shortest + seed % (longest - shortest + 1)
         phase = (seed >> 16) % stay
         turn = (edits + phase) // stay
-        if number(name, "gap", place, turn) % one_gap_in:
-            taken.append((turn * stay - phase, place, pool[place + places * (turn % songs_a_place)].id))
+        if number(name, "gap", slot, turn) % one_gap_in:
+            taken.append((turn * stay - phase, slot, pool[slot + slots * (turn % songs_a_slot)].id))
     return [
-        Entry("song", song_id, _midnight(_day_of_edit(edit, weekdays)), editors[place % len(editors)].id)
-        for edit, place, song_id in sorted(taken)
+        Entry("song", song_id, _midnight(_day_of_edit(edit, weekdays)), editors[slot % len(editors)].id)
+        for edit, slot, song_id in sorted(taken)
     ]
 
 
 def _songs_of_a_lifetime(day: date) -> list[Entry]:
     songs = [song for song in catalog().recordings if song.released < "2019"]
-    return _edited("lifetime", songs, day, places=290, weekdays=(FRIDAY,), stays=(25, 120))
+    return _edited("lifetime", songs, day, slots=290, weekdays=(FRIDAY,), stays=(25, 120))
 
 
 def _featuring(day: date) -> list[Entry]:
@@ -255,7 +255,7 @@ def _featuring(day: date) -> list[Entry]:
         "featuring",
         songs,
         day,
-        places=64,
+        slots=64,
         weekdays=(MONDAY, THURSDAY),
         stays=(6, 30),
         editors=(OWNER, OWNER, FRIEND),
@@ -264,12 +264,12 @@ def _featuring(day: date) -> list[Entry]:
 
 def _new_on_friday(day: date) -> list[Entry]:
     songs = [song for song in catalog().recordings if song.released >= "2019"]
-    return _edited("new on friday", songs, day, places=52, weekdays=(FRIDAY,), stays=(1, 4))
+    return _edited("new on friday", songs, day, slots=52, weekdays=(FRIDAY,), stays=(1, 4))
 
 
 def _kitchen_radio(day: date) -> list[Entry]:
     songs = [song for song in catalog().recordings if song.genre in ("latin", "rock")]
-    return _edited("kitchen", songs, day, places=40, weekdays=(SUNDAY,), stays=(4, 20), editors=(FRIEND,))
+    return _edited("kitchen", songs, day, slots=40, weekdays=(SUNDAY,), stays=(4, 20), editors=(FRIEND,))
 
 
 def _made_by_spotify(day: date) -> list[Entry]:
@@ -279,17 +279,17 @@ def _made_by_spotify(day: date) -> list[Entry]:
 def _morning_ten(_: date) -> list[Entry]:
     songs = [song for song in catalog().recordings if song.released < "2010"][:10]
     return [
-        Entry("song", song.id, f"2019-05-{12 + place:02}T06:{4 * place:02}:37Z")
-        for place, song in enumerate(songs)
+        Entry("song", song.id, f"2019-05-{12 + index:02}T06:{4 * index:02}:37Z")
+        for index, song in enumerate(songs)
     ]
 
 
 def _odds_and_ends(day: date) -> list[Entry]:
-    """Edited on Sundays, with odd entries among the songs; two of its songs are in it twice."""
+    """Edited on Sundays, with unusual entries among the songs; two songs are in it twice."""
     songs = [
         song for song in catalog().recordings if song.genre in ("r&b", "rock") or len(song.released) == 7
     ]
-    edited = _edited("odds", songs, day, places=32, weekdays=(SUNDAY,), stays=(3, 20))
+    edited = _edited("odds", songs, day, slots=32, weekdays=(SUNDAY,), stays=(3, 20))
     episodes = [Entry("episode", episode_id, "2019-03-10T17:45:12Z") for episode_id in EPISODES]
     files = [Entry("local", title, "2013-01-19T21:31:09Z") for title in LOCAL_FILES]
     odd = [
@@ -309,12 +309,12 @@ def _odds_and_ends(day: date) -> list[Entry]:
         Entry("song", songs[0].id, SPOTIFY_ADDED_AT, ""),
     ]
     mixed = list(edited)
-    for place, entry in enumerate(odd):
-        mixed.insert(3 * place + 2, entry)
+    for index, entry in enumerate(odd):
+        mixed.insert(3 * index + 2, entry)
     return mixed
 
 
 def _relinked(day: date) -> Song:
-    """Return a recording under one of the two ids it was released with: every fourth Sunday the id changes."""
+    """Return a recording that has two ids; every fourth Sunday it changes to the other one."""
     versions = catalog().versions[0]
     return versions[_edits_until(day.toordinal(), (SUNDAY,)) // 4 % len(versions)]

@@ -31,7 +31,7 @@ RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Clock:
-    """The stub's time: the real one until it is set, then standing still."""
+    """The stub's clock: it shows the real time until it is set, and stands still from then on."""
 
     def __init__(self, now: datetime | None = None) -> None:
         self._lock = threading.Lock()
@@ -43,18 +43,18 @@ class Clock:
             return self._now or datetime.now(UTC)
 
     def set(self, now: datetime | None) -> None:
-        """Set the time; None for the real one again."""
+        """Set the time; None returns to the real time."""
         with self._lock:
             self._now = now.astimezone(UTC) if now else None
 
     def advance(self, seconds: float) -> None:
-        """Move the time; it stands still from then on."""
+        """Move the clock; it stands still from then on."""
         with self._lock:
             self._now = (self._now or datetime.now(UTC)) + timedelta(seconds=seconds)
 
 
 class StubServer(ThreadingMixIn, TCPServer):
-    """A running stub; leave its context, or call `stop`, to end it.
+    """A running stub; leaving its context or calling `stop` ends it.
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ class StubServer(ThreadingMixIn, TCPServer):
     contract
         ``new`` or ``legacy``.
     now
-        The time at which the clock stands still; None for the real time.
+        The time at which the clock stops; None for the real time.
 
     Raises
     ------
     OSError
-        If the port is taken.
+        The port is taken.
     """
 
     allow_reuse_address = True
@@ -90,18 +90,18 @@ class StubServer(ThreadingMixIn, TCPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens, without /v1."""
+        """The address of the server, without /v1."""
         return f"http://{HOST}:{self.server_address[1]}"
 
     def start(self) -> None:
-        """Serve in a thread of its own."""
+        """Serve in a new thread."""
         self._thread = threading.Thread(
             target=self.serve_forever, args=(0.05,), name="spotify-stub", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening and end the open connections."""
+        """Stop listening and close the open connections."""
         self.stopping.set()
         if self._thread:
             self.shutdown()
@@ -109,26 +109,26 @@ class StubServer(ThreadingMixIn, TCPServer):
         self.server_close()
         with self._lock:
             for connection in self._connections:
-                with contextlib.suppress(OSError):  # the client was faster
+                with contextlib.suppress(OSError):  # the client has closed it
                     connection.shutdown(socket.SHUT_RDWR)
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the requests since the start: method, path, query and status (None if there was no answer)."""
+        """Return all requests: method, path, query and status (None if there was no answer)."""
         with self._lock:
             return list(self._requests)
 
     def clear_requests(self) -> None:
-        """Forget the requests so far."""
+        """Delete the log of requests."""
         with self._lock:
             self._requests.clear()
 
     def log(self, method: str, path: str, query: dict[str, str], status: int | None) -> None:
-        """Note a request and how it was answered."""
+        """Log a request and the status of its answer."""
         with self._lock:
             self._requests.append({"method": method, "path": path, "query": query, "status": status})
 
     def next_number(self) -> int:
-        """Count a request; return how many there were before."""
+        """Count a request; return the number of earlier ones."""
         with self._lock:
             self._count += 1
             return self._count - 1
@@ -147,7 +147,7 @@ class StubServer(ThreadingMixIn, TCPServer):
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report a bug on stderr; a client that went away is none."""
+        """Report an error on stderr, unless the client has closed the connection."""
         if not self.stopping.is_set() and not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -163,14 +163,14 @@ class StubServer(ThreadingMixIn, TCPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection: the requests of a client, one after the other."""
+    """A connection: handles the requests of one client in turn."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: StubServer
 
     def do_GET(self) -> None:
-        """Answer a request of any method."""
+        """Handle a request with any method."""
         target = urlsplit(self.path)
         query = dict(parse_qsl(target.query, keep_blank_values=True))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -180,11 +180,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._web_api(target.path, query, body)
 
-    do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_GET  # noqa: N815 - as above
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_GET  # noqa: N815 - names that BaseHTTPRequestHandler looks for
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
-        """Write nothing: the requests are at /_stub/requests."""
+        """Log nothing here; /_stub/requests returns the requests."""
 
     def _web_api(self, path: str, query: dict[str, str], body: bytes) -> None:
         server = self.server
@@ -221,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(response.status, payload.encode(), {**response.headers, **fault.headers}, fault)
 
     def _control(self, what: str, body: bytes) -> tuple[int, Any]:
-        """Answer a request to the stub itself."""
+        """Handle a request to the control interface."""
         server = self.server
         actions: dict[tuple[str, str], Callable[[], Any]] = {
             ("GET", "health"): lambda: None,
@@ -234,7 +234,7 @@ class Handler(BaseHTTPRequestHandler):
             ("DELETE", "requests"): server.clear_requests,
         }
         if (self.command, what) not in actions:
-            return 404, error_body(404, f"The stub has no {self.command} {CONTROL_PREFIX}{what}.")
+            return 404, error_body(404, f"The stub does not support {self.command} {CONTROL_PREFIX}{what}.")
         try:
             answer = actions[self.command, what]()
         except ValueError as error:
@@ -297,28 +297,28 @@ def read_moment(text: object) -> datetime:
     Raises
     ------
     ValueError
-        With a sentence, also if the time zone is missing.
+        The text is not a time, or has no time zone.
     """
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError(f"{text!r} is no point in time with a time zone, as 2026-11-01T06:00:00Z is.")
+        raise ValueError(f"{text!r} is not a time with a time zone, such as 2026-11-01T06:00:00Z.")
     return moment
 
 
 def _read_now(raw: object) -> datetime | None:
     if not isinstance(raw, dict) or "now" not in raw:
         raise ValueError(
-            'The clock takes {"now": "2026-11-01T06:00:00Z"}, or {"now": null} for the real time.'
+            'The clock expects {"now": "2026-11-01T06:00:00Z"}, or {"now": null} for the real time.'
         )
     return None if raw["now"] is None else read_moment(raw["now"])
 
 
 def _read_faults(raw: object) -> list[Fault]:
     if not isinstance(raw, list):
-        raise ValueError("Faults are a list of objects, each with a match.")  # noqa: TRY004 - answered with 400
+        raise ValueError("Faults must be a list of objects, each with a match.")  # noqa: TRY004 - answered with 400
     return [Fault.from_json(one) for one in raw]
 
 

@@ -1,4 +1,4 @@
-"""What Spotify answers to a request: routes, sign-in, permissions and errors. No sockets, no clock."""
+"""Spotify's answers to requests: routes, sign-in, permissions and errors, without sockets or a clock."""
 
 import base64
 import binascii
@@ -22,26 +22,15 @@ from local.spotify_stub import (
     Contract,
 )
 from local.spotify_stub import playlists as lists
-from local.spotify_stub.api import (
-    Json,
-    PageRequest,
-    Selection,
-    album_object,
-    artist_object,
-    entries_page,
-    me_object,
-    parse_fields,
-    playlist_object,
-    playlists_page,
-    select_fields,
-    track_object,
-)
 from local.spotify_stub.catalog import catalog
+from local.spotify_stub.fields import Selection, parse_fields, select_fields
+from local.spotify_stub.objects import Json, PageRequest, album_object, artist_object, me_object, track_object
+from local.spotify_stub.playlist_objects import entries_page, playlist_object, playlists_page
 
 TOKEN_LIFETIME_S: Final = 3600
 CODE_LIFETIME_S: Final = 600
 GRANT_PARAMETER: Final = "stub_grant"
-"""Stub-only query parameter of /authorize: the scopes the user grants instead of all; empty denies."""
+"""A query parameter of /authorize in the stub only: the scopes that the user grants; if empty, the user refuses."""
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 50
 LEGACY_TRACKS_LIMIT: Final = 100
@@ -60,17 +49,17 @@ class Request:
     Attributes
     ----------
     method, path, query, form
-        As sent; `form` is the decoded body.
+        As received; `form` is the decoded body.
     authorization
-        The header of that name, or empty.
+        The Authorization header, or empty.
     base_url
-        How the client reached the server, without /v1.
+        The address by which the client reached the server, without /v1.
     day
-        The day (UTC) whose playlists are asked for.
+        The day (UTC) whose playlists are returned.
     unix_time
-        Real seconds since 1970, for the lifetime of tokens.
+        The real time in seconds since 1970, for the lifetime of tokens.
     number
-        How many requests there were before this one.
+        The number of earlier requests.
     """
 
     method: str
@@ -86,7 +75,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer: `body` is sent as JSON."""
+    """An answer; `body` is sent as JSON."""
 
     status: int
     body: Json
@@ -95,7 +84,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What a code from /authorize stands for."""
+    """The grant behind a code from /authorize."""
 
     redirect_uri: str
     scopes: str
@@ -103,7 +92,7 @@ class Authorization:
 
 
 class OAuthError(Exception):
-    """A refusal of the accounts service, answered with 400."""
+    """An error of the accounts service, sent with status 400."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
@@ -112,7 +101,7 @@ class OAuthError(Exception):
 
 
 class SpotifyError(Exception):
-    """An answer of the Web API other than 200."""
+    """An error of the Web API."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -121,18 +110,18 @@ class SpotifyError(Exception):
 
 
 def error_body(status: int, message: str = "") -> Json:
-    """Return the body Spotify sends with an error of the Web API."""
+    """Return the body of an error of the Web API."""
     phrase = HTTPStatus(status).phrase if status in HTTPStatus else "Unknown"
     return {"error": {"status": status, "message": message or MESSAGES.get(status, phrase)}}
 
 
 def access_token(*, for_user: bool, expires_at: float) -> str:
-    """Return an access token: it carries its end and its signature, so that it outlives a restart of the stub.
+    """Return an access token. It contains its expiry and a signature, so it survives a restart of the stub.
 
     Parameters
     ----------
     for_user
-        Whether the owner signed in; False for the client credentials flow.
+        True for a token of the owner, False for the client credentials flow.
     expires_at
         Real seconds since 1970.
     """
@@ -142,12 +131,12 @@ def access_token(*, for_user: bool, expires_at: float) -> str:
 
 
 def is_user_token(token: str, unix_time: float) -> bool:
-    """Check an access token and say whether a user stands behind it.
+    """Check an access token; return whether it is for a user.
 
     Raises
     ------
     SpotifyError
-        401 if the token is not one of ours or has expired.
+        401: the token is invalid or has expired.
     """
     try:
         encoded = token.removeprefix("BQ")
@@ -185,7 +174,7 @@ class WebApi:
         ]
 
     def respond(self, request: Request) -> Response:
-        """Answer a request as Spotify does; errors are answers too."""
+        """Answer a request as Spotify does, with an error if necessary."""
         try:
             if request.path == "/authorize":
                 return self._authorize(request)
@@ -212,12 +201,12 @@ class WebApi:
         raise SpotifyError(404, "Service not found")
 
     def _authorize(self, request: Request) -> Response:
-        """Send the browser back with a code, as if the user had looked at the page and agreed."""
+        """Redirect the browser with a code, as if the user had agreed on Spotify's page."""
         query = request.query
         redirect_uri = query.get("redirect_uri", "")
         if request.method != "GET":
             return Response(405, {"error": "method_not_allowed"})
-        # On these three, Spotify shows an error page and never sends the browser back.
+        # In these three cases Spotify shows an error page and does not redirect the browser.
         if query.get("client_id") != CLIENT_ID:
             raise OAuthError("invalid_client", "Invalid client")
         if not _is_allowed_redirect(redirect_uri):
@@ -345,7 +334,7 @@ class WebApi:
 
 
 def _is_allowed_redirect(uri: str) -> bool:
-    """Say whether Spotify takes this redirect URI: https, or http to a loopback address, never to localhost."""
+    """Return whether Spotify accepts a redirect URI: https, or http to a loopback address but not to localhost."""
     url = urlsplit(uri)
     return url.scheme == "https" or (url.scheme == "http" and url.hostname in {"127.0.0.1", "::1"})
 

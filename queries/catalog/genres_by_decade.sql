@@ -1,17 +1,17 @@
 -- Which genres fill the catalog of each decade?
--- Of the Kaggle 2023 set, whose genres are those of the artists. A track counts once for each genre of its artists, and in
--- each decade in which one of its albums came out.
+-- Reads the Kaggle 2023 set, where a track has the genres of its artists. A track counts once for each genre of its
+-- artists, in each decade in which one of its albums was released.
 --
 -- Parameters:
--- - release_decade >= '1950': First decade; fewer decades read less.
--- - genre_number <= 5: How many genres of each decade.
+-- - release_decade >= '1950': First decade to read; fewer decades read less.
+-- - genre_number <= 5: How many genres per decade.
 -- Columns:
 -- - decade: First year of the decade.
--- - genre_number: Place of the genre in it.
--- - genre: Genre.
--- - tracks: Different tracks.
--- - share: Share of the decade's tracks whose artists have a genre, 0 to 1.
--- - artists: Different artists of them.
+-- - genre_number: Rank of the genre in the decade.
+-- - genre: Name of the genre.
+-- - tracks: Distinct tracks.
+-- - share: Share of the decade's tracks whose artists have a genre, from 0 to 1.
+-- - artists: Distinct artists of these tracks.
 WITH tracks AS (
     SELECT release_decade, track_id, artist_id, genres
     FROM track_catalog

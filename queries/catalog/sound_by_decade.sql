@@ -1,21 +1,21 @@
 -- How did the sound of music change over the decades?
--- Averages of the Kaggle 2023 set's audio features, each track counted once in each decade in which one of its albums
--- came out. Tracks without features are not in the averages.
+-- Averages the audio features of the Kaggle 2023 set. Each track counts once in each decade in which one of its albums
+-- was released. Tracks without features are not in the averages.
 --
 -- Parameters:
--- - release_decade >= '1950': First decade; fewer decades read less.
+-- - release_decade >= '1950': First decade to read; fewer decades read less.
 -- Columns:
 -- - decade: First year of the decade.
--- - tracks: Different tracks.
--- - described: Those of them that have features.
--- - danceability: Average danceability, 0 to 1.
--- - energy: Average energy, 0 to 1.
--- - valence: Average valence, 0 (sad) to 1 (cheerful).
--- - acousticness: Average acousticness, 0 to 1.
+-- - tracks: Distinct tracks.
+-- - described: Tracks that have features.
+-- - danceability: Average danceability, from 0 to 1.
+-- - energy: Average energy, from 0 to 1.
+-- - valence: Average valence, from 0 (sad) to 1 (cheerful).
+-- - acousticness: Average acousticness, from 0 to 1.
 -- - loudness: Average loudness in decibels.
 -- - tempo: Average tempo in beats per minute.
 -- - minutes: Average length in minutes.
--- - explicit_share: Share marked as explicit of those of which it is known, 0 to 1.
+-- - explicit_share: Share of tracks marked as explicit, among those for which this is known, from 0 to 1.
 WITH tracks AS (
     SELECT
         release_decade,

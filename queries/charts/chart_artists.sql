@@ -1,20 +1,20 @@
 -- Which artists had the most streams in the charts?
--- Adds up the streams of the worldwide daily chart, which has its own numbers: those of the countries are not added to
--- them. Streams of days on which a song was not in the chart are not known and not counted. A song with two artists counts
+-- Adds up the streams of the worldwide daily chart. Its numbers are separate, so the streams of the countries are not
+-- added. Streams on days when a song was not in the chart are unknown and not counted. A song with two artists counts
 -- for both.
 --
 -- Parameters:
--- - year >= 2017: Years to look at; fewer years read less.
--- - 'top200': The chart; of weekly files top200_weekly, whose streams are those of a week.
--- - 'Global': The region, as in dim_region.
+-- - year >= 2017: First year to read; fewer years read less.
+-- - 'top200': The chart; top200_weekly for weekly files, whose streams are per week.
+-- - 'Global': The region, as named in dim_region.
 -- - LIMIT 20: How many artists.
 -- Columns:
--- - artist: Name.
+-- - artist: Name of the artist.
 -- - streams: Streams of the artist's songs while they were in the chart.
--- - share: Share of all streams of the chart, 0 to 1.
--- - songs: Different songs in the chart.
--- - charts: Days, or weeks of a weekly chart, on which at least one was in it.
--- - best_rank: Best rank of any of them.
+-- - share: Share of all streams of the chart, from 0 to 1.
+-- - songs: Distinct songs in the chart.
+-- - charts: Days, or weeks of a weekly chart, with at least one of these songs.
+-- - best_rank: Best rank of any of these songs.
 WITH standings AS (
     SELECT f.date_key, f.track_key, f.rank, f.streams, sum(f.streams) OVER () AS all_streams
     FROM fact_chart_entry AS f

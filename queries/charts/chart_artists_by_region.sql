@@ -1,18 +1,18 @@
 -- Which artists had the most streams in each region?
--- The same as chart_artists, for each region that has the chart; Global is one of them. A song with two artists counts
--- for both.
+-- Does the same as chart_artists, for each region that has the chart; Global is one of them. A song with two artists
+-- counts for both.
 --
 -- Parameters:
--- - year >= 2017: Years to look at; fewer years read less.
--- - 'top200': The chart; of weekly files top200_weekly, whose streams are those of a week.
--- - artist_number <= 3: How many artists of each region.
+-- - year >= 2017: First year to read; fewer years read less.
+-- - 'top200': The chart; top200_weekly for weekly files, whose streams are per week.
+-- - artist_number <= 3: How many artists per region.
 -- Columns:
 -- - region: Name of the region.
--- - artist_number: Place of the artist in the region.
--- - artist: Name.
+-- - artist_number: Rank of the artist in the region.
+-- - artist: Name of the artist.
 -- - streams: Streams of the artist's songs while they were in the chart.
--- - share: Share of all streams of the region's chart, 0 to 1.
--- - songs: Different songs in the chart.
+-- - share: Share of all streams of the region's chart, from 0 to 1.
+-- - songs: Distinct songs in the chart.
 WITH streamed AS (
     SELECT r.name AS region, f.track_key, sum(f.streams) AS streams
     FROM fact_chart_entry AS f

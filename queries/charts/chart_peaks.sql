@@ -1,19 +1,20 @@
 -- How high did songs get in the charts, and for how long?
--- The peak of each song in the worldwide daily chart, those that were longest at the highest first.
+-- Shows the peak of each song in the worldwide daily chart. The best peaks come first, and among equal peaks the songs
+-- that stayed there longest.
 --
 -- Parameters:
--- - year >= 2017: Years to look at; fewer years read less.
+-- - year >= 2017: First year to read; fewer years read less.
 -- - 'top200': The chart, such as viral50 or top200_weekly.
--- - 'Global': The region, as in dim_region.
+-- - 'Global': The region, as named in dim_region.
 -- - LIMIT 50: How many songs.
 -- Columns:
--- - song: Title.
--- - artists: Artists, as the chart names them.
+-- - song: Title of the song.
+-- - artists: Artists, as named in the chart.
 -- - peak: Best rank; 1 is the top.
 -- - first_reached: First day at that rank.
--- - charts_at_peak: Days, or weeks of a weekly chart, at that rank.
--- - days_to_peak: Days from the song's first day in the chart until it was there.
--- - charts: Days or weeks in the chart.
+-- - charts_at_peak: Days, or weeks of a weekly chart, spent at that rank.
+-- - days_to_peak: Days from the song's first day in the chart to first_reached.
+-- - charts: Days, or weeks of a weekly chart, spent in the chart.
 WITH standings AS (
     SELECT
         f.track_key,

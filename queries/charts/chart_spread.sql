@@ -1,21 +1,21 @@
--- Which songs went around the world, and how fast?
--- The regions whose daily chart a song was in, without Global. A region's days before its first chart are unknown, so that
--- where charts began with the song, it may have been there before.
+-- Which songs spread around the world, and how fast?
+-- Lists the regions whose daily chart included a song, without Global. Days before a region's first chart are unknown,
+-- so a song in a region's first chart may have been there before.
 --
 -- Parameters:
--- - year >= 2017: Years to look at; fewer years read less.
+-- - year >= 2017: First year to read; fewer years read less.
 -- - 'top200': The chart, such as viral50 or top200_weekly.
 -- - LIMIT 50: How many songs.
 -- Columns:
--- - song: Title.
--- - artists: Artists, as the chart names them.
--- - regions: Regions in whose chart it was.
--- - first_day: First day in any of them.
--- - first_regions: Regions that had it that day.
--- - first_region: The first of these; by rank on that day, then by name.
--- - days_to_half: Days from then until half of the regions had had it.
--- - days_to_all: Days until all of them had had it.
--- - is_older: Whether the first chart of a region had it.
+-- - song: Title of the song.
+-- - artists: Artists, as named in the chart.
+-- - regions: Regions whose chart included the song.
+-- - first_day: First day in any of these charts.
+-- - first_regions: Regions that had the song on that day.
+-- - first_region: The first of these regions, by rank on that day and then by name.
+-- - days_to_half: Days from first_day until half of the regions had had the song.
+-- - days_to_all: Days from first_day until all of them had had it.
+-- - is_older: Whether the song was in a region's first chart.
 -- - peak: Best rank in any region.
 WITH standings AS (
     SELECT

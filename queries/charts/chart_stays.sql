@@ -1,23 +1,23 @@
--- Which songs were in the charts longest?
--- Days and weeks in the worldwide daily chart, and the longest stay without a break. A chart without the song is a break; a
--- day without a chart is unknown and is none.
+-- Which songs stayed in the charts longest?
+-- Counts days and weeks in the worldwide daily chart, and finds the longest stay without a break. A chart without the
+-- song is a break. A day without a chart is unknown and not a break.
 --
 -- Parameters:
--- - year >= 2017: Years to look at; fewer years read less.
+-- - year >= 2017: First year to read; fewer years read less.
 -- - 'top200': The chart, such as viral50 or top200_weekly.
--- - 'Global': The region, as in dim_region.
+-- - 'Global': The region, as named in dim_region.
 -- - LIMIT 50: How many songs.
 -- Columns:
--- - song: Title.
--- - artists: Artists, as the chart names them.
--- - charts: Days, or weeks of a weekly chart, on which the song was in it.
--- - weeks: Calendar weeks with at least one of them.
--- - first_day: First of these days.
--- - last_day: Last of these days.
--- - is_longer: Whether it was in the first chart of these years; it may then have been there before.
--- - stays: How often it came: 1 if it never left and came back.
--- - longest_stay: Charts in a row in its longest stay.
--- - longest_since: First day of that stay; of the earlier one if two were as long.
+-- - song: Title of the song.
+-- - artists: Artists, as named in the chart.
+-- - charts: Days, or weeks of a weekly chart, with the song.
+-- - weeks: Calendar weeks with at least one such day.
+-- - first_day: First day with the song.
+-- - last_day: Last day with the song.
+-- - is_longer: Whether the song was in the first chart of these years; it may then have been there before.
+-- - stays: How often the song entered: 1 if it never left and came back.
+-- - longest_stay: Consecutive charts in its longest stay.
+-- - longest_since: First day of that stay; of the earlier one if two were equally long.
 WITH standings AS (
     SELECT DISTINCT f.track_key, d.date AS day
     FROM fact_chart_entry AS f

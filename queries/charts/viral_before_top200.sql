@@ -1,18 +1,19 @@
 -- Which songs were viral before they entered the top 200?
--- Songs that were in a region's Viral 50 before they were in its Top 200, the ones that got highest first. Only where the
--- region had a Top 200 by the day the song went viral: otherwise it may have been in it already.
+-- Finds songs that were in a region's Viral 50 before they entered its Top 200; the songs with the best peak come
+-- first. A song counts only if the region had a Top 200 by the day the song went viral. Otherwise it may already have
+-- been in it.
 --
 -- Parameters:
--- - year >= 2017: Years to look at; fewer years read less.
--- - LIMIT 50: How many songs and regions.
+-- - year >= 2017: First year to read; fewer years read less.
+-- - LIMIT 50: How many pairs of song and region.
 -- Columns:
 -- - region: Name of the region; Global is one of them.
--- - song: Title.
--- - artists: Artists, as the chart names them.
+-- - song: Title of the song.
+-- - artists: Artists, as named in the chart.
 -- - viral_on: First day in the Viral 50.
 -- - top200_on: First day in the Top 200.
--- - days_ahead: Days from one to the other.
--- - viral_peak: Best rank in the Viral 50 before it entered the Top 200.
+-- - days_ahead: Days from viral_on to top200_on.
+-- - viral_peak: Best rank in the Viral 50 before the song entered the Top 200.
 -- - peak: Best rank in the Top 200.
 WITH standings AS (
     SELECT

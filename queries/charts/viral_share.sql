@@ -1,15 +1,15 @@
--- How often is what enters a region's top 200 viral before?
--- Of the songs that came into the Top 200 after its first chart and that of the Viral 50, those that had been in the
--- Viral 50 on an earlier day.
+-- How often do songs go viral before they enter a region's top 200?
+-- Looks at the songs that entered the Top 200 after its first chart and after the first chart of the Viral 50. Of
+-- these, viral_before counts the songs that had been in the Viral 50 on an earlier day.
 --
 -- Parameters:
--- - year >= 2017: Years to look at; fewer years read less.
+-- - year >= 2017: First year to read; fewer years read less.
 -- Columns:
 -- - region: Name of the region; Global is one of them.
--- - entered: Songs that came into the Top 200.
--- - viral_before: Those of them that had been in the Viral 50.
--- - share: Their share, 0 to 1.
--- - days_ahead: Days by which they had been, on average.
+-- - entered: Songs that entered the Top 200.
+-- - viral_before: Songs among these that had been in the Viral 50.
+-- - share: Their share of the entered songs, from 0 to 1.
+-- - days_ahead: Average number of days between the two first days.
 WITH standings AS (
     SELECT f.region_key, f.track_key, f.chart, min(d.date) AS first_day
     FROM fact_chart_entry AS f

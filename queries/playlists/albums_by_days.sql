@@ -1,17 +1,17 @@
--- Which albums are in the playlists for the most days?
--- Looks at the last 60 days. A day counts once, however many songs of the album are in however many playlists.
+-- Which albums are in the playlists on the most days?
+-- Looks at the last 60 days. A day counts once, however many songs of the album there are in however many playlists.
 --
 -- Parameters:
 -- - INTERVAL '60' DAY: How far to look back.
 -- - LIMIT 20: How many albums.
 -- Columns:
--- - album: Title.
--- - days: Days on which a playlist has a song of it.
--- - songs: Different songs of it in these days.
--- - playlists: Playlists that had one.
+-- - album: Title of the album.
+-- - days: Days on which a playlist had a song of the album.
+-- - songs: Distinct songs of the album in this time.
+-- - playlists: Playlists that had a song of the album.
 -- - best_position: Best position of its songs; 1 is the top.
--- - first_day: First of the days.
--- - last_day: Last of the days.
+-- - first_day: First such day.
+-- - last_day: Last such day.
 WITH standings AS (
     SELECT e.playlist_id, e.snapshot_date, e.song_id, e.position, s.album_id
     FROM daily_entries AS e

@@ -1,13 +1,13 @@
 -- Which albums have the most songs in the playlists?
--- Counts the different songs of each album over all playlists as they were last seen.
+-- Counts the distinct songs of each album in the newest snapshots of all playlists.
 --
 -- Parameters:
 -- - LIMIT 10: How many albums.
 -- Columns:
--- - album: Title.
--- - tracks: Different songs of it in the playlists.
+-- - album: Title of the album.
+-- - tracks: Distinct songs of the album in the playlists.
 -- - of_tracks: Tracks on the album.
--- - released: Year of release.
+-- - released: Release year.
 -- - playlists: Playlists that have a song of it.
 SELECT
     max(a.name) AS album,

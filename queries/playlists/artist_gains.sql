@@ -1,18 +1,18 @@
 -- Which artist gained most this month?
--- Compares each playlist as it was last seen with how it was when the month began: its last snapshot before the month, or
--- its first one in the month if there is none in the 35 days before. Playlists without a snapshot this month are left out. A
--- song with two artists counts for both. For another month, write its last day, such as DATE '2026-08-31', instead of
--- each current_date.
+-- Compares the newest snapshot of each playlist with its state at the beginning of the month. That is its last snapshot
+-- before the month, or its first one in the month if the 35 days before have none. Playlists without a snapshot this
+-- month are left out. A song with two artists counts for both. To see another month, replace each current_date with the
+-- last day of that month, for example DATE '2026-08-31'.
 --
 -- Parameters:
--- - current_date: Any day of the month; nothing after it counts.
+-- - current_date: Any day of the month; later days are ignored.
 -- - LIMIT 10: How many artists.
 -- Columns:
--- - artist: Name; the first row is the answer.
--- - gained: Entries gained in all playlists; below zero if there are fewer.
+-- - artist: Name of the artist; the first row is the answer.
+-- - gained: Entries gained in all playlists; negative if the artist lost entries.
 -- - appearances: Entries now.
--- - appearances_before: Entries when the month began.
--- - score_gained: What the position-weighted score gained: 1 for the first position of a list, falling evenly to 1/n for the last of n.
+-- - appearances_before: Entries at the beginning of the month.
+-- - score_gained: Gain in the position-weighted score: 1 for the first position of a list, falling evenly to 1/n for the last of n.
 -- - playlists: Playlists that have the artist now.
 WITH spans AS (
     SELECT

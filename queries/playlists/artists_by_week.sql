@@ -1,14 +1,14 @@
--- How did the most frequent artists do over the weeks?
--- The ten artists with the most appearances in this week and the seven before. Averages over the days that have a snapshot,
--- so that missing days do not look like a decline; a week in which an artist was in no list has no row. For months, read
--- from artist_trend_monthly instead.
+-- How did the most frequent artists do week by week?
+-- Shows the ten artists with the most appearances in this week and the seven before. Averages cover the days that have
+-- a snapshot, so missing days do not look like a decline. A week in which an artist was in no playlist has no row. For
+-- months, read from artist_trend_monthly instead.
 --
 -- Parameters:
--- - INTERVAL '49' DAY: How far before this week to look back.
+-- - INTERVAL '49' DAY: How far to look back before this week.
 -- - artist_number <= 10: How many artists.
 -- Columns:
 -- - week: Monday of the week.
--- - artist: Name.
+-- - artist: Name of the artist.
 -- - appearances_per_day: Entries in all playlists on an average day.
 -- - score_per_day: Position-weighted score of these entries: 1 for the first position of a list, falling evenly to 1/n for the last of n.
 -- - playlists: Playlists that had the artist.

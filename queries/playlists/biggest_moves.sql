@@ -1,16 +1,16 @@
--- Which songs climbed and fell most in the last seven days?
--- The largest moves from one snapshot to the next, also across missing days, up to 35 days back. Everything below a new
--- entry falls by one.
+-- Which songs climbed or fell most in the last seven days?
+-- Shows the largest moves from one snapshot to the next. If days are missing, the snapshot before may be up to 35 days
+-- older. A new entry moves everything below it down by one.
 --
 -- Parameters:
 -- - INTERVAL '7' DAY: How far to look back for moves.
--- - INTERVAL '35' DAY: How far back the snapshot before may be.
+-- - INTERVAL '35' DAY: How far back to look for the snapshot before.
 -- - LIMIT 20: How many moves.
 -- Columns:
 -- - day: Day of the snapshot (UTC).
 -- - playlist: Title of the playlist.
 -- - song: Title of the song, episode or file.
--- - climbed: Positions it climbed; below zero if it fell.
+-- - climbed: Positions climbed; negative if it fell.
 -- - from_position: Position in the snapshot before.
 -- - to_position: Position now.
 -- - days_between: Days between the two snapshots.

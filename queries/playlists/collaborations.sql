@@ -1,13 +1,13 @@
 -- Which artists work together?
--- Pairs of artists credited on the same song, over the different songs of all playlists as they were last seen.
+-- Counts pairs of artists credited on the same song, over the distinct songs in the newest snapshots of all playlists.
 --
 -- Parameters:
 -- - LIMIT 20: How many pairs.
 -- Columns:
 -- - artist: Name of one artist.
--- - other_artist: Name of the other.
--- - songs: Different songs of both.
--- - example: Title of one of them.
+-- - other_artist: Name of the other artist.
+-- - songs: Distinct songs by both.
+-- - example: Title of one of these songs.
 WITH credits AS (
     SELECT s.song_id, c.artist_id, max(c.artist) AS artist, max(s.name) AS song
     FROM latest_songs AS s

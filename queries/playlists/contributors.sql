@@ -1,13 +1,14 @@
--- Who added what is in the playlists?
--- The entries of each playlist as it was last seen, by the user who added them; of interest where several may.
+-- Who added the entries of each playlist?
+-- Groups the entries of each playlist's newest snapshot by the user who added them. This is useful for collaborative
+-- playlists.
 --
 -- Columns:
 -- - playlist: Title of the playlist.
 -- - added_by: Spotify id of the user; null where Spotify does not say.
--- - entries: Entries the user added.
--- - share: Their share of the playlist, 0 to 1.
--- - first_added_at: When the first of them was added (UTC).
--- - last_added_at: When the last of them was added (UTC).
+-- - entries: Entries that the user added.
+-- - share: Share of the playlist's entries, from 0 to 1.
+-- - first_added_at: When the user added the first of them (UTC).
+-- - last_added_at: When the user added the last of them (UTC).
 SELECT
     max(playlist) AS playlist,
     added_by_id AS added_by,

@@ -1,16 +1,16 @@
 -- How fresh is the data, and which days are missing?
--- Every playlist that has a snapshot in the last 35 days. One that is no longer collected shows by its age.
+-- Lists every playlist that has a snapshot in the last 35 days. If a playlist is no longer collected, its age shows it.
 --
 -- Parameters:
 -- - INTERVAL '35' DAY: How far to look back.
 -- Columns:
--- - playlist: Title as it was last seen.
--- - last_snapshot_at: Time of its newest snapshot (UTC).
--- - days_old: Days since then; 0 is today.
--- - days_observed: Days that have a snapshot.
--- - days_missing: Days without one between the first and the newest.
--- - longest_gap_days: Most missing days in a row.
--- - snapshots: Snapshots in all.
+-- - playlist: Newest title.
+-- - last_snapshot_at: Time of the newest snapshot (UTC).
+-- - days_old: Days since the newest snapshot; 0 means today.
+-- - days_observed: Days with a snapshot.
+-- - days_missing: Days without a snapshot between the first and the newest.
+-- - longest_gap_days: Most consecutive missing days.
+-- - snapshots: Number of snapshots.
 WITH snapshots AS (
     SELECT playlist_id, name, snapshot_date, scheduled_at
     FROM playlists

@@ -1,17 +1,17 @@
--- How complete is what is known of each playlist?
--- Each playlist as it was last seen.
+-- How complete is the data of each playlist?
+-- Looks at the newest snapshot of each playlist.
 --
 -- Columns:
 -- - playlist: Title of the playlist.
--- - snapshot_date: Day it was last seen (UTC).
+-- - snapshot_date: Day of the newest snapshot (UTC).
 -- - entries: Entries that Spotify sent.
--- - songs: Songs among them, repeated ones included.
+-- - songs: Songs among them, duplicates included.
 -- - episodes: Podcast episodes.
--- - local_files: Files of the owner's.
--- - unavailable: Entries that were taken down.
--- - rejects: Entries that could not become a row; the table rejects says why.
--- - unaccounted: Entries that are neither a row nor a reject; anything but 0 is a defect.
--- - repeated: Songs that stand at an earlier position too.
+-- - local_files: Local files of the owner.
+-- - unavailable: Entries that Spotify has taken down.
+-- - rejects: Entries that could not become a row; the table rejects has the reasons.
+-- - unaccounted: Entries that are neither a row nor a reject; anything but 0 is a bug.
+-- - repeated: Songs that are also at an earlier position.
 -- - without_release_date: Songs whose album has no release date.
 -- - without_popularity: Songs without Spotify's popularity; all of them for apps in the 2026 development mode.
 WITH kinds AS (

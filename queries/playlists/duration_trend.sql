@@ -1,16 +1,16 @@
--- Do the songs get shorter?
--- Average length of the songs of each playlist, this week and the eight weeks before.
+-- Are the songs getting shorter?
+-- Shows the average song length of each playlist in this week and the eight weeks before.
 --
 -- Parameters:
 -- - INTERVAL '56' DAY: How far to look back.
 -- Columns:
 -- - week: Monday of the week.
--- - playlist: Title as it was last seen in the week.
--- - songs: Different songs in the week.
--- - average_seconds: Average length of an entry, over all days that have a snapshot.
--- - shortest_seconds: Length of the shortest.
--- - longest_seconds: Length of the longest.
--- - change_seconds: Average length less that of the week before; null if there is none.
+-- - playlist: Title in the last snapshot of the week.
+-- - songs: Distinct songs in the week.
+-- - average_seconds: Average song length over all entries on all days that have a snapshot.
+-- - shortest_seconds: Length of the shortest song.
+-- - longest_seconds: Length of the longest song.
+-- - change_seconds: Change in average length since the week before; null if that week has no data.
 WITH weeks AS (
     SELECT
         date_trunc('week', e.snapshot_date) AS week,

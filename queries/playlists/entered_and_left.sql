@@ -1,16 +1,16 @@
 -- What entered and left the playlists?
--- Compares each snapshot with the one before, however long ago within 35 days; the last seven days on which something
--- changed. A day without a snapshot is no change; the changes of several snapshots on one day are added up.
+-- Compares each snapshot with the one before, up to 35 days earlier, and shows the last seven days with changes. A day
+-- without a snapshot is not a change. If a day has several snapshots, their changes are added up.
 --
 -- Parameters:
 -- - INTERVAL '35' DAY: How far to look back.
--- - day_number <= 7: How many days.
+-- - day_number <= 7: How many days to show.
 -- Columns:
 -- - day: Day of the snapshot (UTC).
 -- - playlist: Title of the playlist.
 -- - entered: Songs, episodes and files that were not in the snapshot before.
--- - gone: Those that were, and are no longer.
--- - highest_new: Title of the one that entered at the highest position, of several the first by title; null if it is not available.
+-- - gone: Songs, episodes and files that were in the snapshot before and are gone.
+-- - highest_new: Title of the entry that entered at the highest position; the first by title if several did; null if it is unavailable.
 WITH changes AS (
     SELECT
         snapshot_date,

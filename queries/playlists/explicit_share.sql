@@ -1,14 +1,15 @@
 -- How much of each playlist is explicit, month by month?
--- This month and the two before; songs of all days that have a snapshot. Songs that Spotify does not rate are left out.
+-- Covers this month and the two before, with the songs of all days that have a snapshot. Songs that Spotify does not
+-- rate are left out.
 --
 -- Parameters:
 -- - INTERVAL '2' MONTH: How far to look back.
 -- Columns:
 -- - month: First day of the month.
--- - playlist: Title as it was last seen in the month.
--- - songs_per_day: Rated songs on an average day, repeated ones included.
--- - explicit_per_day: Those of them that are explicit.
--- - explicit_share: Their share, 0 to 1.
+-- - playlist: Title in the last snapshot of the month.
+-- - songs_per_day: Rated songs on an average day, duplicates included.
+-- - explicit_per_day: Explicit songs on an average day.
+-- - explicit_share: Explicit share of the rated songs, from 0 to 1.
 WITH rated AS (
     SELECT
         date_trunc('month', e.snapshot_date) AS month,

@@ -1,19 +1,19 @@
 -- Which songs have been in the playlists longest?
--- The songs of each playlist as it was last seen, by how long they have been in it without a break. A snapshot without the
--- song is a break, a missing day is not. Looks back 240 days; the view song_history has every song since the first
--- snapshot.
+-- Ranks the songs in the newest snapshot of each playlist by the time since they entered without a break. A snapshot
+-- without the song is a break; a missing day is not. Looks back 240 days; the view song_history has every song since
+-- the first snapshot.
 --
 -- Parameters:
 -- - INTERVAL '240' DAY: How far to look back.
 -- - LIMIT 20: How many songs.
 -- Columns:
--- - song: Title.
+-- - song: Title of the song.
 -- - artists: Names of the artists, separated by commas.
 -- - playlist: Title of the playlist.
 -- - since: Day of the first snapshot of the stay (UTC).
 -- - days: Days from then to the playlist's newest snapshot, both included.
--- - is_longer: Whether the song was there when the look back begins, or when the playlist's snapshots do; it may then have been there before.
--- - snapshots: Snapshots in a row that have it.
+-- - is_longer: Whether the playlist's first snapshot of this period has the song; it may then have been there before.
+-- - snapshots: Consecutive snapshots with the song.
 WITH snapshots AS (
     SELECT
         playlist_id,

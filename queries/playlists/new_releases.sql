@@ -1,17 +1,17 @@
 -- How much of each playlist is new?
--- The playlists as they were last seen, by the age of their songs' albums on the day of the snapshot. Where only the year
--- or month of a release is known its first day counts, so the songs are at most that old.
+-- Groups the songs in the newest snapshot of each playlist by the age of their album on the day of the snapshot. If
+-- only the year or month of a release is known, its first day counts, so the true age is the same or lower.
 --
 -- Columns:
 -- - playlist: Title of the playlist.
--- - entries: Songs in it, repeated ones included.
--- - last_30_days: Those released in the 30 days before, or to be released.
--- - last_year: Those that are older, but released in the 365 days before.
--- - last_ten_years: Those that are older, but released in the 3,650 days before.
--- - older: Those that are older still.
--- - unknown: Those without a release date.
--- - new_share: Share of last_30_days in those with a release date, 0 to 1; null if there are none.
--- - average_age_years: Average age of those with a release date.
+-- - entries: Songs in the playlist, duplicates included.
+-- - last_30_days: Songs released in the 30 days before, or not released yet.
+-- - last_year: Older songs released in the 365 days before.
+-- - last_ten_years: Older songs released in the 3,650 days before.
+-- - older: Songs older than that.
+-- - unknown: Songs without a release date.
+-- - new_share: last_30_days as a share of the songs with a release date, from 0 to 1; null if there are none.
+-- - average_age_years: Average age of the songs with a release date.
 WITH aged AS (
     SELECT
         e.playlist_id,

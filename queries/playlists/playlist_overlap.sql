@@ -1,13 +1,13 @@
 -- Which playlists share songs?
--- Each pair of playlists, as they were last seen, that has at least one song in common.
+-- Shows each pair of playlists whose newest snapshots have at least one song in common.
 --
 -- Columns:
 -- - playlist: Title of one playlist.
--- - other_playlist: Title of the other.
--- - shared_songs: Different songs that are in both.
--- - songs: Different songs of the one.
--- - other_songs: Different songs of the other.
--- - overlap: Shared songs as a part of the songs of both together, 0 to 1.
+-- - other_playlist: Title of the other playlist.
+-- - shared_songs: Distinct songs in both.
+-- - songs: Distinct songs of playlist.
+-- - other_songs: Distinct songs of other_playlist.
+-- - overlap: Shared songs as a share of the distinct songs of both together, from 0 to 1.
 WITH contents AS (
     SELECT playlist_id, playlist, song_id, count(*) OVER (PARTITION BY playlist_id) AS songs
     FROM latest_songs

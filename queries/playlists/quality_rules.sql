@@ -1,17 +1,17 @@
 -- Which quality rules do the playlists violate, and how often?
--- The data dictionary lists the rules. Entries behind a violation of a breaking rule are in the table rejects.
+-- The data dictionary lists the rules. If a row violates a breaking rule, its entry is in the table rejects.
 --
 -- Parameters:
 -- - INTERVAL '35' DAY: How far to look back.
 -- Columns:
 -- - rule: Name of the rule.
--- - is_breaking: Whether entries behind a violation became rejects.
--- - playlist: Title of the playlist as it was last seen with a violation.
+-- - is_breaking: Whether the violating entries became rejects.
+-- - playlist: Title of the playlist in its newest snapshot with a violation.
 -- - snapshots: Snapshots that violate the rule.
--- - last_violated_at: Time of the newest of them (UTC).
--- - violations: Values that violate the rule in it.
--- - checked: Values that were checked in it.
--- - example: Key of a row with such a value in it, a position or a Spotify id.
+-- - last_violated_at: Time of the newest snapshot with a violation (UTC).
+-- - violations: Values in that snapshot that violate the rule.
+-- - checked: Values checked in that snapshot.
+-- - example: Key of one violating row: a position or a Spotify id.
 SELECT
     q.rule,
     bool_or(q.is_breaking) AS is_breaking,

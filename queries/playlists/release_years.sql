@@ -1,11 +1,11 @@
--- From which years are the songs?
--- The different songs of all playlists as they were last seen, by the year their album was released.
+-- Which years are the songs from?
+-- Groups the distinct songs in the newest snapshots of all playlists by the release year of their album.
 --
 -- Columns:
 -- - release_year: Year; null for songs without a release date.
--- - songs: Different songs.
--- - share: Share of all songs, 0 to 1.
--- - playlists: Playlists that have one.
+-- - songs: Distinct songs.
+-- - share: Share of all songs, from 0 to 1.
+-- - playlists: Playlists with a song of that year.
 WITH dated AS (
     SELECT s.song_id, s.playlist_id, max(a.release_year) OVER (PARTITION BY s.song_id) AS release_year
     FROM latest_songs AS s

@@ -1,17 +1,17 @@
--- What left a playlist and came back?
--- Looks at the last 60 days. Something was away if at least one snapshot lacks it; a missing day is no absence.
+-- Which entries left a playlist and came back?
+-- Looks at the last 60 days. An entry was away if at least one snapshot lacks it; a missing day is not an absence.
 --
 -- Parameters:
 -- - INTERVAL '60' DAY: How far to look back.
 -- - LIMIT 50: How many returns, the newest first.
 -- Columns:
--- - returned_on: Day of the snapshot that has it again (UTC).
+-- - returned_on: Day of the snapshot with the return (UTC).
 -- - playlist: Title of the playlist.
 -- - song: Title of the song, episode or file.
--- - last_seen: Day of the snapshot that had it last.
--- - days_away: Days between the two.
--- - snapshots_away: Snapshots in between, all without it.
--- - position_before: First position when it was last seen.
+-- - last_seen: Day of the last snapshot before the absence (UTC).
+-- - days_away: Days from last_seen to returned_on.
+-- - snapshots_away: Snapshots in between, all without the entry.
+-- - position_before: First position in the last snapshot before the absence.
 -- - position: First position on its return.
 WITH snapshots AS (
     SELECT

@@ -1,17 +1,17 @@
 -- How did the playlists change day by day?
--- Every day of the last 35 from a playlist's first snapshot to its last one. A day without a snapshot has nulls: nothing is
--- known of it. An empty playlist has zeros.
+-- Covers the last 35 days, from a playlist's first snapshot in this time to its last. A day without a snapshot has
+-- nulls because its content is unknown. An empty playlist has zeros.
 --
 -- Parameters:
 -- - INTERVAL '35' DAY: How far to look back.
 -- Columns:
 -- - day: The day (UTC).
--- - playlist: Title as it was last seen.
--- - has_snapshot: Whether there is a snapshot of the day.
+-- - playlist: Newest title.
+-- - has_snapshot: Whether the day has a snapshot.
 -- - entries: Entries in the playlist.
--- - songs: Different songs among them.
--- - artists: Different artists of these songs.
--- - minutes: Length of all songs, repeated ones included.
+-- - songs: Distinct songs among them.
+-- - artists: Distinct artists of these songs.
+-- - minutes: Total length of the songs, duplicates included.
 WITH observed AS (
     SELECT snapshot_date, playlist_id, playlist, entry_count
     FROM daily_playlists

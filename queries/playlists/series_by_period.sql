@@ -1,5 +1,6 @@
 -- How did the playlists change {period} by {period}?
--- This {period} and the {before} before. Averages are over the days that have a snapshot; a {period} without any has no row.
+-- Covers this {period} and the {before} before. Averages cover the days that have a snapshot; a {period} without
+-- snapshots has no row.
 --
 -- Variants:
 -- - series_by_week: period = week; before = eight weeks; first_day = Monday; lookback = INTERVAL '56' DAY; step = INTERVAL '7' DAY
@@ -8,11 +9,11 @@
 -- - {lookback}: How far to look back.
 -- Columns:
 -- - {period}: {first_day} of the {period}.
--- - playlist: Title as it was last seen in the {period}.
--- - days_observed: Days that have a snapshot.
+-- - playlist: Title in the last snapshot of the {period}.
+-- - days_observed: Days with a snapshot.
 -- - entries_per_day: Entries on an average day.
--- - songs: Different songs in the {period}.
--- - new_songs: Those of them that were not in it in the {period} before; null if that {period} has no snapshot.
+-- - songs: Distinct songs in the {period}.
+-- - new_songs: Songs that were not in the playlist in the {period} before; null if that {period} has no snapshot.
 WITH days AS (
     SELECT date_trunc('{period}', snapshot_date) AS {period}, snapshot_date, playlist_id, playlist, entry_count
     FROM daily_playlists

@@ -1,19 +1,19 @@
 -- Which songs are the most popular?
--- Ranks the songs of the last 30 days by where they stood: a day's score is 1 for the first position of a list, falling
--- evenly to 1/n for the last of n, averaged over the days that have a snapshot and summed over the playlists. Beside it,
--- Spotify's own popularity where the app gets it.
+-- Ranks the songs of the last 30 days by their positions. The score of a day is 1 for the first position of a list and
+-- falls evenly to 1/n for the last of n. It is averaged over the days that have a snapshot and added up over the
+-- playlists. Spotify's own popularity is shown beside it if the app receives it.
 --
 -- Parameters:
 -- - INTERVAL '30' DAY: How far to look back.
 -- - LIMIT 20: How many songs.
 -- Columns:
--- - song: Title.
+-- - song: Title of the song.
 -- - artists: Names of the artists, separated by commas.
--- - score: Position-weighted score of an average day.
--- - days: Days on which it was in a playlist.
--- - playlists: Playlists it was in.
+-- - score: Average position-weighted score of a day.
+-- - days: Days on which the song was in a playlist.
+-- - playlists: Playlists that had the song.
 -- - best_position: Best position; 1 is the top.
--- - spotify_popularity: Spotify's popularity, 0 to 100, as last seen; null for apps in the 2026 development mode.
+-- - spotify_popularity: Newest value of Spotify's popularity, from 0 to 100; null for apps in the 2026 development mode.
 WITH observed AS (
     SELECT playlist_id, count(*) AS days_observed
     FROM daily_playlists

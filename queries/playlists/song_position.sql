@@ -1,6 +1,6 @@
 -- How did one song move through a playlist?
--- Takes the song that changed its position most in the last 35 days, and where it stood in each snapshot. A snapshot
--- without it has nulls; a day without a snapshot has no row, and one with several has a row for each, in the order of time.
+-- Takes the song that moved most in the last 35 days, and shows its position in each snapshot. A snapshot without it
+-- has nulls. A day without a snapshot has no row; a day with several has a row for each, in order of time.
 --
 -- Parameters:
 -- - INTERVAL '35' DAY: How far to look back.
@@ -9,7 +9,7 @@
 -- - playlist: Title of the playlist.
 -- - song: Title of the song.
 -- - artists: Names of the artists, separated by commas.
--- - position: First position of the song; null when it is not in the list.
+-- - position: First position of the song; null if it is not in the list.
 WITH standings AS (
     SELECT playlist_id, snapshot_date, scheduled_at, song_id, min(position) AS position
     FROM playlist_entries

@@ -1,13 +1,13 @@
 -- Which artists appear most often?
--- Counts the entries of every playlist as it was last seen; a song with two artists counts for both.
+-- Counts the entries in the newest snapshot of every playlist. A song with two artists counts for both.
 --
 -- Parameters:
 -- - LIMIT 10: How many artists.
 -- Columns:
--- - artist: Name.
+-- - artist: Name of the artist.
 -- - appearances: Entries in the playlists.
--- - songs: Different songs among them.
--- - playlists: Playlists they are in.
+-- - songs: Distinct songs among them.
+-- - playlists: Playlists with the artist.
 SELECT
     max(c.artist) AS artist,
     count(*) AS appearances,

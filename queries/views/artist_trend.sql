@@ -1,8 +1,8 @@
 -- How present each artist was in each playlist, {period} by {period}.
--- Of this {period} and the {before} before. Counted on the days that have a snapshot (the last of the day) and divided by
--- their number, so that a missing day does not look like a decline. A song with two artists counts for both. Sum
--- appearances_per_day or score_per_day over the playlists to compare artists. A {period} of a playlist without any snapshot
--- has no rows: nothing is known of it.
+-- Covers this {period} and the {before} before. Counts the last snapshot of each day and divides by the number of days
+-- that have one, so a missing day does not look like a decline. A song with two artists counts for both. To compare
+-- artists, sum appearances_per_day or score_per_day over the playlists. A {period} in which a playlist has no snapshot
+-- has no rows for it, because its content is unknown.
 --
 -- One row: artist, playlist and {period}
 -- Variants:
@@ -11,15 +11,15 @@
 -- Columns:
 -- - {period} date: {first_day} of the {period}.
 -- - playlist_id string: Spotify id of the playlist.
--- - playlist string: Title as it was last seen in the {period}. Null when Spotify does not send it.
+-- - playlist string: Title in the last snapshot of the {period}. Null when Spotify does not send it.
 -- - artist_id string: Spotify id of the artist.
--- - artist string: Name.
--- - days_observed bigint: Days of the {period} that have a snapshot of the playlist.
--- - days bigint: Those of them on which the artist was in it.
--- - songs bigint: Different songs of the artist in it.
+-- - artist string: Name of the artist.
+-- - days_observed bigint: Days of the {period} with a snapshot of the playlist.
+-- - days bigint: Days among these on which the artist was in it.
+-- - songs bigint: Distinct songs of the artist in it.
 -- - appearances bigint: Entries of the artist, summed over the days.
 -- - appearances_per_day double: Entries of the artist on an average observed day.
--- - score_per_day double: Their position-weighted score on an average observed day: 1 for the first position, falling evenly to 1/n for the last of n.
+-- - score_per_day double: Position-weighted score on an average observed day: 1 for the first position, falling evenly to 1/n for the last of n.
 -- - best_position int: Best position; 1 is the top.
 WITH observed AS (
     SELECT

@@ -1,21 +1,21 @@
--- Who stood where in the charts, with names instead of keys.
--- The entries of the star schema with their region, track and date, for tools that make no joins. Always give conditions
--- on year and chart, which limit what is read, and never add up daily and weekly charts, or Global and other regions: they
+-- Chart entries with names instead of keys.
+-- Joins the entries of the star schema with their region, track and date, for tools that cannot join. Always filter on
+-- year and chart, which limits the data read. Never add up daily and weekly charts, or Global and other regions: they
 -- count the same streams.
 --
 -- One row: rank of a chart of a region on a day
 -- Columns:
 -- - year int: Year of the day.
 -- - chart string: Chart, such as `top200` or `viral50_weekly`.
--- - day date: The day; of a weekly chart, its last.
+-- - day date: The day; the last day of a weekly chart.
 -- - region string: Name of the region.
 -- - region_code string: Code of the region. Null when the region is not known.
 -- - rank int: Position; 1 is the top.
--- - song string: Title. Null when the files do not say it.
--- - artists string: Artists, as the chart names them. Null when the files do not say it.
--- - streams bigint: Streams in the region that day or week. Null when the chart is a viral one.
--- - trend string: `MOVE_UP`, `MOVE_DOWN`, `SAME_POSITION` or `NEW_ENTRY`. Null when the files do not say it.
--- - track_id string: Spotify id of the song. Null when the files do not say it.
+-- - song string: Title. Null when the files do not have it.
+-- - artists string: Artists, as named in the chart. Null when the files do not have them.
+-- - streams bigint: Streams in the region on that day or in that week. Null when the chart is a viral one.
+-- - trend string: `MOVE_UP`, `MOVE_DOWN`, `SAME_POSITION` or `NEW_ENTRY`. Null when the files do not have it.
+-- - track_id string: Spotify id of the song. Null when the files do not have it.
 SELECT
     f.year,
     f.chart,

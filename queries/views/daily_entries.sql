@@ -1,11 +1,11 @@
--- What stood at each position of each playlist, day by day.
--- Of several snapshots a day the last counts. A condition on snapshot_date limits what is read.
+-- The entry at each position of each playlist, day by day.
+-- If a day has several snapshots, the last one counts. A condition on snapshot_date limits the data read.
 --
 -- One row: position of a playlist on a day
 -- Columns:
 -- - snapshot_date date: The day (UTC).
 -- - playlist_id string: Spotify id of the playlist.
--- - playlist string: Title it had. Null when Spotify does not send it.
+-- - playlist string: Title in that snapshot. Null when Spotify does not send it.
 -- - scheduled_at timestamp: Time of the snapshot (UTC).
 -- - position int: Position in the list; the first is 1.
 -- - score double: Weight of the position: 1 for the first, falling evenly to 1/n for the last of n.

@@ -1,11 +1,11 @@
--- Each playlist once a day: its last snapshot of that day.
--- A day without a snapshot has no row: nothing is known of it, which is not the same as an empty playlist.
+-- The last snapshot of each playlist on each day.
+-- A day without a snapshot has no row: its content is unknown, which is different from an empty playlist.
 --
 -- One row: playlist and day
 -- Columns:
 -- - snapshot_date date: The day (UTC).
 -- - playlist_id string: Spotify id of the playlist.
--- - playlist string: Title it had. Null when Spotify does not send it.
+-- - playlist string: Title in that snapshot. Null when Spotify does not send it.
 -- - scheduled_at timestamp: Time of the snapshot (UTC).
 -- - entry_count int: Entries in the playlist.
 SELECT

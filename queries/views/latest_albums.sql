@@ -1,4 +1,4 @@
--- The albums that have songs in each playlist as it was last seen.
+-- The albums with songs in the newest snapshot of each playlist.
 -- An album with songs in two playlists has two rows. Reads the last 35 days, as latest_playlists does.
 --
 -- One row: album of a playlist

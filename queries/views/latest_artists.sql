@@ -1,4 +1,4 @@
--- The artists credited in each playlist as it was last seen.
+-- The artists credited in the newest snapshot of each playlist.
 -- An artist credited in two playlists has two rows. Reads the last 35 days, as latest_playlists does.
 --
 -- One row: artist of a playlist

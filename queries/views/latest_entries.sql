@@ -1,4 +1,4 @@
--- The entry at each position of each playlist as it was last seen.
+-- The entry at each position in the newest snapshot of each playlist.
 -- A song can be at several positions. Reads the last 35 days, as latest_playlists does.
 --
 -- One row: position of a playlist

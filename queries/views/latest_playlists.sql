@@ -1,4 +1,4 @@
--- Each playlist as it was last seen.
+-- The newest snapshot of each playlist.
 -- Reads the last 35 days; a playlist without a snapshot in this time is not in the view.
 --
 -- One row: playlist

@@ -1,4 +1,4 @@
--- The songs of each playlist as it was last seen.
+-- The songs in the newest snapshot of each playlist.
 -- A song in two playlists has two rows. Reads the last 35 days, as latest_playlists does.
 --
 -- One row: song of a playlist

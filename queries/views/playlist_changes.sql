@@ -1,25 +1,25 @@
--- What entered, left or moved between one snapshot of a playlist and the one before.
--- The one before is the last there is, however long ago: a missing day is no change, and days_between tells of it. A
--- playlist's first snapshot changes nothing. What stands in a list several times counts once, at its first position.
--- Unavailable entries of which Spotify sends no URI are left out. Conditions on snapshot_date and on previous_date limit
--- the days that are read.
+-- Entries that entered, left or moved between a snapshot of a playlist and the one before.
+-- The one before is the previous snapshot, however long ago. A missing day is not a change; days_between shows the gap.
+-- A playlist's first snapshot has no changes. If an entry is in a list several times, its first position counts.
+-- Unavailable entries without a URI are left out. Conditions on snapshot_date and on previous_date limit the days that
+-- are read.
 --
 -- One row: entry that changed in a snapshot
 -- Columns:
 -- - snapshot_date date: Day of the snapshot (UTC).
 -- - playlist_id string: Spotify id of the playlist.
--- - playlist string: Title it had. Null when Spotify does not send it.
+-- - playlist string: Title in the snapshot. Null when Spotify does not send it.
 -- - scheduled_at timestamp: Time of the snapshot (UTC).
 -- - previous_date date: Day of the snapshot before (UTC).
 -- - previous_at timestamp: Time of the snapshot before (UTC).
 -- - days_between bigint: Days from the snapshot before to this one; 1 in a daily lake without gaps, 0 within a day.
 -- - change string: `entered`, `left` or `moved`.
--- - uri string: Spotify URI of what changed.
+-- - uri string: Spotify URI of the entry.
 -- - song_id string: Spotify id of the song. Null when it is an episode or a local file.
 -- - name string: Title. Null when it was never available.
--- - position int: First position now. Null when it left.
--- - previous_position int: First position before. Null when it entered.
--- - climbed int: Positions it climbed; below zero if it fell. Null when it entered or left.
+-- - position int: First position now. Null when the entry left.
+-- - previous_position int: First position before. Null when the entry entered.
+-- - climbed int: Positions climbed; negative if the entry fell. Null when it entered or left.
 WITH snapshots AS (
     SELECT
         playlist_id,

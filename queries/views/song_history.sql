@@ -1,23 +1,23 @@
--- The life of each song in each playlist, from the first snapshot to the newest.
--- A song is in the list while it stands at any position, available or not. It left and came back if a snapshot in
--- between lacks it; a missing day does not count as absence. Reads every day: a condition on it saves nothing.
+-- The history of each song in each playlist, from the first snapshot to the newest.
+-- A song counts as being in the list at any position, available or not. It left and came back if a snapshot in between
+-- lacks it; a missing day is not an absence. The view reads every day, so a condition on it saves nothing.
 --
 -- One row: song and playlist
 -- Columns:
 -- - playlist_id string: Spotify id of the playlist.
--- - playlist string: Title as it was last seen. Null when Spotify does not send it.
+-- - playlist string: Newest title. Null when Spotify does not send it.
 -- - song_id string: Spotify id of the song.
 -- - name string: Title. Null when it was never available.
 -- - artists string: Names of the artists, separated by commas. Null when it was never available.
--- - first_seen date: Day of the first snapshot that has it.
--- - last_seen date: Day of the last snapshot that has it.
--- - is_in_list boolean: Whether the playlist's newest snapshot has it.
--- - days_in_list bigint: Days on which a snapshot has it.
--- - stays bigint: How often it came: 1 if it never left and came back.
+-- - first_seen date: Day of the first snapshot with the song.
+-- - last_seen date: Day of the last snapshot with the song.
+-- - is_in_list boolean: Whether the playlist's newest snapshot has the song.
+-- - days_in_list bigint: Days with a snapshot that has the song.
+-- - stays bigint: How often the song entered: 1 if it never left and came back.
 -- - longest_stay_days bigint: Days from the first to the last snapshot of its longest stay, both included.
--- - best_position int: Best position it had; 1 is the top.
--- - best_on date: First day on which it had that position.
--- - last_position int: Position when it was last seen.
+-- - best_position int: Best position; 1 is the top.
+-- - best_on date: First day at that position.
+-- - last_position int: Position in the last snapshot with the song.
 WITH snapshots AS (
     SELECT
         playlist_id,

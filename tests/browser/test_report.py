@@ -157,7 +157,7 @@ def test_lines_are_added_and_taken_out(visit, weeks):
     box.focus()
     page.keyboard.press("Space")
     assert lines(page) == [*before, name]
-    page.get_by_role("button", name=f"Take {name} out of the chart").click()
+    page.get_by_role("button", name=f"Remove {name} from the chart").click()
     assert lines(page) == before
     assert not box.is_checked()
 
@@ -174,7 +174,7 @@ def test_pointing_at_a_line_shows_its_song(visit, years):
 
 def test_another_range_of_days(visit, years):
     page = visit(years, "#playlist=0")
-    days = page.get_by_role("group", name="Days shown")
+    days = page.get_by_role("group", name="Period")
     assert days.get_by_role("button").all_text_contents() == ["30 days", "90 days", "1 year", "All"]
     days.get_by_role("button", name="All").click()
     assert days.get_by_role("button", name="All").get_attribute("aria-pressed") == "true"
@@ -184,7 +184,7 @@ def test_another_range_of_days(visit, years):
 
 def test_a_charts_numbers_are_a_table(visit, weeks):
     page = visit(weeks)
-    numbers = page.get_by_text("Numbers of this chart").first
+    numbers = page.get_by_text("Show data").first
     numbers.focus()
     page.keyboard.press("Enter")
     entered = column(page, "Entries that entered and left by snapshot", "Entered")
@@ -248,9 +248,11 @@ def test_lists_that_are_empty_ended_or_new_say_so(visit, weeks):
     open_view(page, "Empty")
     assert page.get_by_text("This playlist is empty.").is_visible()
     open_view(page, "Ended")
-    assert page.get_by_text("There is no snapshot of this playlist after 8 September 2026.").is_visible()
+    assert page.get_by_text("The last snapshot of this playlist is from 8 September 2026.").is_visible()
     open_view(page, SCRIPT)
-    assert page.get_by_text("There is one snapshot so far; lines begin with the second.").is_visible()
+    assert page.get_by_text(
+        "There is only one snapshot so far. Lines appear from the second one."
+    ).is_visible()
 
 
 def test_a_lake_without_snapshots_says_what_to_do(visit, nothing):
@@ -265,7 +267,7 @@ def test_charts_have_a_view_where_there_are_any(visit, weeks, with_charts):
     open_view(page, "Charts")
     assert page.title().startswith("Charts · Spotify Lake")
     assert page.get_by_text(
-        "Daily Top 200 of Global and 17 regions, 3 October 2021 to 31 December 2021"
+        "Daily Top 200 for Global and 17 regions, 3 October 2021 to 31 December 2021"
     ).is_visible()
     assert page.get_by_text("1,786 days old when this page was made").is_visible()
     assert page.get_by_role("heading", level=2).all_text_contents() == [
@@ -285,45 +287,45 @@ def test_charts_have_a_view_where_there_are_any(visit, weeks, with_charts):
 
 def test_a_region_is_chosen_by_keyboard(visit, with_charts):
     page = visit(with_charts, "#charts")
-    world = column(page, "Artists of Global", "Streams")
+    world = column(page, "Artists, Global", "Streams")
     assert world == sorted(world, key=lambda text: -int(text.replace(",", "")))
     chooser = page.get_by_label("Region", exact=True)
     chooser.focus()
     page.keyboard.type("Fin")
     assert page.get_by_text(
-        "Daily Top 200 of Finland from 3 October 2021 to 31 December 2021: 90 days."
+        "Daily Top 200 for Finland from 3 October 2021 to 31 December 2021: 90 days."
     ).is_visible()
     assert "Showing Finland" in page.get_by_role("status").text_content()
-    assert column(page, "Artists of Finland", "Streams") != world
-    assert page.get_by_role("table", name="Artists of Global").count() == 0
-    peaks = [int(text) for text in column(page, "Songs of Finland", "Peak")]
+    assert column(page, "Artists, Finland", "Streams") != world
+    assert page.get_by_role("table", name="Artists, Global").count() == 0
+    peaks = [int(text) for text in column(page, "Songs, Finland", "Peak")]
     assert peaks == sorted(peaks)
-    page.get_by_role("table", name="Songs of Finland").get_by_role("button", name="Days in chart").click()
-    days = [int(text) for text in column(page, "Songs of Finland", "Days in chart")]
+    page.get_by_role("table", name="Songs, Finland").get_by_role("button", name="Days in chart").click()
+    days = [int(text) for text in column(page, "Songs, Finland", "Days in chart")]
     assert days == sorted(days, reverse=True)
 
 
 def test_how_songs_spread_is_a_table_too(visit, with_charts):
     page = visit(with_charts, "#charts")
-    page.get_by_text("Numbers of this chart").click()
-    song = column(page, "Songs by regions", "Song")[0]
-    caption = "Regions by days since the song's first"
+    page.get_by_text("Show data").click()
+    song = column(page, "Songs by number of regions", "Song")[0]
+    caption = "Regions by days since the song first charted"
     title = page.evaluate("Chart.getChart(document.querySelector('canvas')).data.datasets[0].label")
     assert title in song
     reached = [int(text) for text in column(page, caption, title)]
     assert reached == sorted(reached)
     assert reached[0] > 0, "on its first day some region has it"
-    assert reached[-1] == int(column(page, "Songs by regions", "Regions")[0])
+    assert reached[-1] == int(column(page, "Songs by number of regions", "Regions")[0])
 
 
 def test_charts_alone_and_awkward_are_shown(visit, only_charts):
     page = visit(only_charts)
     assert page.get_by_role("heading", level=1).text_content() == "No snapshots yet"
     open_view(page, "Charts")
-    assert page.get_by_text("Weekly Top 200 of 1 region, 16 December 2021 to 23 December 2021").is_visible()
-    assert column(page, "Songs of Chile", "Weeks in chart") == ["2", "2"]
-    assert SCRIPT in column(page, "Songs of Chile", "Song")[0]
-    assert "Untitled" in column(page, "Songs of Chile", "Song")[1]
+    assert page.get_by_text("Weekly Top 200 for 1 region, 16 December 2021 to 23 December 2021").is_visible()
+    assert column(page, "Songs, Chile", "Weeks in chart") == ["2", "2"]
+    assert SCRIPT in column(page, "Songs, Chile", "Song")[0]
+    assert "Untitled" in column(page, "Songs, Chile", "Song")[1]
     assert page.locator("script").count() == 3
     assert page.locator("html[data-taken]").count() == 0
     assert page.locator("select#region").count() == 0, "there is nothing to choose"

@@ -10,7 +10,7 @@ import pytest
 
 from cli import bulk
 from cli.stack import OpsError
-from local.bulk import carry_out, run_of, stage, wait_for_run
+from local.bulk import run_job, run_of, stage, wait_for_run
 from local.errors import LaptopError
 from local.stack import LaptopStack
 from spotify_lake import keys
@@ -71,7 +71,7 @@ def test_a_marker_elsewhere_is_refused_in_the_log(stack: LaptopStack) -> None:
 
 @pytest.mark.long
 def test_files_become_tables_and_coming_again_changes_nothing(stack: LaptopStack, tmp_path: Path) -> None:
-    load = partial(bulk.run, as_lake(stack), now=NOW, carry_out=partial(carry_out, stack))
+    load = partial(bulk.run, as_lake(stack), now=NOW, run_job=partial(run_job, stack))
     exports = tmp_path / "exports"
     (exports / "Spain").mkdir(parents=True)
     lines = [row(day, rank, f"Song{rank}", 1000 - rank) for day in (1, 2) for rank in (1, 2, 3)]
@@ -100,7 +100,7 @@ def test_files_become_tables_and_coming_again_changes_nothing(stack: LaptopStack
 def test_a_job_that_may_not_write_fails_and_its_batch_can_be_started_again(
     stack: LaptopStack, tmp_path: Path
 ) -> None:
-    load = partial(bulk.run, as_lake(stack), now=NOW, carry_out=partial(carry_out, stack))
+    load = partial(bulk.run, as_lake(stack), now=NOW, run_job=partial(run_job, stack))
     file = tmp_path / "spotify_tracks_data_2023.csv"
     file.write_text(f"id,track_popularity,explicit\n{'Track'.ljust(22, '0')},70,False\n")
     options = bulk.Options("kaggle2023", [str(file)], "tracks")

@@ -17,6 +17,7 @@ from queries import queries
 from spotify_lake import keys
 from spotify_lake.schema.playlists import TABLES
 from tests.support import payloads
+from tests.support.deployed import current_date
 from tests.support.template import ROOT
 
 TOP, WEEKLY = PLAYLISTS["Top 100"], PLAYLISTS["Songs of a Lifetime"]  # the latter turns over on Fridays
@@ -181,7 +182,8 @@ def test_views_take_the_last_snapshot_of_a_day_and_count_days(
     heard: Heard, events: list[dict[str, Any]]
 ) -> None:
     athena = heard.stack.athena
-    newest = athena("SELECT playlist_id, scheduled_at FROM latest_playlists").records()
+    with current_date(MIDNIGHT.date()):
+        newest = athena("SELECT playlist_id, scheduled_at FROM latest_playlists").records()
     assert {row["playlist_id"]: row["scheduled_at"].replace(tzinfo=dt.UTC) for row in newest} == {
         playlist: written[-1] for playlist, written in WRITTEN.items()
     }
@@ -193,7 +195,8 @@ def test_views_take_the_last_snapshot_of_a_day_and_count_days(
     }
     lives = athena("SELECT max(days_in_list) AS days FROM song_history GROUP BY playlist_id").records()
     assert [row["days"] for row in lives] == [2, 2]
-    fresh = athena(queries()["data_freshness"].sql).records()
+    with current_date(MIDNIGHT.date()):
+        fresh = athena(queries()["data_freshness"].sql).records()
     assert {(row["days_observed"], row["days_missing"]) for row in fresh} == {(2, 0)}
     assert sorted(row["snapshots"] for row in fresh) == sorted(map(len, WRITTEN.values()))
 

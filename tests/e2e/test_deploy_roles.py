@@ -102,6 +102,7 @@ def prepare(cloudformation: Any, name: str, days: str, role: str | None) -> str:
         UsePreviousTemplate=True,
         Parameters=[*kept, {"ParameterKey": "LogRetentionDays", "ParameterValue": days}],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        IncludeNestedStacks=True,
         **({"RoleARN": role} if role else {}),
     )
     cloudformation.get_waiter("change_set_create_complete").wait(
@@ -111,8 +112,15 @@ def prepare(cloudformation: Any, name: str, days: str, role: str | None) -> str:
 
 
 def retention(stack: LaptopStack) -> set[int]:
-    groups = stack.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/spotify-lake-")
-    return {group["retentionInDays"] for group in groups["logGroups"]}
+    """Of the log groups in the stack and of those in its nested stack."""
+    logs = stack.client("logs")
+    groups = [
+        group
+        for prefix in ("/aws/lambda/spotify-lake-", "/aws-glue/spotify-lake/")
+        for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+    ]
+    assert len(groups) == 6
+    return {group["retentionInDays"] for group in groups}
 
 
 def test_what_one_role_prepares_another_carries_out(
@@ -125,6 +133,7 @@ def test_what_one_role_prepares_another_carries_out(
     shown = markdown("spotify-lake", arn, changes(preview, "spotify-lake", arn))
     for group in ("ExtractLogGroup", "TransformLogGroup", "ReportLogGroup"):
         assert f"| `{group}` | AWS::Logs::LogGroup |" in shown
+    assert "| `BulkStack` | AWS::CloudFormation::Stack |" in shown
     with pytest.raises(ClientError, match="AccessDenied"):
         preview.execute_change_set(StackName="spotify-lake", ChangeSetName=arn)
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -132,6 +141,12 @@ def test_what_one_role_prepares_another_carries_out(
     assert retention(stack) == before == {30}
     assert apply(deploy, "spotify-lake", arn, POLL) == "UPDATE_COMPLETE"
     assert retention(stack) == {60}
+    nested = stack.client("cloudformation").describe_stack_resource(
+        StackName="spotify-lake", LogicalResourceId="BulkStack"
+    )["StackResourceDetail"]["PhysicalResourceId"]
+    assert deploy.describe_stack_events(StackName=nested)["StackEvents"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        deploy.describe_stack_events(StackName=STACK)
     arn = prepare(preview, "as-before", "30", role)
     assert apply(deploy, "spotify-lake", arn, POLL) == "UPDATE_COMPLETE"
     assert retention(stack) == before

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from local.spotify_stub import PLAYLISTS, Contract
-from local.spotify_stub.api import album_object, artist_object
 from local.spotify_stub.catalog import catalog
+from local.spotify_stub.objects import album_object, artist_object
 from local.spotify_stub.server import StubServer, serve
 from local.stack import LaptopStack
 from spotify_lake import keys

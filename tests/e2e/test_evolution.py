@@ -60,7 +60,7 @@ def deploy(stack: LaptopStack, tmp_path_factory: pytest.TempPathFactory) -> Iter
     functions, glue = stack.client("lambda"), stack.client("glue")
     database, function = stack.outputs["DatabaseName"], stack.outputs["TransformFunctionName"]
     first = as_lake(stack).parameters["FirstSnapshotDate"]
-    values = {"LakeBucket": stack.outputs["LakeBucketName"], "FirstSnapshotDate": first}
+    values = {"LakeBucketName": stack.outputs["LakeBucketName"], "FirstSnapshotDate": first}
     config = functions.get_function_configuration(FunctionName=function)
     layers = [layer["Arn"] for layer in config["Layers"]]
 
@@ -84,11 +84,11 @@ def deploy(stack: LaptopStack, tmp_path_factory: pytest.TempPathFactory) -> Iter
             LayerName="evolved", Content={"ZipFile": archive.getvalue()}, CompatibleRuntimes=["python3.13"]
         )
         # Of several layers with the same file, the last one counts.
-        use([*layers, answer["LayerVersionArn"]], folder / "template.yaml")
+        use([*layers, answer["LayerVersionArn"]], folder / "stacks" / "catalog.yaml")
 
     yield deploy
     stack.wait_until_idle()
-    use(layers, stack.root / "template.yaml")
+    use(layers, stack.root / "stacks" / "catalog.yaml")
 
 
 def extract(stack: LaptopStack, day: dt.datetime) -> None:

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cli import replay
+from local.backlog import Backlog
 from local.spotify_stub import PLAYLISTS
-from local.stack import Backlog, LaptopStack
+from local.stack import LaptopStack
 from tests.support import payloads
 from tests.support.deployed import assert_undisturbed, event_source, put_raw, read, send, workers
 from tests.support.operated import Person, as_lake

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from cli import export, views
 from cli.stack import Lake
 from cli.terminal import Terminal
 from local import demo
-from local.athena import to_duckdb
 from local.spotify_stub import PLAYLISTS
+from local.sql_dialect import to_duckdb
 from local.stack import LaptopStack
 from queries import queries, used_by
 from queries import views as all_views
@@ -27,6 +28,7 @@ from spotify_lake import keys
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
 from tests.support import charted, lakes
+from tests.support.deployed import current_date
 
 # The last of August, and three days of September of which one is missing in between.
 DAYS = [dt.datetime(2026, month, day, 6, tzinfo=dt.UTC) for month, day in ((8, 31), (9, 1), (9, 3))]
@@ -34,12 +36,13 @@ LAST = DAYS[-1]
 
 
 @pytest.fixture(scope="module")
-def lake(stack: LaptopStack) -> LaptopStack:
+def lake(stack: LaptopStack) -> Iterator[LaptopStack]:
     for day in DAYS:
         result = stack.invoke_extract(day)
         assert result["failed"] == []
     assert stack.wait_until_idle().is_clear
-    return stack
+    with current_date(LAST.date()):
+        yield stack
 
 
 def sent(stack: LaptopStack, playlist: str, day: dt.datetime) -> list[dict[str, Any]]:
@@ -69,8 +72,7 @@ def test_the_artist_that_gained_most_this_month(lake: LaptopStack) -> None:
             for item in sent(lake, playlist, day):
                 if item.get("type") == "track" and item.get("name") and not item.get("is_local"):
                     gained.update({artist["name"]: sign for artist in item["artists"] if artist.get("id")})
-    sql = queries()["artist_gains"].sql.replace("current_date", f"DATE '{LAST.date()}'")
-    answer = lake.athena(sql).records()
+    answer = lake.athena(queries()["artist_gains"].sql).records()
     assert [row["gained"] for row in answer] == sorted(gained.values(), reverse=True)[: len(answer)]
     assert {row["artist"]: row["gained"] for row in answer}.items() <= gained.items()
     assert answer[0]["gained"] > 0

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from local.athena import to_duckdb
+from local.sql_dialect import to_duckdb
 from queries import queries, used_by, views
 from spotify_lake import keys
 from spotify_lake.schema.warehouse import WAREHOUSE

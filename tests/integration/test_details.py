@@ -14,9 +14,9 @@ import pytest
 
 from functions.extract import app
 from local import spotify_stub
-from local.spotify_stub.api import album_object, artist_object
 from local.spotify_stub.catalog import catalog
 from local.spotify_stub.faults import Fault
+from local.spotify_stub.objects import album_object, artist_object
 from local.spotify_stub.server import StubServer, serve
 from spotify_lake import keys
 from spotify_lake.extract import details

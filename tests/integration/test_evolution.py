@@ -29,7 +29,7 @@ def added_and_removed(folder: Path, name: str) -> tuple[list[str], list[str]]:
 
 def test_a_column_is_one_line_in_the_schema_and_the_rest_follows(tmp_path: Path) -> None:
     folder = evolved(tmp_path, COLUMN_ADDED)
-    added, removed = added_and_removed(folder, "template.yaml")
+    added, removed = added_and_removed(folder, "stacks/catalog.yaml")
     comment = "Spotify URI of the song. Null when Spotify does not send it."
     assert added == [f'- {{Name: uri, Type: "string", Comment: "{comment}"}}']
     assert removed == []
@@ -65,7 +65,7 @@ def test_a_change_without_make_schema_is_noticed(tmp_path: Path) -> None:
 def test_a_type_changes_by_way_of_a_second_table(
     edits: Edits, tables: dict[str, tuple[str, str]], targets: set[str], tmp_path: Path
 ) -> None:
-    resources = load(evolved(tmp_path, edits) / "template.yaml")["Resources"]
+    resources = load(evolved(tmp_path, edits) / "stacks/catalog.yaml")["Resources"]
     declared = [
         each["Properties"]["TableInput"] for each in resources.values() if each["Type"] == "AWS::Glue::Table"
     ]
@@ -73,15 +73,15 @@ def test_a_type_changes_by_way_of_a_second_table(
     found = {}
     for table in inputs:
         columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
-        prefix = table["StorageDescriptor"]["Location"]["Sub"].removeprefix("s3://${LakeBucket}/")
+        prefix = table["StorageDescriptor"]["Location"]["Sub"].removeprefix("s3://${LakeBucketName}/")
         template = table["Parameters"]["storage.location.template"]["Sub"]
-        assert template == f"s3://${{LakeBucket}}/{prefix}snapshot_date=${{!snapshot_date}}/"
+        assert template == f"s3://${{LakeBucketName}}/{prefix}snapshot_date=${{!snapshot_date}}/"
         if "albums" in table["Name"]:
             found[table["Name"]] = (prefix, columns["release_year"])
     assert found == tables
     every = [each["Path"]["Sub"] for each in resources["Crawler"]["Properties"]["Targets"]["S3Targets"]]
     paths = {path for path in every if "/curated/" in path}
-    assert {path.removeprefix("s3://${LakeBucket}/") for path in paths if "albums" in path} == targets
+    assert {path.removeprefix("s3://${LakeBucketName}/") for path in paths if "albums" in path} == targets
     assert {table["Name"] for table in inputs} - {"albums_v2"} == {path.split("/")[-2] for path in paths}, (
         "a crawler names a table by its folder"
     )

@@ -16,7 +16,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from local.athena import to_duckdb
+from local.sql_dialect import to_duckdb
 from queries import queries, used_by, views
 from spotify_lake.schema.playlists import TABLES
 from tests.support import lakes

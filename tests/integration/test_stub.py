@@ -713,7 +713,7 @@ def test_the_command(stub):
         [*command, "--now", "noon"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
     )
     assert wrong.returncode == 2
-    assert "'noon' is no point in time" in wrong.stderr
+    assert "'noon' is not a time" in wrong.stderr
 
 
 def test_pages_are_fast(stub, spotify):

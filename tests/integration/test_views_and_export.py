@@ -17,8 +17,8 @@ from rich.console import Console
 from cli import export, views
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
-from local.athena import to_duckdb
 from local.errors import LaptopError
+from local.sql_dialect import to_duckdb
 from queries import queries
 from queries import views as all_views
 from tests.support import charted, lakes

@@ -6,12 +6,15 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from local import sql_dialect
 from local.stack import LaptopStack
 from spotify_lake.errors import RawObjectUnreadable
 from spotify_lake.normalize.rows import Tables
@@ -49,6 +52,13 @@ def send(stack: LaptopStack, *keys: str) -> None:
         stack.client("sqs").send_message(
             QueueUrl=stack.outputs["TransformQueueUrl"], MessageBody=json.dumps(s3_event(stack, key))
         )
+
+
+@contextmanager
+def current_date(day: dt.date) -> Iterator[None]:
+    """Make `current_date` in queries mean `day`: the views look back from today, and the tests' days are fixed."""
+    with mock.patch.object(sql_dialect, "to_duckdb", partial(sql_dialect.to_duckdb, today=day)):
+        yield
 
 
 # --- the tables, by content ---
@@ -182,13 +192,20 @@ def workers(stack: LaptopStack, function: str) -> list[psutil.Process]:
 
 
 def role_name(stack: LaptopStack, function: str) -> str:
-    resources = stack.client("cloudformation").describe_stack_resources(StackName="spotify-lake")[
-        "StackResources"
+    """The physical name of a role, which is in the stack itself or in a nested one."""
+    cloudformation = stack.client("cloudformation")
+    found = cloudformation.describe_stack_resources(StackName="spotify-lake")["StackResources"]
+    nested = [
+        one["PhysicalResourceId"] for one in found if one["ResourceType"] == "AWS::CloudFormation::Stack"
     ]
-    logical_id = f"{function.capitalize()}Role"
-    return next(
-        found["PhysicalResourceId"] for found in resources if found["LogicalResourceId"] == logical_id
-    )
+    for inside in nested:
+        found += cloudformation.describe_stack_resources(StackName=inside)["StackResources"]
+    [name] = [
+        one["PhysicalResourceId"]
+        for one in found
+        if one["LogicalResourceId"] == f"{function.capitalize()}Role"
+    ]
+    return name
 
 
 def policy(stack: LaptopStack, function: str) -> dict[str, Any]:

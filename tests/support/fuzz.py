@@ -20,8 +20,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from local.spotify_stub import PLAYLISTS, Contract, api
+from local.spotify_stub import PLAYLISTS, Contract
 from local.spotify_stub import playlists as lists
+from local.spotify_stub.playlist_objects import entry_object
 from spotify_lake.errors import SnapshotUnreadable
 from spotify_lake.normalize import quality
 from spotify_lake.normalize.rows import Tables, normalize
@@ -64,7 +65,7 @@ def real_entries() -> tuple[str, ...]:
     names: tuple[str, ...] = ("Top 100", "Odds & Ends", "Featuring")
     contracts: tuple[Contract, ...] = ("new", "legacy")
     listed = [entry for name in names for entry in lists.entries(PLAYLISTS[name], DAY)[:25]]
-    sent = [api.entry_object(entry, each, DAY, frozenset()) for entry in listed for each in contracts]
+    sent = [entry_object(entry, each, DAY, frozenset()) for entry in listed for each in contracts]
     for container, key in _spots(sent):
         if key == "available_markets":
             container[key] = container[key][:2]  # of hundreds of countries, which nothing reads

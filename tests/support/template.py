@@ -1,4 +1,4 @@
-"""template.yaml as data, for the tests that look into it."""
+"""template.yaml and its nested stacks as data, for the tests that look into them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+# Nested stacks that every lake has; the others are optional and have tests of their own.
+NESTED = ("catalog", "monitoring", "bulk")
 
 
 class _Loader(yaml.CSafeLoader):
@@ -24,3 +26,18 @@ _Loader.add_multi_constructor("!", _function)
 def load(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
     """Return the template as written, or one that `sam build` made of it."""
     return yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader
+
+
+def nested(name: str) -> dict[str, Any]:
+    """Return stacks/<name>.yaml as written."""
+    return load(ROOT / "stacks" / f"{name}.yaml")
+
+
+def resources() -> dict[str, dict[str, Any]]:
+    """Return the resources of the template and of the nested stacks that every lake has, by their logical ids."""
+    found = dict(load()["Resources"])
+    for name in NESTED:
+        inside = nested(name)["Resources"]
+        assert not found.keys() & inside.keys(), "a logical id names one resource in the whole lake"
+        found |= inside
+    return found

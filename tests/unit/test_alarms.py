@@ -7,10 +7,11 @@ import pytest
 
 from cli.dead_letters import QUEUES
 from spotify_lake.spotify.auth import WARNING_DAYS
-from tests.support.template import ROOT, load
+from tests.support.template import ROOT, load, nested, resources
 
 TEMPLATE = load()
-RESOURCES = TEMPLATE["Resources"]
+RESOURCES = resources()
+MONITORING = nested("monitoring")
 ALARMS = {
     name: resource["Properties"]
     for name, resource in RESOURCES.items()
@@ -22,12 +23,17 @@ RULES = {
     if resource["Type"] == "AWS::Events::Rule"
 }
 ESSENTIAL = {name for name in ALARMS if "Condition" not in RESOURCES[name]}
-FREE_ALARMS = 10  # of an account
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 FUNCTIONS = {"extract": "ExtractFunction", "transform": "TransformFunction"}
 DEAD_LETTER_QUEUES = {
     name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::SQS::Queue"
 } - {"TransformQueue"}
+NAMES = {
+    json.dumps(resource["Properties"][name])
+    for resource in RESOURCES.values()
+    for name in ("FunctionName", "QueueName", "BucketName", "Name")
+    if name in resource.get("Properties", {})
+}
 # What AWS counts by itself: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html,
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html,
 # https://docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html,
@@ -58,6 +64,10 @@ def entries(part: str) -> dict[str, str]:
     return dict(zip(found[::2], found[1::2], strict=True))
 
 
+def name_of(logical_id: str, named: str) -> str:
+    return json.dumps(RESOURCES[logical_id]["Properties"][named])
+
+
 def is_own(alarm) -> bool:
     return alarm["Namespace"] == {"Ref": "LakeName"}
 
@@ -73,9 +83,9 @@ def test_an_alarm_watches_something_that_is_counted(name):
         assert variables["POWERTOOLS_SERVICE_NAME"] == dimension["Value"]
     else:
         assert alarm["MetricName"] in OF_AWS[alarm["Namespace"]]
-        resource = dimension["Value"].get("Ref") or dimension["Value"]["GetAtt"].split(".")[0]
-        assert dimension["Name"] == {"AWS/Lambda": "FunctionName", "AWS/SQS": "QueueName"}[alarm["Namespace"]]
-        assert RESOURCES[resource]["Type"] in {"AWS::Serverless::Function", "AWS::SQS::Queue"}
+        named = {"AWS/Lambda": "FunctionName", "AWS/SQS": "QueueName"}[alarm["Namespace"]]
+        assert dimension["Name"] == named
+        assert dimension["Value"] in [one.get("Properties", {}).get(named) for one in RESOURCES.values()]
 
 
 def test_the_functions_count_in_the_namespace_that_the_alarms_watch():
@@ -83,11 +93,10 @@ def test_the_functions_count_in_the_namespace_that_the_alarms_watch():
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Ref": "LakeName"}
 
 
-def test_the_essential_alarms_are_free_and_hear_of_all_that_fails_for_good():
-    assert len(ESSENTIAL) <= FREE_ALARMS
+def test_the_essential_alarms_hear_of_all_that_fails_for_good():
     assert {RESOURCES[name].get("Condition") for name in ALARMS} == {None, "HasAllAlarms"}
     watched = {json.dumps(ALARMS[name]["Dimensions"][0]["Value"]) for name in ESSENTIAL}
-    assert {json.dumps({"GetAtt": f"{queue}.QueueName"}) for queue in DEAD_LETTER_QUEUES} <= watched
+    assert {name_of(queue, "QueueName") for queue in DEAD_LETTER_QUEUES} <= watched
     own = {ALARMS[name]["MetricName"] for name in ESSENTIAL if is_own(ALARMS[name])}
     assert own >= {
         "EntriesUnaccounted",
@@ -104,11 +113,11 @@ def test_every_condition_is_watched():
     }
     for function in FUNCTIONS.values():
         for metric in ("Errors", "Throttles", "Duration"):
-            assert (metric, json.dumps({"Ref": function})) in watched
+            assert (metric, name_of(function, "FunctionName")) in watched
     for queue in DEAD_LETTER_QUEUES:
-        assert ("ApproximateNumberOfMessagesVisible", json.dumps({"GetAtt": f"{queue}.QueueName"})) in watched
+        assert ("ApproximateNumberOfMessagesVisible", name_of(queue, "QueueName")) in watched
     own = {alarm["MetricName"] for alarm in ALARMS.values() if is_own(alarm)}
-    assert own == {
+    assert own >= {
         "ContinuationLimitReached",
         "EntriesUnaccounted",
         "PlaylistsFailed",
@@ -122,7 +131,7 @@ def test_every_condition_is_watched():
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_reaches_the_topic_and_says_where_to_read_on(name):
     alarm = ALARMS[name]
-    assert alarm["AlarmActions"] == [{"Ref": "Alarms"}]
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopicArn"}]
     assert alarm["AlarmName"]["Sub"].startswith("${LakeName}-")
     assert alarm["AlarmDescription"].endswith(f"What to do is in docs/runbook.md, {name}.")
     assert alarm["TreatMissingData"] == ("breaching" if name == "Stale" else "notBreaching")
@@ -131,7 +140,7 @@ def test_an_alarm_reaches_the_topic_and_says_where_to_read_on(name):
 @pytest.mark.parametrize("name", RULES)
 def test_a_rule_reaches_the_topic_and_says_where_to_read_on(name):
     [target] = RULES[name]["Targets"]
-    assert target["Arn"] == {"Ref": "Alarms"}
+    assert target["Arn"] == {"Ref": "AlarmTopicArn"}
     assert f"docs/runbook.md, {name}." in target["InputTransformer"]["InputTemplate"]
     assert set(re.findall(r"<(\w+)>", target["InputTransformer"]["InputTemplate"])) == set(
         target["InputTransformer"]["InputPathsMap"]
@@ -143,7 +152,8 @@ def test_slow_means_four_fifths_of_the_timeout(function):
     [alarm] = [
         alarm
         for alarm in ALARMS.values()
-        if alarm["MetricName"] == "Duration" and alarm["Dimensions"][0]["Value"] == {"Ref": function}
+        if alarm["MetricName"] == "Duration"
+        and json.dumps(alarm["Dimensions"][0]["Value"]) == name_of(function, "FunctionName")
     ]
     timeout_ms = 1000 * RESOURCES[function]["Properties"]["Timeout"]
     assert alarm["Threshold"] == 0.8 * timeout_ms
@@ -166,6 +176,11 @@ def test_cloudwatch_takes_the_window(name):
     assert alarm["Period"] * periods <= (7 * 86_400 if alarm["Period"] >= 3600 else 86_400)
 
 
+def test_the_alarms_get_the_topic():
+    given = RESOURCES["MonitoringStack"]["Properties"]["Parameters"]
+    assert given["AlarmTopicArn"] == {"Ref": "Alarms"}
+
+
 def test_the_topic_takes_messages_of_alarms_and_rules_only():
     policy = RESOURCES["AlarmsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     allowed = {tuple(s["Principal"].values()) for s in policy if s["Effect"] == "Allow"}
@@ -184,6 +199,9 @@ def test_an_e_mail_address_is_optional():
         assert not re.search(pattern, bad)
 
 
+ALARM = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:"
+
+
 class TestDashboard:
     TEXT, VALUES = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
     CONDITION, MORE, LESS = VALUES["MoreAlarms"]["If"]
@@ -199,12 +217,12 @@ class TestDashboard:
         for question in ("Is it fresh?", "Is it complete?", "What did it cost?", "What is stuck?"):
             assert question in titles
         [alarms] = [widget for widget in self.WIDGETS if widget["type"] == "alarm"]
-        assert set(alarms["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in ALARMS}
+        assert set(alarms["properties"]["alarms"]) == {f"{ALARM}${{{name}}}" for name in ALARMS}
 
     def test_shows_no_alarm_that_is_not_set(self):
         [alarms, *_] = json.loads(self.TEXT.replace("${MoreAlarms}", self.LESS))["widgets"]
         assert self.CONDITION == "HasAllAlarms"
-        assert set(alarms["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in ESSENTIAL}
+        assert set(alarms["properties"]["alarms"]) == {f"{ALARM}${{{name}}}" for name in ESSENTIAL}
 
     def test_shows_what_is_counted(self):
         for metric in self.metrics():
@@ -220,7 +238,12 @@ class TestDashboard:
 
     def test_names_resources_that_exist(self):
         for name in re.findall(r"\$\{([\w:]+)[.\w]*\}", self.BODY):
-            assert name in {*RESOURCES, *TEMPLATE["Parameters"], "AWS::Region"}
+            pseudo = {"AWS::Partition", "AWS::Region", "AWS::AccountId"}
+            assert name in {*MONITORING["Resources"], *MONITORING["Parameters"], *pseudo}
+        for metric in self.metrics():
+            if not isinstance(metric[0], dict) and metric[0] in OF_AWS:
+                name = {"Ref": "LakeName"} if metric[3] == "${LakeName}" else {"Sub": metric[3]}
+                assert json.dumps(name) in NAMES
 
     def test_fits_on_its_grid(self):
         taken = set()
@@ -276,5 +299,5 @@ class TestRunbook:
         assert set(re.findall(r"crawler --name (\S+)", RUNBOOK)) == {lake}
 
     def test_redrive_is_told_queues_that_exist(self):
-        from_docs = set(re.findall(r"make redrive QUEUE=(\w+)", RUNBOOK))
+        from_docs = set(re.findall(r"\./lake redrive --queue (\w+)", RUNBOOK))
         assert from_docs == DEAD_LETTER_QUEUES == {queue.name for queue in QUEUES}

@@ -98,7 +98,3 @@ def test_a_known_lake_costs_what_paper_and_pencil_say():
     amounts = {"secret_month": 1.0, "alarm_month": 12.0}
     assert sum(cost.dollars(amounts, PRICES, "arm64", free=True).values()) == pytest.approx(0.40 + 0.20)
     assert sum(cost.dollars(amounts, PRICES, "arm64", free=False).values()) == pytest.approx(0.40 + 1.20)
-
-
-def test_the_template_sets_no_more_alarms_than_are_free():
-    assert PRICES["alarm_month"]["free"] >= SETTINGS.alarms

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.template import ROOT, load
+from tests.support.template import ROOT, load, resources
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"
 TEMPLATE = load()
+RESOURCES = resources()
 DEPLOY = load(ROOT / "stacks" / "github-oidc.yaml")
 NAMES = {
     "AWS::Partition": "aws",
@@ -44,7 +45,7 @@ NAMED = {
 def arns_of_template() -> dict[str, str]:
     """Names of the template's resources to their ARNs, for what roles refer to."""
     found = {}
-    for name, resource in TEMPLATE["Resources"].items():
+    for name, resource in RESOURCES.items():
         properties = resource.get("Properties", {})
         match resource["Type"]:
             case "AWS::S3::Bucket":
@@ -132,8 +133,15 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
     "AWS::CloudFormation::Stack": [
         (
             "cloudformation",
-            [arn("cloudformation", "stack/spotify-lake-SavedQueriesStack-1/0a1b")],
-            "CreateStack UpdateStack DeleteStack DescribeStacks",
+            [
+                arn("cloudformation", f"stack/spotify-lake-{name}-1ABC/0a1b")
+                for name, one in TEMPLATE["Resources"].items()
+                if one["Type"] == "AWS::CloudFormation::Stack"
+            ],
+            (
+                "CreateStack UpdateStack DeleteStack DescribeStacks "
+                "CreateChangeSet DescribeChangeSet ExecuteChangeSet DeleteChangeSet"
+            ),
         ),
         ("s3", ["arn:aws:s3:::spotify-lake-artifacts/spotify-lake/1.template"], "GetObject"),
     ],
@@ -391,7 +399,7 @@ def test_no_type_is_listed_that_is_gone():
     assert NEEDED.keys() <= TYPES
 
 
-@pytest.mark.parametrize("name", [name for name in TEMPLATE["Resources"] if name in arns_of_template()])
+@pytest.mark.parametrize("name", [name for name in RESOURCES if name in arns_of_template()])
 def test_the_names_of_resources_are_within_reach(name):
     """The policies go by names: a resource that is called otherwise could not be deployed."""
     where = arns_of_template()[name]
@@ -402,11 +410,11 @@ def test_the_names_of_resources_are_within_reach(name):
         "AWS::Logs::LogGroup": "logs:CreateLogGroup",
         "AWS::Serverless::Function": "lambda:CreateFunction",
         "AWS::IAM::Role": "iam:CreateRole",
-    }.get(TEMPLATE["Resources"][name]["Type"])
+    }.get(RESOURCES[name]["Type"])
     assert probe is None or allowed(EXECUTION, probe, where)
 
 
-ALL_RESOURCES = TEMPLATE["Resources"] | {
+ALL_RESOURCES = RESOURCES | {
     f"{stack}.{name}": one
     for stack in ("quicksight", "redshift")
     for name, one in load(ROOT / "stacks" / f"{stack}.yaml")["Resources"].items()
@@ -463,10 +471,36 @@ def test_every_role_takes_the_boundary():
         ("lambda:InvokeFunction", FUNCTION),
         ("lambda:UpdateFunctionCode", arn("lambda", "function:other")),
         ("kms:ScheduleKeyDeletion", KEY),
+        ("cloudformation:DeleteStack", arn("cloudformation", "stack/spotify-lake-key/0a1b")),
+        ("cloudformation:UpdateStack", arn("cloudformation", "stack/spotify-lake-deployers/0a1b")),
     ],
 )
 def test_cloudformation_may_not(action, resource):
     assert not allowed(EXECUTION, action, resource)
+
+
+NESTED_STACK = arn("cloudformation", "stack/spotify-lake-CatalogStack-1ABC/0a1b")
+APART_STACK = arn("cloudformation", "stack/spotify-lake-deployers/0a1b")
+
+
+@pytest.mark.parametrize(
+    "policy, actions",
+    [
+        ("PreviewPolicy", "CreateChangeSet DescribeChangeSet DescribeStacks"),
+        ("ApplyPolicy", "DescribeChangeSet DescribeStacks DescribeStackEvents"),
+    ],
+)
+def test_changes_inside_nested_stacks_can_be_seen(policy, actions):
+    for action in actions.split():
+        assert allowed(managed(policy), f"cloudformation:{action}", NESTED_STACK)
+        assert not allowed(managed(policy), f"cloudformation:{action}", APART_STACK)
+
+
+def test_a_change_is_carried_out_from_the_root_only():
+    execute = "cloudformation:ExecuteChangeSet"
+    assert allowed(managed("ApplyPolicy"), execute, arn("cloudformation", "stack/spotify-lake/0a1b"))
+    assert not allowed(managed("ApplyPolicy"), execute, NESTED_STACK)
+    assert not allowed(managed("PreviewPolicy"), execute, NESTED_STACK)
 
 
 def test_roles_are_given_permissions_only_within_the_boundary():

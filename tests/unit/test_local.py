@@ -12,10 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from local import cli, demo, deploy, display, emulator, process, stack
-from local.athena import Athena, Column, QueryResult, explain, to_duckdb
+from local import backlog, cli, demo, deploy, display, emulator, process, stack
+from local.athena import Athena, Column, QueryResult, explain
 from local.errors import LaptopError
+from local.sql_dialect import to_duckdb
+from local.state import State
 from spotify_lake.schema.playlists import PARTITION, TABLES
+from tests.support import template
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = {
@@ -68,7 +71,7 @@ def test_a_process_is_found_by_another_command_and_ended(sleeper, tmp_path):
 def test_a_process_is_not_started_twice(sleeper, monkeypatch):
     monkeypatch.setattr(process, "PROBE_PATIENCE_S", 0.1)
     start(sleeper)
-    with pytest.raises(LaptopError, match="sleeper is running already"):
+    with pytest.raises(LaptopError, match="sleeper is already running"):
         start(process.BackgroundProcess("sleeper", sleeper.directory))
 
 
@@ -110,13 +113,13 @@ def test_a_lock_that_another_holds_refuses_with_the_given_sentence(tmp_path):
 
 def test_state_survives_and_damage_means_none(tmp_path):
     path = tmp_path / "deep" / "state.json"
-    assert stack.State.load(path) == stack.State()
-    state = stack.State(emulator_port=4566, emulator_id="x", deployed="y")
+    assert State.load(path) == State()
+    state = State(emulator_port=4566, emulator_id="x", deployed="y")
     state.save(path)
-    assert stack.State.load(path) == state
+    assert State.load(path) == state
     for damage in ("{", "[]", '{"unknown": 1}', ""):
         path.write_text(damage)
-        assert stack.State.load(path) == stack.State()
+        assert State.load(path) == State()
 
 
 def test_a_fingerprint_follows_content_names_and_extra_text(tmp_path):
@@ -196,8 +199,8 @@ def test_snapshots_are_recognized_in_both_buckets():
         f"curated/songs/snapshot_date=2026-09-01/{playlist}-{time_}.parquet",
         "curated/songs/x.parquet",
     ]
-    assert list(stack._snapshots(raw, stack._RAW_KEY)) == [(playlist, time_)]
-    assert list(stack._snapshots(curated, stack._CURATED_KEY)) == [(playlist, time_)]
+    assert list(backlog._snapshots(raw, backlog._RAW_KEY)) == [(playlist, time_)]
+    assert list(backlog._snapshots(curated, backlog._CURATED_KEY)) == [(playlist, time_)]
 
 
 class Progressing(stack.LaptopStack):
@@ -214,17 +217,17 @@ class Progressing(stack.LaptopStack):
 @pytest.fixture
 def clock(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(stack.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(stack.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(backlog.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(backlog.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     return now
 
 
 def test_waiting_ends_when_everything_is_done(clock):
     backlogs = [
-        stack.Backlog(2, 0, 2),
-        stack.Backlog(2, 1, 0),
-        stack.Backlog(2, 2, 1),
-        stack.Backlog(2, 2, 0),
+        backlog.Backlog(2, 0, 2),
+        backlog.Backlog(2, 1, 0),
+        backlog.Backlog(2, 2, 1),
+        backlog.Backlog(2, 2, 0),
     ]
     seen = []
     assert Progressing(*backlogs).wait_until_idle(progress=seen.append).is_clear
@@ -232,13 +235,16 @@ def test_waiting_ends_when_everything_is_done(clock):
 
 
 def test_waiting_ends_when_the_queue_is_empty_without_a_result(clock):
-    assert not Progressing(stack.Backlog(2, 1, 0)).wait_until_idle().is_clear
+    assert not Progressing(backlog.Backlog(2, 1, 0)).wait_until_idle().is_clear
     assert clock[0] < 5
 
 
 def test_waiting_for_a_stuck_transform_is_explained(clock):
-    with pytest.raises(LaptopError, match="1 of 2 snapshots wait for the transform function, and for 90 s"):
-        Progressing(stack.Backlog(2, 1, 1)).wait_until_idle()
+    with pytest.raises(
+        LaptopError,
+        match=r"1 of 2 snapshots are waiting .*, which has finished none for 90 s",
+    ):
+        Progressing(backlog.Backlog(2, 1, 1)).wait_until_idle()
 
 
 # --- Athena ---
@@ -339,9 +345,9 @@ def test_a_query_that_takes_too_long_is_cancelled():
     [
         ("", "one statement at a time"),
         ("SELECT 1; SELECT 2", "one statement at a time"),
-        ("SELECT (1", "not Athena's SQL"),
-        ("DELETE FROM songs", "answers queries"),
-        ("DROP TABLE songs", "answers queries"),
+        ("SELECT (1", "not valid Athena SQL"),
+        ("DELETE FROM songs", "runs queries only"),
+        ("DROP TABLE songs", "runs queries only"),
         ("SELECT * FROM sings", "There is no table sings. The tables are albums, artists,"),
     ],
 )
@@ -448,11 +454,24 @@ def test_log_lines_are_made_for_reading(line, shown):
     assert cli.log_line(NOON, "extract", text).plain.rstrip() == shown
 
 
-def test_the_demo_takes_thirty_days_that_are_always_the_same():
-    moments = list(demo.moments())
+def test_the_demo_takes_thirty_days_up_to_its_last_one():
+    moments = demo.moments(dt.date(2026, 9, 30))
     assert len(moments) == 30
-    assert moments[0] == dt.datetime(2026, 9, 1, 6, tzinfo=dt.UTC)
+    assert (moments[0].date(), moments[-1].date()) == (dt.date(2026, 9, 1), dt.date(2026, 9, 30))
     assert {later - earlier for earlier, later in itertools.pairwise(moments)} == {dt.timedelta(days=1)}
+
+
+def test_the_demo_of_yesterday_is_fresh_all_day_long():
+    newest = demo.moments(DAY_1)[-1]
+    end_of_the_next_day = dt.datetime.combine(DAY_2, dt.time.max, dt.UTC)
+    stale_after = dt.timedelta(hours=template.load()["Parameters"]["StaleAfterHours"]["Default"])
+    assert dt.timedelta(0) < end_of_the_next_day - newest < stale_after
+
+
+def test_the_demo_ends_on_a_day_that_is_over():
+    today = dt.datetime.now(dt.UTC).date()
+    with pytest.raises(LaptopError, match="or earlier, not"):
+        demo.run(None, Console(), None, today)
 
 
 def test_the_songs_journey_is_drawn():
@@ -472,7 +491,7 @@ def test_the_songs_journey_is_drawn():
     assert "Blue by Ann, in “Mix”" in text
     assert "#9 ▁ █ #1" in text
     assert "Best: #1 on 2026-09-02. In the list on 2 of 3 days." in text
-    assert "No song has moved" in printed(
+    assert "No song has changed its position" in printed(
         Console.print, demo._journey(QueryResult(columns, (), "id", 0.1, 0))
     )
 
@@ -535,9 +554,9 @@ def test_only_tables_that_the_transform_fills_count_for_the_backlog(location, do
     }
     lake = stack.LaptopStack(ROOT, tmp_path)
     lake._outputs = {"RawBucketName": "raw", "LakeBucketName": "lake"}
-    monkeypatch.setattr(stack, "_keys", lambda _s3, _bucket, prefix: keys[prefix])
+    monkeypatch.setattr(backlog, "_keys", lambda _s3, _bucket, prefix: keys[prefix])
     monkeypatch.setattr(lake, "client", lambda _service: None)
     monkeypatch.setattr(lake, "queue_length", lambda _output: 0)
     tables = [{"StorageDescriptor": {"Location": path}} for path in ("s3://lake/curated/a/", location)]
     monkeypatch.setattr(lake, "tables", lambda: tables)
-    assert lake.backlog() == stack.Backlog(raw=1, done=done, queued=0)
+    assert lake.backlog() == backlog.Backlog(raw=1, done=done, queued=0)

@@ -13,8 +13,8 @@ from sqlglot import exp
 
 import queries
 from bench.plans import Planner
-from local.athena import to_duckdb
 from local.errors import LaptopError
+from local.sql_dialect import to_duckdb
 from local.stack import LAPTOP_PARAMETERS
 from queries import HeaderError, Statement
 from spotify_lake.schema.playlists import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
@@ -145,7 +145,7 @@ def test_quotients_are_not_cut_to_whole_numbers(statement: Statement) -> None:
 
 @each_statement
 def test_the_only_clock_is_the_date(statement: Statement) -> None:
-    """On the laptop `current_date` is the newest snapshot's day; other clocks would say something else."""
+    """Tests replace `current_date` by the day of their data; other clocks would go their own way."""
     clocks = (exp.CurrentTimestamp, exp.CurrentTime, exp.CurrentDatetime, exp.Localtime, exp.Localtimestamp)
     assert not list(parsed(statement).find_all(*clocks))
     assert "now()" not in statement.sql

@@ -59,7 +59,7 @@ def test_positions_are_followed_from_day_to_day():
     )
     [playlist] = content.playlists
     found = {content.songs[entry.song].name: entry for entry in playlist.entries}
-    assert {name: expand(entry.places) for name, entry in found.items()} == {
+    assert {name: expand(entry.positions) for name, entry in found.items()} == {
         "B": [2, 1, 1],
         "D": [2],
         "A": [1, 2, 3],
@@ -87,7 +87,7 @@ def test_what_returns_enters_again():
     content = report(snapshot(day(0), ["A", "B"]), snapshot(day(1), ["A"]), snapshot(day(2), ["A", "B"]))
     [playlist] = content.playlists
     assert (playlist.entered, playlist.left) == ([0, 0, 1], [0, 1, 0])
-    assert expand(playlist.entries[1].places) == [2, 0, 2]
+    assert expand(playlist.entries[1].positions) == [2, 0, 2]
     assert playlist.entries[1].days == 2
 
 
@@ -163,7 +163,7 @@ def test_details_of_songs_albums_and_artists():
     )
     [song] = content.songs
     assert (song.id, song.seconds, song.explicit) == (payloads.spotify_id("Duet"), 208, 0)
-    assert [content.artists[number][1] for number in song.artists] == ["X", "Y"]
+    assert [content.artists[number].name for number in song.artists] == ["X", "Y"]
     album = content.albums[song.album]
     assert (album.name, album.year) == ("Harbor Lights", 2017)
     assert album.image.startswith("https://i.scdn.co/image/")
@@ -184,7 +184,7 @@ def test_artists_are_counted_by_day_and_together():
     )
 
     def counted(artists):
-        return {content.artists[row.artist][1]: (row.start, expand(row.songs)) for row in artists}
+        return {content.artists[row.artist].name: (row.start, expand(row.songs)) for row in artists}
 
     road_trip = next(playlist for playlist in content.playlists if playlist.name == "Road Trip")
     assert content.artist_days == [0, 1]
@@ -195,8 +195,8 @@ def test_artists_are_counted_by_day_and_together():
 def test_artists_without_an_id_are_named_but_not_counted():
     artists = [payloads.artist("X"), payloads.artist("Y", id=None), payloads.artist("Z", id=None)]
     content = report(snapshot(MONDAY, [payloads.entry(payloads.song("Duet", artists=artists))]))
-    assert [content.artists[number][1] for number in content.songs[0].artists] == ["X", "Y", "Z"]
-    assert [content.artists[row.artist][1] for row in content.top_artists] == ["X"]
+    assert [content.artists[number].name for number in content.songs[0].artists] == ["X", "Y", "Z"]
+    assert [content.artists[row.artist].name for row in content.top_artists] == ["X"]
     assert content.different_artists == 1
 
 
@@ -286,10 +286,10 @@ def test_histories_are_what_python_finds(content, standings):
             )
             sampled = [content.first + dt.timedelta(days=number) for number in playlist.samples]
             expected = [seen.get(date, 0) for date in sampled]
-            assert [0] * entry.start + expand(entry.places) == expected[
-                : entry.start + len(expand(entry.places))
+            assert [0] * entry.start + expand(entry.positions) == expected[
+                : entry.start + len(expand(entry.positions))
             ]
-            assert not any(expected[entry.start + len(expand(entry.places)) :])
+            assert not any(expected[entry.start + len(expand(entry.positions)) :])
 
 
 def test_every_recent_day_is_sampled_and_one_a_week_before(content):

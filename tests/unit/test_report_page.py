@@ -64,7 +64,8 @@ def test_names_stay_names():
     plain = Parsed(written(["A"]))
     assert [tag for tag, _ in parsed.tags] == [tag for tag, _ in plain.tags], "no name has become a tag"
     data = json.loads(parsed.within("script")[0])
-    assert [song[1] for song in data["content"]["songs"]] == HOSTILE
+    name = data["columns"]["Song"].index("name")
+    assert [song[name] for song in data["content"]["songs"]] == HOSTILE
     assert data["content"]["playlists"][0]["name"] == HOSTILE[0]
 
 
@@ -119,10 +120,24 @@ def test_an_empty_lake_has_a_page():
 
 
 def test_code_puts_no_text_on_the_page_as_markup():
-    code = (ASSETS / "report.js").read_text()
+    *_, code = Parsed(written(["A"])).within("script")
     assert not re.search(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", code
     )
+
+
+def test_every_file_of_the_script_is_on_the_page_once():
+    *_, code = Parsed(written(["A"])).within("script")
+    files = [path.read_text() for path in (ASSETS / "js").glob("*.js")]
+    assert len(files) > 10
+    assert [code.count(text) for text in files] == [1] * len(files)
+
+
+def test_columns_name_the_values_of_rows():
+    data = json.loads(Parsed(written(["A"])).within("script")[0])
+    [song] = data["content"]["songs"]
+    named = dict(zip(data["columns"]["Song"], song, strict=True))
+    assert (named["name"], named["kind"], named["seconds"]) == ("A", "song", 208)
 
 
 def test_third_party_files_are_the_recorded_ones():

@@ -4,6 +4,7 @@ import pytest
 
 from spotify_lake.schema.playlists import PARTITION, TABLES
 from spotify_lake.schema.types import Column, Table, Type
+from tools import catalog
 from tools import schema as generator
 
 NAMES = "[a-z][a-z0-9_]*"
@@ -25,38 +26,34 @@ def test_a_table_describes_itself_completely(table: Table) -> None:
 def test_column_comments_fit_into_the_catalog() -> None:
     for table in TABLES:
         for column in table.columns:
-            assert len(generator._comment(column)) <= 255, f"{table.name}.{column.name}"
+            assert len(catalog.comment(column)) <= 255, f"{table.name}.{column.name}"
 
 
 def test_a_playlists_row_is_written_last() -> None:
     assert TABLES[-1].name == "playlists"
 
 
-def test_template_and_dictionary_follow_the_schema() -> None:
+def test_catalog_and_dictionary_follow_the_schema() -> None:
     assert generator.main(["--check"]) == 0, "run `make schema`"
 
 
 def test_drift_is_noticed_and_mended(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    template, dictionary = tmp_path / "template.yaml", tmp_path / "docs" / "data-dictionary.md"
+    stack, dictionary = tmp_path / "stacks" / "catalog.yaml", tmp_path / "docs" / "data-dictionary.md"
+    stack.parent.mkdir()
     dictionary.parent.mkdir()
-    template.write_text(generator.TEMPLATE.read_text().replace("Name: isrc", "Name: irsc"))
-    wanted = {template: generator.TEMPLATE.read_text(), dictionary: generator.DICTIONARY.read_text()}
-    for name, value in {"ROOT": tmp_path, "TEMPLATE": template, "DICTIONARY": dictionary}.items():
+    stack.write_text(catalog.STACK.read_text().replace("Name: isrc", "Name: irsc"))
+    wanted = {stack: catalog.STACK.read_text(), dictionary: generator.DICTIONARY.read_text()}
+    monkeypatch.setattr(catalog, "STACK", stack)
+    for name, value in {"ROOT": tmp_path, "DICTIONARY": dictionary}.items():
         monkeypatch.setattr(generator, name, value)
     assert generator.main(["--check"]) == 1
-    assert "template.yaml does not match" in capsys.readouterr().out
+    assert "stacks/catalog.yaml does not match" in capsys.readouterr().out
     assert not dictionary.exists(), "checking writes nothing"
     assert generator.main([]) == 0
     assert {path: path.read_text() for path in wanted} == wanted
     assert generator.main(["--check"]) == 0
-
-
-@pytest.mark.parametrize("marker", [generator.BEGIN, generator.END])
-def test_a_template_without_its_markers_is_refused(marker: str) -> None:
-    with pytest.raises(ValueError, match="lacks the lines"):
-        generator.with_tables(generator.TEMPLATE.read_text().replace(marker, ""))
 
 
 def test_a_bar_in_a_description_does_not_end_the_cell() -> None:

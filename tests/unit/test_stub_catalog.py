@@ -18,10 +18,10 @@ from local.spotify_stub import (
     SPOTIFY_MADE_PLAYLIST_ID,
 )
 from local.spotify_stub import playlists as lists
-from local.spotify_stub.api import parse_fields, select_fields
 from local.spotify_stub.catalog import SONGS_FILE, catalog
 from local.spotify_stub.derive import artists_of, main, name_key
 from local.spotify_stub.faults import Fault, Faults
+from local.spotify_stub.fields import parse_fields, select_fields
 from local.spotify_stub.service import Request, SpotifyError, WebApi, access_token, is_user_token
 
 FIRST_DAY = date(2026, 11, 1)

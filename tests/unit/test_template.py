@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,10 +15,11 @@ from spotify_lake.keys import KNOWN_DETAILS as KEY
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
 from spotify_lake.settings import MAX_DETAIL_CALLS, parse_playlist_ids
-from tests.support.template import ROOT, load
+from tests.support.template import NESTED, ROOT, load, nested
+from tests.support.template import resources as all_resources
 
 TEMPLATE = load()
-RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+RESOURCES = all_resources()
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
 FUNCTIONS = ("ExtractFunction", "TransformFunction", "ReportFunction", "ArrivalFunction")
 WORKGROUP = "arn:${AWS::Partition}:athena:${AWS::Region}:${AWS::AccountId}:workgroup/${WorkGroup}"
@@ -26,6 +28,7 @@ CATALOG = [
     for part in ("catalog", "database/${DatabaseName}", "table/${DatabaseName}/*")
 ]
 BUCKETS = ("RawBucket", "LakeBucket")
+LAKE = "arn:${AWS::Partition}:s3:::${LakeBucketName}"  # the lake bucket, as nested stacks know it
 OWN_KEY = {"If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
 PLAYLIST = "37i9dQZF1DXcBWIGoYBM5M"
 
@@ -269,7 +272,7 @@ class TestRoles:
             if any(re.match(r"(s3|glue):.*Delete", action) for action in as_list(statement["Action"]))
             for resource in resources_of(statement)
         }
-        assert deleted <= {"${LakeBucket.Arn}/intermediate/*", "${LakeBucket.Arn}/intermediate_$folder$"}, (
+        assert deleted <= {f"{LAKE}/intermediate/*", f"{LAKE}/intermediate_$folder$"}, (
             "the jobs' intermediate results"
         )
 
@@ -380,8 +383,8 @@ class TestRoles:
                     ("s3:PutObject", "${LakeBucket.Arn}/staging/*/_STARTED"),
                     ("s3:PutObject", "${LakeBucket.Arn}/jobs/*"),
                     ("s3:GetObject", "${LakeBucket.Arn}/datawarehouse/_runs/*"),
-                    ("glue:StartJobRun", arn_of("glue", "job/${ChartsJob}")),
-                    ("glue:StartJobRun", arn_of("glue", "job/${Kaggle2023Job}")),
+                    ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-charts")),
+                    ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-kaggle2023")),
                     ("sns:Publish", "Alarms"),
                     ("logs:CreateLogStream", "ArrivalLogGroup.Arn"),
                     ("logs:PutLogEvents", "ArrivalLogGroup.Arn"),
@@ -390,20 +393,20 @@ class TestRoles:
             (
                 "JobRole",
                 {
-                    ("s3:GetObject", "${LakeBucket.Arn}/jobs/*"),
-                    ("s3:GetObject", "${LakeBucket.Arn}/staging/*"),
+                    ("s3:GetObject", f"{LAKE}/jobs/*"),
+                    ("s3:GetObject", f"{LAKE}/staging/*"),
                     *(
-                        (f"s3:{action}", f"${{LakeBucket.Arn}}/{place}")
+                        (f"s3:{action}", f"{LAKE}/{place}")
                         for place in ("datawarehouse/*", "intermediate/*", "intermediate_$folder$")
                         for action in ("GetObject", "PutObject", "AbortMultipartUpload")
                     ),
-                    ("s3:DeleteObject", "${LakeBucket.Arn}/intermediate/*"),
-                    ("s3:DeleteObject", "${LakeBucket.Arn}/intermediate_$folder$"),
-                    ("s3:ListBucket", "LakeBucket.Arn"),
-                    ("s3:GetBucketLocation", "LakeBucket.Arn"),
+                    ("s3:DeleteObject", f"{LAKE}/intermediate/*"),
+                    ("s3:DeleteObject", f"{LAKE}/intermediate_$folder$"),
+                    ("s3:ListBucket", LAKE),
+                    ("s3:GetBucketLocation", LAKE),
                     *(
-                        (f"logs:{action}", f"{group}.Arn")
-                        for group in ("JobLogGroup", "JobErrorLogGroup")
+                        (f"logs:{action}", arn_of("logs", f"log-group:/aws-glue/${{LakeName}}/{group}:*"))
+                        for group in ("output", "error")
                         for action in ("CreateLogStream", "PutLogEvents")
                     ),
                 },
@@ -650,7 +653,7 @@ class TestBulk:
             assert job["Name"] == {"Sub": f"${{LakeName}}-{data_set}"}, "the arrival function calls it so"
             assert (ROOT / "jobs" / f"{data_set}.py").exists()
             assert job["Command"]["ScriptLocation"] == {
-                "Sub": f"s3://${{LakeBucket}}/{keys.JOB_CODE}{data_set}.py"
+                "Sub": f"s3://${{LakeBucketName}}/{keys.JOB_CODE}{data_set}.py"
             }
 
     def test_a_run_is_bounded_tried_again_and_alone(self):
@@ -677,10 +680,7 @@ class TestBulk:
         ready = events["Ready"]["Pattern"]["detail"]
         assert ready["bucket"] == {"name": [{"Ref": "LakeBucket"}]}
         assert ready["object"] == {"key": [{"wildcard": f"{keys.STAGING}*/{keys.READY}"}]}
-        assert events["Ended"]["Pattern"]["detail"]["jobName"] == [
-            {"Ref": "ChartsJob"},
-            {"Ref": "Kaggle2023Job"},
-        ]
+        assert events["Ended"]["Pattern"]["detail"]["jobName"] == [job["Name"] for job in self.JOBS.values()]
         notified = RESOURCES["LakeBucket"]["Properties"]["NotificationConfiguration"]
         assert notified == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
@@ -695,7 +695,7 @@ class TestCatalog:
         folders = [table.prefix for table in TABLES]
         folders += [f"datawarehouse/{declared.table.name}/" for declared in WAREHOUSE]
         assert sorted(target["Path"]["Sub"] for target in targets) == sorted(
-            f"s3://${{LakeBucket}}/{folder}" for folder in folders
+            f"s3://${{LakeBucketName}}/{folder}" for folder in folders
         )
 
     def test_the_crawler_leaves_declared_tables_alone(self):
@@ -832,12 +832,43 @@ class TestDeployment:
         }
 
     def test_works_in_every_partition(self):
-        assert "arn:aws:" not in (ROOT / "template.yaml").read_text()
+        for name in ("template.yaml", *(f"stacks/{stack}.yaml" for stack in NESTED)):
+            assert "arn:aws:" not in (ROOT / name).read_text()
 
-    def test_every_suppressed_check_has_its_reason(self):
-        for resource in RESOURCES.values():
-            for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
-                assert skip["comment"].endswith("."), skip["id"]
+    def test_every_suppressed_check_has_its_reason_in_one_place(self):
+        lines = (ROOT / ".checkov.yaml").read_text().splitlines()
+        listed = lines[lines.index("skip-check:") + 1 :]
+        for before, line in pairwise(["", *listed]):
+            if not line.startswith("  # "):
+                assert re.fullmatch(r"  - CKV_AWS_\d+", line)
+                assert re.fullmatch(r"  # .*\.|  - CKV_AWS_\d+", before), f"{line} has no reason"
+        for path in [ROOT / "template.yaml", *(ROOT / "stacks").glob("*.yaml")]:
+            assert "checkov" not in path.read_text()
+
+    @pytest.mark.parametrize("stack", NESTED)
+    def test_a_nested_stack_gets_the_parameters_it_asks_for(self, stack):
+        resource = TEMPLATE["Resources"][f"{stack.capitalize()}Stack"]
+        assert resource["Properties"]["TemplateURL"] == f"stacks/{stack}.yaml"
+        assert resource["Properties"]["Parameters"].keys() == nested(stack)["Parameters"].keys()
+        assert "Transform" not in nested(stack), "the emulator wants plain CloudFormation"
+        assert "GetAtt" not in json.dumps(nested(stack)), "the emulator forgets attributes on an update"
+
+    @pytest.mark.parametrize("stack", NESTED)
+    def test_a_lake_can_be_deployed_without_a_nested_stack(self, stack):
+        """The runbook and the changelog do so, to have its resources made anew."""
+        others = {key: value for key, value in TEMPLATE.items() if key != "Resources"}
+        others |= {
+            name: one for name, one in TEMPLATE["Resources"].items() if name != f"{stack.capitalize()}Stack"
+        }
+        assert f"{stack.capitalize()}Stack" not in json.dumps(others)
+
+    def test_outputs_name_what_the_nested_stacks_make(self):
+        outputs = {name: output["Value"] for name, output in TEMPLATE["Outputs"].items()}
+        assert outputs["CrawlerName"] == RESOURCES["Crawler"]["Properties"]["Name"]
+        assert outputs["ChartsJobName"] == RESOURCES["ChartsJob"]["Properties"]["Name"]
+        assert outputs["Kaggle2023JobName"] == RESOURCES["Kaggle2023Job"]["Properties"]["Name"]
+        assert RESOURCES["Dashboard"]["Properties"]["DashboardName"] == {"Ref": "LakeName"}
+        assert outputs["DashboardUrl"]["Sub"].endswith("#dashboards/dashboard/${LakeName}")
 
     def test_laptop_builds_never_reach_aws(self):
         config = tomllib.loads((ROOT / "samconfig.toml").read_text())

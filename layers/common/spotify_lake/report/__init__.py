@@ -1,5 +1,5 @@
-"""The report: one web page about the lake, written anew from Athena's answers.
+"""The report: one web page about the lake, built from Athena query results.
 
-`run` asks, composes, renders and stores; `queries` and `content` say what is on the page, `page` and the folder
-`assets` what it looks like.
+`run` queries, composes, renders and stores. `queries`, `content` and `charts` determine what the page shows; `page`
+and the folder `assets` determine how it looks.
 """

@@ -1,6 +1,6 @@
-"""The charts on the page: which ones the warehouse has, what is asked of them, and the answers as content.
+"""The charts on the page: choose a chart, build its queries, and compose the results.
 
-Days are counted from 1970-01-01, because charts and playlists are of different times.
+Days are counted from 1970-01-01, because charts and playlists cover different periods.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import msgspec
 from spotify_lake import keys
 from spotify_lake.report.athena import Question
 from spotify_lake.report.queries import sql
+from spotify_lake.report.rows import Row
 
 FOLDER: Final = f"{keys.WAREHOUSE}fact_chart_entry/"
-# Which chart the page shows where several end in the same year, with the viral one of the same rhythm.
+# If several charts end in the same year, the first of these is shown. Values: the viral chart of the same period.
 SHOWN: Final = {
     "top200": "viral50",
     "top200_weekly": "viral50_weekly",
@@ -28,11 +29,11 @@ SHOWN: Final = {
     "viral50_weekly": None,
 }
 WORLD: Final = "Global"
-ARTISTS: Final = 10  # of a region
-PEAKS: Final = 12  # songs of a region that were longest at the highest rank
-LONGEST: Final = 8  # and those that were in its chart longest
-SPREAD: Final = 25  # songs that went around the world
-AHEAD: Final = 25  # songs that were viral before
+ARTISTS: Final = 10  # per region
+PEAKS: Final = 12  # songs per region with the highest peaks
+LONGEST: Final = 8  # songs per region that stayed in the chart longest
+SPREAD: Final = 25  # songs that spread across regions
+AHEAD: Final = 25  # songs that were viral first
 EPOCH: Final = dt.date(1970, 1, 1)
 
 _OBJECT = re.compile(rf"{FOLDER}year=(\d+)/chart=(\w+)/.+\.parquet")
@@ -41,16 +42,16 @@ _ID = re.compile(r"[0-9A-Za-z]{22}")
 
 @dataclass(frozen=True)
 class Found:
-    """What the warehouse has.
+    """The chart to show.
 
     Attributes
     ----------
     chart
-        The chart to show.
+        Its name in the warehouse.
     viral
-        The viral chart of the same rhythm; None if there is none.
+        The viral chart of the same period, daily or weekly; None if there is none.
     last_year
-        Year in which the chart ends.
+        The last year with entries.
     """
 
     chart: str
@@ -59,7 +60,7 @@ class Found:
 
 
 class EndRow(msgspec.Struct, frozen=True):
-    """When a chart ends, as yyyymmdd, and what it is called."""
+    """The last day of a chart, as yyyymmdd, and its name."""
 
     title: str
     period: str
@@ -67,7 +68,7 @@ class EndRow(msgspec.Struct, frozen=True):
 
 
 class RegionRow(msgspec.Struct, frozen=True):
-    """A region with the days or weeks it has charts of."""
+    """A region, with the number of days or weeks it has charts for."""
 
     region: str
     charts: int
@@ -88,7 +89,7 @@ class ArtistRow(msgspec.Struct, frozen=True):
 
 
 class SongRow(msgspec.Struct, frozen=True):
-    """A song in a region; `last_rank` is None when the region's last chart does not have it."""
+    """A song in a region. `last_rank` is None if the song is not in the region's last chart."""
 
     region: str
     track_id: str | None
@@ -103,7 +104,7 @@ class SongRow(msgspec.Struct, frozen=True):
 
 
 class SpreadRow(msgspec.Struct, frozen=True):
-    """A song, and the dates on which it entered the charts of regions."""
+    """A song, and the dates on which it entered the regions' charts."""
 
     track_id: str | None
     title: str | None
@@ -114,7 +115,7 @@ class SpreadRow(msgspec.Struct, frozen=True):
 
 
 class ViralRow(msgspec.Struct, frozen=True):
-    """A song in a region, with the region's numbers; of a region without viral songs any song, to have its numbers."""
+    """A song in a region, with the region's totals. A region without viral songs has one row, for its totals."""
 
     region: str
     track_id: str | None
@@ -128,16 +129,16 @@ class ViralRow(msgspec.Struct, frozen=True):
     viral_before: int
 
 
-class Song(msgspec.Struct, array_like=True, frozen=True):
-    """A song of the charts; `id` is None when there is nothing to link to."""
+class ChartSong(Row, frozen=True):
+    """A song in the charts. `id` is None if it cannot be a link."""
 
     id: str | None
     title: str | None
     artists: str | None
 
 
-class RegionArtist(msgspec.Struct, array_like=True, frozen=True):
-    """An artist in a region: days or weeks with a song in the chart, different songs, and their best rank."""
+class RegionArtist(Row, frozen=True):
+    """An artist in a region: days or weeks with a song in the chart, number of songs, and their best rank."""
 
     name: str
     streams: int | None
@@ -146,8 +147,8 @@ class RegionArtist(msgspec.Struct, array_like=True, frozen=True):
     peak: int
 
 
-class RegionSong(msgspec.Struct, array_like=True, frozen=True):
-    """A song in a region: best rank, the day it was reached, how often the song was there, and in the chart."""
+class RegionSong(Row, frozen=True):
+    """A song in a region: best rank, first day at it, number of charts at it, and number of charts overall."""
 
     song: int
     peak: int
@@ -159,7 +160,7 @@ class RegionSong(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Region(msgspec.Struct, frozen=True):
-    """A region; first and last day of its charts, how many there are, and their streams."""
+    """A region: first and last day of its charts, their number, and their total streams."""
 
     name: str
     first: int
@@ -170,8 +171,8 @@ class Region(msgspec.Struct, frozen=True):
     songs: list[RegionSong]
 
 
-class Spread(msgspec.Struct, array_like=True, frozen=True):
-    """A song that went around: first day, a region that had it then, best rank, and days until each region had it."""
+class Spread(Row, frozen=True):
+    """A song that spread: first day and region, best rank, and the days it took to reach each region."""
 
     song: int
     first: int
@@ -180,8 +181,8 @@ class Spread(msgspec.Struct, array_like=True, frozen=True):
     reached: list[int]
 
 
-class Ahead(msgspec.Struct, array_like=True, frozen=True):
-    """A song that was viral first: first day in either chart, and its best rank in the one that is shown."""
+class Ahead(Row, frozen=True):
+    """A song that was viral first: its first day in each chart, and its best rank in the chart that is shown."""
 
     region: str
     song: int
@@ -190,8 +191,8 @@ class Ahead(msgspec.Struct, array_like=True, frozen=True):
     peak: int
 
 
-class Viral(msgspec.Struct, array_like=True, frozen=True):
-    """How many songs entered the chart of a region, and how many of them were viral before."""
+class Viral(Row, frozen=True):
+    """How many songs entered the chart of a region, and how many of them had been viral before."""
 
     region: str
     entered: int
@@ -204,18 +205,18 @@ class Charts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     title, period
-        Which chart: its name, and whether it is daily or weekly.
+        Name of the chart, and "daily" or "weekly".
     first, last
         Its first and last day.
     regions
-        By name; those that are Global first.
+        Ordered by name, with Global first.
     """
 
     title: str
     period: str
     first: int
     last: int
-    songs: list[Song] = []
+    songs: list[ChartSong] = []
     regions: list[Region] = []
     spread: list[Spread] = []
     ahead: list[Ahead] = []
@@ -224,7 +225,7 @@ class Charts(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Asked:
-    """Everything that is asked of the charts in a window of days."""
+    """The queries about the charts in a window of days."""
 
     regions: Question[RegionRow]
     artists: Question[ArtistRow]
@@ -235,7 +236,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answered:
-    """The answers."""
+    """The results of these queries."""
 
     regions: Sequence[RegionRow]
     artists: Sequence[ArtistRow]
@@ -245,9 +246,9 @@ class Answered:
 
 
 def find(entry_keys: Iterable[str]) -> Found | None:
-    """Say from the keys of the entries' objects which chart to show; None when there is none.
+    """Choose the chart to show from the object keys of chart entries; None if there is none.
 
-    The chart that ends last, and of those the first of SHOWN.
+    It is the chart that ends last, or the first of them in SHOWN.
     """
     years: dict[str, set[int]] = defaultdict(set)
     for key in entry_keys:
@@ -263,12 +264,12 @@ def find(entry_keys: Iterable[str]) -> Found | None:
 
 
 def end(found: Found) -> Question[EndRow]:
-    """Ask when a chart ends."""
+    """Query when a chart ends."""
     return Question("chart_end", sql("chart_end", chart=found.chart, last_year=found.last_year), EndRow)
 
 
 def questions(found: Found, last: dt.date, days: int) -> Asked:
-    """Ask about the `days` days up to `last`, of which only the years are read."""
+    """Build the queries for the `days` days up to `last`, restricted to the partitions of these years."""
     first = last - dt.timedelta(days=days - 1)
     window = {
         "chart": found.chart,
@@ -292,7 +293,7 @@ def questions(found: Found, last: dt.date, days: int) -> Asked:
 
 
 def compose(ended: EndRow, answers: Answered) -> Charts | None:
-    """Put the answers together; None when no region has a chart."""
+    """Compose the content of the charts; None if no region has a chart."""
     if not answers.regions:
         return None
     songs = _Songs()
@@ -303,7 +304,7 @@ def compose(ended: EndRow, answers: Answered) -> Charts | None:
     for song in answers.songs:
         songs_of[song.region].append(
             RegionSong(
-                songs.place(song.track_id, song.title, song.artists),
+                songs.index(song.track_id, song.title, song.artists),
                 song.peak,
                 _day(song.reached_key),
                 song.charts_at_peak,
@@ -327,13 +328,13 @@ def compose(ended: EndRow, answers: Answered) -> Charts | None:
     spread = []
     for gone in answers.spread:
         entered = [_day(key) for key in gone.entered_keys]
-        place = songs.place(gone.track_id, gone.title, gone.artists)
+        number = songs.index(gone.track_id, gone.title, gone.artists)
         reached = [day - entered[0] for day in entered]
-        spread.append(Spread(place, entered[0], gone.first_region, gone.peak, reached))
+        spread.append(Spread(number, entered[0], gone.first_region, gone.peak, reached))
     ahead = [
         Ahead(
             row.region,
-            songs.place(row.track_id, row.title, row.artists),
+            songs.index(row.track_id, row.title, row.artists),
             _day(row.viral_key),
             _day(row.entered_key),
             row.peak,
@@ -359,17 +360,17 @@ def compose(ended: EndRow, answers: Answered) -> Charts | None:
 
 @dataclass
 class _Songs:
-    """Songs, each once, in the order in which they are asked for."""
+    """Collects songs, each once, in the order in which they are first used."""
 
-    listed: list[Song] = field(default_factory=list)
-    _places: dict[Song, int] = field(default_factory=dict)
+    listed: list[ChartSong] = field(default_factory=list)
+    _indexes: dict[ChartSong, int] = field(default_factory=dict)
 
-    def place(self, track_id: str | None, title: str | None, artists: str | None) -> int:
-        song = Song(track_id if track_id and _ID.fullmatch(track_id) else None, title, artists)
-        if song not in self._places:
-            self._places[song] = len(self.listed)
+    def index(self, track_id: str | None, title: str | None, artists: str | None) -> int:
+        song = ChartSong(track_id if track_id and _ID.fullmatch(track_id) else None, title, artists)
+        if song not in self._indexes:
+            self._indexes[song] = len(self.listed)
             self.listed.append(song)
-        return self._places[song]
+        return self._indexes[song]
 
 
 def date_of(key: int) -> dt.date:

@@ -1,7 +1,7 @@
-"""Athena's answers to what the page shows. Pure: the same rows give the same content.
+"""Compose the content of the page from query results. Pure: the same rows give the same content.
 
-Days are numbers, counted from the first day of the report. Songs, albums and artists are kept once and named by
-their place in a list. Rows that come by the thousand are arrays; assets/report.js reads them by position.
+Days are numbers, and the first day of the report is day 0. Each song, album and artist is stored once and referred to
+by its index.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ import msgspec
 from spotify_lake.report import queries
 from spotify_lake.report.charts import Charts
 from spotify_lake.report.queries import ArtistRow, SnapshotRow, SongRow, StandingRow, Window
+from spotify_lake.report.rows import Row
 
 EPOCH: Final = dt.date(1970, 1, 1)
 WEEK: Final = 7
-MOST_EVENTS: Final = 300  # of a playlist
+MOST_EVENTS: Final = 300  # per playlist
 SHORTEST_RUN: Final = 3
 POPULARITY_STEP: Final = 10
 
 _ID = re.compile(r"[0-9A-Za-z]{22}")
 
-# A run of equal values is a pair (value, how often).
+# Values, in which a run of equal ones may be a pair (value, length).
 type Runs = list[int | tuple[int, int]]
 
 
-class Album(msgspec.Struct, array_like=True, frozen=True):
-    """An album; `id` and `image` are None when there is nothing to link to."""
+class Album(Row, frozen=True):
+    """An album. `id` and `image` are None if they cannot be links."""
 
     id: str | None
     name: str | None
@@ -43,8 +44,15 @@ class Album(msgspec.Struct, array_like=True, frozen=True):
     image: str | None
 
 
-class Song(msgspec.Struct, array_like=True, frozen=True):
-    """A song, or what else may stand in a list; `artists` and `album` are places in the content's lists."""
+class Artist(Row, frozen=True):
+    """An artist. `id` is None if it cannot be a link."""
+
+    id: str | None
+    name: str | None
+
+
+class Song(Row, frozen=True):
+    """A song, podcast episode or other entry. `artists` and `album` are indexes."""
 
     id: str | None
     name: str | None
@@ -56,23 +64,23 @@ class Song(msgspec.Struct, array_like=True, frozen=True):
     popularity: int | None
 
 
-class Entry(msgspec.Struct, array_like=True, frozen=True):
+class Entry(Row, frozen=True):
     """A song in a playlist.
 
     Attributes
     ----------
     song
-        Place in the content's list.
+        Index of the song.
     position
-        In the last snapshot; None when it is no longer in the list.
+        In the last snapshot; None if the song is no longer in the playlist.
     week_ago
-        Position a week before the last snapshot; 0 when it was not in the list, None when there was no snapshot.
+        Position a week before the last snapshot; 0 if it was not in the playlist, None if there was no snapshot.
     days, best, first
-        Snapshots with it, its best position, and the day it was first seen.
+        Number of snapshots that contain it, its best position, and the first day it was seen.
     added
-        Day it was added to the list, which may be before the first day of the report.
-    start, places
-        Positions in the playlist's samples from number `start` on, 0 where it was not in the list.
+        Day it was added to the playlist, which may be before the first day of the report.
+    start, positions
+        Positions in the playlist's samples, beginning with sample number `start`; 0 where it was not in the playlist.
     """
 
     song: int
@@ -83,11 +91,11 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     first: int
     added: int | None
     start: int
-    places: Runs
+    positions: Runs
 
 
-class Event(msgspec.Struct, array_like=True, frozen=True):
-    """Something entered (`step` 1) or left (-1) on a day, at a position. `days` it had been there, when it left."""
+class Event(Row, frozen=True):
+    """A song entered (`step` 1) or left (-1) at a position. `days` is how long it had been there when it left."""
 
     day: int
     step: int
@@ -96,8 +104,8 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
     days: int
 
 
-class Artist(msgspec.Struct, array_like=True, frozen=True):
-    """Songs of an artist on the content's artist days from number `start` on."""
+class ArtistSongs(Row, frozen=True):
+    """Number of songs by an artist on the content's artist days, beginning with day number `start`."""
 
     artist: int
     start: int
@@ -110,13 +118,16 @@ class Playlist(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     days, counts, entered, left
-        Of each day with a snapshot: the day, the entries, and how many entered and left since the one before.
+        For each day with a snapshot: the day, the number of entries, and how many entered and left since the previous
+        snapshot.
     samples
-        Days of which positions are kept.
+        Days for which positions are kept.
+    entries, former
+        Songs in the last snapshot, and songs that are no longer in the playlist but led it.
     years, popularity
-        Songs by release year, and by popularity in steps of ten; None when no song has one.
+        Number of songs by release year, and by popularity in steps of ten; None if no song has a popularity.
     unlisted
-        Entries that `entries` leaves out.
+        Number of entries that `entries` leaves out.
     """
 
     id: str | None
@@ -133,7 +144,7 @@ class Playlist(msgspec.Struct, frozen=True, kw_only=True):
     entries: list[Entry]
     former: list[Entry]
     events: list[Event]
-    artists: list[Artist]
+    artists: list[ArtistSongs]
     years: list[tuple[int, int]]
     popularity: list[int] | None
     mean_popularity: float | None
@@ -149,32 +160,32 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     first, last
-        First and last day, as dates; None when the lake is empty.
+        First and last day; None if the lake is empty.
     artist_days
         Days on which artists are counted.
     different_songs, different_artists
-        In all lists together, as they were last seen.
+        In the last snapshots of all playlists together.
     charts
-        The charts of the warehouse; None when it has none.
+        None if no charts have been loaded.
     """
 
     first: dt.date | None = None
     last: dt.date | None = None
     artist_days: list[int] = []
     playlists: list[Playlist] = []
-    top_artists: list[Artist] = []
+    top_artists: list[ArtistSongs] = []
     songs: list[Song] = []
     albums: list[Album] = []
-    artists: list[tuple[str | None, str | None]] = []
+    artists: list[Artist] = []
     different_songs: int = 0
     different_artists: int = 0
     charts: Charts | None = None
 
 
 def artist_dates(snapshots: Iterable[SnapshotRow]) -> list[dt.date]:
-    """Return the days on which artists are counted: all, or the last of each week when that were too many.
+    """Return the days on which artists are counted: all days, or one per week if there are too many.
 
-    The days on which playlists were seen last are among them.
+    The day of each playlist's last snapshot is always included.
     """
     snapshots = list(snapshots)
     dates = sorted({row.snapshot_date for row in snapshots})
@@ -187,10 +198,10 @@ def artist_dates(snapshots: Iterable[SnapshotRow]) -> list[dt.date]:
 def songs_to_look_up(
     standings: Iterable[StandingRow], snapshots: Iterable[SnapshotRow]
 ) -> tuple[set[dt.date], set[dt.date], set[str]]:
-    """Return the dates of which to read all songs, older dates, and the songs to read on those.
+    """Return the dates on which to read all songs, older dates, and the ids of the songs to read on those.
 
-    Songs still in a list were there on its last day. What left lately is read from as few days as have them all; and
-    so are former leaders that were there on none of these.
+    Songs that are still in a playlist are in its last snapshot. Songs that left recently are read from as few days as
+    contain them all. So are former leaders that are missing on these days.
     """
     gone = sorted(
         (row for row in standings if row.kind == "song" and row.position is None),
@@ -202,9 +213,9 @@ def songs_to_look_up(
 
 
 def _days_with_all(rows: Iterable[StandingRow], dates: set[dt.date]) -> set[dt.date]:
-    """Return some dates, and besides as few as it takes for each row to have been in a list on one of them.
+    """Add as few dates as needed for each row to be in a playlist on at least one of the dates.
 
-    The rows come in the order in which they left, so the last day of one has most of those that follow.
+    The rows are ordered by the day they left: on the last day of one row, most of the following rows are present.
     """
     enough = set(dates)
     for row in rows:
@@ -222,7 +233,7 @@ def _date(day: int) -> dt.date:
 
 
 def _last_dates(snapshots: Iterable[SnapshotRow]) -> set[dt.date]:
-    """Return the days on which playlists were seen last."""
+    """Return the days of the playlists' last snapshots."""
     return set({row.playlist_id: row.snapshot_date for row in snapshots}.values())
 
 
@@ -232,19 +243,19 @@ def compose(
     artists: Sequence[ArtistRow],
     songs: Sequence[SongRow],
 ) -> Content:
-    """Put the answers together.
+    """Compose the playlists' part of the content.
 
     Parameters
     ----------
     snapshots
-        At least one, by playlist and day.
+        At least one, ordered by playlist and day.
     standings, artists, songs
-        The answers to the other questions of `queries`.
+        Results of the other queries.
 
     Returns
     -------
     Content
-        Playlists in the order of their names.
+        With playlists ordered by name.
     """
     window = Window.of(snapshots)
     catalog = _Catalog({row.song_id: row for row in songs})
@@ -259,7 +270,7 @@ def compose(
         artists_of[artist.playlist_id].append(artist)
     artist_days = [window.number(date) for date in artist_dates(snapshots)]
 
-    def count_artists(playlist_id: str | None) -> list[Artist]:
+    def count_artists(playlist_id: str | None) -> list[ArtistSongs]:
         return [_artist(row, artist_days, catalog) for row in artists_of[playlist_id]]
 
     playlists = [
@@ -289,7 +300,7 @@ def compose(
 
 
 def runs(values: Iterable[int]) -> Runs:
-    """Write what repeats at least three times in a row as a pair.
+    """Replace a value that occurs three or more times in a row with a pair.
 
     >>> runs([5, 5, 5, 5, 4, 4, 9])
     [(5, 4), 4, 4, 9]
@@ -303,17 +314,17 @@ def runs(values: Iterable[int]) -> Runs:
 
 @dataclass
 class _Catalog:
-    """Songs, albums and artists, each once, in the order in which they are asked for."""
+    """Collects songs, albums and artists, each once, in the order in which they are first used."""
 
     rows: Mapping[str, SongRow]
     songs: list[Song] = field(default_factory=list)
     albums: list[Album] = field(default_factory=list)
-    artists: list[tuple[str | None, str | None]] = field(default_factory=list)
-    _places: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    artists: list[Artist] = field(default_factory=list)
+    _indexes: dict[tuple[str, str | None], int] = field(default_factory=dict)
 
     def song(self, standing: StandingRow) -> int:
         key = ("song", standing.entry)
-        if key not in self._places:
+        if key not in self._indexes:
             row = self.rows.get(standing.entry)
             if row is None:
                 is_song = standing.kind == "song" and _ID.fullmatch(standing.entry)
@@ -331,33 +342,33 @@ class _Catalog:
                     int(row.is_explicit is True),
                     row.popularity,
                 )
-            self._places[key] = len(self.songs)
+            self._indexes[key] = len(self.songs)
             self.songs.append(song)
-        return self._places[key]
+        return self._indexes[key]
 
     def album(self, row: SongRow) -> int | None:
         if row.album_id is None:
             return None
         key = ("album", row.album_id)
-        if key not in self._places:
-            self._places[key] = len(self.albums)
+        if key not in self._indexes:
+            self._indexes[key] = len(self.albums)
             album_id = _linkable(row.album_id)
             self.albums.append(Album(album_id, row.album, row.release_year, _image(row.image_url)))
-        return self._places[key]
+        return self._indexes[key]
 
     def artist(self, artist_id: str | None, name: str | None) -> int:
         key = ("artist", artist_id or name)
-        if key not in self._places:
-            self._places[key] = len(self.artists)
-            self.artists.append((_linkable(artist_id), name))
-        return self._places[key]
+        if key not in self._indexes:
+            self._indexes[key] = len(self.artists)
+            self.artists.append(Artist(_linkable(artist_id), name))
+        return self._indexes[key]
 
 
 def _playlist(
     snapshots: Sequence[SnapshotRow],
     window: Window,
     standings: Sequence[StandingRow],
-    artists: list[Artist],
+    artists: list[ArtistSongs],
     catalog: _Catalog,
 ) -> Playlist:
     last = snapshots[-1]
@@ -378,7 +389,7 @@ def _playlist(
         days=days,
         counts=[row.entry_count for row in snapshots],
         entered=[row.entered for row in snapshots],
-        left=[0, *(row.leaving for row in snapshots[:-1])],  # what leaves is missing in the next snapshot
+        left=[0, *(row.leaving for row in snapshots[:-1])],  # counted in the next snapshot
         samples=samples,
         entries=[_entry(standing, window, samples, catalog) for standing in listed],
         former=[
@@ -399,57 +410,57 @@ def _playlist(
 
 
 def _entry(standing: StandingRow, window: Window, samples: Sequence[int], catalog: _Catalog) -> Entry:
-    places = _places(standing, window)
-    seen = [number for number, day in enumerate(samples) if day in places]
+    positions = _positions(standing, window)
+    seen = [number for number, day in enumerate(samples) if day in positions]
     start = seen[0] if seen else 0
     before = bisect_right(samples, samples[-1] - WEEK) - 1
     return Entry(
         song=catalog.song(standing),
         position=standing.position,
-        week_ago=places.get(samples[before], 0) if before >= 0 else None,
+        week_ago=positions.get(samples[before], 0) if before >= 0 else None,
         days=standing.days_in_list,
         best=standing.best,
         first=window.number(standing.first_seen),
         added=_added(standing.added_at, window),
         start=start,
-        places=runs(places.get(day, 0) for day in samples[start : seen[-1] + 1]) if seen else [],
+        positions=runs(positions.get(day, 0) for day in samples[start : seen[-1] + 1]) if seen else [],
     )
 
 
 def _events(
     standings: Iterable[StandingRow], window: Window, days: Sequence[int], catalog: _Catalog
 ) -> list[Event]:
-    """Compare the last snapshots with each other, newest first."""
+    """Return what entered and left in the recent snapshots, newest first."""
     lately = [(before, day) for before, day in pairwise(days) if day > days[-1] - queries.NEWS]
     events = []
     for standing in standings:
-        places = _places(standing, window)
+        positions = _positions(standing, window)
         for before, day in lately:
-            if (day in places) != (before in places):
-                step = 1 if day in places else -1
-                place = places[day if step > 0 else before]
+            if (day in positions) != (before in positions):
+                step = 1 if day in positions else -1
+                position = positions[day if step > 0 else before]
                 stayed = 0 if step > 0 else standing.days_in_list
-                events.append(Event(day, step, catalog.song(standing), place, stayed))
+                events.append(Event(day, step, catalog.song(standing), position, stayed))
     events.sort(key=lambda event: (-event.day, -event.step, event.position, event.song))
     return events[:MOST_EVENTS]
 
 
-def _places(standing: StandingRow, window: Window) -> dict[int, int]:
-    """Return positions by day."""
+def _positions(standing: StandingRow, window: Window) -> dict[int, int]:
+    """Return the positions by day."""
     days = (window.number(_date(day)) for day in standing.days or ())
-    return dict(zip(days, standing.places or (), strict=True))
+    return dict(zip(days, standing.positions or (), strict=True))
 
 
-def _artist(row: ArtistRow, artist_days: Sequence[int], catalog: _Catalog) -> Artist:
+def _artist(row: ArtistRow, artist_days: Sequence[int], catalog: _Catalog) -> ArtistSongs:
     counts = dict(zip(row.days, row.songs, strict=True))
     seen = [number for number, day in enumerate(artist_days) if day in counts]
     start, end = seen[0], seen[-1] + 1
     songs = runs(counts.get(day, 0) for day in artist_days[start:end])
-    return Artist(catalog.artist(row.artist_id, row.name), start, songs)
+    return ArtistSongs(catalog.artist(row.artist_id, row.name), start, songs)
 
 
 def _samples(days: Sequence[int], window: Window) -> list[int]:
-    """Return the days of which `standings` gives positions."""
+    """Return the days for which `standings` has positions."""
     recent = window.number(window.recent)
     weekly = {(window.first + dt.timedelta(days=day)).isocalendar()[:2]: day for day in days}
     return sorted({day for day in days if day >= recent} | set(weekly.values()))
@@ -461,7 +472,7 @@ def _histogram(popularities: Iterable[int]) -> list[int] | None:
 
 
 def _added(added_at: int | None, window: Window) -> int | None:
-    """Return the day; none for the beginning of 1970, which Spotify gives for lists of its own making."""
+    """Return the day, or None for the start of 1970, which Spotify reports for its own playlists."""
     return window.number(EPOCH + dt.timedelta(seconds=added_at)) if added_at else None
 
 

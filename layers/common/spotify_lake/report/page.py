@@ -1,4 +1,4 @@
-"""Content to one HTML file that needs nothing else: style, code, charts and data are inside."""
+"""Render the report as one self-contained HTML file: style, script, Chart.js and data are inline."""
 
 from __future__ import annotations
 
@@ -15,9 +15,26 @@ from typing import Final
 import msgspec
 
 from spotify_lake.report.content import Content
+from spotify_lake.report.rows import columns
 
 _ASSETS: Final = Path(__file__).parent / "assets"
-# What could end a script element, or a line in older JavaScript, is written as JSON's \uXXXX.
+# In this order. At load time, a file may use only earlier files; inside functions it may use all of them.
+SCRIPT_FILES: Final = (
+    "data",
+    "text",
+    "elements",
+    "tables",
+    "plots",
+    "positions",
+    "changes",
+    "artists",
+    "distributions",
+    "overview",
+    "playlist",
+    "charts",
+    "start",
+)
+# Characters that could end a script element, or a line in older JavaScript, become \uXXXX escapes.
 _UNSAFE_IN_SCRIPT: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
@@ -27,21 +44,23 @@ def render(content: Content, generated_at: dt.datetime) -> bytes:
     Parameters
     ----------
     content
-        What it shows.
+        What the page shows.
     generated_at
-        When; the page says so.
+        Time of writing, shown in the footer.
 
     Returns
     -------
     bytes
-        HTML in UTF-8; the same for the same content and time.
+        HTML in UTF-8. The same content and time give the same bytes.
     """
-    style, chart, code = _asset("report.css"), _asset("vendor/chart.umd.min.js"), _asset("report.js")
+    style, chart, code = _asset("report.css"), _asset("vendor/chart.umd.min.js"), _script()
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:;"
         f" style-src {_source(style)}; script-src {_source(chart)} {_source(code)}"
     )
-    data = msgspec.json.encode({"generated_at": generated_at.astimezone(dt.UTC), "content": content})
+    data = msgspec.json.encode(
+        {"generated_at": generated_at.astimezone(dt.UTC), "columns": columns(), "content": content}
+    )
     when = f", {content.last:%-d %B %Y}" if content.last else ""
     return (
         Template(_asset("page.html"))
@@ -58,17 +77,24 @@ def render(content: Content, generated_at: dt.datetime) -> bytes:
 
 
 def _inline_json(data: bytes) -> str:
-    """Make JSON that stands in a script element and cannot end it."""
+    """Escape JSON for use inside a script element, which it must not be able to end."""
     return data.decode().translate(_UNSAFE_IN_SCRIPT)
+
+
+@cache
+def _script() -> str:
+    """Return the script: all its files in one function scope, hidden from the rest of the page."""
+    code = "\n".join(_asset(f"js/{name}.js") for name in SCRIPT_FILES)
+    return f'"use strict";\n(() => {{\n{code}}})();\n'
 
 
 @cache
 def _asset(name: str) -> str:
     text = (_ASSETS / name).read_text(encoding="utf-8")
-    # The source map is not part of the page; a browser's developer tools would look for it.
+    # The page has no source map; with this comment, developer tools would look for one.
     return re.sub(r"\n//# sourceMappingURL=\S*\s*$", "\n", text)
 
 
 def _source(text: str) -> str:
-    """Return what permits exactly this text in a content security policy."""
+    """Return the content security policy source that allows exactly this text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

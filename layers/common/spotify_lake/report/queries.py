@@ -1,8 +1,8 @@
-"""What the report asks: the queries in `sql/`, with their days filled in, and what a row of each answer is.
+"""The report's queries: the files in `sql/` with their parameters filled in, and the type of each result row.
 
-What a query costs is the objects it reads, one a snapshot and table, so each names the days it needs, and each table
-once. They keep to what Athena's SQL and that of the laptop stack's engine have in common, because nothing translates
-them on the way. Lists come as JSON text; what stands in quotes is put there by `_dates` and `_texts` alone.
+A query costs as much as the objects it reads, one per snapshot and table. Each query therefore restricts the days it
+reads and reads each table once. The SQL stays within what Athena and the laptop stack's engine have in common, because
+it is not translated. Lists are returned as JSON text. Only `_dates` and `_texts` produce quoted values.
 """
 
 from __future__ import annotations
@@ -18,48 +18,49 @@ import msgspec
 
 from spotify_lake.report.athena import Question
 
-DAILY: Final = 92  # days of which the page shows every one; before that, one snapshot a week
-NEWS: Final = 31  # days of which the page lists what entered and left
-LISTED: Final = 200  # entries of a playlist that the page lists, with their positions over time
-LEADERS: Final = 16  # songs that were longest among the first ten; of all days, and again of the recent ones
-GONE: Final = 150  # entries that left lately
-ARTISTS: Final = 40  # of a playlist
+DAILY: Final = 92  # number of recent days that are shown in full; before that, one snapshot a week
+NEWS: Final = 31  # number of days in the list of recent changes
+LISTED: Final = 200  # entries per playlist that are listed with their positions over time
+LEADERS: Final = 16  # songs with the most time in the top ten: overall, and again in the recent days
+GONE: Final = 150  # entries that left recently
+ARTISTS: Final = 40  # per playlist
 ARTISTS_OVERALL: Final = 100
-MOST_DATES: Final = 60  # at which artists are counted
-MOST_OLDER_SONGS: Final = 4000  # named one by one in a query, which may have 262,144 characters
+MOST_DATES: Final = 60  # on which artists are counted
+MOST_OLDER_SONGS: Final = 4000  # ids listed in one query; Athena limits queries to 262,144 characters
 
 _SQL = Path(__file__).parent / "sql"
-# Matches nothing, but is a list in both dialects.
+# Stands for an empty list, which SQL does not allow; no snapshot has this date.
 _NO_DATE = dt.date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
 class Window:
-    """The days that the page is about, both included."""
+    """The days that the page covers, both ends included."""
 
     first: dt.date
     last: dt.date
 
     @classmethod
     def of(cls, snapshots: Iterable[SnapshotRow]) -> Window:
-        """Return the days from the first of some snapshots to the last."""
+        """Return the window from the first snapshot to the last."""
         dates = {row.snapshot_date for row in snapshots}
         return cls(min(dates), max(dates))
 
     @property
     def recent(self) -> dt.date:
-        """The first of the days of which the page shows every one."""
+        """The first of the recent days that are shown in full."""
         return max(self.first, self.last - dt.timedelta(days=DAILY - 1))
 
     def number(self, day: dt.date) -> int:
-        """Count a day from the first one, which is 0."""
+        """Return the number of a day; the first day is 0."""
         return (day - self.first).days
 
 
 class SnapshotRow(msgspec.Struct, frozen=True, tag_field="what", tag="snapshot"):
-    """A snapshot of a playlist: what entered with it, and what was in it but not in the next.
+    """A snapshot of a playlist.
 
-    `playlist` is its name; this and what follows are known of the last snapshot only.
+    `entered` counts entries that are not in the previous snapshot, `leaving` those that are not in the next.
+    `playlist` (its name) and the fields after it are set only for the last snapshot.
     """
 
     playlist_id: str
@@ -77,8 +78,8 @@ class SnapshotRow(msgspec.Struct, frozen=True, tag_field="what", tag="snapshot")
 class StandingRow(msgspec.Struct, frozen=True, tag_field="what", tag="standing"):
     """An entry of a playlist over time.
 
-    `position` is None when it is no longer in the list; `added_at` is in seconds since 1970, `days` are counted from
-    1970-01-01.
+    `position` is None if the entry is no longer in the playlist. `added_at` is in seconds since 1970, and `days` are
+    days since 1970-01-01.
     """
 
     playlist_id: str
@@ -93,7 +94,7 @@ class StandingRow(msgspec.Struct, frozen=True, tag_field="what", tag="standing")
     position: int | None
     is_leader: bool
     days: list[int] | None
-    places: list[int] | None
+    positions: list[int] | None
 
 
 class ArtistRow(msgspec.Struct, frozen=True):
@@ -123,7 +124,7 @@ class SongRow(msgspec.Struct, frozen=True):
 
 
 def histories(window: Window) -> Question[SnapshotRow | StandingRow]:
-    """Ask which snapshots there are, and where the songs stood in them."""
+    """Query the snapshots and the positions of the songs in them."""
     text = sql(
         "histories",
         first=window.first,
@@ -137,7 +138,7 @@ def histories(window: Window) -> Question[SnapshotRow | StandingRow]:
 
 
 def artists(window: Window, dates: Iterable[dt.date]) -> Question[ArtistRow]:
-    """Ask how many songs each artist had in the lists on some dates."""
+    """Query how many songs each artist had in the playlists on the given dates."""
     text = sql(
         "artists",
         first=window.first,
@@ -152,7 +153,7 @@ def artists(window: Window, dates: Iterable[dt.date]) -> Question[ArtistRow]:
 def songs(
     dates: Iterable[dt.date], older_dates: Iterable[dt.date], older_songs: Iterable[str]
 ) -> Question[SongRow]:
-    """Ask for the songs of some dates, and for those of a list on older dates."""
+    """Query all songs of some dates, and selected songs of older dates."""
     text = sql(
         "songs",
         dates=_dates(dates),
@@ -163,7 +164,7 @@ def songs(
 
 
 def sql(name: str, **values: object) -> str:
-    """Return the query of a file with its values filled in, which must be safe where they stand."""
+    """Return a query from its file with the values filled in. Values are not escaped."""
     text = (_SQL / f"{name}.sql").read_text()
     without_comments = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     return Template(without_comments).substitute(values)

@@ -1,4 +1,4 @@
-"""One run of the report function: ask, compose, render, store."""
+"""One run of the report function: query, compose, render, store."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     bucket, keys
-        Where the page is.
+        Where the page is stored.
     date
-        Day of the newest snapshot; None when the lake is empty.
+        Day of the newest snapshot; None if the lake is empty.
     playlists, chart_regions, size_bytes
-        How much is on the page.
+        Number of playlists and chart regions on the page, and its size.
     """
 
     bucket: str
@@ -45,23 +45,23 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) -> Written:
-    """Write the page as ``report/index.html`` and, named for the newest snapshot's day, beside it.
+    """Write the page as ``report/index.html``, with a copy named after the day of the newest snapshot.
 
     Parameters
     ----------
     athena
-        Answers the queries.
+        Runs the queries.
     s3, bucket
-        Where the page goes.
+        Where to store the page.
     days
-        How far back it looks.
+        Number of days the page covers.
     now
-        Time that the page gives as its own.
+        Time shown in the page's footer.
 
     Raises
     ------
     QueryFailed
-        Athena does not answer; nothing is written.
+        A query failed; nothing is written.
     """
     content = ask(athena, newest_date(s3, bucket, now.date()), days)
     content = msgspec.structs.replace(content, charts=ask_charts(athena, chart_keys(s3, bucket), days))
@@ -74,7 +74,7 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
             Key=key,
             Body=page,
             ContentType="text/html; charset=utf-8",
-            # Both are written anew when the report is made again on the same day.
+            # Both objects are overwritten when the report runs again on the same day.
             CacheControl="no-cache",
         )
     written = Written(
@@ -91,9 +91,9 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
 
 
 def newest_date(s3: S3Client, bucket: str, today: dt.date) -> dt.date | None:
-    """Return the day of the newest snapshot, as far as Athena sees it: none is later than today.
+    """Return the day of the newest snapshot up to today, the last day that Athena sees.
 
-    The names of the days' folders say it in one request for every thousand; Athena would read an object of each.
+    Listing the day folders takes one request per thousand days; Athena would read an object from each.
     """
     folder = keys.partition_prefix(PLAYLISTS.prefix)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
@@ -106,21 +106,21 @@ def newest_date(s3: S3Client, bucket: str, today: dt.date) -> dt.date | None:
 
 
 def ask(athena: Athena, last: dt.date | None, days: int) -> Content:
-    """Ask everything that the page shows of playlists.
+    """Query everything that the page shows about playlists.
 
     Parameters
     ----------
     athena
-        Answers the queries.
+        Runs the queries.
     last
         Day of the newest snapshot; None if there is none.
     days
-        How far back the page looks from there.
+        Number of days the page covers, up to that day.
 
     Raises
     ------
     QueryFailed
-        Athena does not answer.
+        A query failed.
     """
     if last is None:
         return Content()
@@ -135,18 +135,18 @@ def ask(athena: Athena, last: dt.date | None, days: int) -> Content:
 
 
 def chart_keys(s3: S3Client, bucket: str) -> Iterator[str]:
-    """Return the keys of the charts' entries: listing them costs less than asking Athena whether there are any."""
+    """Return the keys of the chart entries. Listing is cheaper than asking Athena whether there are any."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=charts.FOLDER)
     return (found["Key"] for page in pages for found in page.get("Contents", []))
 
 
 def ask_charts(athena: Athena, entry_keys: Iterable[str], days: int) -> Charts | None:
-    """Ask everything that the page shows of charts, of their last `days` days; None when there are none.
+    """Query everything that the page shows about the last `days` days of the charts; None if there are no charts.
 
     Raises
     ------
     QueryFailed
-        Athena does not answer.
+        A query failed.
     """
     found = charts.find(entry_keys)
     if found is None:

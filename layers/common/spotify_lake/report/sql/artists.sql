@@ -1,6 +1,6 @@
--- How many songs has each artist in the lists, and how many were there before?
--- One row per playlist and artist; those without a playlist are all playlists together. A song with two artists counts for
--- both. `days` (counted from $first) and `songs` are parallel lists.
+-- How many songs does each artist have in the playlists, and how many did they have before?
+-- One row per playlist and artist; rows without a playlist are totals over all playlists. A song by two artists counts
+-- for both. `days` (counted from $first) and `songs` are parallel lists.
 WITH days AS (
     SELECT playlist_id, snapshot_date, max(scheduled_at) AS scheduled_at
     FROM playlists

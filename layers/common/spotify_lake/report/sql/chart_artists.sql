@@ -1,5 +1,5 @@
--- Which artists have most streams in each region?
--- A song with two artists counts for both. Where there are no streams, by how often they were in the chart.
+-- Which artists have the most streams in each region?
+-- A song by two artists counts for both. Charts without streams are ranked by the number of charts with the artist.
 WITH credits AS (
     SELECT
         f.region_key,

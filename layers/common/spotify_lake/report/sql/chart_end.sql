@@ -1,4 +1,4 @@
--- When does a chart end, and what is it called?
+-- What is the last day of a chart, and what is its name?
 SELECT c.title, c.period, max(f.date_key) AS last_key
 FROM fact_chart_entry AS f
 JOIN dim_chart AS c

@@ -1,4 +1,4 @@
--- Which regions have the chart on these days?
+-- Which regions have the chart in this period?
 SELECT
     r.name AS region,
     count(DISTINCT f.date_key) AS charts,

@@ -1,5 +1,5 @@
--- How high did songs get in each region, and how long did they stay?
--- Those that were longest at the highest rank, and those that were in the chart longest.
+-- How high did songs climb in each region, and how long did they stay?
+-- Returns the songs with the highest peaks (then the most time at the peak), and those that stayed longest.
 WITH standings AS (
     SELECT
         region_key,

@@ -1,6 +1,6 @@
--- How did new songs spread over the regions?
--- Songs that no region had in its first chart of these days, and the dates on which they came into the charts of the
--- regions; Global is none of them.
+-- How did new songs spread across the regions?
+-- Returns songs that were not in any region's first chart of the period, and the dates on which they entered the
+-- regions' charts. Global does not count as a region.
 WITH entered AS (
     SELECT
         f.track_key,

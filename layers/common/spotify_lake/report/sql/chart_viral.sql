@@ -1,6 +1,7 @@
--- Which songs were in a region's viral chart before its other chart?
--- Only where the region had the other chart by the day the song went viral. For each region, as many as came into the
--- chart after its first day and that of the viral one; of the viral ones of all regions, those that got highest.
+-- Which songs were in a region's viral chart before they were in its main chart?
+-- A song counts as ahead only if the region already had a main chart on the day the song went viral. The totals of a
+-- region cover the songs that entered the main chart after the first day of both charts. Of the songs that were ahead
+-- in any region, the query returns those with the highest peaks.
 WITH standings AS (
     SELECT f.region_key, f.track_key, f.chart, min(f.date_key) AS first_key, min(f.rank) AS peak
     FROM fact_chart_entry AS f
@@ -25,7 +26,7 @@ followed AS (
         min(viral_key) OVER (PARTITION BY region_key) AS viral_since
     FROM lives
 ),
-judged AS (
+compared AS (
     SELECT
         region_key,
         track_key,
@@ -44,7 +45,7 @@ placed AS (
         sum(is_new * CASE WHEN viral_key < entered_key THEN 1 ELSE 0 END) OVER (PARTITION BY region_key) AS viral_before,
         row_number() OVER (PARTITION BY region_key ORDER BY is_ahead DESC, peak, entered_key, track_key) AS number,
         row_number() OVER (ORDER BY is_ahead DESC, peak, entered_key, region_key, track_key) AS place
-    FROM judged
+    FROM compared
 )
 SELECT
     r.name AS region,

@@ -1,11 +1,12 @@
--- Which snapshots are there, and where did the songs stand in them?
--- Both in one, since what a query costs is the days it reads: each table is named once, and GROUPING SETS adds up the
--- same rows twice. Days are counted from 1970-01-01. Where a day has several snapshots, the last one stands for it.
---   `what` = 'snapshot': one row per playlist and snapshot, and how much entered with it and left after it. Names and
---   the like are those of the last one.
---   `what` = 'standing': one row per playlist and entry. What is in the list as it was last seen, what left it in its
---   last 31 days, and what was longest among its first ten. Positions are given for each day since $recent and for the
---   last snapshot of every week before that, as parallel lists. `added_at` is in seconds since 1970.
+-- Which snapshots are there, and what were the positions of the songs in them?
+-- One query answers both, because a query costs as much as the days it reads: each table is read once, and GROUPING
+-- SETS aggregates the same rows twice. Days are counted from 1970-01-01. If a day has several snapshots, the last one
+-- counts.
+--   `what` = 'snapshot': one row per playlist and snapshot, with the number of entries that entered with it and left
+--   after it. The playlist's name, owner and so on come from its last snapshot.
+--   `what` = 'standing': one row per playlist and entry: entries of the last snapshot, entries that left in the 31 days
+--   before it, and songs with the most time in the top ten. `days` and `positions` are parallel lists, with every day
+--   since $recent and the last snapshot of each week before that. `added_at` is in seconds since 1970.
 WITH taken AS (
     SELECT
         *,
@@ -88,7 +89,7 @@ histories AS (
         sum(CASE WHEN snapshot_date >= DATE '$recent' THEN greatest(0, 11 - place) ELSE 0 END) AS recent_score,
         array_agg(date_diff('day', DATE '1970-01-01', snapshot_date) ORDER BY snapshot_date)
             FILTER (WHERE is_sample) AS days,
-        array_agg(place ORDER BY snapshot_date) FILTER (WHERE is_sample) AS places
+        array_agg(place ORDER BY snapshot_date) FILTER (WHERE is_sample) AS positions
     FROM neighbors
     GROUP BY GROUPING SETS ((playlist_id, n), (playlist_id, entry))
 ),
@@ -137,8 +138,8 @@ SELECT
         WHEN entry IS NOT NULL AND (is_leader OR has_just_left OR position <= $listed) THEN CAST(days AS JSON)
     END AS days,
     CASE
-        WHEN entry IS NOT NULL AND (is_leader OR has_just_left OR position <= $listed) THEN CAST(places AS JSON)
-    END AS places
+        WHEN entry IS NOT NULL AND (is_leader OR has_just_left OR position <= $listed) THEN CAST(positions AS JSON)
+    END AS positions
 FROM chosen
 WHERE entry IS NULL OR position IS NOT NULL OR is_leader OR has_just_left
 ORDER BY playlist_id, n, position, entry

@@ -1,6 +1,6 @@
 -- What are the songs on the page?
--- One row a song, as it was last seen on the days that matter: everything that stood in a list on the days of the
--- first condition, and the songs of the second, which were seen last on older days.
+-- One row per song, from its newest snapshot among these days: every song on the days of the first condition, and the
+-- named songs of the second condition, which were last seen on older days.
 WITH seen AS (
     SELECT
         *,

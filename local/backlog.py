@@ -1,0 +1,131 @@
+"""The snapshots that are in the raw bucket and not yet in the tables."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.errors import LaptopError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+QUIET_S = 3.0
+STALL_S = 90.0
+
+_PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{1,64})"
+_TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
+_RAW_KEY = re.compile(rf"raw/playlist_id={_PLAYLIST}/{_TIME}\.json\.gz")
+_CURATED_KEY = re.compile(rf"curated/.+/snapshot_date=[^/]+/{_PLAYLIST}-{_TIME}\.parquet")
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The progress of the transform.
+
+    Attributes
+    ----------
+    raw, done
+        Snapshots in the raw bucket, and those that are in every table.
+    queued
+        Messages that are waiting or being processed.
+    """
+
+    raw: int
+    done: int
+    queued: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.queued == 0 and self.done >= self.raw
+
+
+def read(s3: S3Client, raw_bucket: str, lake_bucket: str, tables: Iterable[str], queued: int) -> Backlog:
+    """Compare the raw bucket with the lake.
+
+    Parameters
+    ----------
+    s3
+        A client.
+    raw_bucket, lake_bucket
+        Names of the buckets.
+    tables
+        Locations of the tables in the Glue Data Catalog; only those that the transform writes count.
+    queued
+        Messages in the transform queue.
+    """
+    raw = set(_snapshots(_keys(s3, raw_bucket, "raw/"), _RAW_KEY))
+    written = tuple(
+        location.removeprefix(f"s3://{lake_bucket}/")
+        for location in tables
+        if f"//{lake_bucket}/curated/" in location
+    )
+    keys = [key for key in _keys(s3, lake_bucket, "curated/") if key.startswith(written)]
+    curated = Counter(_snapshots(keys, _CURATED_KEY))
+    done = sum(curated[snapshot] >= len(written) for snapshot in raw)
+    return Backlog(len(raw), done, queued)
+
+
+def wait_until_idle(
+    look: Callable[[], Backlog], stall_s: float, progress: Callable[[Backlog], None], log: Path
+) -> Backlog:
+    """Wait until every snapshot is in the tables, or until the queue has been empty for a while.
+
+    Parameters
+    ----------
+    look
+        Returns the current backlog.
+    stall_s
+        Longest time to wait for the next finished snapshot, in seconds.
+    progress
+        Called with the backlog about twice a second.
+    log
+        The log to name if nothing moves.
+
+    Returns
+    -------
+    Backlog
+        The last one seen: clear, or without the snapshots that went to the dead-letter queue.
+
+    Raises
+    ------
+    LaptopError
+        Snapshots are waiting, and none was finished for `stall_s` seconds.
+    """
+    finished, finished_at = -1, time.monotonic()
+    quiet_since: float | None = None
+    while True:
+        backlog = look()
+        progress(backlog)
+        now = time.monotonic()
+        if backlog.done > finished:
+            finished, finished_at = backlog.done, now
+        quiet_since = (quiet_since or now) if backlog.queued == 0 else None
+        # Between its event and the message, a snapshot is in no queue for a moment.
+        if backlog.is_clear or (quiet_since is not None and now - quiet_since > QUIET_S):
+            return backlog
+        if now - finished_at > stall_s:
+            raise LaptopError(
+                f"{backlog.raw - backlog.done} of {backlog.raw} snapshots are waiting for the transform function, "
+                f"which has finished none for {stall_s:.0f} s. `make logs FUNCTION=transform` shows its log.",
+                log=log,
+            )
+        time.sleep(0.4)
+
+
+def _keys(s3: S3Client, bucket: str, prefix: str) -> list[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+def _snapshots(keys: Iterable[str], pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    """Yield playlist id and time of each key that belongs to a snapshot."""
+    for key in keys:
+        if match := pattern.fullmatch(key):
+            yield match["playlist"], match["time"]

@@ -1,0 +1,199 @@
+"""Athena's SQL on the laptop.
+
+The emulator runs queries on DuckDB and has no views, so each query is translated before it is sent.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from local.athena import Athena, explain
+from local.errors import LaptopError
+from queries import Statement
+from queries import views as all_views
+
+type Schema = Mapping[str, Mapping[str, str]]
+
+
+def on_laptop(client: Callable[[Any], Any], workgroup: str, database: str) -> Athena:
+    """Return a client of the emulator's Athena that accepts the same SQL as Athena on AWS.
+
+    Parameters
+    ----------
+    client
+        Makes a boto3 client of the emulator from the name of a service.
+    workgroup, database
+        As for `Athena`.
+    """
+
+    def translate(sql: str) -> str:
+        pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=database)
+        schema = declared(table for page in pages for table in page["TableList"])
+        return to_duckdb(sql, schema, all_views())
+
+    return Athena(client("athena"), workgroup, database, translate)
+
+
+def declared(tables: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return the columns and Athena types of each table in the Glue Data Catalog, partition keys last."""
+    return {
+        table["Name"]: {
+            column["Name"]: column["Type"]
+            for column in (*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", []))
+        }
+        for table in tables
+    }
+
+
+def to_duckdb(
+    sql: str,
+    schema: Schema,
+    views: Mapping[str, Statement] | None = None,
+    today: dt.date | None = None,
+) -> str:
+    """Translate one statement from Athena's SQL to DuckDB's.
+
+    Each table and view in the statement becomes a common table expression. For a table, it selects the declared
+    columns with their declared types, as Athena does; DuckDB alone would take both from the Parquet files. For a
+    view, it is the view's definition.
+
+    Parameters
+    ----------
+    sql
+        A query, or a statement that creates a table; the emulator runs the latter unchanged.
+    schema
+        The tables of the database: their columns with the types of the Glue Data Catalog.
+    views
+        The views by name.
+    today
+        The day that replaces `current_date`, for data of fixed days; by default `current_date` stays.
+
+    Raises
+    ------
+    LaptopError
+        `sql` is not exactly one statement, or names a table that does not exist.
+    """
+    statement = _parse(sql)
+    if isinstance(statement, exp.Create):
+        return sql
+    if not isinstance(statement, exp.Query):
+        raise LaptopError("The laptop stack runs queries only: statements that start with SELECT or WITH.")
+    definitions = _Definitions(schema, views or {})
+    definitions.resolve(statement)
+    definitions.add_to(statement)
+    for unnest in list(statement.find_all(exp.Unnest)):
+        _split(unnest)
+    for extreme in list(statement.find_all(exp.ArgMax, exp.ArgMin)):
+        _keep_nulls(extreme)
+    if today is not None:
+        for current_date in list(statement.find_all(exp.CurrentDate)):
+            current_date.replace(exp.cast(exp.Literal.string(today.isoformat()), "date"))
+    return statement.sql(dialect="duckdb", comments=False)
+
+
+def _parse(sql: str) -> exp.Expr:
+    try:
+        statements = [statement for statement in sqlglot.parse(sql, read="athena") if statement is not None]
+    except sqlglot.errors.SqlglotError as error:
+        raise LaptopError(f"This is not valid Athena SQL: {explain(str(error))}") from error
+    if len(statements) != 1:
+        raise LaptopError("Athena runs one statement at a time.")
+    return statements[0]
+
+
+class _Definitions:
+    """The tables and views that a statement reads, as common table expressions under other names.
+
+    Parameters
+    ----------
+    schema, views
+        As for `to_duckdb`.
+    """
+
+    def __init__(self, schema: Schema, views: Mapping[str, Statement]) -> None:
+        self._schema = schema
+        self._views = views
+        self._queries: dict[str, exp.Query] = {}
+
+    def resolve(self, query: exp.Query) -> None:
+        """Make a query read from definitions instead of tables and views, and add the definitions it needs."""
+        own = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
+        for table in list(query.find_all(exp.Table)):
+            name = table.name.lower()
+            if not isinstance(table.this, exp.Identifier) or (name in own and not table.db):
+                continue
+            if name not in self._queries:
+                self._queries[name] = self._define(table.name, name)
+            reference = exp.table_(_definition(name), alias=table.alias or name)
+            if joins := table.args.get("joins"):
+                reference.set("joins", joins)
+            table.replace(reference)
+        for column in query.find_all(exp.Column):
+            column.set("db", None)  # spotify_lake.songs.name: the table is known as songs here
+            column.set("catalog", None)
+
+    def add_to(self, query: exp.Query) -> None:
+        """Insert the definitions before the query's own common table expressions, each after those it needs."""
+        ctes = [
+            exp.CTE(this=definition, alias=exp.TableAlias(this=exp.to_identifier(_definition(name))))
+            for name, definition in self._queries.items()
+        ]
+        if own := query.args.get("with_"):
+            own.set("expressions", [*ctes, *own.expressions])
+        elif ctes:
+            query.set("with_", exp.With(expressions=ctes))
+
+    def _define(self, written: str, name: str) -> exp.Query:
+        if name in self._schema:
+            columns = [
+                exp.cast(exp.column(column, quoted=True), athena_type, dialect="hive").as_(
+                    column, quoted=True
+                )
+                for column, athena_type in self._schema[name].items()
+            ]
+            return exp.select(*columns).from_(exp.table_(name))
+        if name not in self._views:
+            raise LaptopError(no_such_table(written, self._schema, self._views))
+        definition = _parse(self._views[name].sql)
+        if not isinstance(definition, exp.Query):
+            raise LaptopError(f"The view {name} is not a query.")
+        self.resolve(definition)
+        return definition
+
+
+def _definition(name: str) -> str:
+    return f"__{name}"
+
+
+def _split(unnest: exp.Unnest) -> None:
+    """Rewrite UNNEST of several arrays, which DuckDB supports only in the columns of a SELECT."""
+    alias = unnest.args.get("alias")
+    if len(unnest.expressions) < 2 or alias is None or unnest.args.get("offset"):
+        return
+    columns = [
+        exp.alias_(exp.Explode(this=array), name.name)
+        for array, name in zip(unnest.expressions, alias.columns, strict=True)
+    ]
+    side_by_side = exp.Lateral(
+        this=exp.select(*columns).subquery(), alias=exp.TableAlias(this=alias.this.copy())
+    )
+    unnest.replace(side_by_side)
+
+
+def _keep_nulls(extreme: exp.AggFunc) -> None:
+    """Make max_by(x, y) return the x of the largest y even if that x is null, as Athena does."""
+    if not extreme.args.get("count"):
+        name = "arg_max_null" if isinstance(extreme, exp.ArgMax) else "arg_min_null"
+        extreme.replace(exp.Anonymous(this=name, expressions=[extreme.this, extreme.expression]))
+
+
+def no_such_table(name: str, tables: Iterable[str], views: Iterable[str] = ()) -> str:
+    """Return the message that no table or view is called `name`, with the names that exist."""
+    known = ", ".join(sorted(tables))
+    others = ", ".join(sorted(views))
+    return f"There is no table {name}. The tables are {known}{f'; the views {others}' if others else ''}."
