@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cli.stack import laptop_athena
 from local.athena import Athena
-from local.sql_dialect import on_laptop
 
 if TYPE_CHECKING:
     from cli.stack import Lake
@@ -17,9 +17,8 @@ def connect(lake: Lake) -> Athena:
     Raises
     ------
     OpsError
-        The stack does not name them.
+        The stack has no such outputs.
     """
-    workgroup, database = lake.output("AthenaWorkGroupName"), lake.output("DatabaseName")
-    if lake.target == "laptop":
-        return on_laptop(lake.client, workgroup, database)
-    return Athena(lake.client("athena"), workgroup, database)
+    if lake.on_laptop:
+        return laptop_athena(lake)
+    return Athena(lake.client("athena"), lake.output("AthenaWorkGroupName"), lake.output("DatabaseName"))

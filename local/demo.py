@@ -17,9 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from local.display import bar, cell, sparkline
+from local.display import bar, sparkline
 from local.errors import LaptopError
 from queries import queries
+from queries.display import cell
 
 if TYPE_CHECKING:
     from rich.console import Console

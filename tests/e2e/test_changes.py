@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from cli.commands.replay import s3_event
 from cli.objects import Snapshot
-from cli.replay import s3_event
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from queries import queries

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cli import objects
+from cli.commands.redrive import causes
+from cli.commands.status import age_in_words
 from cli.objects import Snapshot
-from cli.redrive import causes
-from cli.status import age_in_words
 from spotify_lake import keys
 from spotify_lake.schema.playlists import PLAYLISTS, TABLES
 from tests.support import payloads
