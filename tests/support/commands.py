@@ -17,13 +17,14 @@ def parse(line: str) -> None:
     program, *words = shlex.split(line)
     assert program in {"./lake", "lake"}, line
     group = typer.main.get_command(app)
-    context = group.make_context(PROGRAM, list(words))
-    if not words or words[0].startswith("-"):
+    if words in (["--help"], ["--install-completion"], ["--show-completion"]):
         return
+    context = group.make_context(PROGRAM, list(words))
     name, command, rest = group.resolve_command(context, words)
     command.make_context(name, rest, parent=context)
 
 
 def targets() -> set[str]:
-    """The targets of the Makefile."""
-    return set(_RULE.findall((ROOT / "Makefile").read_text()))
+    """Return the targets of the Makefile."""
+    files = ROOT / "Makefile", ROOT / "requirements" / "environments.mk"
+    return {target for file in files for target in _RULE.findall(file.read_text())}

@@ -7,7 +7,7 @@ same call may succeed later is a property of the class (`retryable`), so that ca
 from collections.abc import Sequence
 from typing import ClassVar
 
-SIGN_IN_ADVICE = "Run `make login` to sign in and store them."
+SIGN_IN_ADVICE = "Run `./lake login` to sign in and store them."
 
 
 class LakeError(Exception):
@@ -45,7 +45,7 @@ class SignInExpired(LakeError):
     def __init__(self, detail: str) -> None:
         super().__init__(
             f"Spotify no longer accepts the stored sign-in ({detail}): it was revoked, or it is older"
-            " than six months. Run `make login` to sign in again."
+            " than six months. Run `./lake login` to sign in again."
         )
 
 
@@ -185,7 +185,7 @@ class QueryFailed(LakeError):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
             f"Athena did not answer the report's query {name!r}: {reason}. The pages of earlier days stay as they"
-            " are; `make report` tries again."
+            " are; `./lake report` tries again."
         )
 
 

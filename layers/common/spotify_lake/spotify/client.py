@@ -66,7 +66,7 @@ _REFUSALS = {
         " developer dashboard."
     ),
     re.compile("scope", re.IGNORECASE): (
-        "The sign-in lacks a permission: run `make login` and accept all of them."
+        "The sign-in lacks a permission: run `./lake login` and accept all of them."
     ),
 }
 _COPY_ADVICE = "Copy its songs into a playlist of your own and track that one."
@@ -487,7 +487,7 @@ class SpotifyClient:
         except _Refused as refusal:
             raise SpotifyRefused(
                 refusal.status,
-                f"it does not show {what} ({refusal.message}). Run `make login` to sign in again.",
+                f"it does not show {what} ({refusal.message}). Run `./lake login` to sign in again.",
             ) from refusal
 
     def _call(
@@ -518,7 +518,7 @@ class SpotifyClient:
                 if signed_in_again:
                     raise SpotifyRefused(
                         HTTPStatus.UNAUTHORIZED,
-                        f"it hands out access tokens but does not accept them for {what}. Run `make login` to"
+                        f"it hands out access tokens but does not accept them for {what}. Run `./lake login` to"
                         " sign in again.",
                     ) from error
                 signed_in_again = True
