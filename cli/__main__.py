@@ -1,7 +1,5 @@
-"""``python -m cli <command>``."""
-
-import sys
+"""``python -m cli COMMAND``: what the launcher `lake` runs."""
 
 from cli.app import main
 
-sys.exit(main())
+main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.sql_dialect import on_laptop
+from cli.stack import laptop_athena
 from spotify_lake.athena import Athena
 
 if TYPE_CHECKING:
@@ -17,9 +17,8 @@ def connect(lake: Lake) -> Athena:
     Raises
     ------
     OpsError
-        The stack does not name them.
+        The stack has no such outputs.
     """
-    workgroup, database = lake.output("AthenaWorkGroupName"), lake.output("DatabaseName")
-    if lake.target == "laptop":
-        return on_laptop(lake.client, workgroup, database)
-    return Athena(lake.client("athena"), workgroup, database)
+    if lake.on_laptop:
+        return laptop_athena(lake)
+    return Athena(lake.client("athena"), lake.output("AthenaWorkGroupName"), lake.output("DatabaseName"))

@@ -63,7 +63,7 @@ class Grant:
 
 
 class Consent:
-    """One question to one user, and the answer.
+    """A request for one user's consent, and the answer.
 
     Parameters
     ----------
@@ -120,15 +120,15 @@ class Consent:
         if not hmac.compare_digest(query["state"].encode(), self._state.encode()):
             raise AnswerOfAnother(
                 "The answer that came back belongs to another sign-in (its state is not the one sent). Close"
-                " older Spotify pages in the browser and run `make login` again."
+                " older Spotify pages in the browser and run `./lake login` again."
             )
         if "error" in query:
             reason = query["error"]
             raise ConsentRefused(
                 "On Spotify's page the app was not permitted to read playlists. Without that the lake has nothing"
-                " to collect: run `make login` again and agree."
+                " to collect: run `./lake login` again and agree."
                 if reason == "access_denied"
-                else f"Spotify did not sign you in ({reason}). Run `make login` again."
+                else f"Spotify did not sign you in ({reason}). Run `./lake login` again."
             )
         return query["code"]
 
@@ -160,7 +160,7 @@ class Consent:
             reason = body.get("error_description") or body.get("error") or "no reason given"
             raise ConsentRefused(
                 f"Spotify did not accept the code it had sent ({response.status_code}, {reason}): a code works"
-                " once, for a few minutes. Run `make login` again."
+                " once, for a few minutes. Run `./lake login` again."
             )
         refresh_token = body.get("refresh_token")
         if not isinstance(refresh_token, str) or not refresh_token:
@@ -194,7 +194,7 @@ class CallbackServer(ThreadingMixIn, TCPServer):
         except OSError as error:
             raise OpsError(
                 f"Port {port} of this machine is taken ({error.strerror}). Choose another, for example"
-                f" `make login LOGIN_PORT={port + 1}`, and enter the redirect URI with that port in Spotify's"
+                f" `./lake login --port {port + 1}`, and enter the redirect URI with that port in Spotify's"
                 " dashboard."
             ) from error
 
@@ -224,8 +224,8 @@ class CallbackServer(ThreadingMixIn, TCPServer):
             answer = self.answers.get(timeout=timeout_s)
         except queue.Empty:
             raise OpsError(
-                f"Spotify's page was not answered within {timeout_s / 60:.0f} minutes. Run `make login` again; with"
-                " NO_BROWSER=1 if the browser runs on another machine."
+                f"Spotify's page was not answered within {timeout_s / 60:.0f} minutes. Run `./lake login` again; add"
+                " --no-browser if the browser runs on another machine."
             ) from None
         finally:
             self.shutdown()
@@ -260,7 +260,7 @@ class _Callback(BaseHTTPRequestHandler):
             self._send(
                 HTTPStatus.OK,
                 "Spotify has answered",
-                "You can close this page. The terminal tells how it goes on.",
+                "You can close this page. The terminal shows the next steps.",
             )
         self.server.answers.put(answer)
 

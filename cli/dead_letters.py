@@ -1,4 +1,4 @@
-"""The dead-letter queues of a lake: what is in them, and how it goes back to where it failed."""
+"""The dead-letter queues of a lake: reads their messages and sends them back to where they failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 BATCH: Final = 10  # of SQS
-# Messages that are looked at are hidden from others so long, which is time enough for a person to decide.
+# How long received messages are hidden from others: long enough for a person to decide.
 HOLD_S: Final = 600
 # SQS answers from some of its servers at a time: a queue is empty only if it says so more than once.
 EMPTY_ANSWERS: Final = 3
@@ -54,25 +54,25 @@ def depth(sqs: SQSClient, url: str) -> Depth:
 
 
 @dataclass(frozen=True)
-class Letter:
+class Message:
     """A message in a dead-letter queue.
 
     Attributes
     ----------
     message_id, handle
-        By which SQS knows it, and this receipt of it.
+        Its id in SQS, and the handle of this receipt.
     since
-        When it came there, UTC.
+        When it arrived there, UTC.
     subject
         What failed: the raw objects, or the run.
     why
-        The error, where the message says it.
+        The error, if the message has it.
     body, attributes
         As they were sent.
     event
-        What to start the function with, for a failed run; None for a message that goes back to its queue.
+        The event to invoke the function with, for a failed run; None for a message that goes back to its queue.
     is_clear
-        Whether it is understood: what is not, stays.
+        Whether it was understood; other messages stay in the queue.
     """
 
     message_id: str
@@ -105,7 +105,7 @@ class Queue:
     name: str
     output: str
     target: str
-    read: Callable[[MessageTypeDef], Reading]
+    read: Callable[[MessageTypeDef], Failure]
 
     @property
     def is_for_function(self) -> bool:
@@ -114,8 +114,8 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a message says: see `Letter`."""
+class Failure:
+    """The content of a message; the attributes are those of `Message`."""
 
     subject: str
     why: str = ""
@@ -123,33 +123,33 @@ class Reading:
     is_clear: bool = True
 
 
-def _read_s3_event(message: MessageTypeDef) -> Reading:
+def _read_s3_event(message: MessageTypeDef) -> Failure:
     """Read an event of the raw bucket, as it failed in the transform."""
     try:
         records = json.loads(message["Body"])["Records"]
         keys = [unquote_plus(record["s3"]["object"]["key"]) for record in records]
     except (ValueError, KeyError, TypeError):
-        # It goes back like the others: whoever sent it, the transform says in its log what is wrong with it.
-        return Reading(f"no S3 event: {_shortened(message['Body'])}")
-    return Reading(", ".join(keys))
+        # It goes back like the others: the transform logs what is wrong with it.
+        return Failure(f"not an S3 event: {_shortened(message['Body'])}")
+    return Failure(", ".join(keys))
 
 
-def _read_failed_run(message: MessageTypeDef) -> Reading:
+def _read_failed_run(message: MessageTypeDef) -> Failure:
     """Read what Lambda keeps of an asynchronous run that failed."""
     try:
         record = json.loads(message["Body"])
         event = record["requestPayload"]
     except (ValueError, KeyError, TypeError):
-        return Reading(f"no failed run: {_shortened(message['Body'])}", is_clear=False)
+        return Failure(f"not a failed run: {_shortened(message['Body'])}", is_clear=False)
     answer = record.get("responsePayload") or {}
     if isinstance(answer, dict) and "errorMessage" in answer:
         why = str(answer["errorMessage"])
     else:
         why = str(record.get("requestContext", {}).get("condition", ""))
-    return Reading(_run_name(event), why, _afresh(event))
+    return Failure(_run_name(event), why, _afresh(event))
 
 
-def _read_undelivered_run(message: MessageTypeDef) -> Reading:
+def _read_undelivered_run(message: MessageTypeDef) -> Failure:
     """Read what the scheduler keeps of a run that it could not start."""
     attributes = message.get("MessageAttributes", {})
     codes = [
@@ -165,8 +165,10 @@ def _read_undelivered_run(message: MessageTypeDef) -> Reading:
     except ValueError:
         event = None
     if not isinstance(event, dict):
-        return Reading(f"no event of a run: {_shortened(message['Body'])}", ": ".join(codes), is_clear=False)
-    return Reading(_run_name(event), ": ".join(codes), _afresh(event))
+        return Failure(
+            f"not an event of a run: {_shortened(message['Body'])}", ": ".join(codes), is_clear=False
+        )
+    return Failure(_run_name(event), ": ".join(codes), _afresh(event))
 
 
 def _afresh(event: Any) -> Any:
@@ -176,7 +178,7 @@ def _afresh(event: Any) -> Any:
     )
 
 
-def _read_run(message: MessageTypeDef) -> Reading:
+def _read_run(message: MessageTypeDef) -> Failure:
     """Read either of the two, for a queue that holds both."""
     failed = _read_failed_run(message)
     return failed if failed.is_clear else _read_undelivered_run(message)
@@ -190,8 +192,8 @@ QUEUES: Final = (
 )
 
 
-def receive(sqs: SQSClient, url: str, queue: Queue, hold_s: int = HOLD_S) -> list[Letter]:
-    """Take every message of a dead-letter queue in hand; `release` or `delete` them.
+def receive(sqs: SQSClient, url: str, queue: Queue, hold_s: int = HOLD_S) -> list[Message]:
+    """Receive every message of a dead-letter queue; `release` or `delete` them afterwards.
 
     Parameters
     ----------
@@ -204,7 +206,7 @@ def receive(sqs: SQSClient, url: str, queue: Queue, hold_s: int = HOLD_S) -> lis
     hold_s
         How long nobody else receives them, in seconds.
     """
-    letters: dict[str, Letter] = {}
+    found: dict[str, Message] = {}
     empty = 0
     while empty < EMPTY_ANSWERS:
         answer = sqs.receive_message(
@@ -215,33 +217,35 @@ def receive(sqs: SQSClient, url: str, queue: Queue, hold_s: int = HOLD_S) -> lis
             MessageAttributeNames=["All"],
         )
         messages = answer.get("Messages", [])
-        new = [message for message in messages if message["MessageId"] not in letters]
+        new = [message for message in messages if message["MessageId"] not in found]
         empty = 0 if new else empty + 1
         for message in messages:
-            letters[message["MessageId"]] = _letter(message, queue)
-    return list(letters.values())
+            found[message["MessageId"]] = _message(message, queue)
+    return list(found.values())
 
 
-def release(sqs: SQSClient, url: str, letters: Sequence[Letter]) -> None:
-    """Let others receive messages again that were taken in hand."""
-    for batch in batched(letters, BATCH, strict=False):
+def release(sqs: SQSClient, url: str, messages: Sequence[Message]) -> None:
+    """Make received messages visible to others again."""
+    for batch in batched(messages, BATCH, strict=False):
         entries = [
-            {"Id": str(number), "ReceiptHandle": letter.handle, "VisibilityTimeout": 0}
-            for number, letter in enumerate(batch)
+            {"Id": str(number), "ReceiptHandle": message.handle, "VisibilityTimeout": 0}
+            for number, message in enumerate(batch)
         ]
         sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
 
 
-def delete(sqs: SQSClient, url: str, letters: Sequence[Letter]) -> None:
+def delete(sqs: SQSClient, url: str, messages: Sequence[Message]) -> None:
     """Delete up to ten messages; one that cannot be deleted stays and is sent again another time, which is harmless."""
-    if letters:
+    if messages:
         sqs.delete_message_batch(
             QueueUrl=url,
-            Entries=[{"Id": str(number), "ReceiptHandle": one.handle} for number, one in enumerate(letters)],
+            Entries=[{"Id": str(number), "ReceiptHandle": one.handle} for number, one in enumerate(messages)],
         )
 
 
-def send_back(sqs: SQSClient, source: str, target: str, letters: Sequence[Letter]) -> Iterator[list[Letter]]:
+def send_back(
+    sqs: SQSClient, source: str, target: str, messages: Sequence[Message]
+) -> Iterator[list[Message]]:
     """Move messages to another queue, ten at a time: each is deleted only after it has been sent.
 
     Parameters
@@ -250,15 +254,15 @@ def send_back(sqs: SQSClient, source: str, target: str, letters: Sequence[Letter
         A boto3 client.
     source, target
         Addresses of the dead-letter queue and of the queue to send to.
-    letters
+    messages
         The messages.
 
     Yields
     ------
-    list of Letter
+    list of Message
         What was moved; what SQS did not take is left out, and left where it is.
     """
-    for batch in batched(letters, BATCH, strict=False):
+    for batch in batched(messages, BATCH, strict=False):
         answer = sqs.send_message_batch(
             QueueUrl=target,
             Entries=[
@@ -272,8 +276,8 @@ def send_back(sqs: SQSClient, source: str, target: str, letters: Sequence[Letter
 
 
 def start_again(
-    sqs: SQSClient, functions: LambdaClient, source: str, function: str, letters: Sequence[Letter]
-) -> Iterator[list[Letter]]:
+    sqs: SQSClient, functions: LambdaClient, source: str, function: str, messages: Sequence[Message]
+) -> Iterator[list[Message]]:
     """Start a function with each kept event; a message is deleted only after Lambda has accepted its event.
 
     Parameters
@@ -284,24 +288,24 @@ def start_again(
         Address of the dead-letter queue.
     function
         Name of the function. It runs asynchronously: if it fails again, the event comes back.
-    letters
+    messages
         The messages.
 
     Yields
     ------
-    list of Letter
+    list of Message
         The one that was started.
     """
-    for letter in letters:
+    for message in messages:
         functions.invoke(
-            FunctionName=function, InvocationType="Event", Payload=json.dumps(letter.event).encode()
+            FunctionName=function, InvocationType="Event", Payload=json.dumps(message.event).encode()
         )
-        delete(sqs, source, [letter])
-        yield [letter]
+        delete(sqs, source, [message])
+        yield [message]
 
 
-def _letter(message: MessageTypeDef, queue: Queue) -> Letter:
-    reading = queue.read(message)
+def _message(message: MessageTypeDef, queue: Queue) -> Message:
+    failure = queue.read(message)
     attributes = {
         name: {
             kind: value
@@ -310,16 +314,16 @@ def _letter(message: MessageTypeDef, queue: Queue) -> Letter:
         }
         for name, attribute in message.get("MessageAttributes", {}).items()
     }
-    return Letter(
+    return Message(
         message_id=message["MessageId"],
         handle=message["ReceiptHandle"],
         since=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
-        subject=reading.subject,
-        why=reading.why,
+        subject=failure.subject,
+        why=failure.why,
         body=message["Body"],
         attributes=attributes,
-        event=reading.event,
-        is_clear=reading.is_clear,
+        event=failure.event,
+        is_clear=failure.is_clear,
     )
 
 

@@ -1,4 +1,8 @@
-"""A deployed lake: where it is, what its stack says about it, and clients to talk to it."""
+"""A deployed lake: where it is, the outputs and parameters of its stack, and clients for its services.
+
+This is the only module of the commands that imports `local`, and only inside the functions for the lake on this laptop:
+commands for a lake on AWS start without the emulator's and the SQL translation's libraries.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +10,33 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import botocore.exceptions as aws
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.emulator import leave_aws
-from local.errors import LaptopError
-from local.stack import LaptopStack
 from spotify_lake.errors import LakeError
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+    from datetime import date
 
-type Target = Literal["aws", "laptop"]
-TARGETS: Final[tuple[Target, ...]] = ("aws", "laptop")
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+    from rich.console import Console
+
+    from local.display import Steps
+    from local.stack import LaptopStack
+    from spotify_lake.athena import Athena
+
 DEFAULT_STACK: Final = "spotify-lake"
 
 # A function may run for a quarter of an hour, and an invocation that is sent again would run it again.
 _PATIENT = Config(read_timeout=900, retries={"total_max_attempts": 1})
-_ROOT = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 _SIGN_IN_TO_AWS = (
     "Sign in with `aws login`, `aws sso login` or `aws configure`, or set AWS_PROFILE. For the lake on this"
-    " laptop, add TARGET=laptop."
+    " laptop, add --laptop."
 )
 _EXPIRED = f"The sign-in to AWS has expired. {_SIGN_IN_TO_AWS}"
 _EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
@@ -59,12 +65,12 @@ _SENTENCES: tuple[tuple[tuple[type[BotoCoreError], ...], str], ...] = (
         (aws.ConnectionError, aws.HTTPClientError),
         "AWS cannot be reached: {error}. Check the network, AWS_REGION and proxies.",
     ),
-    ((BotoCoreError,), "AWS did not do as asked: {error}."),
+    ((BotoCoreError,), "AWS rejected the request: {error}."),
 )
 
 
 class OpsError(LakeError):
-    """A command cannot be carried out; the sentence says why and what to do."""
+    """A command cannot be run; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,8 @@ class Lake:
 
     Attributes
     ----------
-    target
-        ``aws`` or ``laptop``.
+    on_laptop
+        Whether it is the lake on this laptop; otherwise it is on AWS.
     stack
         Name of the CloudFormation stack.
     account, region
@@ -85,7 +91,7 @@ class Lake:
         Makes a boto3 client for a service, by its name.
     """
 
-    target: Target
+    on_laptop: bool
     stack: str
     account: str
     region: str
@@ -96,14 +102,14 @@ class Lake:
     @property
     def place(self) -> str:
         """The lake in a few words."""
-        where = "this laptop" if self.target == "laptop" else f"AWS account {self.account}, {self.region}"
+        where = "this laptop" if self.on_laptop else f"AWS account {self.account}, {self.region}"
         return f"{self.stack} ({where})"
 
-    def command(self, task: str) -> str:
-        """Return a task as one types it for this lake."""
-        which = ["TARGET=laptop"] if self.target == "laptop" else []
-        which += [f"STACK={self.stack}"] if self.stack != DEFAULT_STACK else []
-        return " ".join(["make", task, *which])
+    def command(self, words: str) -> str:
+        """Return a command with its arguments as a person types it for this lake."""
+        options = ["--laptop"] if self.on_laptop else []
+        options += [f"--stack {self.stack}"] if self.stack != DEFAULT_STACK else []
+        return " ".join(["./lake", words, *options])
 
     def output(self, name: str) -> str:
         """Return an output of the stack.
@@ -124,39 +130,42 @@ class Lake:
             return values[name]
         except KeyError:
             raise OpsError(
-                f"The stack {self.place} has no {kind} {name}: it is no Spotify Lake, or was deployed from an"
-                " older version. Deploy it again, or name another one with STACK=…"
+                f"The stack {self.place} has no {kind} {name}: it is not a Spotify Lake, or was deployed from an older"
+                " version. Deploy it again, or name another stack with --stack NAME."
             ) from None
 
 
-def find(target: Target = "aws", stack: str = DEFAULT_STACK) -> Lake:
+def find(*, laptop: bool = False, stack: str = DEFAULT_STACK) -> Lake:
     """Find a deployed lake.
 
     Parameters
     ----------
-    target
-        ``aws`` uses the default credentials and region, as the AWS command-line tool does; ``laptop`` the laptop
-        stack that runs, and takes every AWS setting out of this process's environment.
+    laptop
+        Find it in the emulator on this laptop, and remove every AWS setting from this process's environment. By
+        default it is found with AWS's default credentials and region, as the AWS CLI does.
     stack
         Name of the CloudFormation stack.
 
     Raises
     ------
     OpsError
-        There are no credentials, no region, no such stack, or it is not deployed completely.
+        There is no such stack, or it is not deployed completely.
+    LakeError
+        The emulator is not running.
+    botocore.exceptions.BotoCoreError
+        There are no credentials, or no region.
     """
-    make_client, region = _laptop() if target == "laptop" else _aws()
+    make_client, region = _laptop() if laptop else _aws()
     try:
         found = make_client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
         if _code(error) != "ValidationError":
             raise
-        advice = "Run `make up`" if target == "laptop" else "Deploy it with `make deploy`"
-        place = "on this laptop" if target == "laptop" else f"in {region}"
+        place = "on this laptop" if laptop else f"in {region}"
         raise OpsError(
-            f"There is no stack {stack} {place}. {advice}, or name another one with STACK=…"
+            f"There is no stack {stack} {place}. {_deploy(laptop=laptop)}, or name another one with --stack NAME."
         ) from error
-    return _lake(target, found, region, make_client)
+    return _lake(found, region, make_client, laptop=laptop)
 
 
 def sentence(error: BotoCoreError | ClientError) -> str:
@@ -200,38 +209,24 @@ def _any_client(session: Any) -> Callable[[str], Any]:
     return make_client
 
 
-def laptop() -> LaptopStack:
-    """Find the stack that runs on this laptop.
-
-    Raises
-    ------
-    OpsError
-        None does.
-    """
-    leave_aws(os.environ)
-    found = LaptopStack(_ROOT, _ROOT / ".local")
-    try:
-        found.attach()
-    except LaptopError as error:
-        raise OpsError(str(error)) from error
-    return found
-
-
 def _laptop() -> tuple[Callable[[str], Any], str]:
-    found = laptop()
-    return found.client, found.client("cloudformation").meta.region_name
+    stack = _running_laptop()
+    return stack.client, stack.client("cloudformation").meta.region_name
 
 
-def _lake(target: Target, found: StackTypeDef, region: str, make_client: Callable[[str], Any]) -> Lake:
-    status = found["StackStatus"]
+def _deploy(*, laptop: bool) -> str:
+    return "Run `./lake up`" if laptop else "Deploy it with `make deploy`"
+
+
+def _lake(found: StackTypeDef, region: str, make_client: Callable[[str], Any], *, laptop: bool) -> Lake:
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     if not outputs:
         raise OpsError(
-            f"The stack {found['StackName']} is in state {status} and has no outputs: it is not deployed completely."
-            f" Run `make {'up' if target == 'laptop' else 'deploy'}`, then this command again."
+            f"The stack {found['StackName']} is in state {found['StackStatus']} and has no outputs: it is not deployed"
+            f" completely. {_deploy(laptop=laptop)}, then this command again."
         )
     return Lake(
-        target=target,
+        on_laptop=laptop,
         stack=found["StackName"],
         account=found["StackId"].split(":")[4],
         region=region,
@@ -239,3 +234,87 @@ def _lake(target: Target, found: StackTypeDef, region: str, make_client: Callabl
         parameters={one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])},
         client=make_client,
     )
+
+
+# --- What only the lake on this laptop has ---------------------------------------------------
+
+
+def start_laptop(console: Console) -> tuple[dict[str, str], dict[str, str]]:
+    """Start the emulator on this laptop and deploy the stack to it.
+
+    Returns
+    -------
+    addresses : dict of str
+        What runs where, by name.
+    environment : dict of str
+        The environment variables that point AWS tools at the emulator.
+    """
+    from local.emulator import client_environment
+
+    stack = _laptop_stack(console)
+    stack.up()
+    outputs = stack.outputs
+    addresses = {
+        "AWS emulator": stack.endpoint,
+        "Spotify stub": stack.stub_url,
+        "Raw bucket": outputs["RawBucketName"],
+        "Lake bucket": outputs["LakeBucketName"],
+        "Athena": f"workgroup {outputs['AthenaWorkGroupName']}, database {outputs['DatabaseName']}",
+        "Logs": str(stack.state_dir),
+    }
+    return addresses, client_environment(stack.endpoint)
+
+
+def stop_laptop() -> bool:
+    """Stop everything that runs on this laptop; return whether anything did."""
+    return _laptop_stack().down()
+
+
+def laptop_athena(lake: Lake) -> Athena:
+    """Return the Athena of the lake on this laptop, which knows the views and Athena's SQL."""
+    from local.sql_dialect import on_laptop
+
+    return on_laptop(lake.client, lake.output("AthenaWorkGroupName"), lake.output("DatabaseName"))
+
+
+def run_on_spark(data_set: str, run_id: str) -> dict[str, Any]:
+    """Run the Glue job of a bulk data set on local Spark, in place of Glue; return its summary."""
+    from local.bulk import run_job
+
+    return run_job(_running_laptop(), data_set, run_id)
+
+
+def run_demo(console: Console, last_day: date | None) -> None:
+    """Deploy the stack on this laptop, fill it with 30 days and query it."""
+    from local import demo
+
+    demo.run(_laptop_stack(console), console, _steps(console), last_day)
+
+
+def run_bulk_demo(console: Console) -> None:
+    """Load both bulk data sets with Spark on this laptop."""
+    from local import bulk
+
+    bulk.demo(_laptop_stack(console), console, _steps(console))
+
+
+def _running_laptop() -> LaptopStack:
+    stack = _laptop_stack()
+    stack.attach()
+    return stack
+
+
+def _laptop_stack(console: Console | None = None) -> LaptopStack:
+    """Return the stack on this laptop, running or not; its steps are shown on the console."""
+    from local.emulator import leave_aws
+    from local.stack import LaptopStack
+
+    leave_aws(os.environ)
+    folder = ROOT / ".local"
+    return LaptopStack(ROOT, folder, step=_steps(console)) if console else LaptopStack(ROOT, folder)
+
+
+def _steps(console: Console) -> Steps:
+    from local.display import Steps
+
+    return Steps(console)

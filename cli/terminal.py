@@ -1,15 +1,17 @@
-"""The person at the terminal: what they are told and asked."""
+"""The person at the terminal: messages, progress and questions."""
 
 from __future__ import annotations
 
 import contextlib
 import getpass
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
 import rich.progress
+from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.text import Text
@@ -17,13 +19,13 @@ from rich.text import Text
 from cli.stack import OpsError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 SECONDS_BETWEEN_LINES: Final = 10.0
 
 
 class Progress(Protocol):
-    """Shows how far something is."""
+    """Shows the progress of a task."""
 
     def update(self, done: int, note: str = "") -> None:
         """Show how many are done, and a few words."""
@@ -58,62 +60,62 @@ class Terminal:
     Parameters
     ----------
     console
-        Where sentences go.
+        Where messages go; by default the standard output. Lines are not wrapped in a file or for another program.
     read, read_hidden
         Show a prompt and return the line that was typed; the second without echo.
     """
 
     def __init__(
         self,
-        console: Console,
+        console: Console | None = None,
         *,
         read: Callable[[str], str] = input,
         read_hidden: Callable[[str], str] = getpass.getpass,
     ) -> None:
-        self._console = console
+        self.console = console or Console(soft_wrap=not sys.stdout.isatty())
         self._read = read
         self._read_hidden = read_hidden
 
     def say(self, text: str = "") -> None:
         """Show a paragraph."""
-        self._console.print(Text(text))
+        self.console.print(Text(text))
 
     def heading(self, text: str) -> None:
         """Show what is about to happen."""
-        self._console.print(Text(text, style="bold"))
+        self.console.print(Text(text, style="bold"))
 
     def exact(self, text: str) -> None:
-        """Show something to copy, such as a link: on a line of its own and never broken."""
-        self._console.print(Text.assemble("\n  ", (text, "cyan"), "\n"), soft_wrap=True)
+        """Show something to copy, such as a link, on one unbroken line."""
+        self.console.print(Text.assemble("\n  ", (text, "cyan"), "\n"), soft_wrap=True)
 
     def done(self, text: str) -> None:
         """Show that something succeeded."""
-        self._console.print(Text.assemble(("✓ ", "green"), text))
+        self.console.print(Text.assemble(("✓ ", "green"), text))
 
     def warn(self, text: str) -> None:
-        """Show something that a person should know about."""
-        self._console.print(Text.assemble(("! ", "yellow"), text))
+        """Show a warning."""
+        self.console.print(Text.assemble(("! ", "yellow"), text))
 
     def fail(self, text: str) -> None:
         """Show something that did not succeed."""
-        self._console.print(Text.assemble(("✗ ", "bold red"), text))
+        self.console.print(Text.assemble(("✗ ", "bold red"), text))
 
     def detail(self, text: str, depth: int = 1) -> None:
-        """Show something that belongs to the line before."""
+        """Show a detail of the line before, indented."""
         indent = 4 * depth
-        fits = " " in text and self._console.is_terminal  # else unbroken, so that it can be copied
+        fits = " " in text and self.console.is_terminal  # else unbroken, so that it can be copied
         line = Padding(Text(text), (0, 0, 0, indent)) if fits else Text(" " * indent + text)
-        self._console.print(line, soft_wrap=not fits)
+        self.console.print(line, soft_wrap=not fits)
 
     def show(self, table: RenderableType) -> None:
         """Show a table."""
-        self._console.print(table)
+        self.console.print(table)
 
     @contextlib.contextmanager
     def progress(self, doing: str, total: int) -> Iterator[Progress]:
-        """Show how far something is: as a bar, or as a line now and then where the output is no terminal."""
-        if not self._console.is_terminal:
-            yield _Lines(self._console, doing, total)
+        """Show progress: as a bar on a terminal, otherwise as a line every few seconds."""
+        if not self.console.is_terminal:
+            yield _Lines(self.console, doing, total)
             return
         columns = (
             TextColumn("{task.description}"),
@@ -121,7 +123,7 @@ class Terminal:
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        with rich.progress.Progress(*columns, console=self._console, transient=True) as bar:
+        with rich.progress.Progress(*columns, console=self.console, transient=True) as bar:
             yield _Bar(bar, bar.add_task(doing, total=total, note=""))
 
     def ask(self, question: str, default: str | None = None) -> str:
@@ -135,12 +137,12 @@ class Terminal:
         Raises
         ------
         OpsError
-            There is nobody to answer.
+            The input has ended, so nobody can answer.
         """
         return self._answer(self._read, question, default, default)
 
     def ask_hidden(self, question: str, default: str | None = None) -> str:
-        """Ask for something that must not be shown, as `ask` does; nor is the default shown."""
+        """Ask as `ask` does, without showing the answer or the default."""
         with warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)
             try:
@@ -149,8 +151,8 @@ class Terminal:
                 )
             except getpass.GetPassWarning:
                 raise OpsError(
-                    f"This terminal cannot hide what you type, so “{question}” is not asked here: use another terminal,"
-                    " or environment variables."
+                    f"This terminal cannot hide what you type, so “{question}” cannot be asked here: use another"
+                    " terminal, or environment variables."
                 ) from None
 
     def _answer(

@@ -109,7 +109,7 @@ def wait_until_idle(
         if now - finished_at > stall_s:
             raise LaptopError(
                 f"{backlog.raw - backlog.done} of {backlog.raw} snapshots are waiting for the transform function, "
-                f"which has finished none for {stall_s:.0f} s. `make logs FUNCTION=transform` shows its log.",
+                f"which has finished none for {stall_s:.0f} s. `./lake logs transform --laptop` shows its log.",
                 log=log,
             )
         time.sleep(0.4)

@@ -7,21 +7,19 @@ job's script from S3 with the job's package and arguments, and with the credenti
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from local.bulk_data import write_catalog, write_charts
-from local.display import show_result
 from local.emulator import clean_environment, client_environment
 from local.errors import LaptopError
 from local.spark import need_java, spark_environment, spark_python
+from queries.display import show_result
 from spotify_lake import keys
+from spotify_lake.bulk import staging
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,7 +32,6 @@ CHART_ROWS: Final = 200_000
 JOBS: Final = ("charts", "kaggle2023")
 BATCH: Final = "demo"
 LAST_LINES: Final = 12
-UPLOADS_AT_A_TIME: Final = 8
 START_PATIENCE_S: Final = 60.0
 # The job argument with the address of the package that all jobs share.
 _CODE: Final = "--extra-py-files"
@@ -79,10 +76,10 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
         with steps(f"Generating the files of {job}"):
             files = generate(job, stack.state_dir / "bulk" / "files" / job)
         with steps(f"Uploading the files and {keys.READY} to {batch}"):
-            before = run_of(s3, bucket, batch)
-            stage(s3, bucket, batch, {file.name: file for file in files})
+            before = staging.run_of(s3, bucket, batch)
+            staging.stage(s3, bucket, batch, {file.name: file for file in files})
         with steps("Waiting for the arrival function to start the Glue job"):
-            run_id = wait_for_run(s3, bucket, batch, before)
+            run_id = _wait_for_run(s3, bucket, batch, before)
         with steps(f"Running jobs/{job}.py on local Spark"):
             summary = run_job(stack, job, run_id)
         console.print(
@@ -95,7 +92,7 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
         show_result(console, stack.athena(sql))
     console.print(f"\n[green]Done[/] in {time.monotonic() - started:.0f} s.", highlight=False)
     console.print(
-        'Try: make query SQL="select reason, count(*) from bulk_rejects group by reason"',
+        'Try: ./lake query --laptop "select reason, count(*) from bulk_rejects group by reason"',
         highlight=False,
         soft_wrap=True,
     )
@@ -109,77 +106,6 @@ def generate(job: str, folder: Path) -> list[Path]:
     else:
         write_catalog(folder)
     return sorted(folder.glob("*.csv"))
-
-
-def stage(
-    s3: S3Client,
-    bucket: str,
-    batch: str,
-    files: Mapping[str, Path],
-    progress: Callable[[int], None] = lambda _bytes: None,
-) -> None:
-    """Upload the files of a batch, then the marker that starts the job.
-
-    Parameters
-    ----------
-    s3
-        A client.
-    bucket
-        The lake bucket.
-    batch
-        Prefix of the batch, ending with a slash.
-    files
-        The files by their names below the batch.
-    progress
-        Called with the number of bytes uploaded since the last call, from several threads.
-    """
-    with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
-        sent = [
-            pool.submit(s3.upload_file, str(file), bucket, f"{batch}{name}", Callback=progress)
-            for name, file in files.items()
-        ]
-    for upload in sent:
-        upload.result()
-    s3.put_object(Bucket=bucket, Key=f"{batch}{keys.READY}", Body=b"")
-
-
-def run_of(s3: S3Client, bucket: str, batch: str) -> str | None:
-    """Return the id of the latest run that loaded a batch, or None."""
-    try:
-        return s3.get_object(Bucket=bucket, Key=f"{batch}{keys.STARTED}")["Body"].read().decode()
-    except s3.exceptions.NoSuchKey:
-        return None
-
-
-def wait_for_run(
-    s3: S3Client, bucket: str, batch: str, before: str | None, patience_s: float = START_PATIENCE_S
-) -> str:
-    """Wait until a run starts to load a batch; return its id.
-
-    Parameters
-    ----------
-    s3, bucket, batch
-        As in `stage`.
-    before
-        The result of `run_of` before the marker was uploaded.
-    patience_s
-        Longest time to wait, in seconds.
-
-    Raises
-    ------
-    LaptopError
-        No run starts in time.
-    """
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        run_id = run_of(s3, bucket, batch)
-        if run_id is not None and run_id != before:
-            return run_id
-        time.sleep(0.5)
-    raise LaptopError(
-        f"No run started to load {batch} within {patience_s:.0f} s. `make logs FUNCTION=arrival` shows what the"
-        " arrival function did with its marker."
-    )
 
 
 def run_job(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
@@ -226,14 +152,16 @@ def run_job(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
         )
     if answer.error:
         raise LaptopError(f"The arrival function failed on the event of the finished run: {answer.message}")
-    return latest_summary(s3, bucket, job)
+    return staging.latest_summary(s3, bucket, job)
 
 
-def latest_summary(s3: S3Client, bucket: str, job: str) -> dict[str, Any]:
-    """Return the summary that the latest run of a job wrote."""
-    answer = s3.get_object(Bucket=bucket, Key=keys.run_summary(job))
-    summary: dict[str, Any] = json.loads(answer["Body"].read())
-    return summary
+def _wait_for_run(s3: S3Client, bucket: str, batch: str, before: str | None) -> str:
+    try:
+        return staging.wait_for_run(s3, bucket, batch, before, START_PATIENCE_S)
+    except TimeoutError as error:
+        raise LaptopError(
+            f"{error} `./lake logs arrival --laptop` shows what the arrival function did with its marker."
+        ) from error
 
 
 def _credentials(stack: LaptopStack, role: str) -> dict[str, str]:

@@ -17,9 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from local.display import bar, cell, sparkline
+from local.display import bar, sparkline
 from local.errors import LaptopError
 from queries import queries
+from queries.display import cell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -156,7 +157,7 @@ def _refuse_failures(result: dict[str, Any], moment: dt.datetime) -> None:
         lines = [f"{item['playlist_id']}: {item['message']}" for item in failed[:MOST_FAILURES_SHOWN]]
         raise LaptopError(
             f"{len(failed)} playlists were not extracted for {moment:%Y-%m-%d}. "
-            "`make logs FUNCTION=extract` shows why.",
+            "`./lake logs extract --laptop` shows why.",
             excerpt=lines,
         )
 
@@ -172,12 +173,12 @@ def check(stack: LaptopStack) -> None:
     dead = stack.dead_letters()
     if dead:
         queues = ", ".join(f"{count} in {name}" for name, count in dead.items())
-        raise LaptopError(f"Dead-letter queues hold messages: {queues}. `make logs` shows why.")
+        raise LaptopError(f"Dead-letter queues hold messages: {queues}. `./lake logs --laptop` shows why.")
     backlog = stack.backlog()
     if not backlog.is_clear:
         raise LaptopError(
             f"{backlog.raw - backlog.done} of {backlog.raw} snapshots are not in the tables, "
-            "and no queue holds them. `make logs FUNCTION=transform` shows why."
+            "and no queue holds them. `./lake logs transform --laptop` shows why."
         )
 
 
@@ -315,10 +316,10 @@ def show_next_steps(console: Console, page: Path) -> None:
     console.print(Text(f"  {page}", style="cyan"), soft_wrap=True)
     console.print()
     for command, effect in (
-        ('make query SQL="SELECT name FROM songs LIMIT 9"', "ask the lake yourself"),
-        ("make logs", "show what the functions logged"),
-        ("make down", "stop it and delete its data"),
+        ('./lake query "SELECT name FROM songs LIMIT 9" --laptop', "ask the lake yourself"),
+        ("./lake logs --laptop", "show what the functions logged"),
+        ("./lake down", "stop it and delete its data"),
         ("README.md", "deploy the same template to AWS"),
     ):
-        console.print(Text.assemble((f"{command:<49}", "bold"), effect))
+        console.print(Text.assemble((f"{command:<54}", "bold"), effect))
     console.print()

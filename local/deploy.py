@@ -267,7 +267,7 @@ class Deployment:
         self, arguments: Sequence[str], env: Mapping[str, str], log_path: Path, failure: str, lock: int
     ) -> None:
         if not self.tools.sam.exists():
-            raise LaptopError(f"{self.tools.sam} is missing. `make up` installs it.")
+            raise LaptopError(f"{self.tools.sam} is missing. `./lake up` installs it.")
         command = [str(self.tools.sam), *arguments, "--config-env", CONFIG_ENV]
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("wb") as log:

@@ -184,7 +184,7 @@ class Emulator:
             Its environment is missing, or it does not start.
         """
         if not self.python.exists():
-            raise LaptopError(f"{self.python} is missing. `make up` installs it.")
+            raise LaptopError(f"{self.python} is missing. `./lake up` installs it.")
         return start_server(
             self.process, self._start_on, self.preferred_port, "/_ministack/ready", START_TIMEOUT_S
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from spotify_lake.errors import LakeError
 
-class LaptopError(Exception):
+
+class LaptopError(LakeError):
     """An error that the user can understand and fix.
 
     Parameters
@@ -23,3 +25,7 @@ class LaptopError(Exception):
         super().__init__(message)
         self.log = log
         self.excerpt = tuple(excerpt)
+        for line in self.excerpt:
+            self.add_note(line)
+        if log is not None:
+            self.add_note(f"Log: {log}")

@@ -80,5 +80,5 @@ def spark_python(root: Path) -> Path:
     """
     python = root / ".tools" / "spark" / "bin" / "python"
     if not python.exists():
-        raise LaptopError(f"{python} is missing. `make bulk-demo` installs it.")
+        raise LaptopError(f"{python} is missing. `./lake bulk-demo` installs it.")
     return python

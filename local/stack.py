@@ -170,9 +170,9 @@ class LaptopStack:
         self._state = State.load(self._state_path)
         port = self._state.emulator_port
         if port is None or not self.emulator.is_healthy(port):
-            raise LaptopError("The laptop stack is not running. Start it with `make demo` or `make up`.")
+            raise LaptopError("The laptop stack is not running. Start it with `./lake demo` or `./lake up`.")
         if self._state.deployed is None:
-            raise LaptopError("The laptop stack is not deployed yet. Run `make demo` or `make up`.")
+            raise LaptopError("The laptop stack is not deployed yet. Run `./lake demo` or `./lake up`.")
 
     def down(self) -> bool:
         """Stop everything and delete the data; return whether anything was running."""
@@ -261,7 +261,7 @@ class LaptopStack:
         if invocation.error is not None:
             raise LaptopError(
                 f"The extract function failed for {_zulu(scheduled_at)}: {invocation.message.rstrip('.')}. "
-                "`make logs FUNCTION=extract` shows its log.",
+                "`./lake logs extract --laptop` shows its log.",
                 log=self.emulator.process.log_path,
             )
         result: dict[str, Any] = invocation.payload
@@ -279,7 +279,7 @@ class LaptopStack:
         if invocation.error is not None:
             raise LaptopError(
                 f"The report function failed: {invocation.message.rstrip('.')}. "
-                "`make logs FUNCTION=report` shows its log.",
+                "`./lake logs report --laptop` shows its log.",
                 log=self.emulator.process.log_path,
             )
         written = invocation.payload
@@ -446,7 +446,7 @@ class LaptopStack:
         self.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
 
     def _store_credentials(self) -> None:
-        """Sign the lake in to the stub, as `make login` does with Spotify."""
+        """Sign the lake in to the stub, as `./lake login` does with Spotify."""
         secrets = self.client("secretsmanager")
         secret_id = self.outputs["SpotifySecretArn"]
         credentials = {

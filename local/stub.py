@@ -68,7 +68,7 @@ class Stub:
             return http_json(f"{url(port)}/_stub/{what}", **request)
         except (OSError, ValueError) as error:
             raise LaptopError(
-                f"The Spotify stub does not answer ({error}). `make up` starts it again.",
+                f"The Spotify stub does not answer ({error}). `./lake up` starts it again.",
                 log=self.process.log_path,
             ) from error
 

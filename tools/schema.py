@@ -1,4 +1,4 @@
-"""Generate files from spotify_lake's schema.py and quality.py and from queries/.
+"""Generate files from spotify_lake's schema and quality rules, from queries/ and from the commands of `./lake`.
 
 That is stacks/catalog.yaml, the views, saved queries and documentation.
 
@@ -14,7 +14,7 @@ from spotify_lake.normalize.quality import RULES
 from spotify_lake.schema.playlists import PARTITION, TABLES
 from spotify_lake.schema.types import Column
 from spotify_lake.schema.warehouse import WAREHOUSE
-from tools import catalog, queries, quicksight
+from tools import catalog, commands, queries, quicksight
 
 ROOT: Final = Path(__file__).parents[1]
 DICTIONARY: Final = ROOT / "docs" / "data-dictionary.md"
@@ -116,12 +116,12 @@ def dictionary() -> str:
 def main(arguments: list[str]) -> int:
     """Write or check the generated files; returns the exit code."""
     wanted, views = queries.files()
-    wanted |= {quicksight.STACK: quicksight.stack(all_views())}
+    wanted |= {quicksight.STACK: quicksight.stack(all_views()), commands.PAGE: commands.page()}
     wanted |= {catalog.STACK: catalog.stack(), DICTIONARY: f"{dictionary()}\n{views}"}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in stale:
-            print(f"{path.relative_to(ROOT)} does not match the schema and queries/: run `make schema`")
+            print(f"{path.relative_to(ROOT)} does not match its sources: run `make schema`")
         return 1 if stale else 0
     for path in stale:
         path.parent.mkdir(exist_ok=True)

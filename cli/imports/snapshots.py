@@ -1,7 +1,5 @@
 """Parts of playlists, as dumps hold them, become snapshots for the raw bucket: which list, when, which pages. Pure."""
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +7,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
-from cli.imports.dumps import SAVED_SONGS, Part, Time
-from cli.imports.shapes import looks_like_id, moment
+from cli.imports.dumps import SAVED_SONGS
+from cli.imports.names import derived_id, id_in_name, is_safe_id, time_in_name, title_of
+from cli.imports.parts import Part, Time
+from cli.imports.shapes import moment
 from spotify_lake import keys
 from spotify_lake.errors import SnapshotUnreadable
 from spotify_lake.normalize.rows import Tables, normalize
@@ -19,26 +19,6 @@ from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, REJECTS
 from spotify_lake.spotify import models
 
 SAME_CAPTURE: Final = timedelta(hours=1)  # the pages of one list are fetched in less
-FOLDERS_TO_READ: Final = 3  # how far up a folder's name may say when, and of which list, a file is
-
-_SAFE_ID = re.compile(r"[0-9A-Za-z]{1,64}")
-_WORDS = re.compile(r"[0-9A-Za-z]+")
-_TOKENS = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{22}(?![0-9A-Za-z])")
-_SUFFIXES = re.compile(r"(\.(json|jsonl|ndjson|gz|gzip|txt|har))+$", re.IGNORECASE)
-_CLOCK = r"(?P<h>[0-2]\d)[:h_.-]?(?P<m>[0-5]\d)(?:[:m_.-]?(?P<s>[0-5]\d))?s?(?:[.,]\d+)?Z?"
-_TIMES_IN_NAMES = tuple(
-    re.compile(rf"(?<![0-9A-Za-z]){pattern}(?![0-9])")
-    for pattern in (
-        rf"(?P<date>20\d\d-?[01]\d-?[0-3]\d)[T_ -]?{_CLOCK}",
-        r"(?P<date>20\d\d[-_.][01]\d[-_.][0-3]\d)",
-        r"(?P<date>20\d\d[01]\d[0-3]\d)",
-        r"(?P<epoch>1\d{12}|1\d{9})",
-    )
-)
-_PAGE_NUMBER = re.compile(
-    r"[-_. ]*(?:page|pages|part|offset|chunk|batch|items|tracks)[-_. ]*\d+", re.IGNORECASE
-)
-_TRAILING_NUMBER = re.compile(r"[-_. ]\d+$")
 
 
 class CannotImport(Exception):
@@ -46,15 +26,15 @@ class CannotImport(Exception):
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the person says about the files.
+class Defaults:
+    """What to assume about files that do not say it themselves.
 
     Attributes
     ----------
     playlist_id
-        The list that files belong to whose content does not say it.
+        The list that they belong to.
     taken_at
-        When the files were made whose content does not say it.
+        When they were made.
     """
 
     playlist_id: str | None = None
@@ -62,7 +42,7 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class ImportedSnapshot:
     """One list at one time, ready for the raw bucket.
 
     Attributes
@@ -136,7 +116,7 @@ class Snapshot:
         """Whether the list is known to be longer."""
         return self.total is not None and self.tables.entry_count < self.total
 
-    def later(self) -> "Snapshot":
+    def later(self) -> "ImportedSnapshot":
         """Return the same snapshot, one second later."""
         return replace(self, time=replace(self.time, moment=self.time.moment + timedelta(seconds=1)))
 
@@ -150,8 +130,8 @@ def fingerprint(tables: Tables) -> tuple[object, ...]:
 
 
 def assemble(
-    parts: Iterable[Part], options: Options
-) -> tuple[list[Snapshot], list[Part], list[tuple[Part, str]]]:
+    parts: Iterable[Part], defaults: Defaults
+) -> tuple[list[ImportedSnapshot], list[Part], list[tuple[Part, str]]]:
     """Make snapshots of what was found in the files of one folder.
 
     Pages of one list are joined where each begins at the entry after the one before it; the same entries found
@@ -161,22 +141,22 @@ def assemble(
     ----------
     parts
         As `dumps.read` finds them.
-    options
-        What the person said.
+    defaults
+        For parts that do not say it themselves.
 
     Returns
     -------
-    snapshots : list of Snapshot
+    snapshots : list of ImportedSnapshot
         In the order of the files. Every entry of every part is in one of them, or in a refused part.
     mentioned : list of Part
         Playlists of which the files hold no entries.
     refused : list of tuple of Part and str
         What cannot become a snapshot, and why.
     """
-    snapshots: list[Snapshot] = []
+    snapshots: list[ImportedSnapshot] = []
     mentioned: list[Part] = []
     refused: list[tuple[Part, str]] = []
-    for group in _groups(parts, options):
+    for group in _groups(parts, defaults):
         chains = list(_chains([part for part in group.parts if part.entries]))
         without = [part for part in group.parts if not part.entries]
         empty = [part for part in without if part.entries is not None and not part.total]
@@ -190,7 +170,7 @@ def assemble(
             headless = head is not None and not any(part.head for part in chain.parts)
             needed = needed or headless
             try:
-                snapshots.append(_snapshot(group, chain, head if headless else None, options))
+                snapshots.append(_snapshot(group, chain, head if headless else None, defaults))
             except CannotImport as error:
                 refused.extend((part, str(error)) for part in (*chain.parts, *chain.duplicates))
         mentioned.extend(part for part in without if part is not head or not needed)
@@ -223,12 +203,12 @@ class _Identity:
     text: str | None = None
 
 
-def _groups(parts: Iterable[Part], options: Options) -> list[_Group]:
+def _groups(parts: Iterable[Part], defaults: Defaults) -> list[_Group]:
     groups: list[_Group] = []
     by_list: dict[str, list[_Group]] = {}
     unnumbered: Counter[tuple[str, str]] = Counter()
     for part in parts:
-        identity = _identity(part, options)
+        identity = _identity(part, defaults)
         if identity.text is not None and part.entries and part.offset is None and part.taken is None:
             # Two lists of the same name in one file are two lists.
             unnumbered[part.source, identity.playlist_id] += 1
@@ -251,7 +231,7 @@ def _close(one: Time | None, other: Time | None) -> bool:
     return one is None or other is None or abs(one.moment - other.moment) <= SAME_CAPTURE
 
 
-def _identity(part: Part, options: Options) -> _Identity:
+def _identity(part: Part, defaults: Defaults) -> _Identity:
     """Find out which list a part belongs to."""
     if part.playlist_id:
         safe = is_safe_id(part.playlist_id)
@@ -259,85 +239,14 @@ def _identity(part: Part, options: Options) -> _Identity:
             part.playlist_id if safe else derived_id(part.playlist_id),
             part.id_from if safe else f"{part.id_from}, where it is {part.playlist_id!r}",
         )
-    if options.playlist_id:
-        return _Identity(options.playlist_id, "PLAYLIST")
+    if defaults.playlist_id:
+        return _Identity(defaults.playlist_id, "--playlist")
     found = id_in_name(part.source) if part.origin != SAVED_SONGS else None
     if found is not None:
         return _Identity(*found)
     text = part.origin or title_of(part)
     whose = "list's" if part.origin else "file's"
     return _Identity(derived_id(text), f"made up from the {whose} name “{text}”", text)
-
-
-def is_safe_id(text: str) -> bool:
-    """Tell whether an id can stand in the keys of objects."""
-    return _SAFE_ID.fullmatch(text) is not None
-
-
-def derived_id(text: str) -> str:
-    """Make an id of any text: always the same, as long as Spotify's, and fit for keys.
-
-    Examples
-    --------
-    >>> derived_id("Liked Songs")
-    'importLikedSon286f8b05'
-    """
-    words = "".join(word[0].upper() + word[1:] for word in _WORDS.findall(text))
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-    start = f"import{words[:8]}"
-    return start + digest[: 22 - len(start)]
-
-
-def id_in_name(source: str) -> tuple[str, str] | None:
-    """Find a playlist's id in the name of a file or of the folders around it; also say where."""
-    for number, name in enumerate(_names(source)):
-        where = "the folder's name" if number else "the file's name"
-        if name.startswith("playlist_id=") and _SAFE_ID.fullmatch(name.removeprefix("playlist_id=")):
-            return name.removeprefix("playlist_id="), where
-        found = next(filter(looks_like_id, _TOKENS.findall(name)), None)
-        if found is not None:
-            return found, where
-    return None
-
-
-def time_in_name(source: str) -> Time | None:
-    """Find a time in the name of a file or of the folders around it.
-
-    A date alone counts as its first second; numbers of 10 and 13 digits are seconds and milliseconds since 1970.
-    """
-    for number, name in enumerate(_names(source)):
-        without_ids = _TOKENS.sub(lambda token: "x" if looks_like_id(token[0]) else token[0], name)
-        for pattern in _TIMES_IN_NAMES:
-            for match in pattern.finditer(without_ids):
-                found = _matched_time(match.groupdict())
-                if found is not None:
-                    return Time(found, "the folder's name" if number else "the file's name")
-    return None
-
-
-def _matched_time(parts: Mapping[str, str | None]) -> datetime | None:
-    if parts.get("epoch"):
-        return moment(parts["epoch"])
-    date = re.sub(r"\D", "", parts["date"] or "")
-    return moment(f"{date}T{parts.get('h') or '00'}{parts.get('m') or '00'}{parts.get('s') or '00'}Z")
-
-
-def title_of(part: Part) -> str:
-    """Return what is left of a file's name without time, page number and endings."""
-    name = next(_names(part.source), part.source)
-    for pattern in _TIMES_IN_NAMES:
-        name = pattern.sub("", name)
-    name = _PAGE_NUMBER.sub("", name)
-    if part.offset is not None:
-        name = _TRAILING_NUMBER.sub("", name)
-    return name.strip(" -_.") or part.source
-
-
-def _names(source: str) -> Iterator[str]:
-    names = [name for name in re.split(r"[/\\]", source) if name not in {"", ".", ".."}]
-    if names:
-        yield _SUFFIXES.sub("", names[-1])
-    yield from reversed(names[-1 - FOLDERS_TO_READ : -1])
 
 
 # --- Which pages -----------------------------------------------------------------------------
@@ -424,14 +333,14 @@ def _entry_identity(entry: Any) -> tuple[object, ...]:
 # --- When ------------------------------------------------------------------------------------
 
 
-def _time(group: _Group, chain: _Chain, options: Options) -> tuple[Time, tuple[str, ...]]:
+def _time(group: _Group, chain: _Chain, defaults: Defaults) -> tuple[Time, tuple[str, ...]]:
     """Find out when a list was as the chain has it; also what a person should know about that."""
     newest = _newest(chain.entries)
     taken = [part.taken for part in chain.parts if part.taken is not None]
     if taken:
         return max(taken, key=lambda time: time.moment), ()
-    if options.taken_at is not None:
-        return Time(options.taken_at, "AT"), ()
+    if defaults.taken_at is not None:
+        return Time(defaults.taken_at, "--at"), ()
     notes: tuple[str, ...] = ()
     if group.named_time is not None:
         # A date may be local and without a time of day.
@@ -444,7 +353,7 @@ def _time(group: _Group, chain: _Chain, options: Options) -> tuple[Time, tuple[s
     if not known:
         raise CannotImport(
             f"Nothing says when the list was {'like this' if chain.entries else 'empty'}: neither the file, nor its"
-            " name, nor the entries' added_at. Say it with AT=2020-05-17T06:00:00Z."
+            " name, nor the entries' added_at. Say it with --at 2020-05-17T06:00:00Z."
         )
     return max(known, key=lambda time: time.moment), notes
 
@@ -458,8 +367,8 @@ def _newest(entries: Iterable[Any]) -> Time | None:
 # --- Putting it together ---------------------------------------------------------------------
 
 
-def _snapshot(group: _Group, chain: _Chain, head: Part | None, options: Options) -> Snapshot:
-    time, notes = _time(group, chain, options)
+def _snapshot(group: _Group, chain: _Chain, head: Part | None, defaults: Defaults) -> ImportedSnapshot:
+    time, notes = _time(group, chain, defaults)
     own = next((part for part in (*chain.parts, head) if part is not None and part.head), None)
     alone = len(chain.parts) == 1
     if alone and chain.parts[0].contract == "embedded":
@@ -475,7 +384,7 @@ def _snapshot(group: _Group, chain: _Chain, head: Part | None, options: Options)
     if chain.duplicates:
         names = ", ".join(sorted({part.source for part in chain.duplicates}))
         notes += (f"The same entries are in {names}, and were taken once.",)
-    snapshot = Snapshot(
+    snapshot = ImportedSnapshot(
         sources=tuple(
             dict.fromkeys(part.source for part in (*chain.parts, *chain.duplicates, head) if part is not None)
         ),
@@ -501,7 +410,7 @@ def _pages(part: Part) -> tuple[Mapping[str, Any], ...]:
     return (page,) if isinstance(page, dict) else ()
 
 
-def _checked(snapshot: Snapshot, entries: Sequence[Any]) -> Snapshot:
+def _checked(snapshot: ImportedSnapshot, entries: Sequence[Any]) -> ImportedSnapshot:
     """See that the transform will understand it and that no entry is lost on the way."""
     try:
         tables = snapshot.tables

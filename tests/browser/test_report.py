@@ -258,7 +258,7 @@ def test_lists_that_are_empty_ended_or_new_say_so(visit, weeks):
 def test_a_lake_without_snapshots_says_what_to_do(visit, nothing):
     page = visit(nothing)
     assert page.get_by_role("heading", level=1).text_content() == "No snapshots yet"
-    assert page.get_by_text("make report").is_visible()
+    assert page.get_by_text("./lake report").is_visible()
 
 
 def test_charts_have_a_view_where_there_are_any(visit, weeks, with_charts):

@@ -2,23 +2,23 @@
 
 import io
 import zipfile
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cli import bulk
+from cli.commands import bulk
 from cli.stack import OpsError
-from local.bulk import run_job, run_of, stage, wait_for_run
+from local.bulk import run_job
 from local.errors import LaptopError
 from local.stack import LaptopStack
 from spotify_lake import keys
+from spotify_lake.bulk.staging import run_of, stage, wait_for_run
 from tests.support.deployed import eventually, without
 from tests.support.operated import Person, as_lake
 from tests.support.template import ROOT
 
-NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
+START_S = 60.0
 HEADER = "title,rank,date,artist,url,region,chart,trend,streams\n"
 LINK = "https://open.spotify.com/track/"
 FACTS = "select date_key, rank, track_key, streams from fact_chart_entry order by 1, 2, 3"
@@ -36,7 +36,7 @@ def test_a_marker_starts_a_run_with_its_folder_and_the_code_as_it_was_deployed(
     file = tmp_path / "charts.csv"
     file.write_text(HEADER + row(1, 1, "Song", 100))
     stage(s3, bucket, batch, {"charts.csv": file})
-    run_id = wait_for_run(s3, bucket, batch, None)
+    run_id = wait_for_run(s3, bucket, batch, None, START_S)
     run = stack.client("glue").get_job_run(JobName=stack.outputs["ChartsJobName"], RunId=run_id)["JobRun"]
     assert run["Arguments"]["--input"] == f"s3://{bucket}/{batch}"
     assert run["Arguments"]["--warehouse"] == f"s3://{bucket}/datawarehouse"
@@ -54,7 +54,7 @@ def test_a_file_without_a_marker_starts_nothing(stack: LaptopStack) -> None:
     s3.put_object(Bucket=bucket, Key="staging/charts/second/a.csv", Body=HEADER.encode())
     # The next marker's event comes after this one would have.
     stage(s3, bucket, "staging/kaggle2023/third/", {})
-    wait_for_run(s3, bucket, "staging/kaggle2023/third/", None)
+    wait_for_run(s3, bucket, "staging/kaggle2023/third/", None, START_S)
     assert run_of(s3, bucket, "staging/charts/second/") is None
 
 
@@ -71,7 +71,7 @@ def test_a_marker_elsewhere_is_refused_in_the_log(stack: LaptopStack) -> None:
 
 @pytest.mark.long
 def test_files_become_tables_and_coming_again_changes_nothing(stack: LaptopStack, tmp_path: Path) -> None:
-    load = partial(bulk.run, as_lake(stack), now=NOW, run_job=partial(run_job, stack))
+    load = partial(bulk.run, as_lake(stack), run_job=partial(run_job, stack))
     exports = tmp_path / "exports"
     (exports / "Spain").mkdir(parents=True)
     lines = [row(day, rank, f"Song{rank}", 1000 - rank) for day in (1, 2) for rank in (1, 2, 3)]
@@ -80,8 +80,8 @@ def test_files_become_tables_and_coming_again_changes_nothing(stack: LaptopStack
         f'Position,"Track Name",Artist,Streams,URL\n1,Song1,Somebody,500,{LINK}{"Song1".ljust(22, "0")}\n'
     )
     person = Person()
-    load(terminal=person, options=bulk.Options("charts", [str(exports)], "march"))
-    assert "8 rows in: 7 new, 0 known already, 1 rejects" in person.saw
+    load(person, "charts", [str(exports)], "march")
+    assert "8 rows in: 7 new, 0 already loaded, 1 rejects" in person.saw
     assert "march.csv: 7 rows, rejects: columns 1" in person.saw
     facts = stack.athena(FACTS).rows
     assert [(day, rank) for day, rank, *_ in facts] == [
@@ -91,8 +91,8 @@ def test_files_become_tables_and_coming_again_changes_nothing(stack: LaptopStack
     source = f"s3://{stack.outputs['LakeBucketName']}/staging/charts/march/march.csv"
     assert stack.athena("select source, line, reason from bulk_rejects").rows == ((source, 8, "columns"),)
 
-    load(terminal=person, options=bulk.Options("charts", [str(exports / "march.csv")], "again"))
-    assert "7 rows in: 0 new, 6 known already, 1 rejects" in person.saw
+    load(person, "charts", [str(exports / "march.csv")], "again")
+    assert "7 rows in: 0 new, 6 already loaded, 1 rejects" in person.saw
     assert stack.athena(FACTS).rows == facts
 
 
@@ -100,18 +100,17 @@ def test_files_become_tables_and_coming_again_changes_nothing(stack: LaptopStack
 def test_a_job_that_may_not_write_fails_and_its_batch_can_be_started_again(
     stack: LaptopStack, tmp_path: Path
 ) -> None:
-    load = partial(bulk.run, as_lake(stack), now=NOW, run_job=partial(run_job, stack))
+    load = partial(bulk.run, as_lake(stack), run_job=partial(run_job, stack))
     file = tmp_path / "spotify_tracks_data_2023.csv"
     file.write_text(f"id,track_popularity,explicit\n{'Track'.ljust(22, '0')},70,False\n")
-    options = bulk.Options("kaggle2023", [str(file)], "tracks")
     with (
         without(stack, "job", "KeepWarehouse"),
         pytest.raises(LaptopError, match=r"kaggle2023\.py failed") as failed,
     ):
-        load(terminal=Person(), options=options)
+        load(Person(), "kaggle2023", [str(file)], "tracks")
     assert "AccessDenied" in failed.value.log.read_text()  # type: ignore[union-attr]
     assert stack.athena("select * from catalog_tracks").rows == ()
-    load(terminal=Person(), options=options)
+    load(Person(), "kaggle2023", [str(file)], "tracks")
     assert stack.athena("select track_id, popularity from catalog_tracks").rows == (
         ("Track".ljust(22, "0"), 70),
     )
@@ -127,5 +126,5 @@ def test_an_archive_and_a_missing_file_are_explained_before_anything_is_uploaded
         (["nowhere.csv"], "There is no file nowhere.csv"),
     ):
         with pytest.raises(OpsError, match=why):
-            bulk.run(as_lake(stack), Person(), bulk.Options("charts", files, "refused"), NOW)
+            bulk.run(as_lake(stack), Person(), "charts", files, "refused")
     assert run_of(stack.client("s3"), stack.outputs["LakeBucketName"], "staging/charts/refused/") is None

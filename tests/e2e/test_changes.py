@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cli.replay import s3_event
+from cli.commands.replay import s3_event
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from queries import queries

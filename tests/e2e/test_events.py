@@ -146,7 +146,7 @@ def test_without_credentials_the_failed_run_is_kept_for_a_person(stack: LaptopSt
     failure = json.loads(message)
     assert failure["requestPayload"] == event("scheduled")
     assert "No Spotify credentials" in failure["responsePayload"]["errorMessage"]
-    assert "make login" in failure["responsePayload"]["errorMessage"]
+    assert "./lake login" in failure["responsePayload"]["errorMessage"]
 
 
 def wait_for_message(stack: LaptopStack, queue: str) -> str:

@@ -18,7 +18,7 @@ import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 import pytest
 
-from cli import replay
+from cli.commands import replay
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake.schema.playlists import ALBUMS, PARTITION, SONGS
@@ -97,8 +97,8 @@ def extract(stack: LaptopStack, day: dt.datetime) -> None:
 
 
 def rebuild(stack: LaptopStack) -> None:
-    options = replay.Options(first=DAYS[0].date(), last=DAYS[-1].date(), settling_s=3)
-    outcome = replay.run(as_lake(stack), Person(), options)
+    options = {"first": DAYS[0].date(), "last": DAYS[-1].date(), "settling_s": 3}
+    outcome = replay.run(as_lake(stack), Person(), **options)
     assert outcome.missing == []
     assert not outcome.failed
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from cli import redrive
+from cli.commands import redrive
 from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
@@ -234,7 +234,7 @@ def test_out_of_memory(stack: LaptopStack, s3: FaultyS3) -> None:
         assert len(killed) == 2
         assert stack.dead_letters() == {"TransformDeadLetters": 1}
         assert not tables_of(stack, huge)
-    redrive.run(as_lake(stack), Person(), redrive.Options(sure=True))
+    redrive.run(as_lake(stack), Person(), yes=True)
     assert stack.wait_until_idle().is_clear
     assert_undisturbed(stack)
 
@@ -263,7 +263,7 @@ def test_s3_is_down_until_the_messages_are_dead_letters(stack: LaptopStack, s3: 
         with s3.rules({"error": {"code": "ServiceUnavailable", "status": 503}}):
             put(stack, snapshot())
             eventually(lambda: stack.dead_letters() == {"TransformDeadLetters": 1}, timeout_s=200)
-        redrive.run(as_lake(stack), Person(), redrive.Options(sure=True))
+        redrive.run(as_lake(stack), Person(), yes=True)
         assert stack.wait_until_idle().is_clear
     assert stack.dead_letters() == {}
     assert_undisturbed(stack)

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli import stack as lakes
-from cli.imports.command import Options, run
-from cli.stack import Lake
+from cli.commands.import_ import run
+from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from local.stack import LaptopStack
 from spotify_lake import keys
@@ -23,9 +22,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def lake(stack: LaptopStack) -> Lake:
-    """The stack as `make import` sees it."""
+    """The stack as `./lake import` sees it."""
     return Lake(
-        target="laptop",
+        on_laptop=True,
         stack="spotify-lake",
         account="000000000000",
         region="us-east-1",
@@ -52,8 +51,8 @@ def test_old_dumps_are_found_by_athena_entry_by_entry(stack: LaptopStack, lake: 
         (tmp_path / f"{name}.gz").write_bytes(zipped(value))
     (tmp_path / "error.json").write_bytes(as_json({"error": {"status": 404, "message": "Not found."}}))
 
-    with pytest.raises(lakes.OpsError, match="1 file could not be used"):
-        run(lake, Terminal(Console()), Options(files=[str(tmp_path)]))
+    with pytest.raises(OpsError, match="1 file could not be used"):
+        run(lake, Terminal(Console()), [str(tmp_path)])
     backlog = stack.wait_until_idle()
     assert backlog.is_clear
     assert stack.dead_letters() == {}
@@ -97,29 +96,29 @@ def test_importing_again_changes_nothing(stack: LaptopStack, lake: Lake, tmp_pat
     moment = dt.datetime(2019, 5, 2, 10, tzinfo=dt.UTC)
     (tmp_path / "twice.json").write_bytes(as_json(playlist(entries(2), "Twice imported")))
     key = keys.raw_key(payloads.spotify_id("Twice imported"), moment)
-    run(lake, Terminal(Console()), Options(files=[str(tmp_path)]))
+    run(lake, Terminal(Console()), [str(tmp_path)])
     first = stack.client("s3").head_object(Bucket=stack.outputs["RawBucketName"], Key=key)
-    run(lake, Terminal(Console()), Options(files=[str(tmp_path)]))
+    run(lake, Terminal(Console()), [str(tmp_path)])
     again = stack.client("s3").head_object(Bucket=stack.outputs["RawBucketName"], Key=key)
     assert first["LastModified"] == again["LastModified"]
     stack.wait_until_idle()
 
 
-def test_the_make_target_tells_what_files_hold(tmp_path: Path) -> None:
-    """A name with a blank and a quote reaches the command, and a refused file its exit code."""
+def test_the_command_reports_what_files_hold(tmp_path: Path) -> None:
+    """From another folder: a name with a blank and a quote, a quoted pattern, and the exit code of a refused file."""
     (tmp_path / "Nadia's songs.json").write_bytes(as_json(entries(2)))
     (tmp_path / "page.html").write_bytes(b"<html>")
-    command = ["make", "import", "DRY_RUN=1", "TARGET=laptop"]
+    command = [str(ROOT / "lake"), "import", "--dry-run", "--laptop"]
     environ = os.environ | {"PYTHON": sys.executable}
     good = subprocess.run(
-        [*command, f"FILES={tmp_path}/Nadia's songs.json"],
-        cwd=ROOT, env=environ, capture_output=True, text=True, check=False,
+        [*command, "Nadia's songs.json"],
+        cwd=tmp_path, env=environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert good.returncode == 0, good.stderr
     assert "2 entries" in good.stdout
     bad = subprocess.run(
-        [*command, f"FILES={tmp_path}/*.html"],
-        cwd=ROOT, env=environ, capture_output=True, text=True, check=False,
+        [*command, "*.html"],
+        cwd=tmp_path, env=environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert bad.returncode != 0
     assert "It is a web page or XML, not JSON." in bad.stdout

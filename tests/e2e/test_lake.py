@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from cli import redrive
+from cli.commands import redrive
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
@@ -205,7 +205,7 @@ def test_only_the_poison_reaches_the_dead_letters_and_a_redrive_heals(lake: Lapt
 
         for key, moment in zip(poison, moments, strict=True):
             put_raw(lake, key, payloads.raw_object([], playlist_object=poisoned, scheduled_at=moment))
-        redrive.run(as_lake(lake), Person(), redrive.Options(sure=True))
+        redrive.run(as_lake(lake), Person(), yes=True)
         lake.wait_until_idle()
     assert len([key for key in curated(lake) if poisoned["id"] in key]) == len(poison) * len(TABLES)
     assert lake.dead_letters() == {}

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cli import replay
+from cli.commands import replay
 from local.backlog import Backlog
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
@@ -54,10 +54,10 @@ def test_a_replay_of_thirty_days_while_new_snapshots_arrive(stack: LaptopStack) 
     assert stack.wait_until_idle(STALL_S).is_clear
     spoil(stack)
     person = Person()
-    options = replay.Options(first=days[0].date(), last=days[-1].date(), settling_s=5)
+    options = {"first": days[0].date(), "last": days[-1].date(), "settling_s": 5}
     lake, found = as_lake(stack), threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        replayed = pool.submit(replay.run, lake, person, options)
+        replayed = pool.submit(replay.run, lake, person, **options)
         replayed.add_done_callback(lambda _: found.set())
         new_days = 0
         while not found.is_set() and new_days < 20:

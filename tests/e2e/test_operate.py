@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from cli import objects, redrive, replay, status
+from cli import objects
+from cli.commands import redrive, replay, status
 from cli.dead_letters import depth
 from local.emulator import http_json
 from local.spotify_stub import FOLLOWED_PLAYLIST_ID, PLAYLISTS
@@ -261,7 +262,7 @@ def filled(stack: LaptopStack) -> LaptopStack:
 
 
 def options(**changes: Any) -> replay.Options:
-    return replay.Options(first=DAYS[0].date(), last=DAYS[-1].date(), settling_s=5, **changes)
+    return {"first": DAYS[0].date(), "last": DAYS[-1].date(), "settling_s": 5, **changes}
 
 
 def test_replay_heals_what_is_gone_and_changes_no_other_byte(filled: LaptopStack) -> None:
@@ -271,7 +272,7 @@ def test_replay_heals_what_is_gone_and_changes_no_other_byte(filled: LaptopStack
         s3.delete_object(Bucket=bucket, Key=key)
     assert curated(filled) != before
     person = Person()
-    outcome = replay.run(as_lake(filled), person, options())
+    outcome = replay.run(as_lake(filled), person, **options())
     assert outcome.missing == []
     assert "8 of 8 snapshots rebuilt" in person.saw
     assert curated(filled) == before
@@ -292,9 +293,9 @@ def test_a_replay_that_is_interrupted_can_be_repeated(filled: LaptopStack) -> No
 
     person = Person()
     with pytest.raises(KeyboardInterrupt):
-        replay.run(as_lake(filled), person, options(queue_limit=10), sleep=interrupted)
+        replay.run(as_lake(filled), person, **options(queue_limit=10), sleep=interrupted)
     assert "Stopped: " in person.saw
-    assert replay.run(as_lake(filled), Person(), options()).missing == []
+    assert replay.run(as_lake(filled), Person(), **options()).missing == []
     filled.wait_until_idle()
     assert curated(filled) == before
 
@@ -313,13 +314,12 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
         put_raw(filled, key, good[:-100])
         eventually(lambda: "TransformDeadLetters" in filled.dead_letters())
         person = Person()
-        only = replay.Options(DAYS[0].date(), DAYS[0].date(), playlists=[PLAYLIST_IDS[0]])
-        outcome = replay.run(as_lake(filled), person, only)
+        only = {"first": DAYS[0].date(), "last": DAYS[0].date(), "playlists": [PLAYLIST_IDS[0]]}
+        outcome = replay.run(as_lake(filled), person, **only)
         assert [one.raw_key for one in outcome.failed] == [key]
         assert outcome.rebuilt == set()
         assert (
-            f"failed and went to TransformDeadLetters (see `make redrive TARGET=laptop`):\n  {key}"
-            in person.saw
+            f"failed and went to TransformDeadLetters (see `./lake redrive --laptop`):\n  {key}" in person.saw
         )
         assert curated(filled) == before, "what failed left the tables as they were"
 
@@ -338,7 +338,7 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
 
     put_raw(filled, key, good)
     person = Person()
-    redrive.run(as_lake(filled), person, redrive.Options(sure=True))
+    redrive.run(as_lake(filled), person, yes=True)
     assert f"{key}  (since " in person.saw
     assert ", 2 times)" in person.saw
     assert "cut short or damaged" in person.saw, "the log says why"
@@ -370,9 +370,9 @@ def test_a_run_that_failed_for_its_sign_in_is_started_again(filled: LaptopStack)
     finally:
         http_json(faults, method="PUT", body=[])
     person = Person()
-    redrive.run(as_lake(filled), person, redrive.Options(queues=["ExtractFailures"], sure=True))
+    redrive.run(as_lake(filled), person, only="ExtractFailures", yes=True)
     assert "run of 2026-07-04T06:00:00Z, 1 playlists" in person.saw
-    assert "Run `make login`" in person.saw
+    assert "Run `./lake login`" in person.saw
     key = keys.raw_key(PLAYLISTS["Morning Ten"], moment)
     eventually(lambda: store.exists(filled.client("s3"), filled.outputs["RawBucketName"], key))
     assert filled.dead_letters() == {}
@@ -420,7 +420,7 @@ def test_a_transform_that_is_cut_off_and_tried_again_leaves_the_same_tables(
         assert objects.done_key(snapshot) not in curated(filled), (
             "a snapshot without all its tables is not there"
         )
-    redrive.run(as_lake(filled), Person(), redrive.Options(sure=True))
+    redrive.run(as_lake(filled), Person(), yes=True)
     filled.wait_until_idle()
     assert curated(filled) == before
     assert_undisturbed(filled)
@@ -432,7 +432,7 @@ def test_a_secret_that_holds_no_credentials_is_named(stack: LaptopStack, value: 
         answer = stack.invoke("extract", {"playlist_ids": PLAYLIST_IDS})
     assert answer.error == "Unhandled"
     assert answer.message.startswith("No Spotify credentials in secret ")
-    assert "make login" in answer.message
+    assert "./lake login" in answer.message
     assert stack.invoke("extract", {"playlist_ids": PLAYLIST_IDS}).error is None, (
         "with it, the run is as ever"
     )

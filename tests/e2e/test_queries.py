@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from cli import export, views
+from cli.commands import export, views
 from cli.stack import Lake
 from cli.terminal import Terminal
 from local import demo
@@ -106,9 +106,9 @@ def test_latest_is_the_newest_of_each_playlist(lake: LaptopStack) -> None:
 
 
 def test_views_and_exports_of_the_laptop(lake: LaptopStack, tmp_path: Path) -> None:
-    """The commands behind `make views TARGET=laptop` and `make export TARGET=laptop`."""
+    """The commands behind `./lake views --laptop` and `./lake export --laptop`."""
     told = io.StringIO()
-    found = Lake("laptop", "spotify-lake", "0" * 12, "us-east-1", lake.outputs, {}, lake.client)
+    found = Lake(True, "spotify-lake", "0" * 12, "us-east-1", lake.outputs, {}, lake.client)
     terminal = Terminal(Console(file=told, width=200))
     views.run(found, terminal)
     export.run(found, terminal, ["latest_songs", "song_history", "data_quality"], tmp_path)

@@ -236,7 +236,7 @@ class TestFunction:
         aws.secrets.put_secret_value(
             SecretId=aws.arn, SecretString=json.dumps({**SECRET, "refresh_token": "old"})
         )
-        with pytest.raises(SignInExpired, match="make login"):
+        with pytest.raises(SignInExpired, match=r"\./lake login"):
             invoke()
         assert objects(aws.s3) == {}
 
@@ -421,7 +421,7 @@ class TestTenPlaylists:
                 "POST /api/token",
                 {"status": 400, "body": {"error": "invalid_grant"}},
                 SignInExpired,
-                "make login",
+                "./lake login",
             ),
         ],
         ids=["premium lapsed", "invalid_grant"],

@@ -1,4 +1,4 @@
-"""`make import` from files and S3 into moto's raw bucket, and what it tells."""
+"""`./lake import` from files and S3 into moto's raw bucket, and what it tells."""
 
 import gzip
 import io
@@ -14,16 +14,15 @@ import pytest
 from moto import mock_aws
 from rich.console import Console
 
-from cli import app as cli
-from cli import stack as lakes
-from cli.imports import command as importing
-from cli.imports.command import Options
+from cli.commands import import_ as importing
+from cli.imports.snapshots import Defaults
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.raw import envelope
 from tests.support import payloads
 from tests.support.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
+from tests.support.operated import lake as command
 
 RAW = "lake-raw"
 ID = payloads.spotify_id("Road Trip")
@@ -41,7 +40,7 @@ def s3() -> Iterator[Any]:
 @pytest.fixture
 def lake(s3: Any) -> Lake:
     return Lake(
-        target="aws",
+        on_laptop=False,
         stack="my-lake",
         account="123456789012",
         region="us-east-1",
@@ -65,12 +64,12 @@ def keep(folder: Path, **files: Any) -> None:
         path.write_bytes(value if isinstance(value, bytes) else as_json(value))
 
 
-def run(lake: Lake | None, *files: str, **options: Any) -> str:
+def run(lake: Lake | None, *files: str, dry_run: bool = False, **defaults: Any) -> str:
     """What is said; a failure at the end is its last line."""
     told = io.StringIO()
     terminal = Terminal(Console(file=told, soft_wrap=True))
     try:
-        importing.run(lake, terminal, Options(files=files, **options))
+        importing.run(lake, terminal, files, Defaults(**defaults), dry_run=dry_run)
     except OpsError as error:
         return f"{told.getvalue()}FAILED: {error}"
     return told.getvalue()
@@ -180,8 +179,8 @@ def test_options_fill_in_what_files_do_not_say(s3: Any, lake: Lake, folder: Path
     keep(folder, songs_json=[payloads.song("One"), payloads.song("Two")])
     told = run(lake, "songs.json", playlist_id=ID, taken_at=datetime(2020, 5, 17, tzinfo=UTC))
     assert list(in_raw(s3)) == [f"raw/playlist_id={ID}/20200517T000000Z.json.gz"]
-    assert "(PLAYLIST)" in told
-    assert "(AT)" in told
+    assert "(--playlist)" in told
+    assert "(--at)" in told
     assert "2 (whether that is all, nothing says): 2 songs" in told
 
 
@@ -215,7 +214,7 @@ def test_sources_of_every_kind(s3: Any, lake: Lake, folder: Path) -> None:
         Bucket="old", Key="dumps/x.json.gz", Body=gzip.compress(as_json(playlist(entries(5), "In S3")))
     )
     s3.put_object(Bucket="old", Key="dumps/readme.md", Body=b"no")
-    told = run(lake, "with blank.json", "'with blank.json' *.jsonl  data.*", "s3://old/dumps/")
+    told = run(lake, "with blank.json", "*.jsonl", "data.*", "s3://old/dumps/")
     assert sorted(len(snapshot.entries) for snapshot in in_raw(s3).values()) == [1, 2, 4, 5]
     assert "FAILED" not in told
     assert "✓ data.zip/data/Playlist1.json: a playlist of the account-data export “Evening”" in told
@@ -237,12 +236,12 @@ def test_the_lake_s_own_raw_objects_can_be_imported(s3: Any, lake: Lake, folder:
 def test_the_command_ends_with_1_if_a_file_cannot_be_used(
     s3: Any, lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(lakes, "find", lambda target, stack: lake)
+    monkeypatch.setattr(importing, "find", lambda **_: lake)
     keep(folder, good_json=entries(2), bad_json=b"<html>")
     arguments = ["import", "--at", "2020-05-17", "--playlist", f"spotify:playlist:{ID}", "--", "good.json"]
-    assert cli.main(arguments) == 0
+    assert command(*arguments) == 0
     assert json.loads(json.dumps(list(in_raw(s3)))) == [f"raw/playlist_id={ID}/20200517T000000Z.json.gz"]
-    assert cli.main([*arguments, "bad.json"]) == 1
+    assert command(*arguments, "bad.json") == 1
     assert "1 file could not be used" in capsys.readouterr().err
 
 
@@ -256,21 +255,21 @@ def test_options_that_say_nothing_are_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(lakes, "find", lambda target, stack: lake)
-    assert cli.main(["import", *wrong, "."]) == 1
+    monkeypatch.setattr(importing, "find", lambda **_: lake)
+    assert command("import", *wrong, ".") == 2
     assert wrong[1] in capsys.readouterr().err
 
 
 def test_a_dry_run_needs_no_lake(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def nowhere(target: str, stack: str) -> Lake:
+    def nowhere(**_: Any) -> Lake:
         raise OpsError("There is no stack my-lake.")
 
-    monkeypatch.setattr(lakes, "find", nowhere)
+    monkeypatch.setattr(importing, "find", nowhere)
     keep(folder, good_json=entries(2))
-    assert cli.main(["import", "--dry-run", "good.json"]) == 0
+    assert command("import", "--dry-run", "good.json") == 0
     told = capsys.readouterr().out
     assert "There is no stack my-lake." in told
     assert "would be written" in told
-    assert cli.main(["import", "good.json"]) == 1
+    assert command("import", "good.json") == 1

@@ -1,4 +1,4 @@
-"""`make login` from the first question to the stored secret: the Spotify stub, a browser's part, moto's secret."""
+"""`./lake login` from the first question to the stored secret: the Spotify stub, a browser's part, moto's secret."""
 
 import base64
 import io
@@ -18,9 +18,7 @@ import requests
 from moto import mock_aws
 from rich.console import Console
 
-from cli import app as cli
-from cli import login
-from cli import stack as lakes
+from cli.commands import login
 from cli.consent import CallbackServer, redirect_uri
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
@@ -30,6 +28,7 @@ from local.spotify_stub.server import serve
 from local.spotify_stub.service import access_token
 from spotify_lake.errors import CredentialsMissing
 from spotify_lake.spotify.auth import read_credentials
+from tests.support import operated
 
 NOW = datetime(2026, 8, 31, 9, 30, 15, 500, tzinfo=UTC)
 SCOPES = "playlist-read-collaborative playlist-read-private"
@@ -67,7 +66,7 @@ def secrets():
 def lake(stub, secrets):
     """A lake as `find` returns it, whose Spotify is the stub."""
     return Lake(
-        target="aws",
+        on_laptop=False,
         stack="spotify-lake",
         account="123456789012",
         region="us-east-1",
@@ -136,7 +135,6 @@ class Person:
         answers=(),
         secret=spotify_stub.CLIENT_SECRET,
         browser=None,
-        environ=None,
         no_browser=False,
         **options,
     ):
@@ -155,10 +153,9 @@ class Person:
             login.run(
                 self.lake,
                 Terminal(self.console, read=read, read_hidden=read_hidden),
-                login.Options(**{"port": 0} | options),
-                environ or {},
-                None if no_browser else self.browser,
-                lambda: NOW,
+                **{"port": 0} | options,
+                open_browser=None if no_browser else self.browser,
+                now=lambda: NOW,
             )
         finally:
             self.browser.closing.set()
@@ -204,7 +201,7 @@ def test_a_login_from_the_first_question_to_the_stored_secret(person, secrets, s
         f"✓ Signed in as {spotify_stub.OWNER_ID}: 7 playlists of your own, 2 followed",
         f"✓ Your playlist “Morning Ten” can be read: 10 entries, by way of {way}",
         "✓ Stored in the lake's secret",
-        "The lake runs by itself, next on Tuesday, September 1 at 06:00 (UTC). To take a snapshot now:",
+        "The lake runs daily, next on Tuesday, September 1 at 06:00 (UTC). To take a snapshot now:",
     ):
         assert line in person.screen.splitlines()
     assert "This sign-in lasts until February 28, 2027:" in person.screen
@@ -235,7 +232,7 @@ def test_an_older_app_is_recognized(person):
 
     assert person.stored == SIGNED_IN
     assert "by way of /items, with the fields of apps registered before February 2026" in person.screen
-    assert "The lake does not run by itself" in person.screen
+    assert "The lake does not run on a schedule" in person.screen
 
 
 def test_a_second_login_keeps_what_is_stored(person):
@@ -249,12 +246,12 @@ def test_a_second_login_keeps_what_is_stored(person):
     ]
 
 
-def test_nothing_is_asked_when_the_environment_holds_the_app(person):
-    environ = {
-        "SPOTIFY_CLIENT_ID": spotify_stub.CLIENT_ID,
-        "SPOTIFY_CLIENT_SECRET": spotify_stub.CLIENT_SECRET,
+def test_nothing_is_asked_when_the_app_is_given(person):
+    app = {
+        "client_id": spotify_stub.CLIENT_ID,
+        "client_secret": spotify_stub.CLIENT_SECRET,
     }
-    person.logs_in(environ=environ)
+    person.logs_in(**app)
 
     assert person.stored == SIGNED_IN
     assert person.asked == []
@@ -399,7 +396,7 @@ def test_a_failed_login_leaves_the_stored_sign_in(person):
 def test_a_taken_port_is_said_before_anything_is_asked(person):
     with CallbackServer(0) as other:
         port = other.server_address[1]
-        with pytest.raises(OpsError, match=f"Port {port} of this machine is taken.*LOGIN_PORT={port + 1}"):
+        with pytest.raises(OpsError, match=f"Port {port} of this machine is taken.*--port {port + 1}"):
             person.logs_in(port=port)
 
     assert person.asked == []
@@ -477,7 +474,7 @@ def test_an_older_app_alone(person, secrets):
 def test_a_new_app_alone_can_read_nothing(person):
     person.lake.parameters["PlaylistIds"] = TOP
 
-    with pytest.raises(OpsError, match=r"403.*run `make login` without APP_ONLY"):
+    with pytest.raises(OpsError, match=r"403.*run `./lake login` without --app-only"):
         person.logs_in(app_only=True)
     assert person.stored is None
 
@@ -503,18 +500,18 @@ def test_playlists_of_others_are_named(person):
 
 @pytest.fixture
 def command(lake, monkeypatch):
-    """`python -m cli login` with the app in the environment and a browser that answers."""
-    monkeypatch.setattr(lakes, "find", lambda target, stack: lake)
+    """`./lake login` with the app in the environment and a browser that answers."""
+    monkeypatch.setattr(login, "find", lambda **_: lake)
     monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", spotify_stub.CLIENT_SECRET)
     monkeypatch.setattr(login, "has_browser", lambda environ: True)
 
     def run(*arguments, browser=None):
         browser = browser or Browser()
         browser.closing.set()
-        monkeypatch.setattr(cli.webbrowser, "open", browser)
+        monkeypatch.setattr(login.webbrowser, "open", browser)
         with CallbackServer(0) as free:
             port = free.server_address[1]
-        return cli.main(["login", "--client-id", spotify_stub.CLIENT_ID, "--port", str(port), *arguments])
+        return operated.lake("login", "--client-id", spotify_stub.CLIENT_ID, "--port", str(port), *arguments)
 
     return run
 

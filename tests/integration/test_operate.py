@@ -14,13 +14,13 @@ import pytest
 from moto import mock_aws
 from rich.console import Console
 
-from cli import app as cli
-from cli import objects, redrive, replay, status
-from cli import stack as lakes
+from cli import objects
+from cli.commands import redrive, replay, status
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from spotify_lake.keys import SnapshotId
 from tests.support import payloads
+from tests.support.operated import lake as command
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 TOP, QUIET = payloads.spotify_id("top"), payloads.spotify_id("quiet")
@@ -89,7 +89,7 @@ def lake():
         boto3.client("logs").create_log_group(logGroupName="/aws/lambda/spotify-lake-transform")
         functions = FakeLambda()
         yield Lake(
-            target="aws",
+            on_laptop=False,
             stack="spotify-lake",
             account="123456789012",
             region="us-east-1",
@@ -220,10 +220,10 @@ class TestStatus:
             (
                 {"authorized_at": "2026-06-01T00:00:00Z"},
                 False,
-                "10 days left, until 2026-12-01: run `make login`",
+                "10 days left, until 2026-12-01: run `./lake login`",
             ),
-            ({"authorized_at": "2026-01-01T00:00:00Z"}, False, "ended on 2026-07-01: run `make login`"),
-            ({"refresh_token": None}, True, "as the app alone"),
+            ({"authorized_at": "2026-01-01T00:00:00Z"}, False, "ended on 2026-07-01: run `./lake login`"),
+            ({"refresh_token": None}, True, "as the app only"),
             ({"authorized_at": None}, None, "of unknown age"),
         ],
     )
@@ -267,7 +267,7 @@ class TestStatus:
         )
         lines = self.lines(lake)
         assert lines["Transform queue"].text.startswith("1 waiting")
-        assert lines["Dead letters"].text == "2 in ExtractFailures: `make redrive` shows them"
+        assert lines["Dead letters"].text == "2 in ExtractFailures: `./lake redrive` shows them"
         assert lines["Alarms"].text == "stale: see docs/runbook.md"
         assert lines["Continuations"].text == "planned: 20261121T060000Z-1-0123456789abcdef"
         assert lines["Freshness"].text == "no snapshot yet"
@@ -307,7 +307,7 @@ class TestRedrive:
         logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
         send(lake, "ExtractFailuresUrl", FAILED_RUN)
         person = Person("no")
-        redrive.run(lake, person.terminal, redrive.Options())
+        redrive.run(lake, person.terminal)
         assert f"{RAW.raw_key}  (since {datetime.now(UTC):%Y-%m-%d}" in person.saw
         assert "2 times)" in person.saw
         assert "it is not gzip" in person.saw
@@ -321,7 +321,7 @@ class TestRedrive:
         send(lake, "TransformDeadLettersUrl", replay.s3_event("raw", RAW))
         person = Person(answer)
         with contextlib.suppress(OpsError, KeyboardInterrupt):
-            redrive.run(lake, person.terminal, redrive.Options())
+            redrive.run(lake, person.terminal)
         assert messages(lake, "TransformDeadLettersUrl") == [replay.s3_event("raw", RAW)]
         assert messages(lake, "TransformQueueUrl") == []
 
@@ -330,7 +330,7 @@ class TestRedrive:
         for body in bodies:
             send(lake, "TransformDeadLettersUrl", body, origin="a test")
         person = Person("yes")
-        redrive.run(lake, person.terminal, redrive.Options())
+        redrive.run(lake, person.terminal)
         assert "23 messages moved back to the transform queue" in person.saw
         assert "… and 3 more" in person.saw
         assert set(messages(lake, "TransformQueueUrl")) == bodies
@@ -348,7 +348,7 @@ class TestRedrive:
         continued = json.dumps(RUN | {"continuation": 10})
         send(lake, "ScheduleDeadLettersUrl", {"FunctionName": "f", "Payload": continued})
         person = Person()
-        redrive.run(lake, person.terminal, redrive.Options(sure=True))
+        redrive.run(lake, person.terminal, yes=True)
         assert set(lake.client("lambda").functions) == {"spotify-lake-extract"}
         assert lake.client("lambda").events[0] == RUN
         assert {json.dumps(event) for event in lake.client("lambda").events[1:]} == {
@@ -362,7 +362,7 @@ class TestRedrive:
     def test_the_report_is_written_again(self, lake):
         send(lake, "ReportFailuresUrl", FAILED_RUN | {"requestPayload": {}})
         send(lake, "ReportFailuresUrl", {}, ERROR_CODE="X", ERROR_MESSAGE="gone")
-        redrive.run(lake, Person().terminal, redrive.Options(sure=True))
+        redrive.run(lake, Person().terminal, yes=True)
         assert lake.client("lambda").events == [{}, {}]
         assert lake.client("lambda").functions == ["spotify-lake-report"] * 2
 
@@ -370,7 +370,7 @@ class TestRedrive:
         send(lake, "ExtractFailuresUrl", FAILED_RUN)
         lake.client("lambda").refuses = True
         with pytest.raises(ConnectionError):
-            redrive.run(lake, Person().terminal, redrive.Options(sure=True))
+            redrive.run(lake, Person().terminal, yes=True)
         assert [json.loads(body) for body in messages(lake, "ExtractFailuresUrl")] == [FAILED_RUN]
 
     def test_messages_that_the_queue_refuses_stay(self, lake):
@@ -380,7 +380,7 @@ class TestRedrive:
         refusing = Refusing(lake.client("sqs"), bad)
         lake = redirected(lake, sqs=refusing)
         person = Person()
-        redrive.run(lake, person.terminal, redrive.Options(sure=True))
+        redrive.run(lake, person.terminal, yes=True)
         assert "1 message could not be moved and stayed in TransformDeadLetters: try again." in person.saw
         assert messages(lake, "TransformQueueUrl") == [good]
         assert messages(lake, "TransformDeadLettersUrl") == [bad]
@@ -389,16 +389,16 @@ class TestRedrive:
         send(lake, "ExtractFailuresUrl", "hello")
         send(lake, "ScheduleDeadLettersUrl", [1])
         person = Person()
-        redrive.run(lake, person.terminal, redrive.Options(sure=True))
-        assert "no failed run: hello" in person.saw
-        assert "stays there: delete it by hand" in person.saw
+        redrive.run(lake, person.terminal, yes=True)
+        assert "not a failed run: hello" in person.saw
+        assert "stay there: delete them by hand" in person.saw
         assert lake.client("lambda").events == []
         assert messages(lake, "ExtractFailuresUrl") == ["hello"]
 
     def test_one_queue_alone(self, lake):
         send(lake, "TransformDeadLettersUrl", replay.s3_event("raw", RAW))
         send(lake, "ExtractFailuresUrl", FAILED_RUN)
-        redrive.run(lake, Person().terminal, redrive.Options(queues=["ExtractFailures"], sure=True))
+        redrive.run(lake, Person().terminal, only="ExtractFailures", yes=True)
         assert lake.client("lambda").events == [RUN]
         assert len(messages(lake, "TransformDeadLettersUrl")) == 1
 
@@ -408,8 +408,8 @@ class TestRedrive:
             QueueUrl=lake.output("TransformDeadLettersUrl"), VisibilityTimeout=60
         )
         person = Person()
-        redrive.run(lake, person.terminal, redrive.Options())
-        assert "1 message more in TransformDeadLetters cannot be seen just now" in person.saw
+        redrive.run(lake, person.terminal)
+        assert "1 message more in TransformDeadLetters cannot be read now" in person.saw
 
 
 class Refusing:
@@ -431,10 +431,10 @@ class Refusing:
 
 
 def redirected(lake, **clients):
-    return lakes.Lake(
+    return Lake(
         **{
             name: getattr(lake, name)
-            for name in ("target", "stack", "account", "region", "outputs", "parameters")
+            for name in ("on_laptop", "stack", "account", "region", "outputs", "parameters")
         },
         client=lambda service: clients.get(service) or lake.client(service),
     )
@@ -475,7 +475,7 @@ class Transform:
 
 
 def options(**changes):
-    return replay.Options(**({"first": date(2026, 11, 1), "last": date(2026, 11, 12)} | changes))
+    return {"first": date(2026, 11, 1), "last": date(2026, 11, 12)} | changes
 
 
 FIRST = datetime(2026, 11, 1, 6, tzinfo=UTC)
@@ -484,7 +484,7 @@ FIRST = datetime(2026, 11, 1, 6, tzinfo=UTC)
 class TestReplay:
     def replay(self, lake, worker, person=None, **changes):
         person = person or Person()
-        return replay.run(lake, person.terminal, options(**changes), worker.sleep, worker.clock)
+        return replay.run(lake, person.terminal, **options(**changes), sleep=worker.sleep, clock=worker.clock)
 
     def test_rebuilds_each_snapshot_of_the_days_and_no_other(self, lake):
         wanted = days(TOP, FIRST, 12) + days(QUIET, FIRST, 12)
@@ -529,7 +529,7 @@ class TestReplay:
                 wait_in_earnest.clear()
             worker.sleep(seconds)
 
-        outcome = replay.run(lake, Person().terminal, options(), sleep, worker.clock)
+        outcome = replay.run(lake, Person().terminal, **options(), sleep=sleep, clock=worker.clock)
         assert outcome.rebuilt == set(snapshots)
         assert len(worker.handled) == 3
 
@@ -554,9 +554,9 @@ class TestReplay:
             transform_one(seconds)
             lake.client("s3").delete_object(Bucket="lake", Key=objects.done_key(lost))
 
-        outcome = replay.run(lake, person.terminal, options(settling_s=5), sleep, worker.clock)
+        outcome = replay.run(lake, person.terminal, **options(settling_s=5), sleep=sleep, clock=worker.clock)
         assert outcome.missing == [lost]
-        assert "Of 1 snapshot nothing came out" in person.saw
+        assert "1 snapshot did not reach the tables" in person.saw
         assert worker.now < 20
 
     def test_interrupted_and_repeated_is_as_good_as_done_at_once(self, lake):
@@ -567,7 +567,7 @@ class TestReplay:
         with pytest.raises(KeyboardInterrupt):
             self.replay(lake, worker, person, queue_limit=10)
         assert "Stopped: " in person.saw
-        [day] = [line.split("FROM=")[1][:10] for line in person.saw.splitlines() if "FROM=" in line]
+        [day] = [line.split("--from ")[1][:10] for line in person.saw.splitlines() if "--from " in line]
         again = Transform(lake)
         outcome = self.replay(lake, again, first=date.fromisoformat(day))
         assert outcome.missing == []
@@ -581,30 +581,30 @@ class TestReplay:
 class TestCommands:
     @pytest.fixture(autouse=True)
     def found(self, lake, monkeypatch):
-        monkeypatch.setattr(lakes, "find", lambda target, stack: lake)
+        for module in (status, redrive, replay):
+            monkeypatch.setattr(module, "find", lambda **_: lake)
 
     def test_status(self, lake, capsys):
-        assert cli.main(["status"]) == 0
+        assert command("status") == 0
         assert "spotify-lake (AWS account 123456789012, us-east-1)" in capsys.readouterr().out
 
     def test_redrive(self, lake, capsys):
         send(lake, "ExtractFailuresUrl", FAILED_RUN)
-        assert cli.main(["redrive", "--yes", "--queue", "ExtractFailures"]) == 0
+        assert command("redrive", "--yes", "--queue", "ExtractFailures") == 0
         assert lake.client("lambda").events == [RUN]
 
     @pytest.mark.parametrize(
-        "arguments, sentence",
+        "arguments, status, sentence",
         [
-            (["--from", "2026-11-02", "--to", "2026-11-01"], "is before the first"),
-            (["--from", "2026-11-02", "--to", "2026-11-02"], "no raw snapshots of 2026-11-02"),
-            (["--from", "2026-11-02", "--playlist", "nonsense"], "nonsense"),
+            (["--from", "2026-11-02", "--to", "2026-11-01"], 2, "is before the first"),
+            (["--from", "2026-11-02", "--to", "2026-11-02"], 1, "no raw snapshots of 2026-11-02"),
+            (["--from", "2026-11-02", "--playlist", "nonsense"], 1, "nonsense"),
         ],
     )
-    def test_replay_that_cannot_be(self, lake, capsys, arguments, sentence):
-        assert cli.main(["replay", *arguments]) == 1
+    def test_replay_that_cannot_be(self, lake, capsys, arguments, status, sentence):
+        assert command("replay", *arguments) == status
         assert sentence in " ".join(capsys.readouterr().err.split())
 
     def test_a_bad_date(self, lake, capsys):
-        with pytest.raises(SystemExit):
-            cli.main(["replay", "--from", "yesterday"])
-        assert "no date such as 2026-11-01" in capsys.readouterr().err
+        assert command("replay", "--from", "yesterday") == 2
+        assert "yesterday is not a day such as 2026-11-01" in capsys.readouterr().err

@@ -29,7 +29,7 @@ from botocore import xform_name
 from sqlglot import exp
 
 from cli import star_schema
-from cli.redshift import STATEMENTS_A_CALL, Database, load, run
+from cli.commands.redshift import STATEMENTS_A_CALL, Database, load, run
 from cli.stack import Lake, OpsError
 from spotify_lake.schema.types import Table, Type
 from tests.support.operated import Person
@@ -473,8 +473,8 @@ def test_one_load_is_one_transaction(redshift):
 
 
 def test_the_command_says_how_many_rows_there_are(redshift, warehouse, monkeypatch):
-    monkeypatch.setattr("cli.redshift.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr("cli.commands.redshift.SECONDS_BETWEEN_LOOKS", 0)
     person = Person()
     outputs = {"RedshiftWorkgroupName": "spotify-lake", "LakeBucketName": BUCKET}
-    run(Lake("aws", "spotify-lake", "1" * 12, "us-east-1", outputs, {}, redshift.api.client), person)
+    run(Lake(False, "spotify-lake", "1" * 12, "us-east-1", outputs, {}, redshift.api.client), person)
     assert f"charts.fact_chart_entry: {len(warehouse.rows['fact_chart_entry'])} rows" in person.saw

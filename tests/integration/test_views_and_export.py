@@ -1,4 +1,4 @@
-"""`make views` and `make export`, against an Athena that answers from the small lake of tests/support/lakes.py."""
+"""`./lake views` and `./lake export`, against an Athena that answers from the small lake of tests/support/lakes.py."""
 
 import csv
 import datetime as dt
@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from cli import export, views
+from cli.commands import export, views
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from local.sql_dialect import to_duckdb
@@ -130,7 +130,7 @@ def aws_with_views(aws: Aws) -> Aws:
 @pytest.fixture
 def lake(aws: Aws) -> Lake:
     outputs = {"AthenaWorkGroupName": "work", "DatabaseName": "spotify_lake", "LakeBucketName": "lake"}
-    return Lake("aws", "spotify-lake", "123456789012", "us-east-1", outputs, {}, aws.client)
+    return Lake(False, "spotify-lake", "123456789012", "us-east-1", outputs, {}, aws.client)
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ def test_a_folder_that_cannot_be_written_to_is_explained(
     lake: Lake, terminal: Terminal, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OpsError, match=r"cannot be written to: .*OUT=…"):
+    with pytest.raises(OpsError, match=r"cannot be written to: .*--out"):
         export.run(lake, terminal, ["songs"], tmp_path / "file" / "below")
 
 

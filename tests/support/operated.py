@@ -2,8 +2,10 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
+from cli.app import PROGRAM, app
 from cli.stack import DEFAULT_STACK, Lake
 from cli.terminal import Terminal
 from local.stack import LaptopStack
@@ -13,7 +15,7 @@ def as_lake(stack: LaptopStack) -> Lake:
     """Return the stack in the form that `cli.stack.find` gives it."""
     [found] = stack.client("cloudformation").describe_stacks(StackName=DEFAULT_STACK)["Stacks"]
     return Lake(
-        target="laptop",
+        on_laptop=True,
         stack=DEFAULT_STACK,
         account="000000000000",
         region="us-east-1",
@@ -34,3 +36,10 @@ class Person(Terminal):
     def saw(self) -> str:
         """What was shown so far."""
         return self._output.getvalue()
+
+
+def lake(*arguments: str) -> int:
+    """Run the program `lake` in this process; return its exit status."""
+    with pytest.raises(SystemExit) as ended:
+        app(list(arguments), prog_name=PROGRAM)
+    return int(ended.value.code or 0)

@@ -85,12 +85,12 @@ class TestReadCredentials:
         with pytest.raises(CredentialsMissing, match=problem) as caught:
             read_credentials(FakeSecrets(text), "the-secret")
         assert "the-secret" in str(caught.value)
-        assert "make login" in str(caught.value)
+        assert "./lake login" in str(caught.value)
         assert "s3cr" not in str(caught.value)
 
     @pytest.mark.parametrize("code", ["ResourceNotFoundException", "InvalidRequestException"])
     def test_secret_without_value(self, code):
-        with pytest.raises(CredentialsMissing, match="make login"):
+        with pytest.raises(CredentialsMissing, match=r"\./lake login"):
             read_credentials(FakeSecrets(error=code), "s")
 
     def test_missing_permission_stays_what_it_is(self):
@@ -145,7 +145,7 @@ class TestSignIn:
         )
         assert isinstance(error, SignInExpired)
         assert "Refresh token revoked" in str(error)
-        assert "make login" in str(error)
+        assert "./lake login" in str(error)
 
     @pytest.mark.parametrize(
         "status,body",
@@ -239,7 +239,7 @@ class TestStoreRefreshToken:
         [line] = caplog.records
         assert line.levelname == "ERROR"
         assert "the-secret" in line.getMessage()
-        assert "make login" in line.getMessage()
+        assert "./lake login" in line.getMessage()
         assert "new-token" not in caplog.text
 
 

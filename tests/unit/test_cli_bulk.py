@@ -1,13 +1,13 @@
-"""make bulk: which files it takes and under which names, and how it follows a run."""
+"""`./lake bulk`: which files it takes and under which names, and how it follows a run."""
 
 import datetime as dt
 from pathlib import Path
 
 import pytest
 
-from cli import bulk
+from cli.commands import bulk
+from cli.commands.status import _bulk
 from cli.stack import OpsError
-from cli.status import _bulk
 from tests.support.fakes import FakeS3
 from tests.support.operated import Person
 
@@ -35,32 +35,30 @@ def files(tmp_path: Path, monkeypatch) -> Path:
 @pytest.mark.parametrize(
     "asked, names",
     [
-        ("charts.csv", ["charts.csv"]),
-        ("'more charts.csv.gz' charts.csv", ["more charts.csv.gz", "charts.csv"]),
-        ("more charts.csv.gz", ["more charts.csv.gz"]),
-        ("*.csv", ["charts.csv"]),
-        ("exports", ["es/regional-es-daily-2020-01-01.csv", "us/regional-us-daily-2020-01-01.csv"]),
-        ("charts.csv ./charts.csv", ["charts.csv"]),
+        (["charts.csv"], ["charts.csv"]),
+        (["more charts.csv.gz", "charts.csv"], ["more charts.csv.gz", "charts.csv"]),
+        (["*.csv"], ["charts.csv"]),
+        (["exports"], ["es/regional-es-daily-2020-01-01.csv", "us/regional-us-daily-2020-01-01.csv"]),
+        (["charts.csv", "./charts.csv"], ["charts.csv"]),
     ],
 )
 def test_files_are_found_and_keep_the_way_from_their_folder(files, asked, names):
-    assert list(bulk.find_files([asked])) == names
+    assert list(bulk.find_files(asked)) == names
 
 
 @pytest.mark.parametrize(
     "asked, why",
     [
-        ("charts.csv other/charts.csv", "would both be charts.csv"),
-        ("nowhere.csv", r"There is no file nowhere\.csv"),
-        ("archive.zip", "Unpack archives"),
-        ("exports/readme.md", "is no CSV file"),
-        ("exports/__MACOSX/../../archive.zip", "Unpack archives"),
-        ("'charts.csv", "cannot be read"),
+        (["charts.csv", "other/charts.csv"], "would both be charts.csv"),
+        (["nowhere.csv"], r"There is no file nowhere\.csv"),
+        (["archive.zip"], "Unpack archives"),
+        (["exports/readme.md"], "is not a CSV file"),
+        (["exports/__MACOSX/../../archive.zip"], "Unpack archives"),
     ],
 )
 def test_what_cannot_be_loaded_is_explained(files, asked, why):
     with pytest.raises(OpsError, match=why):
-        bulk.find_files([asked])
+        bulk.find_files(asked)
 
 
 def test_a_folder_without_a_csv_file_is_explained(files):

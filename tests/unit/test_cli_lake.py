@@ -52,7 +52,7 @@ def refusal(code, message="No.", operation="DescribeStacks"):
 
 def test_a_lake_on_aws(session):
     session.describes(outputs={"SpotifySecretArn": "arn:secret"})
-    lake = find("aws", "my-lake")
+    lake = find(stack="my-lake")
 
     assert lake.place == "my-lake (AWS account 123456789012, eu-central-1)"
     assert lake.output("SpotifySecretArn") == "arn:secret"
@@ -63,7 +63,7 @@ def test_a_lake_on_aws(session):
 
 def test_a_stack_that_is_another_or_older(session):
     session.describes(outputs={"BucketName": "mine"})
-    lake = find("aws", "my-lake")
+    lake = find(stack="my-lake")
 
     with pytest.raises(OpsError, match=r"my-lake .* has no output SpotifySecretArn.*Deploy it again"):
         lake.output("SpotifySecretArn")
@@ -83,8 +83,8 @@ def test_there_is_no_such_stack(session):
 def test_a_stack_whose_creation_failed(session):
     session.describes(status="ROLLBACK_COMPLETE")
 
-    with pytest.raises(OpsError, match=r"state ROLLBACK_COMPLETE .* Run `make deploy`"):
-        find("aws", "my-lake")
+    with pytest.raises(OpsError, match=r"state ROLLBACK_COMPLETE .* Deploy it with `make deploy`"):
+        find(stack="my-lake")
 
 
 def test_other_refusals_of_cloudformation_pass_through(session):
@@ -130,7 +130,7 @@ def test_no_credentials(monkeypatch):
         (refusal("Throttling", "Slow down"), "AWS refused DescribeStacks (Throttling): Slow down."),
         (aws.ProfileNotFound(profile="work"), "The config profile (work) could not be found. Choose"),
         (aws.EndpointConnectionError(endpoint_url="https://x"), "AWS cannot be reached: Could not connect"),
-        (aws.DataNotFoundError(data_path="x"), "AWS did not do as asked: Unable to load data for: x."),
+        (aws.DataNotFoundError(data_path="x"), "AWS rejected the request: Unable to load data for: x."),
     ],
 )
 def test_what_aws_refuses_is_said_in_a_sentence(error, said):
@@ -157,13 +157,13 @@ class FakeLaptop:
 @pytest.fixture
 def laptop(monkeypatch):
     left = []
-    monkeypatch.setattr(lakes, "leave_aws", left.append)
-    monkeypatch.setattr(lakes, "LaptopStack", FakeLaptop)
+    monkeypatch.setattr("local.emulator.leave_aws", left.append)
+    monkeypatch.setattr("local.stack.LaptopStack", FakeLaptop)
     return left
 
 
 def test_the_lake_on_the_laptop(laptop):
-    lake = find("laptop")
+    lake = find(laptop=True)
 
     assert lake.place == "spotify-lake (this laptop)"
     assert lake.output("SpotifySecretArn") == "arn:secret"
@@ -171,7 +171,9 @@ def test_the_lake_on_the_laptop(laptop):
 
 
 def test_the_laptop_stack_does_not_run(laptop, monkeypatch):
-    monkeypatch.setattr(FakeLaptop, "problem", "The laptop stack is not running. Start it with `make demo`.")
+    monkeypatch.setattr(
+        FakeLaptop, "problem", "The laptop stack is not running. Start it with `./lake demo`."
+    )
 
-    with pytest.raises(OpsError, match="is not running"):
-        find("laptop")
+    with pytest.raises(LaptopError, match="is not running"):
+        find(laptop=True)

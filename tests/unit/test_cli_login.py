@@ -1,4 +1,4 @@
-"""The parts of `make login` that need no network: what is asked, said, read and stored."""
+"""The parts of `./lake login` that need no network: what is asked, said, read and stored."""
 
 import getpass
 import io
@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rich.console import Console
 
-from cli import app as cli
-from cli import login
-from cli import stack as lakes
+from cli.browser import has_browser
+from cli.commands import login
 from cli.consent import SCOPES, AnswerOfAnother, Consent, ConsentRefused, NoAnswer, redirect_uri
 from cli.stack import OpsError
 from cli.terminal import Terminal
 from spotify_lake.spotify.auth import Credentials
+from tests.support.operated import lake
 
 URI = "http://127.0.0.1:8765/callback"
 APP = Credentials(client_id="the-client", client_secret="the-client-secret")
@@ -201,7 +201,7 @@ def test_the_next_run_across_the_end_of_summer_time():
 )
 def test_whether_there_is_a_browser(monkeypatch, environ, platform, expected):
     monkeypatch.setattr(webbrowser, "get", object)
-    assert login.has_browser(environ, platform) is expected
+    assert has_browser(environ, platform) is expected
 
 
 def test_a_desktop_without_a_browser(monkeypatch):
@@ -209,51 +209,66 @@ def test_a_desktop_without_a_browser(monkeypatch):
         raise webbrowser.Error("could not locate runnable browser")
 
     monkeypatch.setattr(webbrowser, "get", none)
-    assert login.has_browser({"DISPLAY": ":0"}, "linux") is False
+    assert has_browser({"DISPLAY": ":0"}, "linux") is False
 
 
 # The command
 
 
+@pytest.fixture
+def calls(monkeypatch):
+    """What the command asks `find` and `run` for."""
+    found = []
+    monkeypatch.delenv("SPOTIFY_CLIENT_ID", raising=False)
+    monkeypatch.setattr(login, "find", lambda **given: found.append(given))
+    monkeypatch.setattr(login, "run", lambda _lake, _terminal, **given: found.append(given))
+    return found
+
+
 @pytest.mark.parametrize(
-    "arguments, expected",
+    "arguments, where, how",
     [
-        ([], ("aws", "spotify-lake", login.Options())),
         (
-            ["--target", "laptop", "--stack", "mine", "--client-id", "x", "--port", "9000", "--app-only"],
-            ("laptop", "mine", login.Options(client_id="x", port=9000, app_only=True)),
+            [],
+            {"laptop": False, "stack": "spotify-lake"},
+            {"client_id": None, "port": 8765, "app_only": False},
+        ),
+        (
+            ["--laptop", "--stack", "mine", "--client-id", "x", "--port", "9000", "--app-only"],
+            {"laptop": True, "stack": "mine"},
+            {"client_id": "x", "port": 9000, "app_only": True},
         ),
     ],
 )
-def test_the_options_reach_the_login(monkeypatch, arguments, expected):
-    calls = []
-    monkeypatch.setattr(lakes, "find", lambda target, stack: calls.append((target, stack)))
-    monkeypatch.setattr(login, "run", lambda _lake, _terminal, options, *_: calls.append(options))
+def test_the_options_reach_the_login(calls, arguments, where, how):
+    assert lake("login", *arguments) == 0
+    assert calls[0] == where
+    assert how.items() <= calls[1].items()
 
-    assert cli.main(["login", *arguments]) == 0
-    assert calls == [expected[:2], expected[2]]
+
+def test_the_app_comes_from_the_environment(calls, monkeypatch):
+    monkeypatch.setenv("SPOTIFY_CLIENT_ID", "the-client")
+    monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", "the-client-secret")
+    assert lake("login") == 0
+    assert (calls[1]["client_id"], calls[1]["client_secret"]) == ("the-client", "the-client-secret")
 
 
 @pytest.mark.parametrize("flag, given", [(["--no-browser"], None), ([], webbrowser.open)])
-def test_the_browser_is_elsewhere(monkeypatch, flag, given):
-    opened = []
-    monkeypatch.setattr(lakes, "find", lambda *_: None)
+def test_the_browser_is_elsewhere(calls, monkeypatch, flag, given):
     monkeypatch.setattr(login, "has_browser", lambda _: True)
-    monkeypatch.setattr(login, "run", lambda *arguments: opened.append(arguments[-1]))
 
-    assert cli.main(["login", *flag]) == 0
-    assert opened == [given]
+    assert lake("login", *flag) == 0
+    assert calls[1]["open_browser"] == given
 
 
 @pytest.mark.parametrize("port", ["0", "80", "70000", "x"])
 def test_a_port_that_is_none(port, capsys):
-    with pytest.raises(SystemExit):
-        cli.main(["login", "--port", port])
+    assert lake("login", "--port", port) == 2
     assert "--port" in capsys.readouterr().err
 
 
 def test_aws_that_says_no_ends_the_command_with_a_sentence(monkeypatch, capsys):
     monkeypatch.delenv("AWS_DEFAULT_REGION")
 
-    assert cli.main(["login"]) == 1
+    assert lake("login") == 1
     assert "✗ No AWS region is chosen." in capsys.readouterr().err

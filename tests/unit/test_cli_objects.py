@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cli import objects
-from cli.redrive import causes
-from cli.status import age_in_words
+from cli.commands.redrive import causes
+from cli.commands.status import age_in_words
 from spotify_lake import keys
 from spotify_lake.keys import SnapshotId
 from spotify_lake.schema.playlists import PLAYLISTS, TABLES

@@ -1,4 +1,4 @@
-"""`make report`: invoke, fetch, show."""
+"""`./lake report`: invoke, fetch, show."""
 
 import io
 import json
@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from cli import report
+from cli.commands import report
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 
@@ -38,10 +38,10 @@ class FakeAws:
         return f"https://signed.test/{operation}/{Params['Key']}?for={ExpiresIn}"
 
 
-def run(tmp_path, aws, target="aws", opened=None):
+def run(tmp_path, aws, on_laptop=False, opened=None):
     console = Console(record=True, width=300, file=io.StringIO())
     lake = Lake(
-        target=target,
+        on_laptop=on_laptop,
         stack="spotify-lake",
         account="123456789012",
         region="eu-central-1",
@@ -65,7 +65,7 @@ def test_the_page_is_saved_and_its_places_are_named(tmp_path):
 
 
 def test_on_the_laptop_there_is_no_link_to_a_bucket(tmp_path):
-    _, text = run(tmp_path, FakeAws(), target="laptop")
+    _, text = run(tmp_path, FakeAws(), on_laptop=True)
     assert "https://" not in text
 
 

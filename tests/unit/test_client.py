@@ -123,7 +123,7 @@ class TestUser:
     def test_refused_listing_concerns_the_run(self, status):
         web = FakeWeb()
         web.fault("^/v1/me/playlists", status, spotify_error(status, "No"))
-        with pytest.raises(SpotifyRefused, match="make login"):
+        with pytest.raises(SpotifyRefused, match=r"\./lake login"):
             spotify_client(web, FakeClock()).my_playlists()
 
 
@@ -323,7 +323,7 @@ class TestContracts:
         [
             ("Active premium subscription required for the owner of the app", "renew"),
             ("User not registered in the Developer Dashboard", "User Management"),
-            ("Insufficient client scope", "make login"),
+            ("Insufficient client scope", "./lake login"),
         ],
     )
     def test_refusals_that_concern_the_app(self, pattern, message, advice):

@@ -1,18 +1,48 @@
 """What the docs name must exist: commands, files, parameters, outputs, metrics, tables."""
 
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
+from cli import app as program
 from queries import queries, views
 from spotify_lake import errors
 from spotify_lake.schema.playlists import PARTITION, TABLES
 from spotify_lake.schema.warehouse import CHARTS, WAREHOUSE
+from tests.support import commands
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+# Files with sentences that name commands.
+SOURCES = [
+    ROOT / name
+    for name in subprocess.run(
+        [  # noqa: S607
+            "git",
+            "grep",
+            "-lE",
+            r"`(\./lake|make) ",
+            "--",
+            "*.py",
+            "*.js",
+            "*.yaml",
+            "*.yml",
+            "*.sql",
+            "*.sh",
+            "*.json",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    if not name.startswith("tests/")
+]
 README = (ROOT / "README.md").read_text()
 CODE = "\n".join(
     path.read_text()
@@ -53,12 +83,52 @@ def code_spans(text: str) -> list[str]:
     return re.findall(r"`([^`\n]+)`", without_blocks)
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_make_targets_exist(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    code = " ".join(re.findall(r"```.*?```|`[^`\n]+`", path.read_text(), flags=re.DOTALL))
-    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", code))
-    assert named <= targets, f"no such target: {named - targets}"
+def named_commands(path: Path) -> Iterator[str]:
+    """Yield the calls of `./lake` and `make` in a file: in code spans, and in a page's code blocks."""
+    text = path.read_text()
+    if path.name == "CHANGELOG.md":  # older sections name what was there at the time
+        text = "\n## ".join(text.split("\n## ")[:2])
+    if path.suffix == ".md":
+        for block in re.findall(r"```(?:sh|bash|console|text|shell)?\n(.*?)```", text, flags=re.DOTALL):
+            yield from re.findall(
+                r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*((?:\./lake|make) .+)$",
+                block.replace("\\\n", ""),
+                re.MULTILINE,
+            )
+        text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    for span in re.findall(r"`([^`]+)`", text) if path.suffix == ".md" else re.findall(r"`([^`\n]+)`", text):
+        call = re.sub(r"\s+", " ", span)
+        if re.match(r"(?:[A-Z_]+=\S+ )*(?:\./lake|make) ", call):
+            yield re.sub(r"^(?:[A-Z_]+=\S+ )*", "", call)
+
+
+@pytest.mark.parametrize("path", [*DOCS, *SOURCES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_and_make_targets_can_be_run_as_written(path: Path) -> None:
+    for found in named_commands(path):
+        call = re.split(r"\s+(?:#|\||&&|>|2>)", re.sub(r"\{[^{}]*\}", "9000", found))[0]
+        if call.startswith("make"):
+            named = {word for word in call.split()[1:] if re.fullmatch(r"[a-z][a-z0-9-]*", word)}
+            assert named <= commands.targets(), f"no such target: {found}"
+        elif len(call.split()) == 2 and "--" not in call:  # without the arguments that it may need
+            assert call.split()[1] in {*program.names(), "COMMAND"}, f"no such command: {found}"
+        elif call == "./lake COMMAND --help":
+            continue
+        else:
+            try:
+                commands.parse(call)
+            except typer.TyperException as error:
+                pytest.fail(f"{found}: {error}")
+
+
+def test_messages_name_commands_that_parse() -> None:
+    calls = [
+        call
+        for path in (ROOT / "cli").rglob("*.py")
+        for call in re.findall(r"lake\.command\(f?[\"']([^\"']+)[\"']\)", path.read_text())
+    ]
+    assert len(calls) > 8
+    for call in calls:
+        commands.parse(f"./lake {call}")
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))

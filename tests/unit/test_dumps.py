@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.imports import dumps
+from cli.imports import documents, dumps
+from cli.imports.parts import Part, Time
 from spotify_lake.raw import envelope
 from tests.support import payloads
 from tests.support.dumps import as_json, entries, export_playlist, page, playlist, songs, summary, zipped
@@ -24,14 +25,14 @@ def read(value: Any, source: str = "dump.json") -> dumps.Reading:
     return dumps.read(source, value if isinstance(value, bytes) else as_json(value))
 
 
-def one(value: Any, source: str = "dump.json") -> dumps.Part:
+def one(value: Any, source: str = "dump.json") -> Part:
     reading = read(value, source)
     assert reading.problems == ()
     assert len(reading.parts) == 1, reading
     return reading.parts[0]
 
 
-def contents(part: dumps.Part) -> list[Any]:
+def contents(part: Part) -> list[Any]:
     assert part.entries is not None
     return [(entry.get("item") or entry.get("track") or {}).get("name") for entry in part.entries]
 
@@ -280,7 +281,7 @@ def test_lists_without_an_id_have_an_origin(value: Any, origin: str | None) -> N
 )
 def test_a_file_may_say_when_it_was_made(value: Any, moment: str, source: str) -> None:
     part = one(value)
-    assert part.taken == dumps.Time(datetime.fromisoformat(moment).replace(tzinfo=UTC), source)
+    assert part.taken == Time(datetime.fromisoformat(moment).replace(tzinfo=UTC), source)
 
 
 def test_the_account_export_is_mapped_and_kept() -> None:
@@ -314,7 +315,7 @@ def test_the_account_export_is_mapped_and_kept() -> None:
     assert (episode["track"]["type"], episode["track"]["name"]) == ("episode", "Rope")
     assert nothing["track"] is None
     assert part.head["followers"] == {"total": 3}
-    assert part.changed == dumps.Time(datetime(2022, 10, 9, tzinfo=UTC), "its field lastModifiedDate")
+    assert part.changed == Time(datetime(2022, 10, 9, tzinfo=UTC), "its field lastModifiedDate")
     assert part.what == "a playlist of the account-data export"
 
 
@@ -363,7 +364,7 @@ def test_a_song_fetched_without_its_id_gets_it_from_its_link() -> None:
 def test_the_lists_of_spotify_itself_say_when_they_changed() -> None:
     snapshot_id = base64.b64encode(b"1619879039,00000000c20a35ef").decode().rstrip("=")
     part = one(playlist(THREE, snapshot_id=snapshot_id))
-    assert part.changed == dumps.Time(datetime(2021, 5, 1, 14, 23, 59, tzinfo=UTC), "its snapshot_id")
+    assert part.changed == Time(datetime(2021, 5, 1, 14, 23, 59, tzinfo=UTC), "its snapshot_id")
     assert one(playlist(THREE, snapshot_id="MTgsZWFmNmZiNTIzYTg4")).changed is None
     assert one(playlist(THREE)).changed is None
 
@@ -394,7 +395,7 @@ def test_a_raw_object_of_a_lake_comes_back_as_it_was() -> None:
     data = payloads.raw_object(THREE, payloads.page([None], 3, 4))
     part = one(data)
     assert (part.playlist_id, part.contract, len(part.pages)) == (ID, "items", 2)
-    assert part.taken == dumps.Time(payloads.NOON, "the envelope")
+    assert part.taken == Time(payloads.NOON, "the envelope")
     assert envelope.decode(data).fetched_at == part.fetched_at
 
 
@@ -433,10 +434,10 @@ def test_a_zip_archive_is_unpacked() -> None:
             "Spotify Account Data/Playlist1.json", as_json({"playlists": [export_playlist("A")]})
         )
         archive.writestr("Spotify Account Data/ReadMeFirst.pdf", b"%PDF")
-    assert [name for name, _ in dumps.unpack("my_data.zip", buffer.getvalue())] == [
+    assert [name for name, _ in documents.unpack("my_data.zip", buffer.getvalue())] == [
         "my_data.zip/Spotify Account Data/Playlist1.json"
     ]
-    assert list(dumps.unpack("a.zip", b"PK\x03\x04broken")) == [("a.zip", b"PK\x03\x04broken")]
+    assert list(documents.unpack("a.zip", b"PK\x03\x04broken")) == [("a.zip", b"PK\x03\x04broken")]
 
 
 OTHERS: dict[str, Any] = {
@@ -554,7 +555,7 @@ def test_any_json_is_understood_or_named(value: Any) -> None:
 
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    for name, content in dumps.unpack("x", data):
+    for name, content in documents.unpack("x", data):
         reading = dumps.read(name, content)
         assert reading.parts or reading.others or reading.problems
 

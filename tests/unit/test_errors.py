@@ -22,8 +22,8 @@ from spotify_lake.errors import (
 TERMINAL = [
     (SettingsError("NAME", "x y", "is odd", "even ones"), ["NAME='x y'", "is odd", "even ones"]),
     (EventError("it is empty"), ["it is empty", "events/"]),
-    (CredentialsMissing("lake/spotify", "it is empty"), ["lake/spotify", "it is empty", "make login"]),
-    (SignInExpired("invalid_grant"), ["invalid_grant", "six months", "make login"]),
+    (CredentialsMissing("lake/spotify", "it is empty"), ["lake/spotify", "it is empty", "./lake login"]),
+    (SignInExpired("invalid_grant"), ["invalid_grant", "six months", "./lake login"]),
     (PlaylistNotFound("37i9dQZEVXbMDoHDwVN2tF"), ["37i9dQZEVXbMDoHDwVN2tF", "404", "copy its songs"]),
     (PlaylistNotFound("6rqhFgbbKwnb9MLmUQDhG6"), ["6rqhFgbbKwnb9MLmUQDhG6", "404", "PlaylistIds"]),
     (PlaylistForbidden("6rqhFgbb", "not yours"), ["6rqhFgbb", "403", "not yours"]),

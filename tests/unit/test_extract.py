@@ -165,7 +165,7 @@ class TestRun:
     def test_owned_needs_a_user(self):
         spotify = FakeSpotify({A: 1})
         spotify.acts_for_user = False
-        with pytest.raises(CredentialsMissing, match=r"the-secret.*make login"):
+        with pytest.raises(CredentialsMissing, match=r"the-secret.*./lake login"):
             run(spotify)
         assert run(spotify, playlists=(A,)).written == [A]
 

@@ -105,7 +105,7 @@ def test_event_is_checked_before_anything_is_asked(world):
 
 def test_missing_credentials(world):
     world.secrets.error = "ResourceNotFoundException"
-    with pytest.raises(CredentialsMissing, match="make login"):
+    with pytest.raises(CredentialsMissing, match=r"\./lake login"):
         app.handler({}, context())
     assert world.web.sent == []
 
@@ -139,7 +139,7 @@ def test_a_retry_of_an_event_without_a_time_means_the_first_attempt(world):
 
 def test_metrics_are_published_when_the_run_fails(world, capsys):
     world.web.fault("^/api/token", 400, {"error": "invalid_grant"})
-    with pytest.raises(Exception, match="make login"):
+    with pytest.raises(Exception, match=r"\./lake login"):
         app.handler({}, context())
     [emf] = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
     assert json.loads(emf)["SpotifyRequests"] == [1]

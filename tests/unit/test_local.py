@@ -2,7 +2,6 @@
 
 import datetime as dt
 import itertools
-import json
 import os
 import time
 from decimal import Decimal
@@ -12,10 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from local import backlog, cli, demo, deploy, display, emulator, process, stack
+from local import backlog, demo, deploy, display, emulator, process, stack
 from local.errors import LaptopError
 from local.sql_dialect import to_duckdb
 from local.state import State
+from queries.display import show_result
 from spotify_lake.athena import Athena, Column, QueryResult, explain
 from spotify_lake.errors import QueryFailed
 from spotify_lake.schema.playlists import PARTITION, TABLES
@@ -390,61 +390,24 @@ RESULT = QueryResult(
 
 
 def test_results_are_tables_and_null_is_not_empty():
-    text = printed(display.show_result, RESULT)
+    text = printed(show_result, RESULT)
     assert "a [b]" in text
     assert "null" in text
 
 
 def test_wide_results_are_shown_value_by_value():
-    text = printed(display.show_result, RESULT, width=20)
+    text = printed(show_result, RESULT, width=20)
     assert "── row 1 ──" in text
     assert "name  a [b]" in text
 
 
-def test_an_error_is_a_sentence_with_its_log(tmp_path):
-    text = printed(
-        display.show_error, LaptopError("It broke [x].", log=tmp_path / "a.log", excerpt=["Error: [1]"])
-    )
-    assert "✗ It broke [x]." in text
-    assert "Error: [1]" in text
-    assert "a.log" in text
+def test_an_error_keeps_its_log_and_its_lines(tmp_path):
+    error = LaptopError("It broke [x].", log=tmp_path / "a.log", excerpt=["Error: [1]"])
+    assert str(error) == "It broke [x]."
+    assert error.__notes__ == ["Error: [1]", f"Log: {tmp_path / 'a.log'}"]
 
 
 NOON = dt.datetime(2026, 9, 1, 12, tzinfo=dt.UTC)
-
-
-@pytest.mark.parametrize(
-    "line, shown",
-    [
-        (
-            {
-                "level": "INFO",
-                "message": "Snapshot written",
-                "service": "extract",
-                "entries": 3,
-                "key": "raw/x",
-            },
-            "12:00:00 extract   INFO     Snapshot written  entries=3 key=raw/x",
-        ),
-        (
-            {"level": "ERROR", "message": "Failed", "exception": "Traceback\n  …\nValueError: bad"},
-            "12:00:00 extract   ERROR    Failed: ValueError: bad",
-        ),
-        (
-            {"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "Written"}]}]}, "Written": [2.0, 1.0]},
-            "12:00:00 extract   metrics  Written=3.0",
-        ),
-        (
-            "REPORT RequestId: 1\tDuration: 48.1 ms\tBilled Duration: 49 ms",
-            "12:00:00 extract   finished after 48.1 ms",
-        ),
-        ("plain text", "12:00:00 extract   plain text"),
-        ("[1]", "12:00:00 extract   [1]"),
-    ],
-)
-def test_log_lines_are_made_for_reading(line, shown):
-    text = line if isinstance(line, str) else json.dumps(line)
-    assert cli.log_line(NOON, "extract", text).plain.rstrip() == shown
 
 
 def test_the_demo_takes_thirty_days_up_to_its_last_one():
@@ -494,46 +457,6 @@ def test_playlists_that_were_not_extracted_stop_the_demo():
     with pytest.raises(LaptopError, match="1 playlists were not extracted for 2026-09-01") as error:
         demo._refuse_failures({"failed": failed}, NOON)
     assert error.value.excerpt == ("p: It is gone.",)
-
-
-def test_a_stack_that_does_not_run_is_a_sentence_and_status_1(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        cli, "LaptopStack", lambda root, state_dir, step: stack.LaptopStack(ROOT, tmp_path, step=step)
-    )
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
-    with monkeypatch.context() as patch:
-        patch.setattr(cli.os, "environ", dict(os.environ))
-        assert cli.main(["query", "SELECT 1"]) == 1
-    assert "The laptop stack is not running." in " ".join(capsys.readouterr().err.split())
-
-
-@pytest.mark.parametrize(
-    "sql, shown",
-    [
-        ("", ["albums", "songs", "latest_songs"]),
-        ("show tables;", ["albums", "songs", "latest_songs"]),
-        (" DESCRIBE Songs ", ["songs"]),
-        ("describe latest_songs", ["latest_songs"]),
-    ],
-)
-def test_the_catalog_answers_what_the_emulator_cannot(sql, shown, monkeypatch, capsys):
-    tables = [
-        {"Name": name, "StorageDescriptor": {"Columns": [{"Name": f"{name}_id", "Type": "string"}]}}
-        for name in ("albums", "songs")
-    ]
-    monkeypatch.setattr(stack.LaptopStack, "attach", lambda _self: None)
-    monkeypatch.setattr(stack.LaptopStack, "tables", lambda _self: tables)
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
-    with monkeypatch.context() as patch:
-        patch.setattr(cli.os, "environ", dict(os.environ))
-        assert cli.main(["query", "--", sql]) == 0
-        headings = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:1].strip()]
-        assert [name for name in headings if name in {"albums", "songs", "latest_songs"}] == shown
-        assert cli.main(["query", "--", "describe sings"]) == 1
-        error = " ".join(capsys.readouterr().err.split())
-        assert (
-            "There is no table sings. The tables are albums, songs; the views artist_trend_monthly," in error
-        )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cli import star_schema
-from cli.redshift import STATEMENTS_A_CALL, Database, run
+from cli.commands.redshift import STATEMENTS_A_CALL, Database, run
 from cli.stack import Lake, OpsError
 from spotify_lake.schema.warehouse import CHARTS
 from tests.support.operated import Person

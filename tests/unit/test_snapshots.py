@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.imports import dumps, snapshots
-from cli.imports.dumps import Part
+from cli.imports.parts import Part
 from cli.imports.snapshots import (
-    Options,
-    Snapshot,
+    Defaults,
+    ImportedSnapshot,
     assemble,
     derived_id,
     fingerprint,
@@ -38,19 +38,19 @@ def found(files: dict[str, Any]) -> list[Part]:
     return [part for name, value in files.items() for part in dumps.read(name, as_json(value)).parts]
 
 
-def all_of(files: dict[str, Any], options: Options = Options()) -> list[Snapshot]:  # noqa: B008 (it is frozen)
-    ready, mentioned, refused = assemble(found(files), options)
+def all_of(files: dict[str, Any], defaults: Defaults = Defaults()) -> list[ImportedSnapshot]:  # noqa: B008 (it is frozen)
+    ready, mentioned, refused = assemble(found(files), defaults)
     assert (mentioned, refused) == ([], [])
     return ready
 
 
-def only(files: dict[str, Any], options: Options = Options()) -> Snapshot:  # noqa: B008
-    ready = all_of(files, options)
+def only(files: dict[str, Any], defaults: Defaults = Defaults()) -> ImportedSnapshot:  # noqa: B008
+    ready = all_of(files, defaults)
     assert len(ready) == 1, ready
     return ready[0]
 
 
-def names(snapshot: Snapshot) -> list[object]:
+def names(snapshot: ImportedSnapshot) -> list[object]:
     column = PLAYLIST_ENTRIES.column_names.index("name")
     return [row[column] for row in snapshot.tables.rows[PLAYLIST_ENTRIES.name]]
 
@@ -87,10 +87,10 @@ def test_which_list_it_is(files: dict[str, Any], playlist_id: str, source: str) 
 
 
 def test_the_option_playlist_is_for_files_that_do_not_say_it() -> None:
-    options = Options(playlist_id="mine")
-    assert only({f"{ID}.json": entries(1)}, options).playlist_id == "mine"
-    assert only({"x.json": page(entries(1))}, options).playlist_id == "mine"
-    assert only({"x.json": playlist(entries(1))}, options).playlist_id == ID
+    defaults = Defaults(playlist_id="mine")
+    assert only({f"{ID}.json": entries(1)}, defaults).playlist_id == "mine"
+    assert only({"x.json": page(entries(1))}, defaults).playlist_id == "mine"
+    assert only({"x.json": playlist(entries(1))}, defaults).playlist_id == ID
 
 
 @given(st.text(min_size=1))
@@ -142,40 +142,40 @@ def test_a_time_in_a_name(name: str, moment: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "files, options, moment, source",
+    "files, defaults, moment, source",
     [
         (
             {"x.json": {"exported_at": "2020-05-17T00:00:00Z", "tracks": entries(2)}},
-            Options(taken_at=AT),
+            Defaults(taken_at=AT),
             "2020-05-17T00:00:00",
             "its field exported_at",
         ),
-        ({"x-2020-05-17.json": entries(2)}, Options(taken_at=AT), "2021-06-07T08:09:10", "AT"),
-        ({"x-2020-05-17.json": entries(2)}, Options(), "2020-05-17T00:00:00", "the file's name"),
-        ({"2020-05-17/x.json": entries(2)}, Options(), "2020-05-17T00:00:00", "the folder's name"),
-        ({"x.json": entries(2)}, Options(), "2019-05-02T10:00:00", "the newest added_at"),
+        ({"x-2020-05-17.json": entries(2)}, Defaults(taken_at=AT), "2021-06-07T08:09:10", "--at"),
+        ({"x-2020-05-17.json": entries(2)}, Defaults(), "2020-05-17T00:00:00", "the file's name"),
+        ({"2020-05-17/x.json": entries(2)}, Defaults(), "2020-05-17T00:00:00", "the folder's name"),
+        ({"x.json": entries(2)}, Defaults(), "2019-05-02T10:00:00", "the newest added_at"),
         (
             {"x.json": {"playlists": [export_playlist("A")]}},
-            Options(),
+            Defaults(),
             "2022-10-09T00:00:00",
             "its field lastModifiedDate",
         ),
         (
             {"x.json": {"playlists": [export_playlist("A", lastModifiedDate="2020-01-01")]}},
-            Options(),
+            Defaults(),
             "2022-06-22T00:00:00",
             "the newest added_at",
         ),
         (
             {"x.json": {"playlists": [export_playlist("A")]}},
-            Options(taken_at=AT),
+            Defaults(taken_at=AT),
             "2021-06-07T08:09:10",
-            "AT",
+            "--at",
         ),
     ],
 )
-def test_when_it_was(files: dict[str, Any], options: Options, moment: str, source: str) -> None:
-    snapshot = only(files, options)
+def test_when_it_was(files: dict[str, Any], defaults: Defaults, moment: str, source: str) -> None:
+    snapshot = only(files, defaults)
     assert (snapshot.time.moment.isoformat(), snapshot.time.source) == (f"{moment}+00:00", source)
 
 
@@ -188,12 +188,12 @@ def test_a_date_before_the_newest_entry_is_no_time_of_a_dump() -> None:
 @pytest.mark.parametrize("added_at", [None, "1970-01-01T00:00:00Z", "soon"])
 def test_what_nobody_knows_the_time_of_is_refused(added_at: str | None) -> None:
     parts = found({"x.json": entries(2, added_at=added_at)})
-    ready, _, refused = assemble(parts, Options())
+    ready, _, refused = assemble(parts, Defaults())
     assert ready == []
-    assert [(part, why.endswith("Say it with AT=2020-05-17T06:00:00Z.")) for part, why in refused] == [
+    assert [(part, why.endswith("Say it with --at 2020-05-17T06:00:00Z.")) for part, why in refused] == [
         (parts[0], True)
     ]
-    assert len(assemble(parts, Options(taken_at=AT))[0]) == 1
+    assert len(assemble(parts, Defaults(taken_at=AT))[0]) == 1
 
 
 # Which pages
@@ -284,7 +284,7 @@ def test_however_a_list_is_cut_into_files_it_is_whole_again(
     if with_head:
         files.append(("list/head.json", summary("Road Trip", number)))
     random.shuffle(files)
-    snapshot = only(dict(files), Options(taken_at=AT))
+    snapshot = only(dict(files), Defaults(taken_at=AT))
     assert names(snapshot) == [f"Song {index}" for index in range(number)]
 
 
@@ -299,7 +299,7 @@ def test_playlists_without_their_entries_are_only_mentioned() -> None:
                 "y.json": playlist([], tracks=page([], ID, total=7)),
             }
         ),
-        Options(taken_at=AT),
+        Defaults(taken_at=AT),
     )
     assert (ready, refused) == ([], [])
     assert [part.total for part in mentioned] == [12, 0, 7]
@@ -308,7 +308,7 @@ def test_playlists_without_their_entries_are_only_mentioned() -> None:
 def test_an_empty_list_is_a_snapshot_if_its_time_is_known() -> None:
     snapshot = only({"x.json": {"playlists": [export_playlist()]}})
     assert snapshot.tables.entry_count == 0
-    ready, _, refused = assemble(found({"x.json": playlist([])}), Options())
+    ready, _, refused = assemble(found({"x.json": playlist([])}), Defaults())
     assert ready == []
     assert "when the list was empty" in refused[0][1]
 
@@ -379,7 +379,7 @@ def test_flat_rows_become_songs() -> None:
 @given(st.lists(json_values | spotify_like, max_size=3), st.sampled_from([None, AT]))
 def test_every_entry_of_any_json_is_in_one_place(values: list[Any], taken_at: datetime | None) -> None:
     parts = found({f"{number}.json": value for number, value in enumerate(values)})
-    ready, mentioned, refused = assemble(parts, Options(taken_at=taken_at))
+    ready, mentioned, refused = assemble(parts, Defaults(taken_at=taken_at))
     counted = sum(snapshot.tables.entry_count for snapshot in ready)
     counted += sum(len(part.entries or ()) for part, _ in refused)
     duplicates = [
@@ -409,7 +409,7 @@ def test_every_response_of_spotify_is_understood() -> None:
     }
     assert all(reading.problems == () for reading in readings.values())
     ready, mentioned, refused = assemble(
-        [part for reading in readings.values() for part in reading.parts], Options()
+        [part for reading in readings.values() for part in reading.parts], Defaults()
     )
     assert refused == []
     assert [part.source for part in mentioned] == ["me_playlists_page.json"] * 3

@@ -611,7 +611,7 @@ class TestFunctions:
         extract = RESOURCES["ExtractFunction"]["Properties"]["Events"]["Daily"]["Properties"]
         for same in ("State", "ScheduleExpressionTimezone", "RetryPolicy"):
             assert daily[same] == extract[same]
-        # make redrive would start what is in ScheduleDeadLetters as runs of the extract function.
+        # ./lake redrive would start what is in ScheduleDeadLetters as runs of the extract function.
         assert daily["DeadLetterConfig"] == {"Arn": {"GetAtt": "ReportFailures.Arn"}}
         hours = [PARAMETERS[name]["Default"].split()[1] for name in ("ScheduleExpression", "ReportSchedule")]
         assert int(hours[0]) < int(hours[1])

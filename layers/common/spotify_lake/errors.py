@@ -7,7 +7,7 @@ the same call may succeed later, so callers never parse messages.
 from collections.abc import Sequence
 from typing import ClassVar
 
-SIGN_IN_ADVICE = "Run `make login` to sign in and store them."
+SIGN_IN_ADVICE = "Run `./lake login` to sign in and store them."
 
 
 class LakeError(Exception):
@@ -45,7 +45,7 @@ class SignInExpired(LakeError):
     def __init__(self, detail: str) -> None:
         super().__init__(
             f"Spotify no longer accepts the stored sign-in ({detail}): it was revoked, or it is older"
-            " than six months. Run `make login` to sign in again."
+            " than six months. Run `./lake login` to sign in again."
         )
 
 

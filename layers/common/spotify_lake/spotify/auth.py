@@ -191,7 +191,7 @@ def store_refresh_token(secretsmanager: "SecretsManagerClient", secret_id: str, 
         count("RefreshTokenNotStored")
         logger.error(
             "Spotify replaced the refresh token, and the new one could not be stored in secret %s (%s)."
-            " If a later run reports that the sign-in is no longer accepted, run `make login`.",
+            " If a later run reports that the sign-in is no longer accepted, run `./lake login`.",
             secret_id,
             type(error).__name__,
         )
@@ -215,7 +215,7 @@ def publish_days_left(credentials: Credentials, now: datetime) -> None:
     count("SignInDaysLeft", days)
     if days <= WARNING_DAYS:
         logger.warning(
-            "Spotify ends the sign-in on %s (days left: %d), however often it is used. Run `make login` before"
+            "Spotify ends the sign-in on %s (days left: %d), however often it is used. Run `./lake login` before"
             " that day.",
             end,
             days,
@@ -320,7 +320,7 @@ def _sign_in_error(error: Exception, accounts_url: str) -> LakeError:
     return SpotifyRefused(
         status,
         f"the app's sign-in was not accepted ({detail}). Compare the client id and secret with Spotify's"
-        " developer dashboard, then run `make login`.",
+        " developer dashboard, then run `./lake login`.",
     )
 
 

@@ -52,7 +52,7 @@ _REFUSALS = {
         " developer dashboard."
     ),
     re.compile("scope", re.IGNORECASE): (
-        "The sign-in lacks a permission: run `make login` and accept all of them."
+        "The sign-in lacks a permission: run `./lake login` and accept all of them."
     ),
 }
 
@@ -148,7 +148,7 @@ class Caller:
         except Refused as refusal:
             raise SpotifyRefused(
                 refusal.status,
-                f"it does not show {what} ({refusal.message}). Run `make login` to sign in again.",
+                f"it does not show {what} ({refusal.message}). Run `./lake login` to sign in again.",
             ) from refusal
 
     def _call(
@@ -179,7 +179,7 @@ class Caller:
                 if signed_in_again:
                     raise SpotifyRefused(
                         HTTPStatus.UNAUTHORIZED,
-                        f"it issues access tokens but does not accept them for {what}. Run `make login` to"
+                        f"it issues access tokens but does not accept them for {what}. Run `./lake login` to"
                         " sign in again.",
                     ) from error
                 signed_in_again = True

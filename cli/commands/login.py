@@ -1,23 +1,29 @@
-"""``make login``: a person's consent at Spotify, checked and stored in the secret of a deployed lake."""
+"""Sign the lake in to Spotify, in your browser.
+
+The command asks for your consent, checks it and stores it in the lake's secret. The client secret is asked for, or
+taken from the variable SPOTIFY_CLIENT_SECRET.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import re
-import sys
+import os
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
+import typer
 
+from cli.browser import has_browser
 from cli.consent import SCOPES, CallbackServer, Consent, NoAnswer, redirect_uri
-from cli.stack import Lake, OpsError
+from cli.options import Laptop, Stack
+from cli.schedule import next_run
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
 from spotify_lake.errors import CredentialsMissing, LakeError, PlaylistError
 from spotify_lake.settings import OWNED, parse_playlist_ids
@@ -35,39 +41,57 @@ if TYPE_CHECKING:
 
     from spotify_lake.spotify.client import ListedPlaylist
 
+EXAMPLES: Final = ("./lake login", "./lake login --no-browser", "./lake login --app-only")
 DASHBOARD: Final = "https://developer.spotify.com/dashboard"
 DEFAULT_PORT: Final = 8765
 CONSENT_TIMEOUT_S: Final = 600.0
 CHECK_TIMEOUT_S: Final = 180.0
 
-_DAILY = re.compile(r"cron\((?P<minute>\d{1,2}) (?P<hour>\d{1,2}) (?:\* \* \?|\? \* \*) \*\)")
 
-
-@dataclass(frozen=True)
-class Options:
-    """How to sign in.
-
-    Attributes
-    ----------
-    client_id
-        Of the app; None asks for it.
-    app_only
-        Store the app's credentials alone, without a user's consent.
-    port
-        Of this machine, for the redirect; 0 picks a free one.
-    """
-
-    client_id: str | None = None
-    app_only: bool = False
-    port: int = DEFAULT_PORT
+def command(
+    *,
+    client_id: Annotated[
+        str | None,
+        typer.Option(envvar="SPOTIFY_CLIENT_ID", metavar="ID", help="Of your Spotify app (default: ask)."),
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the link, and ask for the address it leads to.")
+    ] = False,
+    app_only: Annotated[
+        bool,
+        typer.Option(
+            "--app-only",
+            help="Store only client id and secret, for apps from before February 2026 that read public playlists.",
+        ),
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=1024, max=65535, help="Of this machine, for the redirect.")
+    ] = DEFAULT_PORT,
+    laptop: Laptop = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Run the command; see the module."""
+    opens = not no_browser and has_browser(os.environ)
+    run(
+        find(laptop=laptop, stack=stack),
+        Terminal(),
+        client_id=client_id,
+        client_secret=os.environ.get("SPOTIFY_CLIENT_SECRET"),
+        app_only=app_only,
+        port=port,
+        open_browser=webbrowser.open if opens else None,
+    )
 
 
 def run(
     lake: Lake,
     terminal: Terminal,
-    options: Options,
-    environ: Mapping[str, str],
-    open_browser: Callable[[str], object] | None,
+    *,
+    client_id: str | None = None,
+    client_secret: str | None = None,
+    app_only: bool = False,
+    port: int = DEFAULT_PORT,
+    open_browser: Callable[[str], object] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Sign a lake in to Spotify.
@@ -78,10 +102,12 @@ def run(
         Whose secret is filled.
     terminal
         The person to talk with.
-    options
-        How.
-    environ
-        May hold SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET.
+    client_id, client_secret
+        Of the app; None asks for them.
+    app_only
+        Store the app's credentials only, without a user's consent.
+    port
+        Of this machine, for the redirect; 0 picks a free one.
     open_browser
         Opens an address. None if the browser is on another machine: then the address it is led to is asked for.
     now
@@ -95,12 +121,13 @@ def run(
     secret_id = lake.output("SpotifySecretArn")
     secrets: SecretsManagerClient = lake.client("secretsmanager")
     stored = _stored(secrets, secret_id)
+    ask_for_app = partial(_ask_for_app, lake, terminal, client_id, client_secret, stored)
     terminal.heading(f"Signing the lake {lake.place} in to Spotify")
     try:
-        if options.app_only:
-            credentials = _app_credentials(lake, terminal, options, environ, stored)
+        if app_only:
+            credentials = _app_credentials(lake, terminal, ask_for_app)
         else:
-            credentials = _user_credentials(lake, terminal, options, environ, stored, open_browser, now)
+            credentials = _user_credentials(lake, terminal, ask_for_app, port, open_browser, now)
     except LakeError as error:
         raise OpsError(f"{error} The secret was not changed.") from error
     secrets.put_secret_value(SecretId=secret_id, SecretString=secret_value(credentials))
@@ -113,8 +140,8 @@ def run(
         )
     terminal.say(f"\n{_schedule(lake, now())} To take a snapshot now:")
     terminal.exact(
-        "make demo"
-        if lake.target == "laptop"
+        "./lake demo"
+        if lake.on_laptop
         else f"sam remote invoke ExtractFunction --stack-name {lake.stack} --region {lake.region}"
         " --parameter InvocationType=Event"
     )
@@ -127,38 +154,14 @@ def secret_value(credentials: Credentials) -> str:
     ).decode()
 
 
-def next_run(expression: str, timezone: str, now: datetime) -> datetime | None:
-    """Return when a daily schedule is due next, in its own time zone; None for schedules that are not daily."""
-    daily = _DAILY.fullmatch(expression)
-    if daily is None:
-        return None
-    try:
-        there = now.astimezone(ZoneInfo(timezone))
-        due = there.replace(hour=int(daily["hour"]), minute=int(daily["minute"]), second=0, microsecond=0)
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
-    return due if due > there else due + timedelta(days=1)
-
-
-def has_browser(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
-    """Tell whether a browser for Spotify's page can be opened on this machine."""
-    if platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & environ.keys():
-        return False  # what webbrowser finds then runs in the terminal and cannot show the page
-    try:
-        webbrowser.get()
-    except webbrowser.Error:
-        return False
-    return True
-
-
 def _schedule(lake: Lake, now: datetime) -> str:
     expression, timezone = lake.parameter("ScheduleExpression"), lake.parameter("ScheduleTimezone")
     if lake.parameter("ScheduleState") == "DISABLED":
-        return "The lake does not run by itself (ScheduleState=DISABLED)."
+        return "The lake does not run on a schedule (ScheduleState=DISABLED)."
     due = next_run(expression, timezone, now)
     if due is None:
-        return f"The lake runs by itself, by its schedule {expression} ({timezone})."
-    return f"The lake runs by itself, next on {due:%A, %B} {due.day} at {due:%H:%M} ({timezone})."
+        return f"The lake runs on its schedule, {expression} ({timezone})."
+    return f"The lake runs daily, next on {due:%A, %B} {due.day} at {due:%H:%M} ({timezone})."
 
 
 def _stored(secrets: SecretsManagerClient, secret_id: str) -> Credentials | None:
@@ -171,22 +174,21 @@ def _stored(secrets: SecretsManagerClient, secret_id: str) -> Credentials | None
 def _user_credentials(
     lake: Lake,
     terminal: Terminal,
-    options: Options,
-    environ: Mapping[str, str],
-    stored: Credentials | None,
+    ask_for_app: Callable[[], Credentials],
+    port: int,
     open_browser: Callable[[str], object] | None,
     now: Callable[[], datetime],
 ) -> Credentials:
     """Get a user's consent and prove that the lake can read with it."""
     accounts_url = lake.parameter("SpotifyAccountsUrl")
-    with CallbackServer(options.port) if open_browser else contextlib.nullcontext() as server:
-        uri = server.redirect_uri if server else redirect_uri(options.port)
+    with CallbackServer(port) if open_browser else contextlib.nullcontext() as server:
+        uri = server.redirect_uri if server else redirect_uri(port)
         terminal.say(
             f"\nIn Spotify's dashboard ({DASHBOARD}) create an app that uses the Web API, or open the settings of one"
             " of yours (its owner needs Spotify Premium), and enter this redirect URI, exactly as it is here:"
         )
         terminal.exact(uri)
-        app = _ask_for_app(lake, terminal, options, environ, stored)
+        app = ask_for_app()
         consent = Consent(app, accounts_url, uri)
         if server and open_browser:
             code = _code_from_browser(server, consent, terminal, open_browser)
@@ -198,7 +200,7 @@ def _user_credentials(
     if missing:
         raise OpsError(
             f"You are signed in, but without the permission {' and '.join(missing)}, which the lake needs. Run"
-            " `make login` again and agree to everything on Spotify's page."
+            f" `{lake.command('login')}` again and agree to everything on Spotify's page."
         )
     terminal.done(f"Spotify permits {' and '.join(SCOPES)}")
     credentials = msgspec.structs.replace(
@@ -219,30 +221,24 @@ def _user_credentials(
     return credentials
 
 
-def _app_credentials(
-    lake: Lake,
-    terminal: Terminal,
-    options: Options,
-    environ: Mapping[str, str],
-    stored: Credentials | None,
-) -> Credentials:
+def _app_credentials(lake: Lake, terminal: Terminal, ask_for_app: Callable[[], Credentials]) -> Credentials:
     """Get an app's credentials and prove that they alone can read a playlist of the lake."""
     playlists = parse_playlist_ids(lake.parameter("PlaylistIds"))
     if playlists == OWNED:
         raise OpsError(
             f"This lake collects the playlists a user owns (PlaylistIds={OWNED}), so a user has to sign in. Run"
-            " `make login` without APP_ONLY, or name public playlists in PlaylistIds and deploy again."
+            f" `{lake.command('login')}` without --app-only, or name public playlists in PlaylistIds and deploy again."
         )
     terminal.say(
         f"\nClient id and secret are in Spotify's dashboard ({DASHBOARD}), in the settings of your app."
     )
-    app = _ask_for_app(lake, terminal, options, environ, stored)
+    app = ask_for_app()
     try:
         name, entries, contract = _read(_client(lake, app), playlists[0])
     except PlaylistError as error:
         raise OpsError(
-            f"{error} Apps registered since February 2026 cannot read without a user: run `make login` without"
-            " APP_ONLY."
+            f"{error} Apps registered since February 2026 cannot read without a user: run"
+            f" `{lake.command('login')}` without --app-only."
         ) from error
     terminal.done(
         f"The app alone can read “{name}”: {_count(entries, 'entry', 'entries')}, by way of {contract}"
@@ -253,19 +249,16 @@ def _app_credentials(
 def _ask_for_app(
     lake: Lake,
     terminal: Terminal,
-    options: Options,
-    environ: Mapping[str, str],
+    client_id: str | None,
+    client_secret: str | None,
     stored: Credentials | None,
 ) -> Credentials:
     """Ask for client id and secret, unless they are given, and see whether Spotify knows them."""
-    client_id = options.client_id or environ.get("SPOTIFY_CLIENT_ID")
     client_id = client_id or terminal.ask("Client id", stored.client_id if stored else None)
     old_secret = stored.client_secret if stored and stored.client_id == client_id else None
-    secret = environ.get("SPOTIFY_CLIENT_SECRET") or terminal.ask_hidden(
-        "Client secret (not shown)", old_secret
-    )
+    client_secret = client_secret or terminal.ask_hidden("Client secret (not shown)", old_secret)
     try:
-        app = Credentials(client_id=client_id.strip(), client_secret=secret.strip())
+        app = Credentials(client_id=client_id.strip(), client_secret=client_secret.strip())
     except ValueError as error:
         raise OpsError(
             f"That cannot be: {error}. Copy client id and secret from Spotify's dashboard."
@@ -295,8 +288,8 @@ def _code_from_person(consent: Consent, terminal: Terminal) -> str:
     terminal.say("\nOpen this link in a browser on any machine, sign in and agree:")
     terminal.exact(consent.link)
     terminal.say(
-        "The browser then reports that it cannot reach 127.0.0.1, and that is all right: copy the address of that"
-        " page and paste it here."
+        "The browser then reports that it cannot reach 127.0.0.1. That is expected: copy the address of that page and"
+        " paste it here."
     )
     while True:
         try:
@@ -336,7 +329,7 @@ def _check_as_user(lake: Lake, spotify: SpotifyClient, terminal: Terminal) -> No
         raise OpsError(
             f"You are signed in, but Spotify does not let the app read your own playlist “{sample.name}”. {error} Some"
             " newly registered apps are refused like this: see that the app has the Web API in its settings, or"
-            " register another one, then run `make login` again."
+            f" register another one, then run `{lake.command('login')}` again."
         ) from error
     terminal.done(
         f"Your playlist “{sample.name}” can be read: {_count(entries, 'entry', 'entries')}, by way of {way}"

@@ -1,4 +1,7 @@
-"""``make redrive``: shows what is in the dead-letter queues, then moves it back to where it failed."""
+"""Show the dead letters and move them back to where they failed.
+
+It asks before it moves anything.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +10,27 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from itertools import islice
-from typing import Final
+from typing import Annotated, Final
 
+import typer
 from botocore.exceptions import ClientError
 
 from cli import dead_letters
 from cli import stack as lakes
-from cli.dead_letters import QUEUES, Letter, Queue
-from cli.stack import Lake, OpsError
+from cli.dead_letters import QUEUES, Message, Queue
+from cli.options import Laptop, Stack
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
 
+EXAMPLES: Final = ("./lake redrive", "./lake redrive --queue ExtractFailures --yes")
 SHOWN: Final = 20  # things that failed, of each queue
 LOG_PAGES: Final = 20  # of the transform's errors, to find out why
 YES: Final = {"y", "yes"}
 
 
-@dataclass(frozen=True)
-class Options:
-    """What to move.
-
-    Attributes
-    ----------
-    queues
-        Names of the dead-letter queues to look at.
-    sure
-        Move without asking.
-    """
-
-    queues: Sequence[str] = tuple(queue.name for queue in QUEUES)
-    sure: bool = False
+QueueName = StrEnum("QueueName", [(queue.name, queue.name) for queue in QUEUES])  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,21 @@ class Cause:
     since: datetime
 
 
-def run(lake: Lake, terminal: Terminal, options: Options) -> None:
+def command(
+    *,
+    queue: Annotated[
+        QueueName | None,
+        typer.Option(metavar="QUEUE", help=f"Only this one of {', '.join(queue.name for queue in QUEUES)}."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Move the messages without asking.")] = False,
+    laptop: Laptop = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Run the command; see the module."""
+    run(find(laptop=laptop, stack=stack), Terminal(), only=queue, yes=yes)
+
+
+def run(lake: Lake, terminal: Terminal, *, only: str | None = None, yes: bool = False) -> None:
     """Show the dead letters of a lake, ask, and move them back.
 
     Parameters
@@ -68,8 +76,10 @@ def run(lake: Lake, terminal: Terminal, options: Options) -> None:
         The lake.
     terminal
         The person to ask.
-    options
-        Which queues, and whether to ask.
+    only
+        Name of the one queue to look at.
+    yes
+        Move without asking.
 
     Raises
     ------
@@ -77,32 +87,32 @@ def run(lake: Lake, terminal: Terminal, options: Options) -> None:
         There is nobody to ask. Nothing was moved.
     """
     sqs = lake.client("sqs")
-    in_hand: dict[Queue, list[Letter]] = {}
+    received: dict[Queue, list[Message]] = {}
     try:
         for queue in QUEUES:
-            if queue.name in options.queues:
-                letters = in_hand[queue] = dead_letters.receive(sqs, lake.output(queue.output), queue)
-                found = causes(letters)
+            if only in (None, queue.name):
+                messages = received[queue] = dead_letters.receive(sqs, lake.output(queue.output), queue)
+                found = causes(messages)
                 if not queue.is_for_function and found:
                     keys = {cause.subject for cause in found}
                     reasons = _reasons(lake, keys, found[0].since, terminal)
                     found = [replace(cause, why=reasons.get(cause.subject, "")) for cause in found]
                 _show(queue, found, terminal)
-                _mention_others(lake, queue, letters, terminal)
-        movable = sum(letter.is_clear for letters in in_hand.values() for letter in letters)
-        if movable and (options.sure or _is_wanted(movable, terminal)):
-            for queue, letters in in_hand.items():
-                _move(lake, queue, letters, terminal)
+                _mention_others(lake, queue, messages, terminal)
+        movable = sum(message.is_clear for messages in received.values() for message in messages)
+        if movable and (yes or _is_wanted(movable, terminal)):
+            for queue, messages in received.items():
+                _move(lake, queue, messages, terminal)
     finally:
-        for queue, letters in in_hand.items():
-            dead_letters.release(sqs, lake.output(queue.output), letters)
+        for queue, messages in received.items():
+            dead_letters.release(sqs, lake.output(queue.output), messages)
 
 
-def causes(letters: Sequence[Letter]) -> list[Cause]:
+def causes(messages: Sequence[Message]) -> list[Cause]:
     """Gather messages about the same thing, those of the longest standing first."""
-    together: dict[str, list[Letter]] = defaultdict(list)
-    for letter in letters:
-        together[letter.subject].append(letter)
+    together: dict[str, list[Message]] = defaultdict(list)
+    for message in messages:
+        together[message.subject].append(message)
     found = [
         Cause(
             subject=subject,
@@ -142,7 +152,7 @@ def _reasons(lake: Lake, keys: Collection[str], since: datetime, terminal: Termi
                 text = _error(event["message"])
                 reasons.update(dict.fromkeys((key for key in keys if key in text), text))
     except ClientError as error:
-        terminal.warn(f"The transform's log does not tell why: {lakes.sentence(error)}")
+        terminal.warn(f"The transform's log could not be read: {lakes.sentence(error)}")
     return reasons
 
 
@@ -157,45 +167,43 @@ def _error(line: str) -> str:
     )
 
 
-def _mention_others(lake: Lake, queue: Queue, letters: Sequence[Letter], terminal: Terminal) -> None:
+def _mention_others(lake: Lake, queue: Queue, messages: Sequence[Message], terminal: Terminal) -> None:
     """Say what cannot be moved."""
-    if not all(letter.is_clear for letter in letters):
+    if not all(message.is_clear for message in messages):
         terminal.warn(
-            "What is no event of this lake stays there: delete it by hand once you know what it is."
+            "Messages that are not events of this lake stay there: delete them by hand once you know what they are."
         )
-    hidden = dead_letters.depth(lake.client("sqs"), lake.output(queue.output)).total - len(letters)
+    hidden = dead_letters.depth(lake.client("sqs"), lake.output(queue.output)).total - len(messages)
     if hidden > 0:
         terminal.warn(
-            f"{_messages(hidden)} more in {queue.name} cannot be seen just now: somebody else looks at them, for up to"
+            f"{_messages(hidden)} more in {queue.name} cannot be read now: somebody else has received them, for up to"
             f" {dead_letters.HOLD_S // 60} minutes."
         )
 
 
 def _is_wanted(number: int, terminal: Terminal) -> bool:
-    terminal.say(
-        "\nMove them back once the cause is mended: what failed is then tried again, which harms nothing."
-    )
+    terminal.say("\nMove them back once the cause is fixed: then they are retried, which is safe.")
     try:
         answer = terminal.ask(f"Move {_messages(number)} back? (yes/no)", default="no")
     except OpsError as error:
-        raise OpsError(f"{error} YES=1 moves them without asking. Nothing was moved.") from error
+        raise OpsError(f"{error} Use --yes to move them without asking. Nothing was moved.") from error
     if answer.lower() in YES:
         return True
     terminal.say("Nothing was moved.")
     return False
 
 
-def _move(lake: Lake, queue: Queue, letters: list[Letter], terminal: Terminal) -> None:
-    """Move what is understood, and leave the others in `letters`."""
-    clear = [letter for letter in letters if letter.is_clear]
+def _move(lake: Lake, queue: Queue, messages: list[Message], terminal: Terminal) -> None:
+    """Move what is understood, and leave the others in `messages`."""
+    clear = [message for message in messages if message.is_clear]
     if not clear:
         return
     moved: set[str] = set()
     try:
         for gone in _moving(lake, queue, clear):
-            moved.update(letter.message_id for letter in gone)
+            moved.update(message.message_id for message in gone)
     finally:
-        letters[:] = [letter for letter in letters if letter.message_id not in moved]
+        messages[:] = [message for message in messages if message.message_id not in moved]
     if queue.is_for_function:
         terminal.done(f"{queue.name}: {len(moved)} started again; what fails again comes back within minutes")
     else:
@@ -204,11 +212,11 @@ def _move(lake: Lake, queue: Queue, letters: list[Letter], terminal: Terminal) -
         terminal.warn(f"{_messages(stayed)} could not be moved and stayed in {queue.name}: try again.")
 
 
-def _moving(lake: Lake, queue: Queue, letters: Sequence[Letter]) -> Iterator[list[Letter]]:
+def _moving(lake: Lake, queue: Queue, messages: Sequence[Message]) -> Iterator[list[Message]]:
     sqs, source, target = lake.client("sqs"), lake.output(queue.output), lake.output(queue.target)
     if queue.is_for_function:
-        return dead_letters.start_again(sqs, lake.client("lambda"), source, target, letters)
-    return dead_letters.send_back(sqs, source, target, letters)
+        return dead_letters.start_again(sqs, lake.client("lambda"), source, target, messages)
+    return dead_letters.send_back(sqs, source, target, messages)
 
 
 def _messages(number: int) -> str:

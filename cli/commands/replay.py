@@ -1,7 +1,7 @@
-"""``make replay``: rebuilds the tables of some days from the raw snapshots.
+"""Rebuild the tables of some days from the raw snapshots.
 
-The snapshots' events are put into the transform queue once more. Each one replaces its objects with the same
-bytes, or with better ones if the transform has been mended, so doing it twice or stopping half-way harms nothing.
+The command sends the snapshots' events to the transform queue again and waits. Each snapshot replaces its objects with
+the same bytes, or with better ones after the transform was fixed, so running it twice or stopping half-way is safe.
 """
 
 from __future__ import annotations
@@ -12,19 +12,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import batched, takewhile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import quote_plus
 
+import typer
+
 from cli import dead_letters, objects
-from cli.dead_letters import BATCH, QUEUES, Letter
-from cli.stack import Lake, OpsError
+from cli.dead_letters import BATCH, QUEUES, Message
+from cli.options import Laptop, Stack, day
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Progress, Terminal
 from spotify_lake.keys import SnapshotId
+from spotify_lake.settings import OWNED, parse_playlist_ids
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+EXAMPLES: Final = (
+    "./lake replay --from 2026-11-01",
+    "./lake replay --from 2026-11-01 --to 2026-11-30 --laptop",
+)
 # No more events than this wait in the queue at a time, so that a new snapshot need not wait for all of them.
 QUEUE_LIMIT: Final = 100
 POLL_S: Final = 1.0
@@ -32,29 +40,6 @@ POLL_S: Final = 1.0
 SETTLING_S: Final = 60.0
 PEEK_S: Final = 30  # how long a look at the dead letters hides them
 SHOWN: Final = 20
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to rebuild.
-
-    Attributes
-    ----------
-    first, last
-        Dates of the snapshots (UTC), both included.
-    playlists
-        Ids; None for all playlists.
-    queue_limit
-        How many events may wait in the queue at a time.
-    settling_s
-        How long the queue has to be empty until what is missing is given up, in seconds.
-    """
-
-    first: date
-    last: date
-    playlists: Sequence[str] | None = None
-    queue_limit: int = QUEUE_LIMIT
-    settling_s: float = SETTLING_S
 
 
 @dataclass
@@ -70,7 +55,7 @@ class Outcome:
     rebuilt
         Those whose tables have been written since.
     failed
-        Those in the dead-letter queue.
+        Those in the dead-message queue.
     """
 
     wanted: list[SnapshotId]
@@ -84,10 +69,43 @@ class Outcome:
         return [one for one in self.wanted if one not in self.rebuilt and one not in self.failed]
 
 
+def command(
+    *,
+    first: Annotated[date, typer.Option("--from", parser=day, metavar="YYYY-MM-DD", help="First day (UTC).")],
+    last: Annotated[
+        date | None,
+        typer.Option("--to", parser=day, metavar="YYYY-MM-DD", help="Last day (default: today)."),
+    ] = None,
+    playlist: Annotated[
+        str | None,
+        typer.Option(metavar="IDS", help="Ids, URIs or links, separated by commas (default: all playlists)."),
+    ] = None,
+    laptop: Laptop = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Run the command; see the module."""
+    last = last or datetime.now(UTC).date()
+    if last < first:
+        raise typer.BadParameter(f"the last day, {last}, is before the first, {first}", param_hint="--to")
+    playlists = parse_playlist_ids(playlist) if playlist else OWNED
+    run(
+        find(laptop=laptop, stack=stack),
+        Terminal(),
+        first,
+        last,
+        playlists=None if playlists == OWNED else playlists,
+    )
+
+
 def run(
     lake: Lake,
     terminal: Terminal,
-    options: Options,
+    first: date,
+    last: date,
+    *,
+    playlists: Sequence[str] | None = None,
+    queue_limit: int = QUEUE_LIMIT,
+    settling_s: float = SETTLING_S,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
@@ -99,8 +117,14 @@ def run(
         The lake.
     terminal
         Where progress is shown.
-    options
-        Which days and playlists.
+    first, last
+        Dates of the snapshots (UTC), both included.
+    playlists
+        Ids; None for all playlists.
+    queue_limit
+        Maximum number of events that wait in the queue.
+    settling_s
+        Seconds for which the queue has to be empty before missing snapshots are given up.
     sleep, clock
         As in the module time.
 
@@ -114,13 +138,15 @@ def run(
     OpsError
         There is nothing to rebuild.
     """
-    replay = _Replay(lake, options, sleep, clock)
-    outcome = replay.outcome
-    terminal.heading(f"Rebuilding {_snapshots(len(outcome.wanted))} of {_span(options)} in {lake.place}")
+    replay = _Replay(lake, first, last, playlists, sleep=sleep, clock=clock)
+    outcome, days = replay.outcome, _span(first, last, playlists)
+    if not outcome.wanted:
+        raise OpsError(f"There are no raw snapshots of {days}, so there is nothing to rebuild.")
+    terminal.heading(f"Rebuilding {_snapshots(len(outcome.wanted))} of {days} in {lake.place}")
     try:
         with terminal.progress("Rebuilt", len(outcome.wanted)) as progress:
-            replay.send(progress)
-            replay.wait(progress)
+            replay.send(progress, queue_limit)
+            replay.wait(progress, settling_s)
     except KeyboardInterrupt:
         _say_interrupted(outcome, terminal)
         raise
@@ -134,30 +160,33 @@ class _Replay:
     def __init__(
         self,
         lake: Lake,
-        options: Options,
+        first: date,
+        last: date,
+        playlists: Sequence[str] | None,
+        *,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
     ) -> None:
         self._s3: S3Client = lake.client("s3")
         self._sqs: SQSClient = lake.client("sqs")
         self._lake = lake
-        self._options = options
+        self._days = first, last
         self._sleep = sleep
         self._clock = clock
         self._queue = lake.output("TransformQueueUrl")
-        self.outcome = Outcome(_wanted(self._s3, lake.output("RawBucketName"), options))
+        self.outcome = Outcome(_wanted(self._s3, lake.output("RawBucketName"), first, last, playlists))
         if not self.outcome.wanted:
-            raise OpsError(f"There are no raw snapshots of {_span(options)}, so there is nothing to rebuild.")
+            return
         self._before = self._written()
         self._dead_letters = 0  # as of the last look
-        self._old_letters = {letter.message_id for letter in self._letters()}
+        self._old_messages = {message.message_id for message in self._read_dead_letters()}
         sleep(1.0)  # objects bear whole seconds: what is rewritten from here on has another time
 
-    def send(self, progress: Progress) -> None:
+    def send(self, progress: Progress, queue_limit: int) -> None:
         """Put the events into the queue, as many at a time as may wait there."""
         bucket = self._lake.output("RawBucketName")
         for batch in batched(self.outcome.wanted, BATCH, strict=False):
-            while dead_letters.depth(self._sqs, self._queue).waiting + len(batch) > self._options.queue_limit:
+            while dead_letters.depth(self._sqs, self._queue).waiting + len(batch) > queue_limit:
                 self._sleep(POLL_S)
                 self._look(progress)
             left = list(batch)
@@ -172,7 +201,7 @@ class _Replay:
                 self.outcome.sent += len(answer.get("Successful", []))
                 left = [left[int(refused["Id"])] for refused in answer.get("Failed", [])]
 
-    def wait(self, progress: Progress) -> None:
+    def wait(self, progress: Progress, settling_s: float) -> None:
         """Wait until each snapshot is rebuilt or among the dead letters, or until the queue stays empty."""
         empty_since: float | None = None
         while True:
@@ -184,7 +213,7 @@ class _Replay:
             now = self._clock()
             is_empty = dead_letters.depth(self._sqs, self._queue).total == 0
             empty_since = (now if empty_since is None else empty_since) if is_empty else None
-            if empty_since is not None and now - empty_since >= self._options.settling_s:
+            if empty_since is not None and now - empty_since >= settling_s:
                 return
             self._sleep(max(POLL_S, now - started))
 
@@ -206,21 +235,20 @@ class _Replay:
         return ""
 
     def _written(self) -> dict[SnapshotId, datetime]:
-        options = self._options
-        return objects.written(self._s3, self._lake.output("LakeBucketName"), options.first, options.last)
+        return objects.written(self._s3, self._lake.output("LakeBucketName"), *self._days)
 
     def _look_at_dead_letters(self) -> None:
         """See which snapshots failed for good."""
         wanted = {one.raw_key: one for one in self.outcome.wanted}
         self.outcome.failed |= {
-            wanted[letter.subject]
-            for letter in self._letters()
-            if letter.subject in wanted and letter.message_id not in self._old_letters
+            wanted[message.subject]
+            for message in self._read_dead_letters()
+            if message.subject in wanted and message.message_id not in self._old_messages
         }
         # A message may be given up while its last try is still at work, and succeeds.
         self.outcome.failed -= self.outcome.rebuilt
 
-    def _letters(self) -> list[Letter]:
+    def _read_dead_letters(self) -> list[Message]:
         """Look at the dead letters, unless they are as many as at the last look."""
         queue = QUEUES[0]
         url = self._lake.output(queue.output)
@@ -228,9 +256,9 @@ class _Replay:
         if number == self._dead_letters:
             return []
         self._dead_letters = number
-        letters = dead_letters.receive(self._sqs, url, queue, hold_s=PEEK_S)
-        dead_letters.release(self._sqs, url, letters)
-        return letters
+        messages = dead_letters.receive(self._sqs, url, queue, hold_s=PEEK_S)
+        dead_letters.release(self._sqs, url, messages)
+        return messages
 
 
 def s3_event(bucket: str, snapshot: SnapshotId) -> str:
@@ -243,13 +271,14 @@ def s3_event(bucket: str, snapshot: SnapshotId) -> str:
     return json.dumps({"Records": [record]})
 
 
-def _wanted(s3: S3Client, bucket: str, options: Options) -> list[SnapshotId]:
-    since = datetime.combine(options.first, datetime.min.time(), UTC)
-    until = datetime.combine(options.last + timedelta(days=1), datetime.min.time(), UTC)
-    playlists = options.playlists or objects.playlist_ids(s3, bucket)
+def _wanted(
+    s3: S3Client, bucket: str, first: date, last: date, playlists: Sequence[str] | None
+) -> list[SnapshotId]:
+    since = datetime.combine(first, datetime.min.time(), UTC)
+    until = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
     return sorted(
         snapshot
-        for playlist in playlists
+        for playlist in playlists or objects.playlist_ids(s3, bucket)
         for snapshot in takewhile(
             lambda one: one.scheduled_at < until, objects.snapshots(s3, bucket, playlist, since)
         )
@@ -258,13 +287,13 @@ def _wanted(s3: S3Client, bucket: str, options: Options) -> list[SnapshotId]:
 
 def _say_interrupted(outcome: Outcome, terminal: Terminal) -> None:
     terminal.warn(
-        f"Stopped: {len(outcome.rebuilt):,} of {_snapshots(len(outcome.wanted))} were rebuilt. What is in the queue is"
-        " still worked on."
+        f"Stopped: {len(outcome.rebuilt):,} of {_snapshots(len(outcome.wanted))} were rebuilt. Messages in the"
+        " queue are still processed."
     )
     if outcome.sent < len(outcome.wanted):
         day = outcome.wanted[outcome.sent].scheduled_at.date()
         terminal.say(
-            f"To go on, run the command again with FROM={day}; from the start is as safe, and slower."
+            f"To continue, run the command again with --from {day}; starting over is as safe, and slower."
         )
 
 
@@ -276,8 +305,9 @@ def _say_outcome(outcome: Outcome, lake: Lake, terminal: Terminal) -> None:
         _list(sorted(outcome.failed), terminal)
     if outcome.missing:
         terminal.warn(
-            f"Of {_snapshots(len(outcome.missing))} nothing came out, although the queue is empty: they were removed"
-            " meanwhile, or hold another playlist or time than their name says. The transform's log tells."
+            f"{_snapshots(len(outcome.missing))} did not reach the tables, although the queue is empty: they were"
+            " removed meanwhile, or hold another playlist or time than their name says. The transform's log says why:"
+            f" `{lake.command('logs transform')}`."
         )
         _list(outcome.missing, terminal)
 
@@ -289,9 +319,9 @@ def _list(snapshots: Sequence[SnapshotId], terminal: Terminal) -> None:
         terminal.say(f"  … and {len(snapshots) - SHOWN} more")
 
 
-def _span(options: Options) -> str:
-    days = str(options.first) if options.first == options.last else f"{options.first} to {options.last}"
-    return days + (f", playlist {', '.join(options.playlists)}" if options.playlists else "")
+def _span(first: date, last: date, playlists: Sequence[str] | None) -> str:
+    days = str(first) if first == last else f"{first} to {last}"
+    return days + (f", playlist {', '.join(playlists)}" if playlists else "")
 
 
 def _snapshots(number: int) -> str:

@@ -1,26 +1,31 @@
-"""``make import``: dumps of playlists go into the raw bucket as snapshots, and what became of each file is told."""
+"""Import dumps of playlists, in any form you may have them.
+
+It reports what it understood of each file, and exits with status 1 if a file could not be used.
+"""
 
 from __future__ import annotations
 
 import glob
-import os
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from botocore.exceptions import ClientError
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.imports import dumps, snapshots
-from cli.imports.dumps import Part
+from cli.imports import documents, dumps, snapshots
+from cli.imports.names import is_safe_id
+from cli.imports.parts import Part
+from cli.imports.recognition import playlist_id_in
 from cli.imports.shapes import moment
-from cli.imports.snapshots import Snapshot, fingerprint
-from cli.stack import Lake, OpsError
+from cli.imports.snapshots import Defaults, ImportedSnapshot, fingerprint
+from cli.options import Laptop, Stack
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find, sentence
 from cli.terminal import Terminal
-from spotify_lake.errors import SnapshotUnreadable
+from spotify_lake.errors import LakeError, SnapshotUnreadable
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope, store
 from spotify_lake.schema.playlists import KINDS, PLAYLIST_ENTRIES, REJECTS
@@ -28,6 +33,11 @@ from spotify_lake.schema.playlists import KINDS, PLAYLIST_ENTRIES, REJECTS
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+EXAMPLES: Final = (
+    "./lake import dumps/ more.json --dry-run",
+    "./lake import 'archive/**/*.json.gz' s3://bucket/prefix",
+    "./lake import liked.json --at 2020-05-17T06:00:00Z",
+)
 SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".har", ".gz", ".zip")
 SECONDS_TO_TRY: Final = 60  # times of one list that may be taken by other snapshots before it is given up
 
@@ -39,26 +49,6 @@ _KIND_WORDS = {
     "local": ("local file", "local files"),
     "unavailable": ("unavailable", "unavailable"),
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `make import` was told.
-
-    Attributes
-    ----------
-    files
-        Paths, patterns, folders and s3:// addresses; one text may hold several, as a shell would split them.
-    playlist_id, taken_at
-        As in `snapshots.Options`.
-    dry_run
-        Only tell what would be done.
-    """
-
-    files: Sequence[str]
-    playlist_id: str | None = None
-    taken_at: datetime | None = None
-    dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,71 +68,120 @@ class Found:
     skipped: int = 0
 
 
-def run(lake: Lake | None, terminal: Terminal, options: Options) -> None:
-    """Import files and say of each what was understood.
+def parse_time(text: str) -> datetime:
+    """Read the option --at."""
+    found = moment(text)
+    if found is None:
+        raise typer.BadParameter(
+            f"{text} is not a time since 2006 such as 2020-05-17T06:00:00Z or 2020-05-17."
+        )
+    return found
+
+
+def parse_playlist(text: str) -> str:
+    """Read the option --playlist: an id, URI or link."""
+    playlist_id = playlist_id_in(text)
+    if playlist_id is None or not is_safe_id(playlist_id):
+        raise typer.BadParameter(
+            f"{text} is not a playlist. Give an id (letters and digits, up to 64), a spotify:playlist:… URI or an"
+            " open.spotify.com link."
+        )
+    return playlist_id
+
+
+def command(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILES", help="Files, patterns, folders or s3:// prefixes: JSON, JSON lines, gzip, zip."
+        ),
+    ],
+    *,
+    playlist: Annotated[
+        str | None,
+        typer.Option(
+            parser=parse_playlist, metavar="ID", help="The list of files that do not say it themselves."
+        ),
+    ] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_time, metavar="TIME", help="When files were made that do not say it themselves."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, only report.")] = False,
+    laptop: Laptop = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Run the command; see the module."""
+    terminal, lake = Terminal(), None
+    try:
+        lake = find(laptop=laptop, stack=stack)
+    except (LakeError, BotoCoreError) as error:
+        if not dry_run:
+            raise
+        why = str(error) if isinstance(error, LakeError) else sentence(error)
+        terminal.warn(f"{why} A dry run only reports what the files hold, and continues without a lake.\n")
+    run(lake, terminal, files, Defaults(playlist_id=playlist, taken_at=at), dry_run=dry_run)
+
+
+def run(
+    lake: Lake | None,
+    terminal: Terminal,
+    names: Sequence[str],
+    defaults: Defaults = Defaults(),  # noqa: B008 (it is frozen)
+    *,
+    dry_run: bool = False,
+) -> None:
+    """Import files and report what was understood of each.
 
     Parameters
     ----------
     lake
-        Where to; None only tells what would be written, without knowing what is there already.
+        The lake to import into; None only reports, without knowing what the lake already has.
     terminal
-        Where to tell it.
-    options
-        What to import.
+        Shows the report.
+    names
+        Paths, patterns, folders and s3:// addresses.
+    defaults
+        For files that do not say it themselves.
+    dry_run
+        Write nothing.
 
     Raises
     ------
     OpsError
         At the end, if a file could not be used; all others are imported by then.
     """
-    target = Store(lake, dry_run=options.dry_run)
-    found = find_files(options.files, lake)
+    target = Store(lake, dry_run=dry_run)
+    found = find_files(names, lake)
     if not found.files and not found.missing:
-        raise OpsError(f"There is nothing to import in {', '.join(options.files)}.")
+        raise OpsError(f"There is nothing to import in {', '.join(names)}.")
     report = Report(terminal)
     for name in found.missing:
         report.refuse(name, "There is no such file.")
     for folder in _by_folder(found.files):
-        _import_folder(folder, target, report, options)
-    report.close(len(found.files) + len(found.missing), found.skipped, lake, dry_run=options.dry_run)
-
-
-def parse_time(text: str) -> datetime:
-    """Read the option AT; raises OpsError if it is no time."""
-    found = moment(text)
-    if found is None:
-        raise OpsError(f"AT={text} is no time since 2006. Write it as 2020-05-17T06:00:00Z, or as a date.")
-    return found
-
-
-def parse_playlist(text: str) -> str:
-    """Read the option PLAYLIST: an id, URI or link; raises OpsError if it is none."""
-    playlist_id = dumps.playlist_id_in(text)
-    if playlist_id is None or not snapshots.is_safe_id(playlist_id):
-        raise OpsError(
-            f"PLAYLIST={text} is no playlist. Give an id (letters and digits, up to 64), a spotify:playlist:… URI or an"
-            " open.spotify.com link."
-        )
-    return playlist_id
+        _import_folder(folder, target, report, defaults)
+    report.close(len(found.files) + len(found.missing), found.skipped, lake, dry_run=dry_run)
 
 
 def find_files(names: Iterable[str], lake: Lake | None) -> Found:
-    """Find what was asked for, on this machine and in S3.
+    """Find the files to import, on this machine and in S3.
 
     Parameters
     ----------
     names
-        As in `Options.files`.
+        As in `run`.
     lake
         Gives access to S3.
 
     Raises
     ------
     OpsError
-        An s3:// address without a lake to reach it through, or quotes that do not close.
+        An s3:// address without a lake.
     """
     found = Found()
-    for name in words(names):
+    for name in names:
         before = len(found.files) + found.skipped
         if name.startswith("s3://"):
             if lake is None:
@@ -165,18 +204,6 @@ def find_files(names: Iterable[str], lake: Lake | None) -> Found:
             found.missing.append(name)
     found.files = list({file.name: file for file in found.files}.values())
     return found
-
-
-def words(names: Iterable[str]) -> Iterator[str]:
-    """Yield the paths, patterns and addresses in the variable FILES; raises OpsError for quotes that do not close."""
-    for name in names:
-        if Path(name).expanduser().exists():
-            yield os.path.expanduser(name)  # noqa: PTH111 (a Path would drop "./")
-            continue
-        try:
-            yield from (os.path.expanduser(word) for word in shlex.split(name))  # noqa: PTH111
-        except ValueError as error:
-            raise OpsError(f"FILES={name} cannot be read: {error}.") from error
 
 
 def _local(path: Path) -> File:
@@ -203,11 +230,11 @@ def _by_folder(files: Iterable[File]) -> Iterator[list[File]]:
     yield from folders.values()
 
 
-def _import_folder(files: Iterable[File], target: Store, report: Report, options: Options) -> None:
+def _import_folder(files: Iterable[File], target: Store, report: Report, defaults: Defaults) -> None:
     parts: dict[str, list[Part]] = {}
     for file in files:
         try:
-            contents = list(dumps.unpack(file.name, file.read()))
+            contents = list(documents.unpack(file.name, file.read()))
         except (OSError, ClientError) as error:
             report.refuse(file.name, f"It could not be read: {error}.")
             continue
@@ -217,9 +244,8 @@ def _import_folder(files: Iterable[File], target: Store, report: Report, options
             reading = dumps.read(name, data)
             report.read(name, reading)
             parts.setdefault(name.rpartition("/")[0], []).extend(reading.parts)
-    about = snapshots.Options(playlist_id=options.playlist_id, taken_at=options.taken_at)
     for found in parts.values():
-        ready, mentioned, refused = snapshots.assemble(found, about)
+        ready, mentioned, refused = snapshots.assemble(found, defaults)
         for snapshot in ready:
             try:
                 report.snapshot(*target.put(snapshot))
@@ -235,7 +261,7 @@ def _import_folder(files: Iterable[File], target: Store, report: Report, options
 
 
 class Store:
-    """The raw bucket, or only a notion of it.
+    """The raw bucket, or an empty stand-in for a dry run.
 
     Parameters
     ----------
@@ -251,14 +277,14 @@ class Store:
         self._dry_run = dry_run or lake is None
         self._written: dict[str, tuple[object, ...]] = {}
 
-    def put(self, snapshot: Snapshot) -> tuple[Snapshot, str]:
+    def put(self, snapshot: ImportedSnapshot) -> tuple[ImportedSnapshot, str]:
         """Write a snapshot unless it is there already.
 
         Where another snapshot of the list has the same time, this one gets the next second that is free.
 
         Returns
         -------
-        Snapshot
+        ImportedSnapshot
             As it was written.
         str
             ``written``, ``already there`` or ``would be written``.
@@ -279,7 +305,7 @@ class Store:
             moved = moved.later()
         raise OpsError(
             f"The lake has {SECONDS_TO_TRY} other snapshots of playlist {snapshot.playlist_id} from"
-            f" {snapshot.time.moment:%Y-%m-%d %H:%M:%S} on. Say another time with AT=…"
+            f" {snapshot.time.moment:%Y-%m-%d %H:%M:%S} on. Say another time with --at"
         )
 
     def _there(self, key: str) -> tuple[object, ...] | None:
@@ -296,11 +322,11 @@ class Store:
             return ("unreadable",)
 
 
-# --- Telling about it ------------------------------------------------------------------------
+# --- The report -----------------------------------------------------------------------------
 
 
 class Report:
-    """Tells file by file what was understood, and adds it up.
+    """Reports file by file what was understood, and adds it up.
 
     Parameters
     ----------
@@ -317,17 +343,17 @@ class Report:
         self._oldest: date | None = None
 
     def read(self, name: str, reading: dumps.Reading) -> None:
-        """Tell what of a file is no playlist, or cannot be read."""
+        """Report what of a file is not a playlist, or cannot be read."""
         others = ", ".join(reading.others)
         for problem in reading.problems:
             self.refuse(name, problem)
         if others and not reading.parts:
             self.refuse(name, f"It holds {others}, and nothing that can be imported.")
         elif others:
-            self._terminal.warn(f"{name}: left out, as no playlist: {others}.")
+            self._terminal.warn(f"{name}: skipped, because it is not a playlist: {others}.")
 
     def refuse(self, name: str, why: str, part: Part | None = None) -> None:
-        """Tell why a file, or a part of it, cannot be used."""
+        """Report why a file, or a part of it, cannot be used."""
         self._unusable.add(name)
         about = ""
         if part is not None:
@@ -338,7 +364,7 @@ class Report:
         self._terminal.fail(f"{name}: {about}{why}")
 
     def mention(self, parts: Iterable[Part]) -> None:
-        """Tell about playlists of which files hold no entries."""
+        """Report playlists of which the files hold no entries."""
         by_file: dict[str, list[Part]] = {}
         for part in parts:
             by_file.setdefault(part.source, []).append(part)
@@ -355,8 +381,8 @@ class Report:
             )
             self._outcomes["nothing to import"] += 1
 
-    def snapshot(self, snapshot: Snapshot, outcome: str) -> None:
-        """Tell about one snapshot."""
+    def snapshot(self, snapshot: ImportedSnapshot, outcome: str) -> None:
+        """Report one snapshot."""
         tables = snapshot.tables
         kinds = Counter(str(row[_KIND]) for row in tables.rows[PLAYLIST_ENTRIES.name])
         reasons = Counter(str(row[_REASON]) for row in tables.rows[REJECTS.name])
@@ -377,7 +403,7 @@ class Report:
         self._terminal.detail(f"raw      {snapshot.key} {outcome}")
         notes = list(snapshot.notes)
         if day > datetime.now(UTC).date() + timedelta(days=1):
-            notes.append("That lies in the future, and queries do not look there. Say another time with AT=…")
+            notes.append("That lies in the future, and queries do not look there. Say another time with --at")
         for note in notes:
             self._terminal.detail(f"note     {note}")
 
@@ -392,27 +418,27 @@ class Report:
             + "."
         )
         if self._oldest is not None and lake is not None:
-            self._tell_about_queries(self._oldest, lake, dry_run=dry_run)
+            self._report_query_range(self._oldest, lake, dry_run=dry_run)
         if self._unusable:
             raise OpsError(
                 f"{_count(len(self._unusable), 'file')} could not be used, or not all of it: see ✗ above."
             )
 
-    def _tell_about_queries(self, oldest: date, lake: Lake, *, dry_run: bool) -> None:
+    def _report_query_range(self, oldest: date, lake: Lake, *, dry_run: bool) -> None:
         first = lake.parameter("FirstSnapshotDate")
         # The laptop's Athena reads all there is.
-        if lake.target == "aws" and oldest.isoformat() < first:
+        if not lake.on_laptop and oldest.isoformat() < first:
             self._terminal.warn(
                 f"Queries see snapshots since {first} (FirstSnapshotDate), and the oldest of these is of {oldest}."
                 f" To see them all, run `make deploy` and answer FirstSnapshotDate with {oldest}."
             )
         if not dry_run and self._outcomes["written"]:
             self._terminal.say(
-                f"The transform of {lake.place} makes tables of them by itself, mostly within a minute."
+                f"The transform of {lake.place} puts them into the tables, mostly within a minute."
             )
 
 
-def _completeness(snapshot: Snapshot) -> str:
+def _completeness(snapshot: ImportedSnapshot) -> str:
     number = snapshot.tables.entry_count
     if snapshot.is_partial:
         where = f", from number {snapshot.first:,} on" if snapshot.first > 1 else ""

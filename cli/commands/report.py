@@ -1,16 +1,38 @@
-"""``make report``: have the report written now, fetch the page, and show it."""
+"""Write the report now, fetch the page and open it.
+
+The page is one file that needs no other. For a lake on AWS the command also prints a link to its copy in the bucket.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from cli.stack import Lake, OpsError
+import typer
+
+from cli.browser import has_browser
+from cli.options import Laptop, Stack
+from cli.stack import DEFAULT_STACK, ROOT, Lake, OpsError, find
 from cli.terminal import Terminal
 
+EXAMPLES: Final = ("./lake report", "./lake report --no-browser")
+PAGE: Final = ROOT / ".local" / "report" / "index.html"
 LINK_SECONDS: Final = 3600
+
+
+def command(
+    *,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
+    laptop: Laptop = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Run the command; see the module."""
+    opens = not no_browser and has_browser(os.environ)
+    run(find(laptop=laptop, stack=stack), Terminal(), PAGE, webbrowser.open if opens else None)
 
 
 def run(lake: Lake, terminal: Terminal, path: Path, open_browser: Callable[[str], object] | None) -> None:
@@ -46,10 +68,10 @@ def run(lake: Lake, terminal: Terminal, path: Path, open_browser: Callable[[str]
         if written["date"]
         else "The lake has no snapshots yet, and the page says so."
     )
-    terminal.say("The page, as a file that needs nothing else:")
+    terminal.say("The page, as one file:")
     terminal.exact(str(path))
-    if lake.target == "aws":
-        terminal.say("The same in the lake bucket, for whoever has this link, for an hour at most:")
+    if not lake.on_laptop:
+        terminal.say("The copy in the lake bucket, for anybody with this link, for up to an hour:")
         terminal.exact(s3.generate_presigned_url("get_object", Params=source, ExpiresIn=LINK_SECONDS))
     if open_browser is not None:
         open_browser(path.as_uri())

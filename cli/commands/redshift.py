@@ -1,19 +1,21 @@
-"""`make redshift`: the charts' star schema in Redshift, made and loaded through the Redshift Data API."""
+"""Create the charts' tables in Redshift and load them.
+
+Run it again after each run of the charts job. It needs a lake with Redshift: docs/redshift.md.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from cli import star_schema
-from cli.stack import OpsError
+from cli.options import Laptop, Stack
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find
+from cli.terminal import Terminal
 
-if TYPE_CHECKING:
-    from cli.stack import Lake
-    from cli.terminal import Terminal
-
+EXAMPLES: Final = ("./lake redshift",)
 STATEMENTS_A_CALL: Final = 40  # the Data API takes no more in one transaction
 SECONDS_BETWEEN_LOOKS: Final = 1.0
 _OVER: Final = {"FINISHED", "FAILED", "ABORTED"}
@@ -72,6 +74,11 @@ class Database:
     def _rows(self, statement: str) -> list[list[Any]]:
         pages = self._client.get_paginator("get_statement_result").paginate(Id=statement)
         return [[_value(cell) for cell in record] for page in pages for record in page["Records"]]
+
+
+def command(*, laptop: Laptop = False, stack: Stack = DEFAULT_STACK) -> None:
+    """Run the command; see the module."""
+    run(find(laptop=laptop, stack=stack), Terminal())
 
 
 def run(lake: Lake, terminal: Terminal) -> None:

@@ -1,11 +1,14 @@
-"""``make status``: how a deployed lake is, at a glance."""
+"""Show freshness, queues, dead letters, sign-in, jobs and alarms.
+
+It changes nothing.
+"""
 
 from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq
@@ -15,8 +18,10 @@ from rich.text import Text
 
 from cli import objects
 from cli.dead_letters import QUEUES, depth
-from cli.login import next_run
-from cli.stack import Lake
+from cli.options import Laptop, Stack
+from cli.schedule import next_run
+from cli.stack import DEFAULT_STACK, Lake, find
+from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.bulk import arrival
 from spotify_lake.errors import CredentialsMissing
@@ -27,14 +32,15 @@ from spotify_lake.spotify.auth import WARNING_DAYS, read_credentials, sign_in_en
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Looked at first for a playlist's newest snapshot; only what is older costs a listing of all of them.
+EXAMPLES: Final = ("./lake status", "./lake status --laptop")
+# Searched first for a playlist's newest snapshot; only older ones need a listing of all of them.
 RECENT: Final = timedelta(days=45)
 READERS: Final = 8
 
 
 @dataclass(frozen=True)
 class PlaylistStatus:
-    """How fresh a playlist is.
+    """Freshness of a playlist.
 
     Attributes
     ----------
@@ -62,9 +68,9 @@ class Line:
     Attributes
     ----------
     name, text
-        What it is about, and what it says.
+        Subject and statement.
     is_good
-        False for what needs a person; None for what is neither good nor bad.
+        False if it needs attention; None if it is neither good nor bad.
     """
 
     name: str
@@ -97,8 +103,13 @@ class Status:
     lines: list[Line]
 
 
+def command(*, laptop: Laptop = False, stack: Stack = DEFAULT_STACK) -> None:
+    """Run the command; see the module."""
+    Terminal().show(render(gather(find(laptop=laptop, stack=stack), datetime.now(UTC))))
+
+
 def gather(lake: Lake, now: datetime) -> Status:
-    """Find out how a lake is, without changing anything.
+    """Collect the state of a lake, without changing anything.
 
     Parameters
     ----------
@@ -216,7 +227,7 @@ def _freshness(playlists: list[PlaylistStatus], now: datetime, stale_after: time
 def _schedule(lake: Lake, now: datetime) -> Line:
     expression, timezone = lake.parameter("ScheduleExpression"), lake.parameter("ScheduleTimezone")
     if lake.parameter("ScheduleState") != "ENABLED":
-        return Line("Daily run", f"switched off (ScheduleState); it would be {expression}, {timezone}")
+        return Line("Daily run", f"disabled (ScheduleState); the schedule is {expression}, {timezone}")
     due = next_run(expression, timezone, now)
     text = f"next at {due:%Y-%m-%d %H:%M} {timezone}" if due else f"{expression}, {timezone}"
     return Line("Daily run", text, is_good=True)
@@ -228,7 +239,7 @@ def _sign_in(lake: Lake, now: datetime) -> Line:
     except CredentialsMissing as error:
         return Line("Sign-in", str(error), is_good=False)
     if credentials.refresh_token is None:
-        return Line("Sign-in", "as the app alone, which does not end", is_good=True)
+        return Line("Sign-in", "as the app only, which does not expire", is_good=True)
     if credentials.authorized_at is None:
         return Line("Sign-in", "of unknown age; Spotify ends it six months after the consent")
     end = sign_in_ends(credentials.authorized_at)
@@ -241,9 +252,7 @@ def _sign_in(lake: Lake, now: datetime) -> Line:
 
 def _transform_queue(lake: Lake) -> Line:
     queue = depth(lake.client("sqs"), lake.output("TransformQueueUrl"))
-    return Line(
-        "Transform queue", f"{queue.waiting} waiting, {queue.in_flight} being worked on or tried again"
-    )
+    return Line("Transform queue", f"{queue.waiting} waiting, {queue.in_flight} being processed or retried")
 
 
 def _dead_letters(lake: Lake) -> Line:
@@ -265,7 +274,7 @@ def _crawler(lake: Lake, now: datetime) -> Line:
 
 
 def _continuations(lake: Lake) -> list[Line]:
-    """Tell which runs go on later; nothing of a lake without the schedules for that."""
+    """List the runs that a schedule resumes later; none for a lake without such schedules."""
     scheduler, group = lake.client("scheduler"), f"{lake.parameter('LakeName')}-continuations"
     pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
     try:
@@ -277,7 +286,7 @@ def _continuations(lake: Lake) -> list[Line]:
 
 
 def _bulk(lake: Lake, now: datetime) -> list[Line]:
-    """Tell of the last run and the waiting batches of each bulk data set; nothing of one that nobody has loaded."""
+    """Report the last run and the waiting batches of each bulk data set that was ever loaded."""
     lines = []
     for data_set in arrival.DATA_SETS:
         job, root = lake.output(f"{data_set.capitalize()}JobName"), f"{keys.STAGING}{data_set}/"

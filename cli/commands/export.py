@@ -1,4 +1,7 @@
-"""`make export`: views, tables and answers as CSV and Parquet files, for tools that do not speak to Athena."""
+"""Write views, tables and answers to queries as CSV and Parquet.
+
+Without names it writes every view of the playlists. Name views of charts one by one: they have millions of rows.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,31 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+import typer
 
 from cli.athena import connect
-from cli.stack import OpsError
-from local.sql_dialect import declared
+from cli.catalog import column_types, tables
+from cli.options import Laptop, Stack
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find
+from cli.terminal import Progress, Terminal
 from queries import queries, used_by, views
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
 
 if TYPE_CHECKING:
-    from cli.stack import Lake
-    from cli.terminal import Progress, Terminal
+    from cli.terminal import Progress
     from spotify_lake.athena import Athena, Column, Row
 
+EXAMPLES: Final = (
+    "./lake export",
+    "./lake export latest_songs artist_gains --out answers",
+    "./lake export song_history --laptop",
+)
 DEFAULT_FOLDER: Final = Path("export")
 TIMEOUT_S: Final = 1800.0  # how long Athena itself lets a query run
 BATCH_ROWS: Final = 100_000
@@ -49,19 +59,33 @@ class Written:
     paths: tuple[Path, ...]
 
 
+def command(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAMES", help="Views, tables or files of queries/ (default: every view)."),
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = DEFAULT_FOLDER,
+    laptop: Laptop = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Run the command; see the module."""
+    run(find(laptop=laptop, stack=stack), Terminal(), names or [], out)
+
+
 def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> None:
     """Write each of `names` as `<name>.csv` and `<name>.parquet`.
 
     Parameters
     ----------
     lake
-        Where to ask.
+        The lake to query.
     terminal
-        Whom to tell.
+        Shows progress.
     names
-        Views, tables and queries; none for every view of the playlists. Those of the charts have millions of rows.
+        Views, tables and queries; none for every view of the playlists, not of the charts.
     folder
-        Where to write; made if it does not exist. Files of the same name are replaced once the new ones are complete.
+        Created if it does not exist. Existing files are replaced once the new ones are complete.
 
     Raises
     ------
@@ -84,17 +108,17 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> N
         folder.mkdir(parents=True, exist_ok=True)
         with terminal.progress("Exporting", len(chosen)) as progress:
             for number, name in enumerate(chosen):
-                tell = functools.partial(_tell, progress, number, name)
-                written = export(athena, sources[name], folder / name, tell)
+                report = functools.partial(_report, progress, number, name)
+                written = export(athena, sources[name], folder / name, report)
                 sizes = ", ".join(f"{path.name} {_size(path.stat().st_size)}" for path in written.paths)
                 terminal.done(f"{name}: {written.rows:,} rows in {sizes}")
     except OSError as error:
         raise OpsError(
-            f"{folder} cannot be written to: {error.strerror or error}. Name another one with OUT=…"
+            f"{folder} cannot be written to: {error.strerror or error}. Name another folder with --out."
         ) from error
 
 
-def _tell(progress: Progress, number: int, name: str, rows: int) -> None:
+def _report(progress: Progress, number: int, name: str, rows: int) -> None:
     progress.update(number, f"{name}: {rows:,} rows so far")
 
 
@@ -116,10 +140,9 @@ class Source:
 
 def _sources(lake: Lake) -> dict[str, Source]:
     """Return everything that can be exported, by name."""
-    pages = lake.client("glue").get_paginator("get_tables").paginate(DatabaseName=lake.output("DatabaseName"))
     ours = {table.name for table in (*TABLES, *(one.table for one in WAREHOUSE))}
-    tables = declared(table for page in pages for table in page["TableList"] if table["Name"] in ours)
-    relations = tables | {name: dict(view.types) for name, view in views().items()}
+    stored = {table["Name"]: column_types(table) for table in tables(lake) if table["Name"] in ours}
+    relations = stored | {name: dict(view.types) for name, view in views().items()}
     return {name: _relation(name, types) for name, types in relations.items()} | {
         name: Source(query.sql) for name, query in queries().items()
     }
@@ -140,9 +163,9 @@ def export(athena: Athena, source: Source, stem: Path, progress: Callable[[int],
     Parameters
     ----------
     athena
-        Whom to ask.
+        Runs the query.
     source
-        What to ask for.
+        What to export.
     stem
         Path of the files without their endings.
     progress

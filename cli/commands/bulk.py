@@ -1,0 +1,239 @@
+"""Load files of a bulk data set into the warehouse.
+
+It uploads the files, follows the run of the Glue job and reports what it did with the rows. With --laptop the job runs
+on local Spark, which needs Java 17.
+"""
+
+from __future__ import annotations
+
+import glob
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from cli import environments
+from cli.options import Laptop, Stack
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find, run_on_spark
+from cli.terminal import Terminal
+from spotify_lake import keys
+from spotify_lake.bulk import staging
+from spotify_lake.bulk.arrival import DATA_SETS, FAILED
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+
+EXAMPLES: Final = (
+    "./lake bulk charts charts.csv exports/",
+    "./lake bulk kaggle2023 spotify-2023/ --batch 2023 --laptop",
+)
+SUFFIXES: Final = tuple(f"{kind}{packed}" for kind in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
+POLL_S: Final = 10.0
+START_PATIENCE_S: Final = 180.0  # longer waits mean that another run of the job is in progress
+SHOWN_FILES: Final = 20
+MEGABYTE: Final = 1_000_000
+
+
+DataSet = StrEnum("DataSet", [(name, name) for name in DATA_SETS])  # type: ignore[misc]
+
+
+def command(
+    data_set: Annotated[DataSet, typer.Argument(help="The data set that the files belong to.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILES", help="Files, patterns or folders: CSV, also gzipped.")
+    ],
+    *,
+    batch: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Folder of the upload (default: named for the time).")
+    ] = None,
+    laptop: Laptop = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Run the command; see the module."""
+    if laptop:
+        environments.need("spark")
+    run(
+        find(laptop=laptop, stack=stack),
+        Terminal(),
+        data_set,
+        files,
+        batch or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
+        run_job=run_on_spark if laptop else None,
+    )
+
+
+def run(
+    lake: Lake,
+    terminal: Terminal,
+    data_set: str,
+    files: Iterable[str],
+    batch: str,
+    *,
+    run_job: Callable[[str, str], dict[str, Any]] | None = None,
+) -> None:
+    """Load files into the warehouse.
+
+    Parameters
+    ----------
+    lake
+        The lake to load into.
+    terminal
+        Shows progress and the result.
+    data_set
+        One of DATA_SETS.
+    files
+        Paths, patterns and folders.
+    batch
+        Folder below the data set's.
+    run_job
+        Runs the job, given the data set and the id of the run, and returns its summary: on a laptop, which has no Glue.
+
+    Raises
+    ------
+    OpsError
+        A file cannot be used, or the run fails.
+    """
+    found = find_files(files)
+    s3, bucket = lake.client("s3"), lake.output("LakeBucketName")
+    prefix = f"{keys.STAGING}{data_set}/{batch.strip('/')}/"
+    before = staging.run_of(s3, bucket, prefix)
+    size = sum(path.stat().st_size for path in found.values())
+    with terminal.progress("Uploading MB", max(1, size // MEGABYTE)) as progress:
+        staging.stage(s3, bucket, prefix, found, _Sum(lambda sent: progress.update(sent // MEGABYTE)))
+    terminal.done(
+        f"{_number(len(found), 'file')} ({size / MEGABYTE:,.1f} MB) and {keys.READY} are in s3://{bucket}/{prefix}"
+    )
+    try:
+        run_id = staging.wait_for_run(s3, bucket, prefix, before, START_PATIENCE_S)
+    except TimeoutError:
+        raise OpsError(
+            f"No run has started on s3://{bucket}/{prefix} yet. If another run of the job is in progress, this batch is"
+            f" next; otherwise `{lake.command('logs arrival')}` says why."
+        ) from None
+    job = lake.output(f"{data_set.capitalize()}JobName")
+    terminal.say(f"The Glue job {job} has started: run {run_id}.")
+    if run_job is not None:
+        terminal.say("Running it on local Spark …")
+        summary = run_job(data_set, run_id)
+    else:
+        follow(lake.client("glue"), terminal, job, run_id)
+        summary = staging.latest_summary(s3, bucket, data_set)
+    show(terminal, summary, f"s3://{bucket}/{keys.WAREHOUSE}_runs/{data_set}/{summary['run']}.json")
+
+
+def find_files(names: Iterable[str]) -> dict[str, Path]:
+    """Find the files to load.
+
+    Parameters
+    ----------
+    names
+        Paths, patterns and folders.
+
+    Returns
+    -------
+    dict
+        Paths by name below the batch: the name, or for a folder's files the path below the folder, which may contain
+        region and date.
+
+    Raises
+    ------
+    OpsError
+        No file is found, one is not CSV, or two would have the same name.
+    """
+    names = list(names)
+    found: dict[str, Path] = {}
+    for name, path in _named(names):
+        if found.get(name, path) != path:
+            raise OpsError(f"{found[name]} and {path} would both be {name}: load them in two batches.")
+        found[name] = path
+    if not found:
+        raise OpsError(f"There is no CSV file ({', '.join(SUFFIXES)}) in {', '.join(names)}.")
+    return found
+
+
+def _named(names: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            for file in sorted(path.rglob("*")):
+                below = file.relative_to(path)
+                hidden = any(part.startswith((".", "_")) for part in below.parts)
+                if file.is_file() and file.name.lower().endswith(SUFFIXES) and not hidden:
+                    yield below.as_posix(), file
+            continue
+        matches = [path] if path.is_file() else [Path(one) for one in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 (absolute too)
+        if not matches:
+            raise OpsError(f"There is no file {name}.")
+        for file in matches:
+            if not file.name.lower().endswith(SUFFIXES):
+                raise OpsError(
+                    f"{file} is not a CSV file ({', '.join(SUFFIXES)}). Unpack archives and name the files in them."
+                )
+            yield file.name, file
+
+
+def follow(glue: GlueClient, terminal: Terminal, job: str, run_id: str, poll_s: float = POLL_S) -> None:
+    """Wait until a run ends, and report its state.
+
+    Raises
+    ------
+    OpsError
+        The run fails or is stopped.
+    """
+    shown, began = "", time.monotonic()
+    while True:
+        found = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
+        state = found["JobRunState"]
+        if state != shown:
+            terminal.say(f"{state.capitalize()} after {time.monotonic() - began:.0f} s")
+            shown = state
+        if state == "SUCCEEDED":
+            return
+        if state in (*FAILED, "STOPPED"):
+            why = found.get("ErrorMessage", "Glue gives no reason").rstrip(".")
+            raise OpsError(
+                f"The run {run_id} of {job} ended as {state}: {why}. Nothing is lost: fix the cause and upload"
+                f" {keys.READY} to the batch again; see GlueJobFailed in docs/runbook.md."
+            )
+        time.sleep(poll_s)
+
+
+def show(terminal: Terminal, summary: Mapping[str, Any], where: str) -> None:
+    """Report what a run did with the rows."""
+    terminal.done(
+        f"{summary['rows_in']:,} rows in: {summary['rows_out']:,} new, {summary['duplicates']:,} already loaded,"
+        f" {summary['rejects']:,} rejects"
+    )
+    for file in summary["files"][:SHOWN_FILES]:
+        rejects = ", ".join(f"{reason} {count:,}" for reason, count in sorted(file["rejects"].items()))
+        problem = (
+            f": {file['problem']}" if file.get("problem") else f", rejects: {rejects}" if rejects else ""
+        )
+        terminal.detail(f"{file['name']}: {_number(file['rows_in'], 'row')}{problem}")
+    if (more := len(summary["files"]) - SHOWN_FILES) > 0:
+        terminal.detail(f"and {_number(more, 'more file')}: see {where}")
+    for table, rows in summary["tables"].items():
+        terminal.detail(f"{table}: {_number(rows, 'row')} now")
+    if summary["rejects"]:
+        terminal.say("The table bulk_rejects has each reject with its file, line, reason and content.")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+class _Sum:
+    """Adds up the progress of several threads."""
+
+    def __init__(self, update: Callable[[int], None]) -> None:
+        self._update, self._sum, self._lock = update, 0, threading.Lock()
+
+    def __call__(self, more: int) -> None:
+        with self._lock:
+            self._sum += more
+            self._update(self._sum)

@@ -1,0 +1,18 @@
+"""Stop everything that runs on this laptop and delete its data."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cli.stack import stop_laptop
+from cli.terminal import Terminal
+
+EXAMPLES: Final = ("./lake down",)
+
+
+def command() -> None:
+    """Run the command; see the module."""
+    if stop_laptop():
+        Terminal().say("Stopped. Its data was in memory and is deleted; `./lake demo` creates it again.")
+    else:
+        Terminal().say("The laptop stack is not running.")

@@ -1,0 +1,150 @@
+"""A file's bytes become JSON documents, from archives, gzip, JSON lines and recorded HTTP responses."""
+
+import gzip
+import io
+import json
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from cli.imports.parts import Time
+from cli.imports.shapes import moment
+
+
+def unpack(source: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Take the files out of a zip archive; any other file is passed on as it is.
+
+    Parameters
+    ----------
+    source
+        Name of the file.
+    data
+        Its bytes.
+
+    Yields
+    ------
+    tuple of str and bytes
+        Name (of a file in an archive: with the archive's name before it) and content.
+    """
+    if not data.startswith(b"PK\x03\x04"):
+        yield source, data
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                if not member.is_dir() and "json" in member.filename.lower():
+                    yield f"{source}/{member.filename}", archive.read(member)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):
+        yield source, data
+
+
+class Unreadable(Exception):
+    """The bytes are no JSON."""
+
+
+def decoded(data: bytes) -> str:
+    """Return the text in a file's bytes, gzipped or not; raises Unreadable if there is none."""
+    for _ in range(2):  # some tools compress what is already compressed
+        if not data.startswith(b"\x1f\x8b"):
+            break
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise Unreadable(f"Its gzip data is cut short or damaged ({error}).") from error
+    if data[257:262] == b"ustar":
+        raise Unreadable("It is a tar archive: unpack it and import the files in it.")
+    if data.startswith(b"PK\x03\x04"):
+        raise Unreadable("It is a zip archive that is damaged or locked.")
+    if not data.strip():
+        raise Unreadable("It is empty.")
+    try:
+        return data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def documents_in(text: str) -> tuple[list[Any], Time | None, list[str]]:
+    """Parse the JSON documents in a text; also return when an HTTP head says it was sent, and what is no JSON."""
+    taken = None
+    if text.lstrip()[:5] == "HTTP/":
+        taken = _http_date(text)
+        body = re.search(r"^\s*[\[{]", text, re.MULTILINE)
+        text = text[body.start() :] if body else ""
+    text = text.strip().removeprefix("\ufeff")
+    try:
+        return [parsed(text)], taken, []
+    except ValueError as error:
+        whole = error
+    documents, problems = _lines(text) or _sequence(text)
+    if not documents:
+        raise Unreadable(_no_json(text, whole))
+    return documents, taken, problems
+
+
+def _lines(text: str) -> tuple[list[Any], list[str]] | None:
+    """One JSON document a line; None if it is not written like that."""
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if len(lines) < 2 or any(line[0] not in "{[" or line[-1] not in "}]" for _, line in lines[:-1]):
+        return None
+    documents, problems = [], []
+    for number, line in lines:
+        try:
+            documents.append(parsed(line))
+        except ValueError as error:
+            problems.append(f"Its line {number} is no JSON ({error}) and was left out.")
+    return (documents, problems) if len(problems) < len(documents) else None
+
+
+def _sequence(text: str) -> tuple[list[Any], list[str]]:
+    """JSON documents written one after another."""
+    decoder = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+    documents: list[Any] = []
+    position = 0
+    while position < len(text):
+        try:
+            document, position = decoder.raw_decode(text, position)
+        except ValueError as error:
+            return documents, [
+                f"After {len(documents)} documents it is no JSON ({error}); the rest was left out."
+            ]
+        documents.append(document)
+        while position < len(text) and text[position] in " \t\r\n,;":
+            position += 1
+    return documents, []
+
+
+def parsed(text: str) -> Any:
+    """Parse one JSON document; NaN and Infinity become None."""
+    return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+
+
+def _no_number(_: str) -> None:
+    """NaN and Infinity, which pandas writes for what is missing and JSON does not have."""
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _no_json(text: str, error: ValueError) -> str:
+    if text.startswith("<"):
+        return "It is a web page or XML, not JSON."
+    if text[:1] not in "{[":
+        return f"It is no JSON: it begins with {text.splitlines()[0][:40]!r}."
+    if re.match(r"[\[{]\s*[{\[]*\s*'", text):
+        return "It is written in Python's notation, not in JSON: save it again with json.dump."
+    if isinstance(error, json.JSONDecodeError) and (
+        error.pos >= len(text) - 1 or error.msg.startswith("Unterminated string")
+    ):
+        return f"It is cut short: the JSON is not complete at its end ({error})."
+    return f"It is no JSON ({error})."
+
+
+def _http_date(text: str) -> Time | None:
+    found = re.search(r"^date:\s*(.+?)\s*$", text[:10_000], re.IGNORECASE | re.MULTILINE)
+    sent = moment(found[1]) if found else None
+    return Time(sent, "the response's Date header") if sent else None
