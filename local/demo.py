@@ -321,5 +321,5 @@ def show_next_steps(console: Console, page: Path) -> None:
         ("./lake down", "stop it and delete its data"),
         ("README.md", "deploy the same template to AWS"),
     ):
-        console.print(Text.assemble((f"{command:<54}", "bold"), effect))
+        console.print(Text.assemble((f"{command:<56}", "bold"), effect))
     console.print()
