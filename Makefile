@@ -179,7 +179,7 @@ schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, v
 	@$(RUN)/python -m tools.schema
 
 bench-charts: $(DEV) $(SPARK) ## The charts job on 26 million rows beside DuckDB, for docs/bulk.md: ten minutes, 20 GB of disk
-	@PYTHONPATH=jobs $(RUN)/python -m bench.charts $${ROWS:+"$$ROWS"}
+	@$(RUN)/python -m bench.charts $${ROWS:+"$$ROWS"}
 	@$(RUN)/python -m bench --page
 
 fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes

@@ -20,17 +20,17 @@ from typing import Any, Final
 
 import duckdb
 
-from bulk.artists import COMMA_NAMES
-from bulk.regions import CODES
 from local.bulk_data import write_charts
 from local.spark import DRIVER_MEMORY, job_command, spark_environment
+from spotify_bulk.artists import COMMA_NAMES
+from spotify_bulk.regions import CODES
 from spotify_lake.schema.warehouse import CHARTS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = Path(__file__).with_name("charts.json")
 POLL_S: Final = 0.5
 SIZES: Final = (2_600_000, 26_000_000)
-CODEC: Final = "snappy"  # as jobs/bulk/run.py has it
+CODEC: Final = "snappy"  # as jobs/spotify_bulk/run.py has it
 
 _DUCKDB: Final = """
 create temp table cells as

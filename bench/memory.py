@@ -39,14 +39,15 @@ url = os.environ["SPOTIFY"]
 credentials = Credentials(client_id="bench", client_secret="bench", refresh_token="bench")
 client = SpotifyClient(credentials, api_url=url, accounts_url=url, time_left=lambda: 900.0)
 
-def begin(version, contract):
-    return envelope.SnapshotWriter(
-        playlist_id="bench", snapshot_id=version, scheduled_at=AT, fetched_at=AT, contract=contract
-    )
-
-reading = client.fetch("bench", begin, "version")
+reading = client.read("bench", "version")
+writer = envelope.SnapshotWriter(
+    playlist_id="bench", snapshot_id="version", scheduled_at=AT, fetched_at=AT, contract=reading.contract
+)
+for page in reading.pages:
+    writer.add_page(page)
+head = reading.confirm()
 assert reading.entries == int(os.environ["ENTRIES"])
-body = reading.sink.finish(reading.head.playlist)
+body = writer.finish(head.playlist)
 app.client("s3").put_object(Bucket="bench", Key="raw", Body=body)
 """
 

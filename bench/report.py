@@ -26,9 +26,9 @@ from bench.cost import CHANGED, template_settings
 from bench.finding import Finding, Measured
 from bench.payloads import MOVES_A_DAY, NEW_A_DAY, SEED
 from bench.plans import LAST_DAY, Planner, Scan
+from spotify_lake.athena import Athena, Question, decode
 from spotify_lake.observability import logger
 from spotify_lake.report import queries
-from spotify_lake.report.athena import Athena, Question, decode
 from spotify_lake.report.run import run
 from spotify_lake.schema.playlists import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
 from spotify_lake.transform.parquet import arrow_schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.stack import laptop_athena
-from local.athena import Athena
+from spotify_lake.athena import Athena
 
 if TYPE_CHECKING:
     from cli.stack import Lake

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from rich.console import Console
 
-    from local.athena import Athena
     from local.display import Steps
     from local.stack import LaptopStack
+    from spotify_lake.athena import Athena
 
 DEFAULT_STACK: Final = "spotify-lake"
 

@@ -1,11 +1,11 @@
-"""AWS Glue job: the CSV files of Kaggle's "Spotify Dataset 2023" become tables in the warehouse.
+"""AWS Glue job that loads the CSV files of Kaggle's "Spotify Dataset 2023" into tables in the warehouse.
 
-``python kaggle2023.py --input s3://…/staging/kaggle2023/… --warehouse s3://…/datawarehouse --work s3://…/work`` runs it
-on any Spark.
+It also runs on any other Spark: ``python kaggle2023.py --input s3://…/staging/kaggle2023/…
+--warehouse s3://…/datawarehouse --work s3://…/work``.
 """
 
-from bulk.load_kaggle import load
-from bulk.run import main
+from spotify_bulk.load_kaggle import load
+from spotify_bulk.run import main
 
 if __name__ == "__main__":
     main(load, "kaggle2023")

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.errors import LaptopError
+from spotify_lake import keys
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 QUIET_S = 3.0
 STALL_S = 90.0
-
-_PLAYLIST = r"(?P<playlist>[0-9A-Za-z]{1,64})"
-_TIME = r"(?P<time>[0-9]{8}T[0-9]{6}Z)"
-_RAW_KEY = re.compile(rf"raw/playlist_id={_PLAYLIST}/{_TIME}\.json\.gz")
-_CURATED_KEY = re.compile(rf"curated/.+/snapshot_date=[^/]+/{_PLAYLIST}-{_TIME}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -60,14 +55,15 @@ def read(s3: S3Client, raw_bucket: str, lake_bucket: str, tables: Iterable[str],
     queued
         Messages in the transform queue.
     """
-    raw = set(_snapshots(_keys(s3, raw_bucket, "raw/"), _RAW_KEY))
+    raw = {snapshot for key in _keys(s3, raw_bucket, keys.RAW) if (snapshot := keys.in_raw_key(key))}
     written = tuple(
         location.removeprefix(f"s3://{lake_bucket}/")
         for location in tables
-        if f"//{lake_bucket}/curated/" in location
+        if f"//{lake_bucket}/{keys.CURATED}" in location
     )
-    keys = [key for key in _keys(s3, lake_bucket, "curated/") if key.startswith(written)]
-    curated = Counter(_snapshots(keys, _CURATED_KEY))
+    curated = Counter(
+        keys.in_curated_key(key) for key in _keys(s3, lake_bucket, keys.CURATED) if key.startswith(written)
+    )
     done = sum(curated[snapshot] >= len(written) for snapshot in raw)
     return Backlog(len(raw), done, queued)
 
@@ -122,10 +118,3 @@ def wait_until_idle(
 def _keys(s3: S3Client, bucket: str, prefix: str) -> list[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
-
-def _snapshots(keys: Iterable[str], pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
-    """Yield playlist id and time of each key that belongs to a snapshot."""
-    for key in keys:
-        if match := pattern.fullmatch(key):
-            yield match["playlist"], match["time"]

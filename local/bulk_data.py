@@ -12,17 +12,13 @@ from typing import Final
 import duckdb
 
 from local.spotify_stub.catalog import SONGS_FILE
+from spotify_bulk import regions
 
-REGIONS: Final = (
-    "Global", "Argentina", "Australia", "Austria", "Belgium", "Bolivia", "Brazil", "Bulgaria", "Canada", "Chile",
-    "Colombia", "Costa Rica", "Czech Republic", "Denmark", "Dominican Republic", "Ecuador", "Egypt", "El Salvador",
-    "Estonia", "Finland", "France", "Germany", "Greece", "Guatemala", "Honduras", "Hong Kong", "Hungary", "Iceland",
-    "India", "Indonesia", "Ireland", "Israel", "Italy", "Japan", "Latvia", "Lithuania", "Luxembourg", "Malaysia",
-    "Mexico", "Morocco", "Netherlands", "New Zealand", "Nicaragua", "Norway", "Panama", "Paraguay", "Peru",
-    "Philippines", "Poland", "Portugal", "Romania", "Russia", "Saudi Arabia", "Singapore", "Slovakia", "South Africa",
-    "South Korea", "Spain", "Sweden", "Switzerland", "Taiwan", "Thailand", "Turkey", "Ukraine",
-    "United Arab Emirates", "United Kingdom", "United States", "Uruguay", "Vietnam", "Andorra",
-)  # fmt: skip
+# Kaggle's set has no charts of these.
+_WITHOUT_CHARTS: Final = {
+    "Belarus", "Cyprus", "Kazakhstan", "Malta", "Monaco", "Nigeria", "Pakistan", "Venezuela",
+}  # fmt: skip
+REGIONS: Final = tuple(name for name in regions.REGIONS.values() if name not in _WITHOUT_CHARTS)
 RANKS: Final = {"top200": 200, "viral50": 50}
 ROWS_A_DAY: Final = len(REGIONS) * sum(RANKS.values())
 FIRST_DAY: Final = "2017-01-01"

@@ -25,9 +25,9 @@ from queries.display import cell
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from local.athena import QueryResult, Value
     from local.display import Steps
     from local.stack import LaptopStack
+    from spotify_lake.athena import QueryResult, Value
 
 DAYS = 30
 # Late in the day, so that yesterday's snapshot counts as fresh (StaleAfterHours) all day long.

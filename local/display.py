@@ -12,6 +12,7 @@ from rich.markup import escape
 if TYPE_CHECKING:
     from rich.console import Console
 
+
 BARS = "▁▂▃▄▅▆▇█"
 
 

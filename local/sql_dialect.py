@@ -12,10 +12,10 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
-from local.athena import Athena, explain
 from local.errors import LaptopError
 from queries import Statement
 from queries import views as all_views
+from spotify_lake.athena import Athena, explain
 
 type Schema = Mapping[str, Mapping[str, str]]
 
@@ -36,7 +36,7 @@ def on_laptop(client: Callable[[Any], Any], workgroup: str, database: str) -> At
         schema = declared(table for page in pages for table in page["TableList"])
         return to_duckdb(sql, schema, all_views())
 
-    return Athena(client("athena"), workgroup, database, translate)
+    return Athena(client("athena"), workgroup, database, translate=translate)
 
 
 def declared(tables: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:

@@ -16,7 +16,6 @@ import boto3
 from botocore.config import Config
 
 from local import backlog, spotify_stub, stub
-from local.athena import QueryResult
 from local.backlog import STALL_S, Backlog
 from local.deploy import Deployment, StackBroken, Tools, fingerprint
 from local.emulator import ACCESS_KEY, REGION, SECRET_KEY, Emulator
@@ -25,6 +24,7 @@ from local.process import HOST, exclusive
 from local.sql_dialect import on_laptop
 from local.state import State
 from local.stub import Stub
+from spotify_lake.athena import QueryResult
 
 EMULATOR_PORT = 4566
 STUB_PORT = 8700

@@ -73,7 +73,7 @@ endef
 # The code is found through a .pth file: PYTHONPATH would reach the emulated functions too.
 $(DEV): requirements/dev.txt | $(UV)
 	$(call install,.venv)
-	@printf '../../../../%s\n' '' layers/common > .venv/lib/python3.13/site-packages/spotify_lake.pth
+	@printf '../../../../%s\n' '' layers/common jobs > .venv/lib/python3.13/site-packages/spotify_lake.pth
 	@touch $@
 
 $(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(PLAYWRIGHT) $(FAULTS) $(SPARK): .tools/%/.installed: requirements/%.txt | $(UV)

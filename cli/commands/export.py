@@ -28,7 +28,8 @@ from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
 
 if TYPE_CHECKING:
-    from local.athena import Athena, Column, Row
+    from cli.terminal import Progress
+    from spotify_lake.athena import Athena, Column, Row
 
 EXAMPLES: Final = (
     "./lake export",
@@ -90,8 +91,8 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> N
     ------
     OpsError
         A name is unknown, or the folder cannot be written to.
-    LakeError
-        Athena rejects a query, or a query fails.
+    QueryFailed
+        Athena refuses a query, or one fails.
     """
     athena = connect(lake)
     sources = _sources(lake)
@@ -176,7 +177,7 @@ def export(athena: Athena, source: Source, stem: Path, progress: Callable[[int],
         What was written. In the CSV file lists are JSON, times are UTC, and a null is empty where an empty text is
         `""`.
     """
-    answer = athena.ask(source.sql, TIMEOUT_S)
+    answer = athena.stream(source.sql, TIMEOUT_S)
     schema = pa.schema([_field(column, source) for column in answer.columns])
     flat = pa.schema([_field(column, None) for column in answer.columns])
     paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")

@@ -11,10 +11,10 @@ import os
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
@@ -46,13 +46,6 @@ DASHBOARD: Final = "https://developer.spotify.com/dashboard"
 DEFAULT_PORT: Final = 8765
 CONSENT_TIMEOUT_S: Final = 600.0
 CHECK_TIMEOUT_S: Final = 180.0
-
-
-class _Pass:
-    """Keeps no page: the client counts the entries."""
-
-    def add_page(self, page: Mapping[str, Any]) -> None:
-        """Let the page pass."""
 
 
 def command(
@@ -362,8 +355,10 @@ def _reading_order(playlist: ListedPlaylist) -> tuple[bool, float]:
 
 def _read(spotify: SpotifyClient, playlist_id: str) -> tuple[str, int, str]:
     """Read a playlist; return its name, the number of its entries, and the way they were read, in words."""
-    reading = spotify.fetch(playlist_id, lambda _version, _contract: _Pass())
-    playlist = reading.head.playlist
+    reading = spotify.read(playlist_id)
+    while (head := reading.confirm()) is None:
+        pass  # the list changed meanwhile: confirm reads it again
+    playlist = head.playlist
     if reading.contract == "embedded":
         way = "the playlist object, because this app gets no pages. Playlists of more than 100 entries will fail"
     elif "tracks" in playlist:

@@ -19,10 +19,10 @@ import typer
 
 from cli import dead_letters, objects
 from cli.dead_letters import BATCH, QUEUES, Message
-from cli.objects import Snapshot
 from cli.options import Laptop, Stack, day
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Progress, Terminal
+from spotify_lake.keys import SnapshotId
 from spotify_lake.settings import OWNED, parse_playlist_ids
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ class Outcome:
         Those in the dead-message queue.
     """
 
-    wanted: list[Snapshot]
+    wanted: list[SnapshotId]
     sent: int = 0
-    rebuilt: set[Snapshot] = field(default_factory=set)
-    failed: set[Snapshot] = field(default_factory=set)
+    rebuilt: set[SnapshotId] = field(default_factory=set)
+    failed: set[SnapshotId] = field(default_factory=set)
 
     @property
-    def missing(self) -> list[Snapshot]:
+    def missing(self) -> list[SnapshotId]:
         """Those of which nothing is known."""
         return [one for one in self.wanted if one not in self.rebuilt and one not in self.failed]
 
@@ -234,7 +234,7 @@ class _Replay:
             return f"{queue.in_flight} being worked on, or failed and waiting to be tried again"
         return ""
 
-    def _written(self) -> dict[Snapshot, datetime]:
+    def _written(self) -> dict[SnapshotId, datetime]:
         return objects.written(self._s3, self._lake.output("LakeBucketName"), *self._days)
 
     def _look_at_dead_letters(self) -> None:
@@ -261,7 +261,7 @@ class _Replay:
         return messages
 
 
-def s3_event(bucket: str, snapshot: Snapshot) -> str:
+def s3_event(bucket: str, snapshot: SnapshotId) -> str:
     """Write the event by which the raw bucket would announce a snapshot."""
     record = {
         "eventSource": "aws:s3",
@@ -273,7 +273,7 @@ def s3_event(bucket: str, snapshot: Snapshot) -> str:
 
 def _wanted(
     s3: S3Client, bucket: str, first: date, last: date, playlists: Sequence[str] | None
-) -> list[Snapshot]:
+) -> list[SnapshotId]:
     since = datetime.combine(first, datetime.min.time(), UTC)
     until = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
     return sorted(
@@ -312,7 +312,7 @@ def _say_outcome(outcome: Outcome, lake: Lake, terminal: Terminal) -> None:
         _list(outcome.missing, terminal)
 
 
-def _list(snapshots: Sequence[Snapshot], terminal: Terminal) -> None:
+def _list(snapshots: Sequence[SnapshotId], terminal: Terminal) -> None:
     for snapshot in snapshots[:SHOWN]:
         terminal.say(f"  {snapshot.raw_key}")
     if len(snapshots) > SHOWN:

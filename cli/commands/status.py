@@ -18,7 +18,6 @@ from rich.text import Text
 
 from cli import objects
 from cli.dead_letters import QUEUES, depth
-from cli.objects import Snapshot
 from cli.options import Laptop, Stack
 from cli.schedule import next_run
 from cli.stack import DEFAULT_STACK, Lake, find
@@ -26,6 +25,7 @@ from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.bulk import arrival
 from spotify_lake.errors import CredentialsMissing
+from spotify_lake.keys import SnapshotId
 from spotify_lake.settings import OWNED, parse_playlist_ids
 from spotify_lake.spotify.auth import WARNING_DAYS, read_credentials, sign_in_ends
 
@@ -196,17 +196,17 @@ def _playlist(lake: Lake, s3: S3Client, playlist_id: str, now: datetime) -> Play
     )
 
 
-def _newest(s3: S3Client, bucket: str, playlist_id: str, now: datetime) -> Snapshot | None:
+def _newest(s3: S3Client, bucket: str, playlist_id: str, now: datetime) -> SnapshotId | None:
     for since in (now - RECENT, None):
         if found := list(objects.snapshots(s3, bucket, playlist_id, since)):
             return found[-1]
     return None
 
 
-def _row(s3: S3Client, bucket: str, snapshot: Snapshot) -> dict[str, Any] | None:
+def _row(s3: S3Client, bucket: str, snapshot: SnapshotId) -> dict[str, Any] | None:
     """Read the row of the table playlists that a snapshot became; None if it did not yet."""
     try:
-        body = s3.get_object(Bucket=bucket, Key=snapshot.done_key)["Body"].read()
+        body = s3.get_object(Bucket=bucket, Key=objects.done_key(snapshot))["Body"].read()
     except s3.exceptions.NoSuchKey:
         return None
     rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(body), columns=["name", "entry_count"]).to_pylist()

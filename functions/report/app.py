@@ -9,8 +9,8 @@ import boto3
 import msgspec
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from spotify_lake.athena import Athena
 from spotify_lake.observability import logger, metrics
-from spotify_lake.report.athena import Athena
 from spotify_lake.report.run import run
 from spotify_lake.settings import ReportSettings
 

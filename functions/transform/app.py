@@ -1,27 +1,32 @@
 """Raw snapshots to Parquet: takes S3 events, plain or through SQS."""
 
 import os
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spotify_lake.changes.publish import Announcer
+from spotify_lake.changes.publish import Publisher
 from spotify_lake.errors import LakeError
+from spotify_lake.normalize.rows import Tables
 from spotify_lake.observability import logger, metrics
 from spotify_lake.settings import TransformSettings
-from spotify_lake.transform import parquet as lake
+from spotify_lake.transform import parquet
 from spotify_lake.transform import run as transform
 
 
 @cache
 def clients() -> dict[str, Any]:
-    """Make what every invocation of this environment shares."""
-    session, settings = lake.Session(), TransformSettings.load(os.environ)
+    """Make what all invocations of this environment share."""
+    session, settings = parquet.Session(), TransformSettings.load(os.environ)
     s3 = session.client("s3")
-    announcer = Announcer(session.client("events"), s3, settings.event_bus, settings.lake_bucket)
-    write = partial(lake.write, bucket=settings.lake_bucket, session=session)
-    return {"s3": s3, "write": write, "announce": announcer.announce}
+    publisher = Publisher(session.client("events"), s3, settings.event_bus, settings.lake_bucket)
+
+    def write(tables: Tables, correlation_id: str | None) -> Sequence[str]:
+        return parquet.write(tables, settings.lake_bucket, session, correlation_id)
+
+    return {"s3": s3, "write": write, "publish": publisher.publish}
 
 
 @logger.inject_lambda_context

@@ -11,7 +11,7 @@
 -- - name string: Title. Null when Spotify does not send it.
 -- - album_type string: `album`, `single` or `compilation`. Null when Spotify does not send it.
 -- - artist_ids array<string>: Spotify ids of the album's artists; each joins to artists. Null when the payload is older than album artists (2014).
--- - release_date date: Release date; the first day of the month or year where only that is known. Null when Spotify sends none or one that is no date.
+-- - release_date date: Release date; the first day of the month or year where only that is known. Null when Spotify sends none or an invalid one.
 -- - release_date_precision string: `day`, `month` or `year`: how much of release_date is known. Null when release_date is null.
 -- - release_year int: Year of release_date. Null when release_date is null.
 -- - total_tracks int: Tracks on the album. Null when Spotify does not send it.

@@ -9,11 +9,11 @@
 -- - scheduled_at timestamp: Time the snapshot was scheduled for (UTC).
 -- - position int: Position in the list; the first is 1.
 -- - kind string: `song`, `episode` (podcast), `local` (a file of the owner's) or `unavailable` (taken down).
--- - song_id string: Spotify id of the song; joins to songs when kind is `song`. Null when kind is `episode` or `local`, or Spotify sends nothing of an unavailable entry.
--- - uri string: Spotify URI of whatever stands there. Null when Spotify sends nothing of an unavailable entry.
+-- - song_id string: Spotify id of the song; joins to songs when kind is `song`. Null when kind is `episode` or `local`, or Spotify sends no data of an unavailable entry.
+-- - uri string: Spotify URI of the entry. Null when Spotify sends no data of an unavailable entry.
 -- - name string: Title of the song, episode or file. Null when kind is `unavailable`.
--- - added_at timestamp: When it was added to the list (UTC). Null when the entry is very old or the list is made by Spotify.
--- - added_by_id string: Spotify id of the user who added it. Null when Spotify does not say.
+-- - added_at timestamp: When it was added to the list (UTC). Null when the entry is very old or Spotify made the playlist.
+-- - added_by_id string: Spotify id of the user who added it. Null when Spotify does not send it.
 SELECT
     t.snapshot_date,
     t.playlist_id,

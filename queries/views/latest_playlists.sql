@@ -6,13 +6,13 @@
 -- - snapshot_date date: UTC date of scheduled_at; the partition of every table.
 -- - playlist_id string: Spotify id of the playlist.
 -- - scheduled_at timestamp: Time the snapshot was scheduled for (UTC).
--- - fetched_at timestamp: Time Spotify sent the list, or said that it is unchanged (UTC).
+-- - fetched_at timestamp: Time Spotify sent the list, or reported it unchanged (UTC).
 -- - name string: Title of the playlist. Null when Spotify does not send it.
--- - description string: Text its owner gave it. Null when there is none.
+-- - description string: Description by its owner. Null when there is none.
 -- - owner_id string: Spotify id of the owner. Null when Spotify does not send it.
 -- - owner_name string: Display name of the owner. Null when the owner has none.
 -- - snapshot_id string: Spotify's version of the list; it changes when the list does. Null when an imported dump lacks it.
--- - is_public boolean: Shown on the owner's profile. Null when Spotify does not say.
+-- - is_public boolean: Shown on the owner's profile. Null when Spotify does not send it.
 -- - is_collaborative boolean: Others may add to it. Null when Spotify does not send it.
 -- - followers bigint: Users who saved the playlist. Null when the app gets Spotify's 2026 development-mode contract.
 -- - entry_count int: Entries in the snapshot, rejected ones included.

@@ -16,7 +16,7 @@ if java_version(os.environ) not in JAVA_VERSIONS:
         pytest.exit(WHY, returncode=1)
     pytest.skip(WHY, allow_module_level=True)
 
-from bulk.run import session
+from spotify_bulk.run import session
 from tests.support.bulk_lake import Lake
 
 

@@ -13,11 +13,11 @@ import pytest
 from pyspark.sql import Observation
 from pyspark.sql.functions import lit, xxhash64
 
-from bulk import charts, records
-from bulk.errors import BadArguments, NothingToRead
-from bulk.places import Folder
-from bulk.run import Arguments
-from bulk.sources import look_at
+from spotify_bulk import charts, records
+from spotify_bulk.errors import BadArguments, NothingToRead
+from spotify_bulk.run import Arguments
+from spotify_bulk.sources import inspect_files
+from spotify_bulk.storage import Folder
 from spotify_lake.schema.warehouse import CATALOG, CHARTS, REJECTS
 from tests.support.bulk_lake import Lake, assert_declared, balance
 
@@ -320,14 +320,12 @@ def test_two_regions_may_have_keys_that_begin_alike(spark: Any) -> None:
         "file int, date_key int, region_key bigint, rank int, track_key bigint, streams bigint, trend string"
     )
     frame = spark.createDataFrame(rows, names).withColumn("chart_key", xxhash64(lit("viral50_weekly")))
-    judged = charts.fact_chart_entry(charts.entries(frame.union(frame), tasks=2))
-    found = [
-        tuple(row) for row in judged.where("state = 'kept'").drop("track_key", "streams", "trend").collect()
-    ]
+    classified = charts.classify_entries(frame.union(frame), tasks=2)
+    entries_ = charts.fact_chart_entry(classified.where("state <> 'duplicate'"))
+    found = [tuple(row) for row in entries_.drop("track_key", "streams", "trend").collect()]
     (key,) = spark.range(1).select(xxhash64(lit("viral50_weekly"))).first()
     wanted = [
-        ("kept", 20170101, region, key, rank, 2017, "viral50_weekly", 201701)
-        for _, _, region, rank, *_ in rows
+        (None, 20170101, region, key, rank, 2017, "viral50_weekly", 201701) for _, _, region, rank, *_ in rows
     ]
     assert sorted(found) == sorted(wanted)
 
@@ -336,12 +334,12 @@ def test_the_jvm_can_compile_what_looks_at_each_line(
     spark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "charts.csv").write_text(KAGGLE)
-    (((source, _),), _) = look_at(Folder(tmp_path), [charts.LAYOUT])
-    facts = {name: (kind, [None]) for name, kind in charts.FACTS.items()}
-    given = records.Input([source], [str(tmp_path / "charts.csv")], list(charts.LAYOUT.columns), facts)
+    (((source, _),), _) = inspect_files(Folder(tmp_path), [charts.LAYOUT])
+    file_values = {name: (type_, [None]) for name, type_ in charts.FILE_VALUES.items()}
+    given = records.Batch([source], [str(tmp_path / "charts.csv")], list(charts.LAYOUT.columns), file_values)
     spark.conf.set("spark.sql.codegen.wholeStage", "true")
     try:
-        records._first_look(spark, given, [0], charts.typed, Observation()).explain("codegen")
+        records._first_pass(spark, given, [0], charts.type_cells, Observation()).explain("codegen")
     finally:
         spark.conf.set("spark.sql.codegen.wholeStage", "false")
     sizes = [int(size) for size in re.findall(r"maxMethodCodeSize:(\d+)", capsys.readouterr().out)]
@@ -356,10 +354,10 @@ def test_arguments_are_checked() -> None:
     for wrong, said in (
         (good[2:], "--input is missing"),
         ([*good, "--input", "ftp://x"], "neither an s3:// address"),
-        ([*good, "--work", "s3://b/out"], "place of its own"),
-        ([*good, "--date", "yesterday"], "no date"),
-        ([*good, "--input", "/tmp"], "place of its own"),
-        ([*good, "--work", "/tmp/[x]"], "something else to Spark"),
+        ([*good, "--work", "s3://b/out"], "not be the warehouse"),
+        ([*good, "--date", "yesterday"], "not a date"),
+        ([*good, "--input", "/tmp"], "part of the input"),
+        ([*good, "--work", "/tmp/[x]"], "Spark treats as patterns"),
     ):
         with pytest.raises(BadArguments, match=said):
             Arguments.parse(wrong, ["date"])
@@ -371,7 +369,7 @@ def test_an_empty_input_is_said(lake: Lake) -> None:
 
 
 def test_a_chart_that_is_none_is_refused(lake: Lake) -> None:
-    with pytest.raises(BadArguments, match="--chart: 'top10' is none of top200, viral50"):
+    with pytest.raises(BadArguments, match="--chart: 'top10' is not one of top200, viral50"):
         lake.load("charts", {"x.csv": OLD}, chart="top10")
 
 

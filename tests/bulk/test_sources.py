@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from bulk import charts, kaggle
-from bulk.errors import NothingToRead
-from bulk.places import Folder, Found
-from bulk.sources import HEAD_BYTES, Source, as_utf8, look_at, sniff
+from spotify_bulk import charts, kaggle
+from spotify_bulk.errors import NothingToRead
+from spotify_bulk.sources import HEAD_BYTES, CsvFile, as_utf8, detect, inspect_files
+from spotify_bulk.storage import Folder, StoredFile
 
 BANNER = ',,,"Note that these figures are generated using a formula, and so on.",\n'
 OLD = 'Position,"Track Name",Artist,Streams,URL\n1,Hawái,Maluma,5696927,https://open.spotify.com/track/1yoMvmasuxZfqHEipJhRbp\n'
 
 
-def look(content: bytes | str, name: str = "regional-global-daily-2020-09-01.csv") -> Source:
+def look(content: bytes | str, name: str = "regional-global-daily-2020-09-01.csv") -> CsvFile:
     body = content if isinstance(content, bytes) else content.encode()
-    return sniff(Found(name, len(body)), body, [charts.LAYOUT])[0]
+    return detect(StoredFile(name, len(body)), body, [charts.LAYOUT])[0]
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_files_that_are_no_data_are_left_alone(tmp_path: Path) -> None:
     files |= dict.fromkeys(beside, b"\0\5\x16\7")
     for name, body in files.items():
         Folder(tmp_path).write(name, body)
-    looked_at, left_alone = look_at(Folder(tmp_path), [charts.LAYOUT])
-    said = {source.name: str(source.problem) for source, _ in looked_at}
+    inspected, left_alone = inspect_files(Folder(tmp_path), [charts.LAYOUT])
+    said = {source.name: str(source.problem) for source, _ in inspected}
     assert left_alone == list(beside)
     assert {name for name, problem in said.items() if problem == "None"} == {
         "charts.CSV",
         "more/whole.csv.gz",
     }
-    assert {name for name, problem in said.items() if "put it there again" in problem} == {
+    assert {name for name, problem in said.items() if "upload it again" in problem} == {
         "cut.csv.gz",
         "wrong.csv.gz",
     }
@@ -111,7 +111,7 @@ def test_files_that_are_no_data_are_left_alone(tmp_path: Path) -> None:
 def test_a_place_without_data_says_what_lies_there(tmp_path: Path) -> None:
     Folder(tmp_path).write("archive.zip", b"PK")
     with pytest.raises(NothingToRead, match=r"There is no CSV file.*archive\.zip\. Unpack"):
-        look_at(Folder(tmp_path), [charts.LAYOUT])
+        inspect_files(Folder(tmp_path), [charts.LAYOUT])
 
 
 @pytest.mark.parametrize("line", ["x" * 200_000, '"' + "1,x,2017-01-13\n" * 20_000])
@@ -163,14 +163,14 @@ def test_what_is_no_text_is_told_apart() -> None:
     ],
 )
 def test_what_names_tell(name: str, known: tuple[str | None, ...]) -> None:
-    found = charts.known_of(look(OLD, name))
+    found = charts.infer_file_values(look(OLD, name))
     date = dt.date.fromisoformat(known[0]) if known[0] else None
     assert (found["date"], found["region"], found["chart"]) == (date, *known[1:])
 
 
 def test_a_chart_without_streams_is_viral_and_one_with_daily_rank_a_top_50() -> None:
-    assert charts.known_of(look("Position,Track Name,Artist,URL\n", "x.csv"))["chart"] == "viral50"
-    top = charts.known_of(look("spotify_id,name,daily_rank,country\n", "x.csv"))
+    assert charts.infer_file_values(look("Position,Track Name,Artist,URL\n", "x.csv"))["chart"] == "viral50"
+    top = charts.infer_file_values(look("spotify_id,name,daily_rank,country\n", "x.csv"))
     assert (top["chart"], top["region"]) == ("top50", "Global")
 
 
@@ -180,7 +180,7 @@ def test_a_chart_without_streams_is_viral_and_one_with_daily_rank_a_top_50() -> 
 )
 def test_whether_the_day_comes_first(dates: list[str], day_first: bool | None) -> None:
     content = "rank,title,date\n" + "".join(f"1,x,{date}\n" for date in dates)
-    assert charts.known_of(look(content))["day_first"] is day_first
+    assert charts.infer_file_values(look(content))["day_first"] is day_first
 
 
 @pytest.mark.parametrize(
@@ -194,5 +194,5 @@ def test_whether_the_day_comes_first(dates: list[str], day_first: bool | None) -
 )
 def test_kinds_of_the_catalog_are_told_by_their_headers(header: str, table: str) -> None:
     body = f"{header}\n".encode()
-    _, layout = sniff(Found("x.csv", len(body)), body, [kind.layout for kind in kaggle.KINDS])
+    _, layout = detect(StoredFile("x.csv", len(body)), body, [kind.layout for kind in kaggle.KINDS])
     assert [kind.table for kind in kaggle.KINDS if kind.layout is layout] == [table]

@@ -40,12 +40,12 @@ def test_a_marker_starts_a_run_with_its_folder_and_the_code_as_it_was_deployed(
     run = stack.client("glue").get_job_run(JobName=stack.outputs["ChartsJobName"], RunId=run_id)["JobRun"]
     assert run["Arguments"]["--input"] == f"s3://{bucket}/{batch}"
     assert run["Arguments"]["--warehouse"] == f"s3://{bucket}/datawarehouse"
-    body = s3.get_object(Bucket=bucket, Key=f"{keys.JOB_CODE}bulk.zip")["Body"].read()
+    body = s3.get_object(Bucket=bucket, Key=f"{keys.JOB_CODE}spotify_bulk.zip")["Body"].read()
     with zipfile.ZipFile(io.BytesIO(body)) as packed:
         found = {name: packed.read(name) for name in packed.namelist() if name.endswith(".py")}
     assert found == {
         path.relative_to(ROOT / "jobs").as_posix(): path.read_bytes()
-        for path in (ROOT / "jobs" / "bulk").glob("*.py")
+        for path in (ROOT / "jobs" / "spotify_bulk").glob("*.py")
     }
 
 

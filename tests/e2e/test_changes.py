@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from cli.commands.replay import s3_event
-from cli.objects import Snapshot
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from queries import queries
 from spotify_lake import keys
+from spotify_lake.keys import SnapshotId
 from spotify_lake.schema.playlists import TABLES
 from tests.support import payloads
 from tests.support.deployed import current_date
@@ -209,7 +209,7 @@ def test_a_replay_an_import_and_what_is_made_up_for_later_are_not_announced(
     bucket = stack.outputs["RawBucketName"]
     for moment in CHANGED[TOP]:
         stack.client("sqs").send_message(
-            QueueUrl=stack.outputs["TransformQueueUrl"], MessageBody=s3_event(bucket, Snapshot(moment, TOP))
+            QueueUrl=stack.outputs["TransformQueueUrl"], MessageBody=s3_event(bucket, SnapshotId(moment, TOP))
         )
     imported = payloads.raw_object([], playlist_object=payloads.playlist(TOP), scheduled_at=RUNS[-1] + STEP)
     stack.client("s3").put_object(Bucket=bucket, Key=keys.raw_key(TOP, RUNS[-1] + STEP), Body=imported)

@@ -80,7 +80,7 @@ def test_an_event_that_cannot_be_used_says_so(
 ) -> None:
     answer = stack.invoke(function, bad)
     assert answer.error == "Unhandled"
-    assert "The event cannot be used" in answer.message
+    assert "The event is not valid" in answer.message
     assert named in answer.message
 
 

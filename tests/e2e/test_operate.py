@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from cli import objects
 from cli.commands import redrive, replay, status
 from cli.dead_letters import depth
 from local.emulator import http_json
 from local.spotify_stub import FOLLOWED_PLAYLIST_ID, PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
+from spotify_lake.keys import SnapshotId
 from spotify_lake.raw import store
 from spotify_lake.schema.playlists import TABLES
 from tests.support import payloads
@@ -408,14 +410,16 @@ def test_a_transform_that_is_cut_off_and_tried_again_leaves_the_same_tables(
     s3, bucket = filled.client("s3"), filled.outputs["LakeBucketName"]
     for key in own:
         s3.delete_object(Bucket=bucket, Key=key)
-    snapshot = replay.Snapshot(day, playlist)
+    snapshot = SnapshotId(day, playlist)
     with one_try(filled), without_permission_for(filled, "albums"):
         filled.client("sqs").send_message(
             QueueUrl=filled.outputs["TransformQueueUrl"],
             MessageBody=replay.s3_event(filled.outputs["RawBucketName"], snapshot),
         )
         eventually(lambda: "TransformDeadLetters" in filled.dead_letters())
-        assert snapshot.done_key not in curated(filled), "a snapshot without all its tables is not there"
+        assert objects.done_key(snapshot) not in curated(filled), (
+            "a snapshot without all its tables is not there"
+        )
     redrive.run(as_lake(filled), Person(), yes=True)
     filled.wait_until_idle()
     assert curated(filled) == before

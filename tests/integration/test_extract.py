@@ -32,7 +32,7 @@ from spotify_lake.errors import (
 from spotify_lake.raw import envelope
 from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import SpotifyClient
-from tests.support.fakes import FakeClock, Pages, spotify_error
+from tests.support.fakes import FakeClock, read_playlist, spotify_error
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 EVENT = {"scheduled_at": "2026-11-20T06:00:00Z"}
@@ -512,8 +512,8 @@ class TestClient:
     @pytest.mark.parametrize("contract", ["new"], indirect=True)
     def test_passing_fault(self, stub, fault):
         stub.faults.replace([Fault(match=f"{ITEMS}?offset=100", **fault)])
-        reading = client(stub).fetch(LONG, Pages)
-        assert reading.entries == len(reading.sink.entries) > 250
+        reading = read_playlist(client(stub), LONG)
+        assert reading.entries == len(reading.paged) > 250
 
     @pytest.mark.parametrize(
         "fault",
@@ -526,7 +526,7 @@ class TestClient:
         clock = FakeClock(10.3)  # so that a slow answer takes 0.3 s to be given up
         started = time.monotonic()
         with pytest.raises(SpotifyUnavailable):
-            client(stub, clock).fetch(LONG, Pages)
+            read_playlist(client(stub, clock), LONG)
         assert time.monotonic() - started < 4
         assert clock.slept == []
 
@@ -534,7 +534,7 @@ class TestClient:
         weekly = LISTS["New on Friday"]
         match = f"GET /v1/playlists/{weekly}/items"
         stub.faults.replace([Fault(match=match, advance_clock_s=7 * 86_400)])
-        reading = client(stub).fetch(weekly, Pages)
+        reading = read_playlist(client(stub), weekly)
         assert stub.clock.now() > AT
         assert client(stub).playlist(weekly).snapshot_id == reading.head.snapshot_id
         heads = [
@@ -546,25 +546,25 @@ class TestClient:
 
     @pytest.mark.parametrize("contract", ["legacy"], indirect=True)
     def test_old_app_reads_what_others_made(self, stub):
-        assert client(stub).fetch(spotify_stub.FOLLOWED_PLAYLIST_ID, Pages).contract == "items"
+        assert read_playlist(client(stub), spotify_stub.FOLLOWED_PLAYLIST_ID).contract == "items"
 
     @pytest.mark.parametrize("contract", ["legacy"], indirect=True)
     def test_app_alone_reads_public_playlists_of_others(self, stub):
         app_alone = client(stub, refresh_token=None)
-        assert app_alone.fetch(LISTS["Top 100"], Pages).entries == 100
+        assert read_playlist(app_alone, LISTS["Top 100"]).entries == 100
 
     def test_old_endpoint(self, stub, contract):
         stub.faults.replace([Fault(match=ITEMS, times=None, status=403)])
         if contract == "legacy":
-            reading = client(stub).fetch(LONG, Pages)
+            reading = read_playlist(client(stub), LONG)
             assert reading.contract == "tracks"
-            assert reading.entries == len(reading.sink.entries) > 250
+            assert reading.entries == len(reading.paged) > 250
         else:
             with pytest.raises(PlaylistForbidden, match="only the first 100 of its"):
-                client(stub).fetch(LONG, Pages)
+                read_playlist(client(stub), LONG)
 
     def test_embedded_page(self, stub):
         ten = LISTS["Morning Ten"]
         stub.faults.replace([Fault(match="GET /v1/playlists/*/items", times=None, status=403)])
-        reading = client(stub).fetch(ten, Pages)
+        reading = read_playlist(client(stub), ten)
         assert (reading.contract, reading.entries) == ("embedded", 10)

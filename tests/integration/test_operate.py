@@ -14,10 +14,11 @@ import pytest
 from moto import mock_aws
 from rich.console import Console
 
+from cli import objects
 from cli.commands import redrive, replay, status
-from cli.objects import Snapshot
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
+from spotify_lake.keys import SnapshotId
 from tests.support import payloads
 from tests.support.operated import lake as command
 
@@ -140,7 +141,7 @@ def transform(lake, snapshot, name="A list"):
     table = pa.table({"name": [name], "entry_count": pa.array([7], pa.int32()), "url": ["u"]})
     body = io.BytesIO()
     pq.write_table(table, body)
-    lake.client("s3").put_object(Bucket="lake", Key=snapshot.done_key, Body=body.getvalue())
+    lake.client("s3").put_object(Bucket="lake", Key=objects.done_key(snapshot), Body=body.getvalue())
 
 
 def messages(lake, output):
@@ -161,7 +162,7 @@ def send(lake, output, body, **attributes):
 
 
 def days(playlist, first, number):
-    return [Snapshot(first + timedelta(days=n), playlist) for n in range(number)]
+    return [SnapshotId(first + timedelta(days=n), playlist) for n in range(number)]
 
 
 class TestStatus:
@@ -169,7 +170,7 @@ class TestStatus:
         return {line.name: line for line in status.gather(lake, NOW).lines}
 
     def test_a_healthy_lake(self, lake):
-        today = Snapshot(NOW.replace(hour=6, minute=0), TOP)
+        today = SnapshotId(NOW.replace(hour=6, minute=0), TOP)
         put_raw(lake, *days(TOP, today.scheduled_at - timedelta(days=3), 3), today)
         transform(lake, today, "Top 100")
         found = status.gather(lake, NOW)
@@ -200,8 +201,8 @@ class TestStatus:
 
     def test_playlists_that_lag_come_first(self, lake):
         lake.parameters["PlaylistIds"] = f"{TOP},{payloads.spotify_id('never')}"
-        old = Snapshot(NOW - timedelta(days=400), QUIET)
-        fresh = Snapshot(NOW - timedelta(hours=4), TOP)
+        old = SnapshotId(NOW - timedelta(days=400), QUIET)
+        fresh = SnapshotId(NOW - timedelta(hours=4), TOP)
         put_raw(lake, old, fresh)
         transform(lake, old)
         assert [
@@ -279,7 +280,7 @@ class TestStatus:
         assert messages(lake, "TransformDeadLettersUrl") == ["x"]
 
 
-RAW = Snapshot(NOW, TOP)
+RAW = SnapshotId(NOW, TOP)
 RUN = {"scheduled_at": "2026-11-21T06:00:00Z"}
 FAILED_RUN = {
     "requestContext": {"condition": "RetriesExhausted"},
@@ -373,7 +374,7 @@ class TestRedrive:
         assert [json.loads(body) for body in messages(lake, "ExtractFailuresUrl")] == [FAILED_RUN]
 
     def test_messages_that_the_queue_refuses_stay(self, lake):
-        good, bad = replay.s3_event("raw", RAW), replay.s3_event("raw", Snapshot(NOW, QUIET))
+        good, bad = replay.s3_event("raw", RAW), replay.s3_event("raw", SnapshotId(NOW, QUIET))
         for body in (good, bad):
             send(lake, "TransformDeadLettersUrl", body)
         refusing = Refusing(lake.client("sqs"), bad)
@@ -467,7 +468,7 @@ class Transform:
             else:
                 _, playlist, name = key.split("/")
                 moment = datetime.strptime(name, "%Y%m%dT%H%M%SZ.json.gz").replace(tzinfo=UTC)
-                transform(self.lake, Snapshot(moment, playlist.removeprefix("playlist_id=")))
+                transform(self.lake, SnapshotId(moment, playlist.removeprefix("playlist_id=")))
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         if self.interrupt_at is not None and len(self.handled) >= self.interrupt_at:
             raise KeyboardInterrupt
@@ -487,9 +488,9 @@ class TestReplay:
 
     def test_rebuilds_each_snapshot_of_the_days_and_no_other(self, lake):
         wanted = days(TOP, FIRST, 12) + days(QUIET, FIRST, 12)
-        late = Snapshot(datetime(2026, 11, 12, 23, 59, 59, tzinfo=UTC), TOP)
+        late = SnapshotId(datetime(2026, 11, 12, 23, 59, 59, tzinfo=UTC), TOP)
         put_raw(lake, *wanted, late)
-        put_raw(lake, Snapshot(FIRST - timedelta(days=1), TOP), Snapshot(FIRST + timedelta(days=12), TOP))
+        put_raw(lake, SnapshotId(FIRST - timedelta(days=1), TOP), SnapshotId(FIRST + timedelta(days=12), TOP))
         lake.client("s3").put_object(Bucket="raw", Key=f"raw/playlist_id={TOP}/odd name.json.gz", Body=b"")
         worker, person = Transform(lake), Person()
         outcome = self.replay(lake, worker, person)
@@ -533,7 +534,7 @@ class TestReplay:
         assert len(worker.handled) == 3
 
     def test_names_what_went_to_the_dead_letters(self, lake):
-        good, bad = days(TOP, FIRST, 5), Snapshot(FIRST, QUIET)
+        good, bad = days(TOP, FIRST, 5), SnapshotId(FIRST, QUIET)
         put_raw(lake, *good, bad)
         person = Person()
         outcome = self.replay(lake, Transform(lake, poison=[bad]), person)
@@ -551,7 +552,7 @@ class TestReplay:
 
         def sleep(seconds):
             transform_one(seconds)
-            lake.client("s3").delete_object(Bucket="lake", Key=lost.done_key)
+            lake.client("s3").delete_object(Bucket="lake", Key=objects.done_key(lost))
 
         outcome = replay.run(lake, person.terminal, **options(settling_s=5), sleep=sleep, clock=worker.clock)
         assert outcome.missing == [lost]

@@ -17,10 +17,10 @@ from rich.console import Console
 from cli.commands import export, views
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
-from local.errors import LaptopError
 from local.sql_dialect import to_duckdb
 from queries import queries
 from queries import views as all_views
+from spotify_lake.errors import QueryFailed
 from tests.support import charted, lakes
 
 ATHENA_TYPES = {"VARCHAR": "varchar", "INTEGER": "integer", "HUGEINT": "bigint", "DOUBLE": "double"}
@@ -37,6 +37,9 @@ class Aws:
         self.refused = ""
         self.answers: dict[str, Any] = {}
         self.fails_after_pages: int | None = None
+
+    class exceptions:
+        ClientError = ClientError
 
     def client(self, _service: str) -> Any:
         return self
@@ -151,7 +154,7 @@ def test_views_are_created_each_after_those_it_uses_and_again(
 
 def test_a_view_that_is_refused_is_named(aws: Aws, lake: Lake, terminal: Terminal, told: io.StringIO) -> None:
     aws.refused = "latest_songs"
-    with pytest.raises(LaptopError, match="Athena refused the query: no such function"):
+    with pytest.raises(QueryFailed, match="Athena refused it: no such function"):
         views.run(lake, terminal)
     assert "✓ latest_entries" in told.getvalue()
     assert "✓ latest_songs" not in told.getvalue()

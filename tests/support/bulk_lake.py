@@ -11,10 +11,10 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from bulk import load_charts, load_kaggle
-from bulk.accounts import REJECTS
-from bulk.places import Bucket, Folder, Place
-from bulk.run import Arguments, Run
+from spotify_bulk import load_charts, load_kaggle
+from spotify_bulk.reconciliation import REJECTS
+from spotify_bulk.run import Arguments, Run
+from spotify_bulk.storage import Bucket, Folder, Storage
 from spotify_lake.schema.types import Type
 from spotify_lake.schema.warehouse import WarehouseTable
 
@@ -35,30 +35,30 @@ class Lake:
             for name, content in files.items()
         }
         batch = hashlib.sha256(repr(sorted(bodies.items())).encode()).hexdigest()[:8]
-        given = self.place(f"staging/{batch}")
+        given = self.storage(f"staging/{batch}")
         for name, body in bodies.items():
             given.write(name, body)
         shutil.rmtree(self.root / "work", ignore_errors=True)
-        arguments = Arguments(given, self.place("warehouse"), Folder(self.root / "work"), defaults)
+        arguments = Arguments(given, self.storage("warehouse"), Folder(self.root / "work"), defaults)
         return LOADS[job](Run(self.spark, arguments, job))
 
     def die(self, patch: pytest.MonkeyPatch, published: int, job: str, files: dict[str, bytes | str]) -> None:
         """Run a job that is killed when it has put some objects into the warehouse."""
-        warehouse, left = self.place("warehouse"), iter(range(published))
-        take = type(warehouse).take
+        warehouse, left = self.storage("warehouse"), iter(range(published))
+        copy_from = type(warehouse).copy_from
 
-        def dying(place: Place, *what: Any) -> None:
-            if place == warehouse and next(left, None) is None:
+        def dying(storage: Storage, *what: Any) -> None:
+            if storage == warehouse and next(left, None) is None:
                 raise KeyboardInterrupt
-            take(place, *what)
+            copy_from(storage, *what)
 
         with patch.context() as context:
-            context.setattr(type(warehouse), "take", dying)
-            context.setattr("bulk.run.COPIES_AT_A_TIME", 1)
+            context.setattr(type(warehouse), "copy_from", dying)
+            context.setattr("spotify_bulk.run.COPIES_AT_A_TIME", 1)
             with pytest.raises(KeyboardInterrupt):
                 self.load(job, files)
 
-    def place(self, name: str) -> Place:
+    def storage(self, name: str) -> Storage:
         """Return where a part of the lake is."""
         return Folder(self.root / name)
 
@@ -76,7 +76,7 @@ class Lake:
         return relation.project(chosen).order("all").fetchall()
 
     def content(self) -> dict[str, list[Row]]:
-        """Return all tables; of files that are named, the last part of their address."""
+        """Return all tables; of files that are with_file_addresses, the last part of their address."""
         folders = (path for path in (self.root / "warehouse").iterdir() if not path.name.startswith("_"))
         tables = {path.name: self.rows(path.name) for path in sorted(folders)}
         return tables | {REJECTS: [(source.split("/")[-1], *others) for source, *others in tables[REJECTS]]}
@@ -85,16 +85,16 @@ class Lake:
 class BucketLake(Lake):
     """A warehouse in a bucket, with a copy in the folder."""
 
-    def place(self, name: str) -> Place:
+    def storage(self, name: str) -> Storage:
         """Return where a part of the lake is."""
         return Bucket("lake", f"{name}/")
 
     def content(self) -> dict[str, list[Row]]:
         """Return all tables."""
-        there, here = self.place("warehouse"), Folder(self.root / "warehouse")
+        there, here = self.storage("warehouse"), Folder(self.root / "warehouse")
         shutil.rmtree(here.path, ignore_errors=True)
         for item in there.find():
-            here.take(there, item.name, item.name)
+            here.copy_from(there, item.name, item.name)
         return super().content()
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from local import sql_dialect
 from local.stack import LaptopStack
+from spotify_lake import keys as lake_keys
 from spotify_lake.errors import RawObjectUnreadable
 from spotify_lake.normalize.rows import Tables
 from spotify_lake.schema.playlists import TABLES
@@ -87,22 +88,18 @@ def undisturbed(stack: LaptopStack) -> dict[str, Rows]:
     """
     found: list[Tables] = []
 
-    def keep(tables: Tables, **_: object) -> list[str]:
+    def keep(tables: Tables, *_: object) -> list[str]:
         found.append(tables)
         return []
 
     for key, _ in read(stack, "RawBucketName", "raw/"):
         with suppress(RawObjectUnreadable):
             transform.transform(s3_event(stack, key), stack.client("s3"), keep, lambda *_: None)
-    expected = {}
-    for snapshot in found:
-        at = snapshot.scheduled_at.astimezone(dt.UTC)
-        name = f"snapshot_date={at:%Y-%m-%d}/{snapshot.playlist_id}-{at:%Y%m%dT%H%M%SZ}.parquet"
-        for table in TABLES:
-            columns = [column.name for column in table.columns]
-            rows = [dict(zip(columns, row, strict=True)) for row in snapshot.rows[table.name]]
-            expected[f"{table.prefix}{name}"] = rows
-    return expected
+    return {
+        lake_keys.curated_key(table.prefix, each.playlist_id, each.scheduled_at): list(each.records(table))
+        for each in found
+        for table in TABLES
+    }
 
 
 def assert_undisturbed(stack: LaptopStack) -> None:

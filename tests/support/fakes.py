@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from requests.adapters import BaseAdapter
 
 from spotify_lake.spotify.auth import Credentials
-from spotify_lake.spotify.client import Head, ListedPlaylist, Reading, SpotifyClient
+from spotify_lake.spotify.client import Head, ListedPlaylist, SpotifyClient
+from spotify_lake.spotify.models import Contract
 from tests.support import payloads
 
 API_URL = "https://api.test"
@@ -241,15 +242,40 @@ def spotify_client(web: FakeWeb, clock: FakeClock, credentials: Credentials = CR
 
 
 @dataclass
-class Pages:
-    """Keeps the pages of a reading."""
+class ReadPlaylist:
+    """A playlist that was read to the end."""
 
-    snapshot_id: str
-    contract: str
-    entries: list[Any] = field(default_factory=list)
+    head: Head
+    snapshot_id: str  # of the pages
+    contract: Contract
+    entries: int
+    paged: list[Any]  # the entries of the pages
+    begun: list[str]  # the snapshot_id of each attempt
 
-    def add_page(self, page: Any) -> None:
-        self.entries.extend(page["items"])
+
+def read_playlist(client: SpotifyClient, playlist_id: str, listed_version: str | None = None) -> ReadPlaylist:
+    """Read a playlist as the extraction does."""
+    reading = client.read(playlist_id, listed_version)
+    begun: list[str] = []
+    while True:
+        begun.append(reading.snapshot_id)
+        paged = [entry for page in reading.pages for entry in page["items"]]
+        if head := reading.confirm():
+            return ReadPlaylist(head, reading.snapshot_id, reading.contract, reading.entries, paged, begun)
+
+
+class FakeReading:
+    """A reading of one page that is confirmed at once."""
+
+    contract: Contract = "items"
+
+    def __init__(self, web: WebPlaylist) -> None:
+        self._web = web
+        self.snapshot_id, self.entries = web.snapshot_id, web.size
+        self.pages = iter([web.page(0, web.size)])
+
+    def confirm(self) -> Head:
+        return Head(self._web.id, self._web.snapshot_id, self._web.head())
 
 
 class FakeSpotify:
@@ -288,19 +314,14 @@ class FakeSpotify:
             for name in self.playlists
         ]
 
-    def fetch(
-        self, playlist_id: str, begin: Callable[..., Any], listed_version: str | None = None
-    ) -> Reading[Any]:
+    def read(self, playlist_id: str, listed_version: str | None = None) -> FakeReading:
         self.requests += 1
         self.fetched.append(playlist_id)
         self.listed_versions[playlist_id] = listed_version
         size = self.playlists[playlist_id]
         if isinstance(size, Exception):
             raise size
-        web = self._web(playlist_id, size)
-        sink = begin(web.snapshot_id, "items")
-        sink.add_page(web.page(0, size))
-        return Reading(sink, Head(playlist_id, web.snapshot_id, web.head()), size, "items")
+        return FakeReading(self._web(playlist_id, size))
 
     def _web(self, playlist_id: str, size: int) -> WebPlaylist:
         owner, version = self.owners.get(playlist_id, "me"), self.versions.get(playlist_id, 1)

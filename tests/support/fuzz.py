@@ -262,8 +262,8 @@ def make(kind: str, chance: random.Random) -> tuple[bytes, int | None]:
             playlist["tracks"], case.envelope["contract"] = case.envelope["pages"].pop(), "embedded"
     text = case.text()
     if kind in IN_TEXT:
-        return gzip.compress(IN_TEXT[kind](text, chance), 1), None
-    data = gzip.compress(text, 1)
+        return gzip.compress(IN_TEXT[kind](text, chance), 1, mtime=0), None
+    data = gzip.compress(text, 1, mtime=0)
     if kind == KINDS[-1]:
         return _flipped_bits(data, chance), None
     return data, number

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from botocore.exceptions import ClientError
 
 from local.spotify_stub.catalog import catalog
+from spotify_lake.athena import Athena
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
-from spotify_lake.report.athena import Athena
 from spotify_lake.report.charts import FOLDER
 from spotify_lake.report.content import Content
 from spotify_lake.report.run import ask
@@ -88,8 +89,7 @@ class FakeAthenaClient:
     """What the report uses of boto3's client."""
 
     class exceptions:
-        class InvalidRequestException(Exception):
-            pass
+        ClientError = ClientError
 
     page_size = 1000
 
@@ -125,7 +125,14 @@ class FakeAthenaClient:
         columns, rows = self._answers[QueryExecutionId]
         records = itertools.chain([columns], rows)
         while batch := list(itertools.islice(records, self.page_size)):
-            yield {"ResultSet": {"Rows": [{"Data": [_datum(value) for value in row]} for row in batch]}}
+            yield {
+                "ResultSet": {
+                    "ResultSetMetadata": {
+                        "ColumnInfo": [{"Name": name, "Type": "varchar"} for name in columns]
+                    },
+                    "Rows": [{"Data": [_datum(value) for value in row]} for row in batch],
+                }
+            }
 
 
 def _datum(value: Any) -> dict[str, str]:

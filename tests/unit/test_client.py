@@ -17,18 +17,14 @@ from spotify_lake.errors import (
     SpotifyRefused,
     SpotifyUnavailable,
 )
-from spotify_lake.spotify.client import (
-    FAULT_PAUSES_S,
-    MAX_LIMIT_WAITS,
-    MAX_READINGS,
-    ListedPlaylist,
-)
+from spotify_lake.spotify.calls import FAULT_PAUSES_S, MAX_LIMIT_WAITS
+from spotify_lake.spotify.client import MAX_READINGS, ListedPlaylist
 from tests.support.fakes import (
     APP_CREDENTIALS,
     FakeClock,
     FakeWeb,
-    Pages,
     WebPlaylist,
+    read_playlist,
     spotify_client,
     spotify_error,
 )
@@ -42,7 +38,7 @@ HEAD = rf"^/v1/playlists/{ID}\?"
 def fetch(
     web: FakeWeb, clock: FakeClock | None = None, playlist_id: str = ID, listed_version: str | None = None
 ):
-    return spotify_client(web, clock or FakeClock()).fetch(playlist_id, Pages, listed_version)
+    return read_playlist(spotify_client(web, clock or FakeClock()), playlist_id, listed_version)
 
 
 def fetch_error(web: FakeWeb, clock: FakeClock | None = None) -> LakeError:
@@ -52,7 +48,7 @@ def fetch_error(web: FakeWeb, clock: FakeClock | None = None) -> LakeError:
 
 
 def names(reading) -> list[str]:
-    return [entry["item"]["name"] for entry in reading.sink.entries]
+    return [entry["item"]["name"] for entry in reading.paged]
 
 
 class TestUser:
@@ -151,7 +147,7 @@ class TestCompleteLists:
     def test_a_list_that_changed_since_it_was_listed_is_read_again(self):
         web = FakeWeb(playlist := WebPlaylist(ID, 60, version=3))
         reading = fetch(web, listed_version=f"{ID}-v2")
-        assert (reading.head.snapshot_id, reading.sink.snapshot_id) == (playlist.snapshot_id,) * 2
+        assert (reading.head.snapshot_id, reading.snapshot_id) == (playlist.snapshot_id,) * 2
         assert len(web.sent) == 1 + 2 * (2 + 1)  # token, twice the pages and the head
 
     def test_what_is_asked_for(self):
@@ -214,20 +210,15 @@ class TestCompleteLists:
 
     def test_list_that_changes_is_read_again(self):
         web = FakeWeb(playlist := WebPlaylist(ID, 120))
-        begun = []
 
         def change():
             playlist.version, playlist.size = 2, 70
 
-        def begin(snapshot_id, contract):
-            begun.append(snapshot_id)
-            return Pages(snapshot_id, contract)
-
         web.before(f"{ITEMS}.*offset=50", change)
-        reading = spotify_client(web, FakeClock()).fetch(ID, begin)
+        reading = fetch(web)
         assert names(reading) == [f"Song {n}" for n in range(70)]
         assert reading.head.snapshot_id == f"{ID}-v2"
-        assert begun == [f"{ID}-v1", f"{ID}-v2"]
+        assert reading.begun == [f"{ID}-v1", f"{ID}-v2"]
 
     def test_list_that_never_keeps_still(self):
         web = FakeWeb(playlist := WebPlaylist(ID, 3))
@@ -244,7 +235,7 @@ class TestCompleteLists:
 
     def test_pages_come_one_at_a_time(self):
         web = FakeWeb(WebPlaylist(ID, 230))
-        pages = spotify_client(web, FakeClock())._pages(ID)
+        pages = spotify_client(web, FakeClock()).read(ID, "version").pages
         next(pages)
         next(pages)
         assert len(web.sent) == 3
@@ -265,8 +256,8 @@ class TestContracts:
         web = FakeWeb(WebPlaylist(ID, 90, opens={"tracks"}, embeds=100))
         web.fault(ITEMS, status, spotify_error(status, "No"))
         reading = fetch(web, listed_version="listed before the list changed")
-        assert (reading.contract, reading.entries, reading.sink.entries) == ("embedded", 90, [])
-        assert reading.sink.snapshot_id == reading.head.snapshot_id == f"{ID}-v1"
+        assert (reading.contract, reading.entries, reading.paged) == ("embedded", 90, [])
+        assert reading.snapshot_id == reading.head.snapshot_id == f"{ID}-v1"
         assert len(reading.head.playlist["items"]["items"]) == 90
         assert len(web.sent) == 3
 
@@ -474,7 +465,7 @@ class TestSignIn:
         client = spotify_client(web, FakeClock())
         client.me()
         web.token["access_token"] = "another"  # the first is not accepted any more
-        assert client.fetch(ID, Pages).entries == 120
+        assert read_playlist(client, ID).entries == 120
         assert web.sent[-1].headers["Authorization"] == "Bearer another"
         assert web.paths().count("/api/token") == 2
         assert client.requests == len(web.sent)
@@ -501,7 +492,7 @@ class TestSignIn:
         kept = []
         client._keep_refresh_token = lambda old, new: kept.append((old, new, len(web.sent)))
         assert client.rotated_refresh_token is None
-        client.fetch(ID, Pages)
+        read_playlist(client, ID)
         assert client.rotated_refresh_token == "rotated"
         assert kept == [("the-refresh-token", "rotated", 1)]  # at once, and only when it changed
         assert [sent.form["refresh_token"] for sent in web.sent if sent.form] == [

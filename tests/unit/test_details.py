@@ -220,8 +220,8 @@ class World:
 
 
 def column(snapshot: envelope.Snapshot, table: str, name: str) -> list[Any]:
-    [columns] = [each.column_names for each in TABLES if each.name == table]
-    return [row[columns.index(name)] for row in normalize(snapshot).rows[table]]
+    [found] = [each for each in TABLES if each.name == table]
+    return [row[name] for row in normalize(snapshot).records(found)]
 
 
 class TestAsking:
@@ -408,7 +408,7 @@ class TestLimits:
         assert counted()["SnapshotsWritten"] == 2
         assert counted()["PlaylistsFailed"] == 0
         assert len(world.web.asked(kind)) <= 1 + details.MAX_FAULTS
-        assert "No more details" in caplog.text
+        assert "requests no more details" in caplog.text
         assert not [line for line in caplog.records if line.levelname == "ERROR"]
 
     def test_quota_ends_the_asking_at_once_and_what_was_learned_stays(self, caplog):
@@ -607,7 +607,7 @@ class TestUnchangedPlaylists:
         head = gzip.compress(gzip.decompress(whole).partition(b'"pages":')[0], mtime=0)
         source = envelope.Source("raw/odd", head + gzip.compress(b'"pages":7}'))
         world = World(Catalog())
-        keeper = details.DetailKeeper(spotify_client(world.web, world.clock), world.s3, "raw", 100)
-        assert not any(keeper.of_copy(source).values())
+        enrichment = details.Enrichment(spotify_client(world.web, world.clock), world.s3, "raw", 100)
+        assert not any(enrichment.details_of_copy(source).values())
         assert "gets no details" in caplog.text
         assert world.web.asked() == []

@@ -30,11 +30,11 @@ TERMINAL = [
     (SpotifyRefused(403, "Premium lapsed"), ["403", "Premium lapsed"]),
     (
         ContinuationLimitReached("2026-11-20T06:00:00Z", 10, ["one", "two"], "Quota."),
-        ["2026-11-20T06:00:00Z", "10 times", "one, two", "Quota.", "failure queue"],
+        ["2026-11-20T06:00:00Z", "continuations (10)", "one, two", "Quota.", "failure queue"],
     ),
     (SnapshotUnreadable("not gzip"), ["not gzip"]),
     (RawObjectUnreadable("b", "raw/k", "not gzip"), ["s3://b/raw/k", "not gzip", "redrive"]),
-    (RawObjectMissing("b", "raw/k"), ["s3://b/raw/k", "gone"]),
+    (RawObjectMissing("b", "raw/k"), ["s3://b/raw/k", "deleted"]),
 ]
 RETRYABLE = [
     (RateLimited(30), ["30 s"]),

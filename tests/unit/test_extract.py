@@ -263,7 +263,7 @@ class TestRun:
         assert counted()["PlaylistsFailed"] == 0
         [line] = [line for line in caplog.records if line.levelname == "WARNING"]
         assert str(condition) in line.getMessage()
-        assert "It goes on at 2026-11-2" in line.getMessage()
+        assert "A schedule resumes it at 2026-11-2" in line.getMessage()
         assert line.not_done == [B, C]
 
         spotify.playlists[B] = 1
@@ -277,7 +277,7 @@ class TestRun:
         second = run(spotify, playlists=(A, B), scheduler=scheduler)
         assert first.continued_by == second.continued_by
         assert len(scheduler.schedules) == 1
-        assert "was there before" in caplog.text
+        assert "existed already" in caplog.text
 
     def test_a_run_that_knows_no_playlists_yet_starts_afresh(self):
         spotify, scheduler = FakeSpotify({A: 1}), FakeScheduler()
@@ -306,7 +306,9 @@ class TestRun:
     def test_a_run_is_not_continued_for_ever(self, condition, counted, caplog):
         scheduler = FakeScheduler()
         request = ExtractRequest(scheduled_at=AT, playlists=(A, B), continuation=10)
-        with pytest.raises(ContinuationLimitReached, match="continued 10 times") as caught:
+        with pytest.raises(
+            ContinuationLimitReached, match=r"maximum number of continuations \(10\)"
+        ) as caught:
             run(FakeSpotify({A: condition, B: 1}), request=request, scheduler=scheduler)
         assert A in str(caught.value)
         assert str(condition) in str(caught.value)

@@ -12,11 +12,12 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from local import backlog, demo, deploy, display, emulator, process, stack
-from local.athena import Athena, Column, QueryResult, explain
 from local.errors import LaptopError
 from local.sql_dialect import to_duckdb
 from local.state import State
 from queries.display import show_result
+from spotify_lake.athena import Athena, Column, QueryResult, explain
+from spotify_lake.errors import QueryFailed
 from spotify_lake.schema.playlists import PARTITION, TABLES
 from tests.support import template
 
@@ -192,17 +193,6 @@ def test_the_telling_lines_of_a_failed_tool_are_picked():
     assert deploy.telling_lines("one\ntwo\n", limit=1) == ["two"]
 
 
-def test_snapshots_are_recognized_in_both_buckets():
-    playlist, time_ = "3Zk9vTqLm2Rw8YxNc5HdPf", "20260901T060000Z"
-    raw = [f"raw/playlist_id={playlist}/{time_}.json.gz", "raw/other.json.gz"]
-    curated = [
-        f"curated/songs/snapshot_date=2026-09-01/{playlist}-{time_}.parquet",
-        "curated/songs/x.parquet",
-    ]
-    assert list(backlog._snapshots(raw, backlog._RAW_KEY)) == [(playlist, time_)]
-    assert list(backlog._snapshots(curated, backlog._CURATED_KEY)) == [(playlist, time_)]
-
-
 class Progressing(stack.LaptopStack):
     """A stack whose backlog is a script."""
 
@@ -252,6 +242,9 @@ def test_waiting_for_a_stuck_transform_is_explained(clock):
 
 class FakeAthena:
     """The Athena API with one prepared answer."""
+
+    class exceptions:
+        ClientError = ClientError
 
     def __init__(self, states=("QUEUED", "SUCCEEDED"), pages=(), reason=""):
         self.states, self.pages, self.reason = list(states), pages, reason
@@ -318,7 +311,7 @@ def test_an_answer_comes_with_types_over_all_pages():
 
 def test_a_failed_query_says_why():
     reason = 'Binder Error: Referenced column "x" not found!\n\nLINE 1: SELECT x FROM read_parquet([...])'
-    with pytest.raises(LaptopError, match=r'^The query failed: Referenced column "x" not found!$'):
+    with pytest.raises(QueryFailed, match=r'^The query failed: Referenced column "x" not found!$'):
         ask(FakeAthena(states=["FAILED"], reason=reason))
 
 
@@ -329,13 +322,13 @@ def test_a_refused_query_says_why():
                 {"Error": {"Code": "InvalidRequestException", "Message": "no output location"}}, "x"
             )
 
-    with pytest.raises(LaptopError, match="Athena refused the query: no output location"):
+    with pytest.raises(QueryFailed, match="Athena refused it: no output location"):
         ask(Refusing())
 
 
 def test_a_query_that_takes_too_long_is_cancelled():
     client = FakeAthena(states=["RUNNING"])
-    with pytest.raises(LaptopError, match="took too long"):
+    with pytest.raises(QueryFailed, match="took too long"):
         ask(client, timeout_s=0)
     assert client.stopped
 

@@ -31,7 +31,7 @@ def tables_of(*entries: object, **changes: Any) -> Tables:
 
 def rows(tables: Tables, name: str) -> list[dict[str, Any]]:
     table = next(table for table in TABLES if table.name == name)
-    return [dict(zip(table.column_names, row, strict=True)) for row in tables.rows[name]]
+    return list(tables.records(table))
 
 
 def row(tables: Tables, name: str) -> dict[str, Any]:

@@ -171,23 +171,23 @@ def test_a_lone_surrogate_in_utf_8_costs_a_character_too() -> None:
     [
         (b"", "JSON"),
         (b"{}", "not gzip"),
-        (GOOD[:-20], "cut short"),
-        (GOOD[:60], "cut short"),
+        (GOOD[:-20], "truncated"),
+        (GOOD[:60], "truncated"),
         (GOOD[:40] + b"\x00\x00\x00" + GOOD[43:], "damaged"),
-        (gzip.compress(b""), "no JSON"),
-        (gzip.compress(b'{"envelope_version": 1, "pages": ['), "no JSON"),
-        (gzip.compress(b"\xff\xfe\x00"), "no JSON"),
-        (gzip.compress(b"[" * 200_000), "no JSON"),
-        (gzip.compress(b'{"x":' + b"[" * 200_000), "no JSON"),
-        (gzip.compress(GOOD_JSON.replace(b"Low Tide", b"Low \xff")), "no JSON"),
-        (gzip.compress(b"[]"), "no object"),
+        (gzip.compress(b""), "not JSON"),
+        (gzip.compress(b'{"envelope_version": 1, "pages": ['), "not JSON"),
+        (gzip.compress(b"\xff\xfe\x00"), "not JSON"),
+        (gzip.compress(b"[" * 200_000), "not JSON"),
+        (gzip.compress(b'{"x":' + b"[" * 200_000), "not JSON"),
+        (gzip.compress(GOOD_JSON.replace(b"Low Tide", b"Low \xff")), "not JSON"),
+        (gzip.compress(b"[]"), "not an object"),
         (gzip.compress(b"{}"), "envelope version None"),
         (rewritten(GOOD, envelope_version=2), "envelope version 2"),
         (rewritten(GOOD, envelope_version="1" * 10_000), "envelope version '1{79}; this"),
-        (rewritten(GOOD, pages=None), "pages are no list"),
-        (rewritten(GOOD, pages=[{"items": None}]), "page 1 holds no list"),
-        (rewritten(GOOD, pages=[{"items": []}, 7]), "page 2 holds no list"),
-        (rewritten(GOOD, pages=[{"items": {}}]), "page 1 holds no list"),
+        (rewritten(GOOD, pages=None), "pages are not a list"),
+        (rewritten(GOOD, pages=[{"items": None}]), "page 1 has no list"),
+        (rewritten(GOOD, pages=[{"items": []}, 7]), "page 2 has no list"),
+        (rewritten(GOOD, pages=[{"items": {}}]), "page 1 has no list"),
         (rewritten(GOOD, playlist_id="../../elsewhere"), "playlist_id"),
         (rewritten(GOOD, playlist_id="line\n"), "playlist_id"),
         (rewritten(GOOD, playlist_id="under_score"), "playlist_id"),
@@ -196,9 +196,9 @@ def test_a_lone_surrogate_in_utf_8_costs_a_character_too() -> None:
         (rewritten(GOOD, fetched_at="9999-12-31T23:59:59-05:00"), "no equivalent in UTC"),
         (rewritten(GOOD, scheduled_at="2026-11-20T06:00:00"), "scheduled_at"),
         (rewritten(GOOD, contract="telepathy"), "contract"),
-        (gzip.compress(GOOD_JSON[:-1] + b',"details":' + b"9" * 5000 + b"}"), "no JSON"),
-        (rewritten(GOOD, contract="embedded"), "neither pages nor"),
-        (rewritten(GOOD, contract="embedded", pages=None), "neither pages nor"),
+        (gzip.compress(GOOD_JSON[:-1] + b',"details":' + b"9" * 5000 + b"}"), "not JSON"),
+        (rewritten(GOOD, contract="embedded"), "neither its pages nor"),
+        (rewritten(GOOD, contract="embedded", pages=None), "neither its pages nor"),
         (rewritten(GOOD, playlist=None), "playlist"),
         (rewritten(GOOD, playlist={"followers": {"total": 2**63}}), "followers"),
         (rewritten(GOOD, playlist={"followers": {"total": -(2**63) - 1}}), "followers"),
@@ -235,8 +235,7 @@ def with_details(details: Mapping[str, Mapping[str, bytes]]) -> bytes:
         contract="items",
     )
     writer.add_page(payloads.page([payloads.entry(payloads.song())]))
-    writer.add_details(details)
-    return writer.finish(payloads.playlist())
+    return writer.finish(payloads.playlist(), details)
 
 
 def test_details_are_read_back() -> None:
@@ -329,7 +328,7 @@ class TestSource:
             (b"", "envelope"),
             (b"{}", "not gzip"),
             (GOOD[:20], "envelope"),
-            (GOOD[:-20], "cut short"),
+            (GOOD[:-20], "truncated"),
             (GOOD[:-60] + b"\0\0\0" + GOOD[-57:], "CRC"),
             (rewritten(GOOD), "envelope"),
             (gzip.compress(b"{}") + GOOD, "envelope"),

@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import pytest
 import sqlglot
+from botocore.exceptions import ClientError
 
+from spotify_lake.athena import Athena
 from spotify_lake.errors import QueryFailed
 from spotify_lake.report import queries
-from spotify_lake.report.athena import Athena
 from spotify_lake.report.content import Content, Entry, artist_dates, runs, songs_to_look_up
 from spotify_lake.report.queries import SnapshotRow, StandingRow, Window
 from tests.support import payloads
@@ -440,7 +441,7 @@ class SlowClient(FakeAthenaClient):
 
 def test_a_query_that_takes_too_long_is_stopped():
     client = SlowClient()
-    with pytest.raises(QueryFailed, match="longer than the function may run"):
+    with pytest.raises(QueryFailed, match="took too long"):
         Athena(client, "lake", "lake", time_left=lambda: 0).ask(queries.histories(WEEK))
     assert client.stopped == [{"QueryExecutionId": "q"}]
 
@@ -450,9 +451,10 @@ class RefusingClient(FakeAthenaClient):
         pass
 
     def start_query_execution(self, **_):
-        raise self.exceptions.InvalidRequestException("mismatched input")
+        answer = {"Error": {"Code": "InvalidRequestException", "Message": "mismatched input"}}
+        raise ClientError(answer, "StartQueryExecution")
 
 
 def test_a_query_that_is_refused_is_named():
-    with pytest.raises(QueryFailed, match="'histories': mismatched input"):
+    with pytest.raises(QueryFailed, match="'histories' failed: Athena refused it: mismatched input"):
         Athena(RefusingClient(), "lake", "lake", time_left=lambda: 9).ask(queries.histories(WEEK))

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.exceptions import ClientError
 
-from spotify_lake.errors import ChangeNotAnnounced, EventError, RawObjectUnreadable
+from spotify_lake.errors import ChangeNotPublished, EventError, RawObjectUnreadable
 from spotify_lake.normalize.rows import Tables, normalize
 from spotify_lake.observability import logger, metrics
 from spotify_lake.raw import envelope
@@ -55,7 +55,7 @@ def run() -> Callable[..., list[Tables]]:
     def run(event: dict[str, Any], **objects: bytes) -> list[Tables]:
         written: list[Tables] = []
 
-        def write(tables: Tables, **_: Any) -> list[str]:
+        def write(tables: Tables, _correlation_id: str | None) -> list[str]:
             written.append(tables)
             return [f"curated/{len(written)}"]
 
@@ -90,12 +90,12 @@ def test_the_rows_of_each_object_are_written(run: Callable[..., list[Tables]]) -
         ({"eventTime": 7}, None),
     ],
 )
-def test_others_are_told_after_the_tables_are_written(
+def test_a_change_is_published_after_the_tables_are_written(
     time: dict[str, Any], written_at: datetime | None
 ) -> None:
     steps: list[Any] = []
 
-    def write(tables: Tables, **_: Any) -> list[str]:
+    def write(tables: Tables, _correlation_id: str | None) -> list[str]:
         steps.append(tables)
         return ["curated/x"]
 
@@ -103,15 +103,15 @@ def test_others_are_told_after_the_tables_are_written(
     event["Records"][0] |= time
     transform.transform(event, FakeS3({"a": GOOD}), write, lambda *about: steps.append(about))  # type: ignore[arg-type]
     tables = normalize(envelope.decode(GOOD))
-    assert steps == [tables, (BUCKET, "a", written_at, tables, ["curated/x"])]
+    assert steps == [tables, ((BUCKET, "a", written_at), tables, ["curated/x"])]
 
 
-def test_a_failure_to_tell_fails_the_message(run: Callable[..., list[Tables]]) -> None:
-    def announce(*_: Any) -> None:
-        raise ChangeNotAnnounced("x", "bus", "no")
+def test_a_failure_to_publish_fails_the_message(run: Callable[..., list[Tables]]) -> None:
+    def publish(*_: Any) -> None:
+        raise ChangeNotPublished("x", "bus", "no")
 
-    with pytest.raises(ChangeNotAnnounced):
-        transform.transform(s3_event("a"), FakeS3({"a": GOOD}), lambda _tables, **_: [], announce)  # type: ignore[arg-type]
+    with pytest.raises(ChangeNotPublished):
+        transform.transform(s3_event("a"), FakeS3({"a": GOOD}), lambda *_: [], publish)  # type: ignore[arg-type]
 
 
 def test_keys_are_decoded_once(run: Callable[..., list[Tables]]) -> None:
@@ -142,7 +142,7 @@ def test_an_object_that_is_gone_is_counted_and_the_next_is_done(
 ) -> None:
     assert len(run(s3_event("gone", "a"), a=GOOD)) == 1
     (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert "s3://lake-raw/gone is gone" in warning.getMessage()
+    assert "s3://lake-raw/gone does not exist" in warning.getMessage()
     assert counted("RawObjectsMissing") == 1
 
 
@@ -202,7 +202,7 @@ def test_an_sqs_batch_is_told_from_an_s3_event(event: dict[str, Any], expected: 
 def test_every_line_and_object_names_the_run_that_took_the_snapshot(log: Log) -> None:
     written_for: list[str | None] = []
 
-    def write(_tables: Tables, *, correlation_id: str | None) -> list[str]:
+    def write(_tables: Tables, correlation_id: str | None) -> list[str]:
         written_for.append(correlation_id)
         return []
 

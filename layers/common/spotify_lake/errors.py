@@ -1,7 +1,7 @@
-"""Every condition Spotify Lake reports, one class each.
+"""Every condition that Spotify Lake reports, one class each.
 
-A class builds its own sentence: what happened, to which playlist or object, and what to do. Whether the
-same call may succeed later is a property of the class (`retryable`), so that callers never read messages.
+A class builds its own message: what happened, to which playlist or object, and what to do. `retryable` says whether
+the same call may succeed later, so callers never parse messages.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class LakeError(Exception):
 
 
 class SettingsError(LakeError):
-    """A setting is missing or has a value that cannot be used."""
+    """A setting is missing or invalid."""
 
     def __init__(self, name: str, value: str, problem: str, accepted: str) -> None:
         self.name = name
@@ -26,10 +26,10 @@ class SettingsError(LakeError):
 
 
 class EventError(LakeError):
-    """An event that is none of the forms a function takes."""
+    """An event in a form that the function does not accept."""
 
     def __init__(self, problem: str) -> None:
-        super().__init__(f"The event cannot be used: {problem}. The folder events/ shows the accepted forms.")
+        super().__init__(f"The event is not valid: {problem}. The folder events/ shows the accepted forms.")
 
 
 class CredentialsMissing(LakeError):
@@ -40,7 +40,7 @@ class CredentialsMissing(LakeError):
 
 
 class SignInExpired(LakeError):
-    """Spotify refused the refresh token for good (`invalid_grant`)."""
+    """Spotify rejected the refresh token permanently (`invalid_grant`)."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(
@@ -50,7 +50,7 @@ class SignInExpired(LakeError):
 
 
 class PlaylistError(LakeError):
-    """A condition of one playlist; the other playlists go on."""
+    """A condition of one playlist; the other playlists are not affected."""
 
     def __init__(self, playlist_id: str, message: str) -> None:
         self.playlist_id = playlist_id
@@ -58,20 +58,20 @@ class PlaylistError(LakeError):
 
 
 class PlaylistNotFound(PlaylistError):
-    """Spotify answers 404 for a playlist."""
+    """Spotify returns 404 for a playlist."""
 
     def __init__(self, playlist_id: str) -> None:
         advice = (
-            "Spotify's own lists (ids starting with 37i9dQZ) are closed to new apps: copy its songs into a"
+            "Spotify's own playlists (ids starting with 37i9dQZ) are closed to new apps: copy its songs into a"
             " playlist of your own."
             if playlist_id.startswith("37i9dQZ")
             else "Check the id, or remove it from PlaylistIds."
         )
-        super().__init__(playlist_id, f"Spotify knows no playlist {playlist_id} (404). {advice}")
+        super().__init__(playlist_id, f"Spotify has no playlist {playlist_id} (404). {advice}")
 
 
 class PlaylistForbidden(PlaylistError):
-    """Spotify answers 403 for the entries of a playlist."""
+    """Spotify returns 403 for the entries of a playlist."""
 
     def __init__(self, playlist_id: str, why: str) -> None:
         super().__init__(
@@ -80,7 +80,7 @@ class PlaylistForbidden(PlaylistError):
 
 
 class SpotifyRefused(LakeError):
-    """Spotify refuses the app or the user, whatever is asked for."""
+    """Spotify refuses the app or the user, whatever the request."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"Spotify refused the request ({status}): {detail}")
@@ -93,23 +93,25 @@ class RateLimited(LakeError):
 
     def __init__(self, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
-        super().__init__(f"Spotify's rate limit is reached; it asks to come back in {retry_after_s:.0f} s.")
+        super().__init__(
+            f"Spotify's rate limit is reached; it allows the next request in {retry_after_s:.0f} s."
+        )
 
 
 class QuotaExceeded(LakeError):
-    """429 with reason QUOTA_EXCEEDED: the app's allowance of about a day is used up."""
+    """429 with reason QUOTA_EXCEEDED: the app's daily allowance is used up."""
 
     retryable = True
 
     def __init__(self, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
-            f"The app's Spotify quota is used up; Spotify asks to come back in {retry_after_s / 3600:.1f} h."
+            f"The app's Spotify quota is used up; it allows the next request in {retry_after_s / 3600:.1f} h."
         )
 
 
 class SpotifyUnavailable(LakeError):
-    """A passing fault on the way: 5xx, a lost connection, a body cut short, a list that keeps changing."""
+    """A temporary fault: 5xx, a lost connection, a truncated body, a list that keeps changing."""
 
     retryable = True
 
@@ -127,18 +129,18 @@ class OutOfTime(LakeError):
 
 
 class ContinuationLimitReached(LakeError):
-    """A run was continued as often as runs are."""
+    """A run reached the maximum number of continuations."""
 
     def __init__(self, scheduled_at: str, continuations: int, remaining: Sequence[str], reason: str) -> None:
         super().__init__(
-            f"The run of {scheduled_at} does not go on by itself any more: it was continued {continuations} times"
-            f" and still lacks a snapshot of some playlists ({', '.join(remaining)}). What stopped it last: {reason}"
-            " Once that is settled, send the event from the failure queue again."
+            f"The run of {scheduled_at} reached the maximum number of continuations ({continuations}) and still lacks"
+            f" snapshots of some playlists ({', '.join(remaining)}). The last reason: {reason}"
+            " Once that is resolved, send the event from the failure queue again."
         )
 
 
 class SnapshotUnreadable(LakeError):
-    """The bytes of a raw object are no snapshot that this version understands."""
+    """The bytes of a raw object are not a snapshot that this version can read."""
 
     def __init__(self, cause: str) -> None:
         self.cause = cause
@@ -146,12 +148,12 @@ class SnapshotUnreadable(LakeError):
 
 
 class RawObjectUnreadable(LakeError):
-    """A raw object that cannot be turned into rows; it stays where it is."""
+    """A raw object that cannot become rows; it stays where it is."""
 
     def __init__(self, bucket: str, key: str, cause: str) -> None:
         super().__init__(
-            f"The raw object s3://{bucket}/{key} cannot be read: {cause}. It is kept as it is and its message"
-            " goes to the dead-letter queue; mend or remove the object, then redrive."
+            f"The raw object s3://{bucket}/{key} cannot be read: {cause}. It stays unchanged and its message"
+            " goes to the dead-letter queue; repair or remove the object, then redrive."
         )
 
 
@@ -160,52 +162,49 @@ class RawObjectMissing(LakeError):
 
     def __init__(self, bucket: str, key: str) -> None:
         super().__init__(
-            f"The raw object s3://{bucket}/{key} is gone: it was deleted before its event arrived."
+            f"The raw object s3://{bucket}/{key} does not exist: it was deleted before its event arrived."
             " There is nothing to transform."
         )
 
 
-class ChangeNotAnnounced(LakeError):
-    """EventBridge does not take the event of a changed playlist."""
+class ChangeNotPublished(LakeError):
+    """EventBridge rejects the event of a changed playlist."""
 
     retryable = True
 
     def __init__(self, change_id: str, bus: str, reason: str) -> None:
         super().__init__(
             f"The change {change_id} could not be put on the event bus {bus}: {reason}. Its tables are complete; the"
-            " message is tried again."
+            " message will be retried."
         )
 
 
 class QueryFailed(LakeError):
-    """Athena does not answer a query of the report."""
+    """Athena refuses a query, or it fails or takes too long."""
 
     retryable = True
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(
-            f"Athena did not answer the report's query {name!r}: {reason}. The pages of earlier days stay as they"
-            " are; `./lake report` tries again."
-        )
+    def __init__(self, reason: str, name: str | None = None) -> None:
+        super().__init__(f"The query {name!r} failed: {reason}" if name else f"The query failed: {reason}")
 
 
 class UnknownDataSet(LakeError):
-    """A marker was put where no data set is staged."""
+    """A marker in a folder that is not the staging folder of a data set."""
 
     def __init__(self, key: str, folders: Sequence[str]) -> None:
         super().__init__(
-            f"{key} starts nothing: there is no job for that folder. Put the files into a folder below"
+            f"No job reads the folder of {key}. Put the files into a folder below"
             f" {' or '.join(folders)}, and the marker beside them."
         )
 
 
 class JobBusy(LakeError):
-    """Glue does not start a run although the one before has ended."""
+    """Glue does not start a run although the previous one has ended."""
 
     retryable = True
 
     def __init__(self, data_set: str, batch: str) -> None:
         super().__init__(
-            f"Glue still takes the job {data_set} for running, so {batch} waits. Lambda tries again within minutes; if"
-            " nothing starts, put _READY into the batch again."
+            f"Glue still reports the job {data_set} as running, so {batch} waits. Lambda retries within minutes; if"
+            " no run starts, put _READY into the batch again."
         )

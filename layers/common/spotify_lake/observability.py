@@ -1,4 +1,4 @@
-"""The only place that makes the Logger and the Metrics; everything else imports them from here."""
+"""Creates the Logger and the Metrics; all other modules import them from here."""
 
 import logging
 import warnings
@@ -9,12 +9,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 logger = Logger(utc=True)
 metrics = Metrics()
 
-# An invocation that has nothing to count (a test event, say) is no cause for a warning.
+# An invocation without metrics, such as a test event, needs no warning.
 warnings.filterwarnings("ignore", message="No application metrics to publish", category=UserWarning)
-# awswrangler warns of every table without rows, and most snapshots have no rejects.
+# awswrangler warns about every table without rows, and most snapshots have no rejects.
 logging.getLogger("awswrangler").setLevel(logging.ERROR)
 
 
 def count(name: str, value: int = 1) -> None:
-    """Add to a metric that counts."""
+    """Add to a metric with the unit Count."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

@@ -41,7 +41,7 @@ def parse_playlist_ids(text: str) -> PlaylistSelection:
     Raises
     ------
     SettingsError
-        The text is empty, or a piece of it names no playlist.
+        The text is empty, or a part of it is not a playlist.
     """
     pieces = [piece.strip() for piece in text.split(",") if piece.strip()]
     if not pieces:
@@ -52,13 +52,13 @@ def parse_playlist_ids(text: str) -> PlaylistSelection:
     for piece in pieces:
         match = _PLAYLIST.fullmatch(piece)
         if match is None:
-            raise SettingsError("PLAYLIST_IDS", piece, "is no playlist id, URI or link", PLAYLIST_FORMS)
+            raise SettingsError("PLAYLIST_IDS", piece, "is not a playlist id, URI or link", PLAYLIST_FORMS)
         ids[match["id"]] = None
     return tuple(ids)
 
 
 class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the extract function needs to know.
+    """Settings of the extract function.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
     spotify_api_url, spotify_accounts_url
         Base URLs without path or trailing slash.
     schedule_group, schedule_role_arn, schedule_dead_letters_arn
-        For the schedules by which a run continues itself.
+        For the one-off schedules that resume a run.
     detail_calls_per_run
         The most requests a run may send for details of artists and albums; 0 for no details.
     """
@@ -88,7 +88,7 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings from `environ`; raises SettingsError for the first that cannot be used."""
+        """Read the settings from `environ`; raises SettingsError for the first invalid one."""
         return cls(
             raw_bucket=_required(environ, "RAW_BUCKET", "the name of the raw bucket"),
             playlists=parse_playlist_ids(_required(environ, "PLAYLIST_IDS", PLAYLIST_FORMS)),
@@ -103,14 +103,14 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransformSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the transform function needs to know.
+    """Settings of the transform function.
 
     Attributes
     ----------
     lake_bucket
         Bucket of the curated tables.
     event_bus
-        Where changed playlists are announced.
+        Receives the events about changed playlists.
     """
 
     lake_bucket: str
@@ -118,7 +118,7 @@ class TransformSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings from `environ`; raises SettingsError for the first that cannot be used."""
+        """Read the settings from `environ`; raises SettingsError for the first invalid one."""
         return cls(
             lake_bucket=_required(environ, "LAKE_BUCKET", "the name of the lake bucket"),
             event_bus=_required(environ, "EVENT_BUS", "the name of an event bus"),
@@ -126,12 +126,12 @@ class TransformSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the report function needs to know.
+    """Settings of the report function.
 
     Attributes
     ----------
     lake_bucket
-        Bucket of the tables, and of the page.
+        Bucket of the tables and of the page.
     database, workgroup
         Where Athena runs the queries.
     days
@@ -145,7 +145,7 @@ class ReportSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings from `environ`; raises SettingsError for the first that cannot be used."""
+        """Read the settings from `environ`; raises SettingsError for the first invalid one."""
         return cls(
             lake_bucket=_required(environ, "LAKE_BUCKET", "the name of the lake bucket"),
             database=_required(environ, "DATABASE", "the name of the database in Athena"),
@@ -155,14 +155,14 @@ class ReportSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArrivalSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the arrival function needs to know.
+    """Settings of the arrival function.
 
     Attributes
     ----------
     lake_bucket
         Bucket of staging, warehouse and the jobs' code.
     lake_name
-        Begins the names of the jobs.
+        The prefix of the names of the jobs.
     """
 
     lake_bucket: str
@@ -170,7 +170,7 @@ class ArrivalSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings from `environ`; raises SettingsError for the first that cannot be used."""
+        """Read the settings from `environ`; raises SettingsError for the first invalid one."""
         return cls(
             lake_bucket=_required(environ, "LAKE_BUCKET", "the name of the lake bucket"),
             lake_name=_required(environ, "LAKE_NAME", "the name of the lake"),
@@ -197,7 +197,7 @@ def _base_url(environ: Mapping[str, str], name: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise SettingsError(name, value, "is no base URL", accepted)
+        raise SettingsError(name, value, "is not a base URL", accepted)
     return value
 
 

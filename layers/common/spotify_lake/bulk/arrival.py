@@ -1,9 +1,9 @@
-"""Files that arrive below ``staging/`` start the Glue job of their data set, one run of a job at a time.
+"""Starts the Glue job of a data set when files arrive below ``staging/``, one run of a job at a time.
 
-A batch is a folder below ``staging/<data set>/``. Who fills it puts an empty object ``_READY`` into it at the end; that
-is what starts a run, so that several files start one. The object ``_STARTED`` tells which run has taken the batch, and
-since when: what is newer is still to be loaded. A run looks at the files after it has begun, and loading one twice
-changes nothing, so no crash between the two can lose or double a row.
+A batch is a folder below ``staging/<data set>/``. An empty object ``_READY``, put there last, starts one run for all
+its files. The object ``_STARTED`` records which run loads the batch and since when; newer files are still to be loaded.
+A run lists the files after it has begun, and loading a file twice changes nothing, so a crash in between neither loses
+nor duplicates a row.
 """
 
 import importlib.resources
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 DATA_SETS: Final = ("charts", "kaggle2023")
-CODE_PACKAGE: Final = "glue_jobs"  # of the layer that is made of the folder jobs
+CODE_PACKAGE: Final = "glue_jobs"  # of the layer built from the folder jobs
 FAILED: Final = ("FAILED", "TIMEOUT", "ERROR")
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What made the function run.
+    """The event that started the function.
 
     Attributes
     ----------
     data_sets
-        Those to look at.
+        The data sets to check.
     ended
-        How a run of the one data set's job ended, if one did: the state that Glue calls it.
+        The state in which a run of the data set's job ended, in Glue's words; None if none did.
     is_schedule
-        Whether files without a marker count too.
+        Whether files without a marker are loaded too.
     """
 
     data_sets: tuple[str, ...] = DATA_SETS
@@ -49,14 +49,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_event(event: Mapping[str, Any], lake_name: str) -> Event:
-    """Read an event of EventBridge: a marker was put, a run ended, or it is time; ``{}`` looks for markers.
+    """Read an EventBridge event: a new marker, a run that ended, or the schedule; ``{}`` checks for markers.
 
     Raises
     ------
     EventError
-        It is none of these.
+        It is another event.
     UnknownDataSet
-        There is no job for what arrived.
+        No job reads the folder of the marker.
     """
     detail = event.get("detail")
     match event.get("detail-type"):
@@ -71,12 +71,12 @@ def parse_event(event: Mapping[str, Any], lake_name: str) -> Event:
             if data_set in DATA_SETS and isinstance(detail.get("state"), str):
                 return Event(data_sets=(data_set,), ended=detail["state"])
     raise EventError(
-        "it tells neither of a marker _READY, nor of a run of a job of this lake that ended, nor of the schedule"
+        "it reports neither a marker _READY, nor the end of a run of this lake's jobs, nor the schedule"
     )
 
 
 def _data_set(key: str) -> str:
-    """Return the data set that a marker is for."""
+    """Return the data set of a marker."""
     first = key.removeprefix(keys.STAGING).split("/")[0]
     if not key.startswith(keys.STAGING) or first not in DATA_SETS:
         raise UnknownDataSet(key, [keys.staging_prefix(name) for name in DATA_SETS])
@@ -84,17 +84,17 @@ def _data_set(key: str) -> str:
 
 
 def run(event: Event, settings: ArrivalSettings, s3: "S3Client", glue: "GlueClient") -> dict[str, str]:
-    """Start what is to be loaded next, a batch of each data set; count what a run that ended has done.
+    """Start the next batch of each data set, and publish the metrics of a run that ended.
 
     Returns
     -------
     dict
-        The batches that were started, with the ids of their runs.
+        The started batches, with the ids of their runs.
 
     Raises
     ------
     JobBusy
-        A run has ended, but Glue does not start the next one yet: Lambda tries again.
+        A run has ended, but Glue does not start the next one yet: Lambda retries.
     """
     if event.ended is not None:
         _count(event.data_sets[0], event.ended, settings, s3)
@@ -113,17 +113,17 @@ def run(event: Event, settings: ArrivalSettings, s3: "S3Client", glue: "GlueClie
 
 
 def due(found: Mapping[str, datetime], data_set: str, *, with_unmarked: bool) -> list[str]:
-    """Return the batches to be loaded, those first that wait longest.
+    """Return the batches to be loaded, those that have waited longest first.
 
     Parameters
     ----------
     found
-        When each object of the data set's folder was written, by key.
+        Time of writing of each object in the data set's folder, by key.
     data_set
         The data set.
     with_unmarked
-        Whether files that are newer than any run count without a marker too. With them goes all of the folder below
-        the data set's that they are in.
+        Whether files newer than any run are loaded without a marker too, with the whole folder directly below the data
+        set's folder that contains them.
     """
     started = _markers(found, keys.STARTED)
     waiting = {
@@ -147,7 +147,7 @@ def _markers(found: Mapping[str, datetime], name: str) -> dict[str, datetime]:
 
 
 def _folders(key: str, root: str) -> list[str]:
-    """Return the folders that a key is in, from `root` on."""
+    """Return the folders of a key, from `root` on."""
     parts = key.removeprefix(root).split("/")[:-1]
     return [root + "".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts) + 1)]
 
@@ -156,14 +156,14 @@ def objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, dat
     """Yield the keys below a prefix with the times when they were written."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
-            if not item["Key"].endswith("/"):  # what the S3 console makes for a folder
+            if not item["Key"].endswith("/"):  # the S3 console's placeholder for a folder
                 yield item["Key"], item["LastModified"]
 
 
 def _start(
     batch: str, data_set: str, settings: ArrivalSettings, s3: "S3Client", glue: "GlueClient"
 ) -> str | None:
-    """Start the run of a batch; return None while another run of the job goes on."""
+    """Start the run of a batch; return None while another run of the job is active."""
     for name, body in _code():
         s3.put_object(Bucket=settings.lake_bucket, Key=f"{keys.JOB_CODE}{name}", Body=body)
     try:
@@ -172,7 +172,7 @@ def _start(
             Arguments={"--input": f"s3://{settings.lake_bucket}/{batch}"},
         )
     except glue.exceptions.ConcurrentRunsExceededException:
-        logger.info("A run of the job goes on; the batch is next", data_set=data_set, batch=batch)
+        logger.info("Another run of the job is active; the batch is next", data_set=data_set, batch=batch)
         return None
     run_id = answer["JobRunId"]
     s3.put_object(Bucket=settings.lake_bucket, Key=f"{batch}{keys.STARTED}", Body=run_id.encode())
@@ -187,7 +187,7 @@ def _code() -> Sequence[tuple[str, bytes]]:
 
 
 def _count(data_set: str, state: str, settings: ArrivalSettings, s3: "S3Client") -> None:
-    """Publish what became of a run's rows."""
+    """Publish the results of a run as metrics."""
     count("BulkRuns")
     if state != "SUCCEEDED":
         count("BulkRunsFailed", int(state in FAILED))
@@ -199,4 +199,4 @@ def _count(data_set: str, state: str, settings: ArrivalSettings, s3: "S3Client")
     count("BulkRowsOut", summary["rows_out"])
     count("BulkRejects", summary["rejects"])
     count("BulkDuplicates", summary["duplicates"])
-    logger.info("The job has ended", data_set=data_set, run=summary["run"], rows_in=summary["rows_in"])
+    logger.info("The job ended", data_set=data_set, run=summary["run"], rows_in=summary["rows_in"])

@@ -1,25 +1,24 @@
-"""What changed between two snapshots of a playlist, and the event that tells of it. Pure: no I/O, no clock, no AWS.
+"""Compares two snapshots of a playlist and describes the changes as an event. Pure: no I/O, no clock, no AWS.
 
-An entry is known by its URI and stands at its first position, as in the view playlist_changes.
+An entry is identified by its URI and counts at its first position, as in the view playlist_changes.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Final
 
 from spotify_lake.keys import compact_time, iso
 from spotify_lake.normalize.rows import Tables
-from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, PLAYLISTS, SONGS
-from spotify_lake.schema.types import Table
+from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, SONGS
 
 SOURCE: Final = "spotify-lake"
 DETAIL_TYPE: Final = "Playlist Changed"
-DETAIL_VERSION: Final = 1  # counted up when a consumer would have to change
-# EventBridge, SNS and SQS take 256 KB with everything around it. Titles may be long, so both are needed.
+DETAIL_VERSION: Final = 1  # increased when consumers would have to change
+# EventBridge, SNS and SQS accept 256 KB in all. Titles may be long, so both limits are needed.
 LISTED: Final = 100
-LISTED_BYTES: Final = 80_000  # of those that entered, and as many of those that left
+LISTED_BYTES: Final = 80_000  # of those that entered, and the same of those that left
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,9 @@ class Change:
     Attributes
     ----------
     uri, name, song_id
-        As in the table playlist_entries: as it stands now, or stood before it left.
+        As in the table playlist_entries, from the later snapshot that has the entry.
     position, previous_position
-        First position now and before; None where it was not in the list.
+        First position now and before; None if it was not in the list.
     """
 
     uri: str
@@ -43,7 +42,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """All differences between two snapshots, in the order of their positions."""
+    """All differences between two snapshots, in the order of positions."""
 
     entered: Sequence[Change]
     left: Sequence[Change]
@@ -64,9 +63,9 @@ def compare(before: Tables, now: Tables) -> Changes:
     Returns
     -------
     Changes
-        The rows that the view playlist_changes has of `now`, if `before` is the snapshot before it.
+        The rows of `now` in the view playlist_changes, if `before` is the previous snapshot.
     """
-    old, new = _first_stands(before), _first_stands(now)
+    old, new = _first_entries(before), _first_entries(now)
     return Changes(
         entered=[_change(one, None) for uri, one in new.items() if uri not in old],
         left=[_change(None, one) for uri, one in old.items() if uri not in new],
@@ -79,23 +78,23 @@ def compare(before: Tables, now: Tables) -> Changes:
 
 
 def detail(before: Tables, now: Tables, changes: Changes, bucket: str, keys: Sequence[str]) -> dict[str, Any]:
-    """Describe a change for others, within the size that EventBridge takes.
+    """Describe a change within the size that EventBridge accepts.
 
     Parameters
     ----------
     before, now
         Rows of the two snapshots.
     changes
-        What `compare` found.
+        From `compare`.
     bucket, keys
-        Where the rows of `now` are.
+        Where the rows of `now` are stored.
 
     Returns
     -------
     dict
         The event's detail, as docs/events.md describes it. Equal snapshots give equal details.
     """
-    playlist, previous = _playlist(now), _playlist(before)
+    playlist, previous = now.playlist, before.playlist
     entered, left = (
         _listed(found, _artists(tables)) for found, tables in ((changes.entered, now), (changes.left, before))
     )
@@ -120,13 +119,13 @@ def detail(before: Tables, now: Tables, changes: Changes, bucket: str, keys: Seq
     }
 
 
-def _first_stands(tables: Tables) -> dict[str, Mapping[str, Any]]:
-    """Return the first entry of each URI; rows come in the order of their positions."""
-    stands: dict[str, Mapping[str, Any]] = {}
-    for row in _rows(tables, PLAYLIST_ENTRIES):
+def _first_entries(tables: Tables) -> dict[str, Mapping[str, Any]]:
+    """Return the first entry of each URI; rows come in the order of positions."""
+    first: dict[str, Mapping[str, Any]] = {}
+    for row in tables.records(PLAYLIST_ENTRIES):
         if row["uri"] is not None:
-            stands.setdefault(row["uri"], row)
-    return stands
+            first.setdefault(row["uri"], row)
+    return first
 
 
 def _change(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> Change:
@@ -141,11 +140,11 @@ def _change(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> 
 
 
 def _listed(changes: Sequence[Change], artists: Mapping[str, list[str | None]]) -> list[dict[str, Any]]:
-    """Describe as many as an event may hold, the highest positions first."""
+    """Describe as many changes as an event may hold, the first positions first."""
     listed: list[dict[str, Any]] = []
     left = LISTED_BYTES
     for change in changes[:LISTED]:
-        place = (
+        positions = (
             {"previous_position": change.previous_position}
             if change.position is None
             else {"position": change.position}
@@ -154,7 +153,7 @@ def _listed(changes: Sequence[Change], artists: Mapping[str, list[str | None]]) 
             "uri": change.uri,
             "name": change.name,
             "artists": artists.get(change.song_id or "", []),
-            **place,
+            **positions,
         }
         left -= len(to_json(item).encode()) + 1
         if left < 0:
@@ -164,28 +163,19 @@ def _listed(changes: Sequence[Change], artists: Mapping[str, list[str | None]]) 
 
 
 def to_json(value: Any) -> str:
-    """Return the JSON of an event, short and with letters as they are."""
+    """Return the compact JSON of an event, with letters beyond ASCII unescaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _artists(tables: Tables) -> dict[str, list[str | None]]:
-    return {row["song_id"]: row["artist_names"] for row in _rows(tables, SONGS)}
-
-
-def _playlist(tables: Tables) -> Mapping[str, Any]:
-    (row,) = _rows(tables, PLAYLISTS)
-    return row
-
-
-def _rows(tables: Tables, table: Table) -> Iterable[Mapping[str, Any]]:
-    return (dict(zip(table.column_names, row, strict=True)) for row in tables.rows[table.name])
+    return {row["song_id"]: row["artist_names"] for row in tables.records(SONGS)}
 
 
 def _sql(before: Tables, now: Tables) -> str:
-    """Write the question that Athena answers with every change, in the lake's database."""
+    """Write the query that returns every change from the lake's database."""
     moment = now.scheduled_at.astimezone(UTC)
     return (
-        # Ids hold letters and digits only: raw.Header checks them.
+        # Ids hold letters and digits only: envelope.Header checks them.
         "SELECT change, position, previous_position, climbed, uri, name FROM playlist_changes"  # noqa: S608 # nosec B608
         f" WHERE playlist_id = '{now.playlist_id}'"
         f" AND snapshot_date = DATE '{moment.date()}'"

@@ -1,37 +1,36 @@
-"""Tells others of a changed playlist: an event on the lake's own EventBridge bus, after its tables are written.
+"""Publishes changed playlists: an event on the lake's own EventBridge bus once the tables are written.
 
-What an event says is a function of the raw bucket as it was when the snapshot was written there, whenever and in
-whatever order the snapshots are transformed: a second delivery says the same again.
+An event depends only on the raw bucket as it was when the snapshot was written there, whenever and in whatever order
+the snapshots are transformed. A second delivery publishes the same event again.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotify_lake import keys
 from spotify_lake.changes.compare import DETAIL_TYPE, SOURCE, compare, detail, to_json
-from spotify_lake.errors import ChangeNotAnnounced, SnapshotUnreadable
+from spotify_lake.errors import ChangeNotPublished, SnapshotUnreadable
 from spotify_lake.normalize.rows import Tables, normalize
 from spotify_lake.observability import count, logger
 from spotify_lake.raw import envelope, store
-from spotify_lake.schema.playlists import PLAYLISTS
+from spotify_lake.raw.store import RawObject
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
 
-# The extract function writes what Spotify has just sent, within one run. What an import writes is older.
+# The extract function writes what Spotify has just sent, within one run. Imported snapshots are older.
 FRESH: Final = timedelta(hours=1)
-# The snapshot before is looked for from here on, and only then among all: a day, and an hour of summer time.
+# The search for the previous snapshot starts here, and covers all of them only if it finds none: a day, and an hour
+# for daylight saving time.
 NEAR: Final = timedelta(hours=25)
 
-_FETCHED_AT = PLAYLISTS.column_names.index("fetched_at")
 
-
-class Announcer:
+class Publisher:
     """Puts an event on the bus for each snapshot that differs from the one before it.
 
     Parameters
@@ -50,51 +49,49 @@ class Announcer:
         self._bus = bus
         self._lake_bucket = lake_bucket
 
-    def announce(
-        self, bucket: str, key: str, written_at: datetime | None, tables: Tables, table_keys: Sequence[str]
-    ) -> None:
-        """Tell of a snapshot whose tables are written, if it is news and something changed.
+    def publish(self, raw_object: RawObject, tables: Tables, table_keys: Sequence[str]) -> None:
+        """Publish the change that a snapshot shows, if it is new and something changed.
 
-        It is news if S3 itself says that it was written as Spotify sent it, and no snapshot with a later time was
-        there before. A replay, an import or a snapshot that was made up for later is none.
+        It is new if S3 itself reports that it was written just after Spotify sent it, and no snapshot with a later
+        time existed then. A replay, an import or a snapshot that was filled in later is not new.
 
         Parameters
         ----------
-        bucket, key
-            The raw object.
-        written_at
-            When it was written, as S3 said in its event; None if the event is not S3's own.
+        raw_object
+            The snapshot.
         tables
-            Its rows.
+            Its rows, already written.
         table_keys
             Where they are in the lake bucket.
 
         Raises
         ------
-        ChangeNotAnnounced
+        ChangeNotPublished
             EventBridge does not take the event.
         """
-        if written_at is None or abs(written_at - _fetched_at(tables)) > FRESH:
+        written_at, fetched_at = raw_object.written_at, tables.playlist["fetched_at"]
+        if written_at is None or abs(written_at - fetched_at) > FRESH:
             return
-        before = self._before(bucket, key, tables)
+        before = self._before(raw_object, tables)
         if before is None:
             return
         changes = compare(before, tables)
         if not changes:
             return
         content = detail(before, tables, changes, self._lake_bucket, table_keys)
-        self._put(content, tables)
+        self._put(content, fetched_at)
         count("ChangesAnnounced")
         logger.info(
-            "Announced a change",
+            "Published a change",
             playlist_id=tables.playlist_id,
             scheduled_at=content["scheduled_at"],
             previous=content["previous"]["scheduled_at"],
             **content["counts"],
         )
 
-    def _before(self, bucket: str, key: str, tables: Tables) -> Tables | None:
-        """Read the snapshot that was the newest when this one was written; None if there is none, or a newer one."""
+    def _before(self, raw_object: RawObject, tables: Tables) -> Tables | None:
+        """Read the snapshot that was the newest when this one was written; None if there was none, or a later one."""
+        bucket, key, _ = raw_object
         near = keys.raw_key(tables.playlist_id, tables.scheduled_at - NEAR)
         for start in (near, keys.raw_prefix(tables.playlist_id)):
             found = dict(self._written(bucket, tables.playlist_id, start))
@@ -118,15 +115,15 @@ class Announcer:
         return ((one["Key"], one["LastModified"]) for one in found)
 
     def _read(self, bucket: str, key: str) -> Tables | None:
-        """Read another snapshot; None if it is gone or damaged, and so has no rows in the tables either."""
+        """Read another snapshot; None if it is gone or damaged, so that the tables have no rows of it either."""
         data = store.get(self._s3, bucket, key)
         try:
             return normalize(envelope.decode(data)) if data else None
         except SnapshotUnreadable as error:
-            logger.warning("The snapshot before cannot be compared with: %s", error, raw_key=key)
+            logger.warning("The previous snapshot cannot be compared: %s", error, raw_key=key)
             return None
 
-    def _put(self, content: dict[str, Any], tables: Tables) -> None:
+    def _put(self, content: dict[str, Any], time: datetime) -> None:
         try:
             answer = self._events.put_events(
                 Entries=[
@@ -134,19 +131,14 @@ class Announcer:
                         "EventBusName": self._bus,
                         "Source": SOURCE,
                         "DetailType": DETAIL_TYPE,
-                        "Time": _fetched_at(tables),
+                        "Time": time,
                         "Detail": to_json(content),
                     }
                 ]
             )
         except (ClientError, BotoCoreError) as error:
-            raise ChangeNotAnnounced(content["id"], self._bus, str(error)) from error
+            raise ChangeNotPublished(content["id"], self._bus, str(error)) from error
         if answer["FailedEntryCount"]:
             (entry,) = answer["Entries"]
             reason = f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
-            raise ChangeNotAnnounced(content["id"], self._bus, reason)
-
-
-def _fetched_at(tables: Tables) -> datetime:
-    ((*values,),) = tables.rows[PLAYLISTS.name]
-    return cast("datetime", values[_FETCHED_AT])
+            raise ChangeNotPublished(content["id"], self._bus, reason)

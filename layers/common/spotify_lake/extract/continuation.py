@@ -1,7 +1,7 @@
-"""How a run that was stopped goes on: a one-off schedule that starts the function again for the rest.
+"""Continuations: a one-off schedule resumes a run that was stopped.
 
-The schedule's name says which run it continues. Whoever plans the same rest of the same run a second time,
-after an event that was delivered twice for example, finds it planned.
+The schedule's name identifies the run and what is left of it. A second attempt to schedule the same, for example after
+an event that was delivered twice, finds the schedule.
 """
 
 import hashlib
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 MAX_CONTINUATIONS: Final = 10  # of one run
 SHORTEST_WAIT_S: Final = 60.0  # the scheduler is precise to a minute
-LONGEST_WAIT_S: Final = 48 * 3600.0  # the quota's window is about a day; coming early costs one request
-FAULT_WAIT_S: Final = 600.0  # after a fault of Spotify or the network; doubled each time
+LONGEST_WAIT_S: Final = (
+    48 * 3600.0
+)  # the quota's window is about a day; an early continuation costs one request
+FAULT_WAIT_S: Final = 600.0  # after a fault of Spotify or the network; doubled with each continuation
 LONGEST_FAULT_WAIT_S: Final = 2 * 3600.0
 DELIVERY_ATTEMPTS: Final = 10  # to start the function, as for the daily schedule
 DELIVERY_AGE_S: Final = 6 * 3600
 
 
 class Rest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is left of a run; as JSON, the event of its continuation.
+    """The rest of a run; as JSON, the event of its continuation.
 
     Attributes
     ----------
@@ -36,9 +38,9 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     continuation
         The first is 1.
     playlist_ids
-        Those without a snapshot; the word `owned` alone if the run was stopped before it knew them.
+        Those without a snapshot; only the word `owned` if the run was stopped before it knew their ids.
     correlation_id
-        Of the run, and so of its continuation.
+        Of the run and its continuations.
     """
 
     scheduled_at: str
@@ -48,26 +50,26 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def name(self) -> str:
-        """Of the schedule: the same for the same rest, whatever order the playlists come in."""
+        """Name of the schedule: the same for the same rest, whatever the order of the playlists."""
         digest = hashlib.sha256(",".join(sorted(self.playlist_ids)).encode()).hexdigest()
         time = self.scheduled_at.replace(":", "").replace("-", "")
         return f"{time}-{self.continuation}-{digest[:16]}"
 
     @property
     def size(self) -> str:
-        """How much it is, for people."""
+        """How many playlists are left, for messages."""
         return OWNED if self.playlist_ids == [OWNED] else str(len(self.playlist_ids))
 
 
 def wait_s(reason: LakeError, number: int) -> float:
-    """Return how long to wait before going on, in seconds.
+    """Return how long to wait before the continuation, in seconds.
 
     Parameters
     ----------
     reason
         What stopped the run.
     number
-        The continuation that is waited for; the first is 1.
+        Number of the continuation; the first is 1.
     """
     match reason:
         case RateLimited() | QuotaExceeded():
@@ -80,14 +82,14 @@ def wait_s(reason: LakeError, number: int) -> float:
 
 
 class Continuations:
-    """Plans the continuation of a run.
+    """Schedules the continuations of a run.
 
     Parameters
     ----------
     scheduler
         A boto3 client.
     settings
-        Where schedules are made.
+        Names the schedules' group, role and dead-letter queue.
     function_arn
         The function to start.
     """
@@ -100,7 +102,7 @@ class Continuations:
         self._function_arn = function_arn
 
     def plan(self, rest: Rest, reason: LakeError, now: datetime) -> str:
-        """Make the schedule that goes on with a run; one that is there for the same rest stays as it is.
+        """Create the schedule that resumes a run; an existing one for the same rest stays unchanged.
 
         Parameters
         ----------
@@ -119,7 +121,7 @@ class Continuations:
         Raises
         ------
         ContinuationLimitReached
-            The run was continued so often that a person should look.
+            The run reached the maximum number of continuations.
         botocore.exceptions.ClientError
             The scheduler refuses.
         """
@@ -128,13 +130,13 @@ class Continuations:
             raise ContinuationLimitReached(
                 rest.scheduled_at, MAX_CONTINUATIONS, rest.playlist_ids, str(reason)
             )
-        # The scheduler takes whole seconds.
+        # The scheduler accepts whole seconds.
         wait = timedelta(seconds=1 + wait_s(reason, rest.continuation))
         at = now.astimezone(UTC).replace(microsecond=0) + wait
         plan = (
-            f"It goes on at {at:%Y-%m-%d %H:%M:%S} UTC"
+            f"A schedule resumes it at {at:%Y-%m-%d %H:%M:%S} UTC"
             if self._create(rest, at)
-            else "A schedule to go on was there before"
+            else "A schedule to resume it existed already"
         )
         logger.warning(
             "The run of %s ended early, without a snapshot of some playlists (%s): %s %s.",
@@ -149,12 +151,12 @@ class Continuations:
         return rest.name
 
     def _create(self, rest: Rest, at: datetime) -> bool:
-        """Make the schedule; return False if there is one of its name."""
+        """Create the schedule; return False if one with its name exists."""
         try:
             self._scheduler.create_schedule(
                 Name=rest.name,
                 GroupName=self._settings.schedule_group,
-                Description=f"Goes on with the run of {rest.scheduled_at}.",
+                Description=f"Resumes the run of {rest.scheduled_at}.",
                 ScheduleExpression=f"at({at:%Y-%m-%dT%H:%M:%S})",
                 ScheduleExpressionTimezone="UTC",
                 FlexibleTimeWindow={"Mode": "OFF"},

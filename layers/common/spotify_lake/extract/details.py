@@ -1,8 +1,8 @@
-"""What Spotify tells of artists and albums beyond what stands in a playlist: asked for once, known for good.
+"""Enrichment: the details of artists and albums that playlists lack. Each is requested once and then stored.
 
-Such questions count against Spotify's tightest quotas, so a run asks a limited number of them, and the answers
-are kept in the raw bucket. A snapshot takes along what is known when it is written, because the tables are made
-of snapshots alone. Nothing that goes wrong here fails a snapshot.
+These requests count against Spotify's tightest quotas, so a run sends a limited number of them, and the responses are
+stored in the raw bucket. A snapshot contains the details known when it is written, because the tables are made of
+snapshots alone. A failure here never fails a snapshot.
 """
 
 import gzip
@@ -29,70 +29,56 @@ from spotify_lake.spotify.models import Entry
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_FAULTS: Final = 3  # answers that a run may fail to get before it stops asking
-LATEST: Final = 5  # objects that show what this app gets
-MAX_WRITES: Final = 3  # attempts to store what was learned while other runs do so, too
+MAX_FAULTS: Final = 3  # failed requests after which a run stops requesting
+LATEST: Final = 5  # objects that show which fields this app receives
+MAX_WRITES: Final = 3  # attempts to store new details while other runs do the same
 
-# What the tables take from the objects. An app that gets none of it need not ask.
+# The fields that the tables use. An app that receives none of them need not request details.
 _WANTED: Final[dict[DetailKind, frozenset[str]]] = {
     "artists": frozenset({"genres", "followers", "popularity"}),
     "albums": frozenset({"label", "popularity"}),
 }
-# Together a hundred times the rest of an album, and they tell of songs and countries.
+# Together a hundred times as long as the rest of an album; they list songs and countries.
 _LEFT_OUT: Final = ("tracks", "available_markets")
 _UNKNOWN_TO_SPOTIFY: Final = b"null"
 _ID: Final = re.compile(r"[0-9A-Za-z]{22}")
 
-type Mentioned = Mapping[DetailKind, Mapping[str, None]]  # ids in the order of their first mention
+type DetailObjects = dict[str, dict[str, bytes]]  # of `artists` and `albums`: JSON by id
 
 
-class DetailedWriter:
-    """A `envelope.SnapshotWriter` that ends with the details of the artists and albums on its pages.
+class Mentions:
+    """The artists and albums that a snapshot mentions, in the order of their first mention.
 
-    Parameters
+    Attributes
     ----------
-    writer
-        Takes the pages.
-    keeper
-        Has the details.
+    ids
+        Spotify ids by kind, as keys.
     """
 
-    def __init__(self, writer: envelope.SnapshotWriter, keeper: "DetailKeeper") -> None:
-        self._writer = writer
-        self._keeper = keeper
-        self._mentioned: dict[DetailKind, dict[str, None]] = {"artists": {}, "albums": {}}
+    def __init__(self) -> None:
+        self.ids: dict[DetailKind, dict[str, None]] = {"artists": {}, "albums": {}}
 
-    def add_page(self, page: Mapping[str, Any]) -> None:
-        """Append a page of entries as Spotify sent it."""
-        self._writer.add_page(page)
-        self._look(page)
+    def add_page(self, page: Any) -> None:
+        """Add those on a page of entries as Spotify sent it; anything else adds nothing."""
+        self.add_entries(_entries(page))
 
-    def finish(self, playlist: Mapping[str, Any]) -> bytes:
-        """Get the details, close the envelope and return the object's bytes; call it once.
-
-        Entries that the playlist object carries count, too: they may be all there is.
-        """
-        self._look(playlist.get("items"))
-        self._look(playlist.get("tracks"))
-        self._writer.add_details(self._keeper.of(self._mentioned))
-        return self._writer.finish(playlist)
-
-    def _look(self, page: Any) -> None:
-        for kind, object_id in _mentions(_entries(page)):
-            self._mentioned[kind][object_id] = None
+    def add_entries(self, entries: Iterable[Entry | envelope.RejectedEntry | None]) -> None:
+        """Add those of decoded entries, except for rejects."""
+        for kind, object_id in _mentions(entries):
+            self.ids[kind][object_id] = None
 
 
-class DetailKeeper:
-    """Knows artists and albums in full, and asks Spotify for those it does not know yet.
+class Enrichment:
+    """The details of artists and albums: those that are known, and requests to Spotify for the others.
 
     Parameters
     ----------
     spotify
-        Is asked.
+        For the requests.
     s3, bucket
-        Where the answers are kept.
+        Where responses are stored.
     calls
-        The most requests to send to Spotify. With 0, nothing is read, asked or stored.
+        The most requests to send. With 0, nothing is read, requested or stored.
     """
 
     def __init__(self, spotify: SpotifyClient, s3: "S3Client", bucket: str, calls: int) -> None:
@@ -103,24 +89,19 @@ class DetailKeeper:
         self._faults = 0
         self._is_open = calls > 0
 
-    def watch(self, writer: envelope.SnapshotWriter) -> DetailedWriter:
-        """Let a snapshot end with what is known of the artists and albums in it."""
-        return DetailedWriter(writer, self)
-
-    def of_copy(self, source: envelope.Source) -> dict[str, dict[str, bytes]]:
-        """Return what is known of the artists and albums of a snapshot that is copied, as `of` does."""
+    def details_of_copy(self, source: envelope.Source) -> DetailObjects:
+        """Return the details for the copy of a snapshot, as `details` does."""
         if not self._calls:
             return {}
-        mentioned: dict[DetailKind, dict[str, None]] = {"artists": {}, "albums": {}}
+        mentions = Mentions()
         try:
-            for kind, object_id in _mentions(source.entries()):
-                mentioned[kind][object_id] = None
+            mentions.add_entries(source.entries())
         except SnapshotUnreadable as error:
             logger.warning("The copy of a raw object gets no details: %s", error, key=source.key)
-        return self.of(mentioned)
+        return self.details(mentions)
 
-    def of(self, mentioned: Mentioned) -> dict[str, dict[str, bytes]]:
-        """Return what is known of these, after asking for the others as far as this run may.
+    def details(self, mentions: Mentions) -> DetailObjects:
+        """Return the known details, after requesting the missing ones as far as this run may.
 
         Returns
         -------
@@ -130,13 +111,13 @@ class DetailKeeper:
         if not self._calls:
             return {}
         if not self._store.load():
-            self._is_open = False  # what is learned could not be kept
-        for kind, ids in mentioned.items():
-            self._ask(kind, [each for each in ids if each not in self._store.known[kind]])
-        return {kind: self._store.objects(kind, ids) for kind, ids in mentioned.items()}
+            self._is_open = False  # responses could not be stored
+        for kind, ids in mentions.ids.items():
+            self._request(kind, [each for each in ids if each not in self._store.known[kind]])
+        return {kind: self._store.objects(kind, ids) for kind, ids in mentions.ids.items()}
 
     def close(self) -> None:
-        """Keep what was learned, and publish how much was asked and is known."""
+        """Store what is new, and publish the metrics."""
         if not self._calls:
             return
         self._store.save()
@@ -144,38 +125,38 @@ class DetailKeeper:
         if any(self._store.known.values()):
             count("DetailsKnown", sum(map(len, self._store.known.values())))
 
-    def _ask(self, kind: DetailKind, ids: list[str]) -> None:
+    def _request(self, kind: DetailKind, ids: list[str]) -> None:
         while ids and self._is_open:
-            if self._store.tells_nothing(kind):
-                logger.info("This app gets no details of %s: %d are not asked for", kind, len(ids))
+            if self._store.lacks_wanted_fields(kind):
+                logger.info("This app gets no details of %s: %d are not requested", kind, len(ids))
                 return
             if self._sent >= self._calls:
                 self._is_open = False
-                logger.info("All %d requests for details that a run may send are sent", self._calls)
+                logger.info("The run has sent all of its %d requests for details", self._calls)
                 return
             batch = ids[: self._spotify.detail_batch(kind)]
             self._sent += 1
             try:
-                answers = self._spotify.details(kind, batch)
+                objects = self._spotify.details(kind, batch)
             except SpotifyUnavailable as error:
-                # Going on after these ids, so that they do not stand in the way of all others every day.
+                # These ids are skipped, so that they cannot block all others every day.
                 self._faults += 1
                 logger.warning("Details of %d %s could not be read: %s", len(batch), kind, error)
                 if self._faults >= MAX_FAULTS:
-                    self._stop(f"{MAX_FAULTS} answers could not be read.")
+                    self._stop(f"{MAX_FAULTS} requests failed.")
             except LakeError as error:
                 self._stop(str(error))
                 return
             else:
-                if not answers:
-                    continue  # not in batches, then: the same ids again
-                for object_id, answer in answers.items():
-                    self._store.add(kind, object_id, answer)
+                if not objects:
+                    continue  # batches are not allowed: the same ids again, one at a time
+                for object_id, value in objects.items():
+                    self._store.add(kind, object_id, value)
             del ids[: len(batch)]
 
     def _stop(self, why: str) -> None:
         self._is_open = False
-        logger.warning("No more details of artists and albums in this run; the snapshots go on. %s", why)
+        logger.warning("This run requests no more details; its snapshots are not affected. %s", why)
 
 
 class _Line(msgspec.Struct):
@@ -192,7 +173,7 @@ class _Condition(TypedDict, total=False):
 
 
 class _Store:
-    """The answers of all runs, in one object of gzipped JSON lines that each run appends to.
+    """The details from all runs, in one object of gzipped JSON lines that each run appends to.
 
     Attributes
     ----------
@@ -210,36 +191,38 @@ class _Store:
         self._new_lines: list[bytes] = []
 
     def objects(self, kind: DetailKind, ids: Mapping[str, None]) -> dict[str, bytes]:
-        """Return those of the objects that are known and exist."""
+        """Return the known objects among these ids, without those that Spotify does not know."""
         known = self.known[kind]
         return {each: known[each] for each in ids if known.get(each, b"null") != _UNKNOWN_TO_SPOTIFY}
 
-    def tells_nothing(self, kind: DetailKind) -> bool:
-        """Tell whether there are objects of this kind, and the latest have nothing that the tables want."""
+    def lacks_wanted_fields(self, kind: DetailKind) -> bool:
+        """Return whether objects of this kind are known, and the latest have no field that the tables use."""
         objects = (value for value in reversed(self.known[kind].values()) if value != _UNKNOWN_TO_SPOTIFY)
         latest = [json.loads(value).keys() for value in islice(objects, LATEST)]
         return bool(latest) and not any(_WANTED[kind] & fields for fields in latest)
 
-    def add(self, kind: DetailKind, object_id: str, answer: Mapping[str, Any] | None) -> None:
-        """Keep an answer of Spotify's; None if it does not know the id."""
-        if answer is not None:
-            answer = {name: value for name, value in answer.items() if name not in _LEFT_OUT}
-        # In ASCII, which holds whatever a text from Spotify may hold.
-        value = json.dumps(answer, separators=(",", ":")).encode("ascii")
+    def add(self, kind: DetailKind, object_id: str, found: Mapping[str, Any] | None) -> None:
+        """Add an object from Spotify; None if Spotify does not know the id."""
+        if found is not None:
+            found = {name: value for name, value in found.items() if name not in _LEFT_OUT}
+        # ASCII with escapes can represent any text from Spotify.
+        value = json.dumps(found, separators=(",", ":")).encode("ascii")
         self.known[kind][object_id] = value
         self._new_lines.append(
             msgspec.json.encode(_Line(kind=kind, id=object_id, object=msgspec.Raw(value))) + b"\n"
         )
 
     def load(self) -> bool:
-        """Read the object, the first time; tell whether what is added later can be stored."""
+        """Read the object at the first call; return whether additions can be stored."""
         if self._is_usable is None:
             try:
                 self._fetch()
             except (ClientError, BotoCoreError) as error:
                 self._is_usable = False
                 logger.error(
-                    "What is known of artists and albums (%s) cannot be read: %s", keys.KNOWN_DETAILS, error
+                    "The known details of artists and albums (%s) cannot be read: %s",
+                    keys.KNOWN_DETAILS,
+                    error,
                 )
             else:
                 self._is_usable = True
@@ -247,7 +230,7 @@ class _Store:
         return self._is_usable
 
     def save(self) -> None:
-        """Append what was added. When another run stored something meanwhile, both are kept."""
+        """Append the additions. If another run stored something meanwhile, both are kept."""
         if not self._new_lines:
             return
         addition = gzip.compress(b"".join(self._new_lines), mtime=0)
@@ -260,8 +243,7 @@ class _Store:
         except (ClientError, BotoCoreError) as error:
             why = str(error)
         logger.error(
-            "The %d details that this run asked for could not be stored in %s, so they will be asked for"
-            " again: %s",
+            "The %d details that this run requested could not be stored in %s and will be requested again: %s",
             len(self._new_lines),
             keys.KNOWN_DETAILS,
             why,
@@ -293,7 +275,7 @@ class _Store:
             RecursionError,
         ) as error:
             logger.warning(
-                "What is known of artists and albums (%s) is damaged and starts anew: %s",
+                "The known details of artists and albums (%s) are damaged; a new object replaces them: %s",
                 keys.KNOWN_DETAILS,
                 error,
             )
@@ -325,16 +307,16 @@ def _is_id(value: str | None) -> TypeIs[str]:
 
 
 def _entries(page: Any) -> Iterator[Entry]:
-    """Read those entries of a page that will be no rejects."""
+    """Read the entries of a page that will not become rejects."""
     items = page.get("items") if isinstance(page, Mapping) else None
     for item in items if isinstance(items, list) else ():
-        # Of text with half a surrogate pair msgspec says UnicodeEncodeError.
+        # msgspec raises UnicodeEncodeError for text with half a surrogate pair.
         with suppress(msgspec.ValidationError, UnicodeEncodeError):
             yield msgspec.convert(item, Entry)
 
 
 def _mentions(entries: Iterable[Entry | envelope.RejectedEntry | None]) -> Iterator[tuple[DetailKind, str]]:
-    """Find the artists and albums that the tables will have."""
+    """Yield the artists and albums that the tables will contain."""
     for entry in entries:
         song = entry.content if isinstance(entry, Entry) and entry.kind == "song" else None
         if song is None:

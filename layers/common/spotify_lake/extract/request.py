@@ -1,4 +1,4 @@
-"""What an event asks of the extract function."""
+"""The event of the extract function."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ class _Event(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run is to do.
+    """The parameters of one run.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
     continuation
         How often the run was resumed before.
     correlation_id
-        Names the run and its continuations in logs and in the metadata of the objects they write.
+        Identifies the run and its continuations in logs and in the metadata of the objects they write.
     """
 
     scheduled_at: datetime
@@ -55,9 +55,9 @@ def parse_event(event: object, now: Callable[[], datetime], request_id: str | No
     event
         `{"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": ["…"]}`, both optional.
     now
-        Returns the scheduled time of an event that has none; called only then.
+        Returns the scheduled time for an event without one; called only then.
     request_id
-        The correlation id of an event that has none.
+        The correlation id for an event without one.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One run of the extraction: which playlists, one raw object each, and what became of them."""
+"""One run of the extraction: finds the playlists, writes one raw object for each, and reports the results."""
 
 import time
 from collections import Counter
@@ -17,31 +17,31 @@ from spotify_lake.errors import (
     SpotifyUnavailable,
 )
 from spotify_lake.extract.continuation import Continuations, Rest
-from spotify_lake.extract.details import DetailedWriter, DetailKeeper
+from spotify_lake.extract.details import Enrichment, Mentions
 from spotify_lake.extract.request import ExtractRequest
 from spotify_lake.extract.state import State
 from spotify_lake.observability import count, logger
 from spotify_lake.raw import envelope, store
 from spotify_lake.settings import OWNED, ExtractSettings
 from spotify_lake.spotify import models
-from spotify_lake.spotify.client import ListedPlaylist, SpotifyClient
+from spotify_lake.spotify.client import ListedPlaylist, PlaylistReading, SpotifyClient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What Spotify says of a song may change while the list does not: popularity, whether it can be played, its id.
+# Songs may change while the list does not: their popularity, availability and id.
 READ_AGAIN_AFTER: Final = timedelta(days=7)
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A playlist of which a run has no snapshot.
+    """A playlist that a run could not snapshot.
 
     Attributes
     ----------
     playlist_id
         22 characters.
     error, message
-        Name of the condition, and the sentence for people.
+        Name of the condition, and its message.
     retryable
         Whether another run may succeed.
     """
@@ -53,7 +53,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExtractSummary(msgspec.Struct, kw_only=True):
-    """What became of the playlists of a run.
+    """The results of a run, by playlist.
 
     Attributes
     ----------
@@ -62,13 +62,13 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
     written
         Ids of the playlists whose snapshot this run wrote.
     already_there
-        Ids of those that had one for this scheduled time.
+        Ids of those that already had one for this scheduled time.
     unchanged
-        Ids of those that need none: their last snapshot is of the same day (UTC) and shows the same version.
+        Ids of those that need none: their last snapshot is from the same day (UTC) and shows the same version.
     failed
-        Those that Spotify did not show. If that may pass, a continuation tries again.
+        Those that Spotify did not show. A continuation retries them if that may help.
     continued_by
-        Name of the schedule that goes on with the rest of the run, if there is a rest.
+        Name of the schedule that resumes the run, if anything is left to do.
     """
 
     scheduled_at: str
@@ -87,34 +87,34 @@ def run(
     continuations: Continuations,
     now: Callable[[], datetime],
 ) -> ExtractSummary:
-    """Write the snapshot of every playlist that has none yet for the scheduled time, and needs one.
+    """Write a snapshot of every playlist that needs one and has none yet for the scheduled time.
 
     A playlist gets at least one snapshot a day, and one whenever it has changed since its last.
 
     Parameters
     ----------
     request, settings
-        Which playlists, when, and where to.
+        Which playlists, when, and where to write them.
     spotify
         Reads them.
     s3
         A boto3 client.
     continuations
-        Plans how to go on when something that passes stops the run or keeps a playlist from being read.
+        Schedules the continuation when a temporary condition stops the run or a playlist.
     now
         Returns the time, UTC.
 
     Returns
     -------
     ExtractSummary
-        A playlist that Spotify does not show is in `failed`, and the others went on.
+        A playlist that Spotify does not show is in `failed`; the others are not affected.
 
     Raises
     ------
     LakeError
-        A condition that would fail every playlist and that a person has to settle.
+        A condition that fails every playlist and that a person has to resolve.
     ContinuationLimitReached
-        Something passing stopped the run once too often.
+        Temporary conditions stopped the run too often.
     """
     work = _Run(request, settings, spotify, s3, now)
     try:
@@ -137,7 +137,7 @@ def run(
 
 
 class _Run:
-    """The playlists of one run, and how far it has come."""
+    """The playlists and progress of one run."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class _Run:
         self._s3 = s3
         self._now = now
         self._state = State(s3, settings.raw_bucket)
-        self._details = DetailKeeper(spotify, s3, settings.raw_bucket, settings.detail_calls_per_run)
+        self._enrichment = Enrichment(spotify, s3, settings.raw_bucket, settings.detail_calls_per_run)
         self._listed: dict[str, ListedPlaylist] = {}
         self._listed_at = now()
         self._read_by: Counter[models.Contract] = Counter()
@@ -164,11 +164,11 @@ class _Run:
 
     @property
     def remaining(self) -> list[str]:
-        """Playlists that another run may get, or the word `owned` while that is all the run knows of them."""
+        """Playlists left for another run; the word `owned` as long as the run does not know which those are."""
         return [OWNED] if self._due is None else [*self._due, *self._postponed]
 
     def extract(self) -> LakeError | None:
-        """Write what is due; return what kept the run from all of it, if that passes by itself."""
+        """Write what is due; return the temporary condition that prevented some of it, if any."""
         postponed_by: LakeError | None = None
         try:
             due = self._find_due()
@@ -188,8 +188,8 @@ class _Run:
         return postponed_by
 
     def finish(self) -> None:
-        """Publish the metrics of the run, and keep what helps the next one."""
-        self._details.close()
+        """Publish the metrics of the run, and save its state for the next one."""
+        self._enrichment.close()
         spotify, summary = self._spotify, self.summary
         count("SnapshotsWritten", len(summary.written))
         count("SnapshotsAlreadyThere", len(summary.already_there))
@@ -205,7 +205,7 @@ class _Run:
         self._state.save()
 
     def _find_due(self) -> list[str]:
-        """Find the playlists without a snapshot, and what Spotify's listing says of them."""
+        """Find the playlists without a snapshot, and their entries in Spotify's listing."""
         wanted = self._settings.playlists if self._request.playlists is None else self._request.playlists
         if wanted == OWNED:
             self._due = self._without_snapshot(self._owned())
@@ -215,7 +215,9 @@ class _Run:
             try:
                 self._list(self._due)
             except (SpotifyRefused, SpotifyUnavailable) as error:
-                logger.warning("The playlists are read one by one, without a list of them first: %s", error)
+                logger.warning(
+                    "The playlists are read one by one, because they could not be listed first: %s", error
+                )
         return self._due
 
     def _owned(self) -> list[str]:
@@ -269,7 +271,7 @@ class _Run:
         )
 
     def _is_shown(self, listed: ListedPlaylist) -> bool:
-        """Tell whether the last snapshot before this one is of the same day and shows what the listing speaks of."""
+        """Return whether the last snapshot before this one is from the same day and shows the listed version."""
         if listed.is_spotifys or listed.snapshot_id is None:
             return False
         last = store.last_key_of_day(
@@ -278,7 +280,7 @@ class _Run:
         return last is not None and self._is_recent(self._state.at(last, listed.id, listed.snapshot_id))
 
     def _unchanged(self, listed: ListedPlaylist) -> envelope.Source | None:
-        """Find the raw object that holds what the listing speaks of, if it may stand in for it."""
+        """Find the raw object that holds the listed version, if it is recent enough to copy."""
         if listed.is_spotifys or listed.snapshot_id is None:
             return None
         source = self._state.find(listed.id, listed.snapshot_id)
@@ -288,33 +290,42 @@ class _Run:
         return source is not None and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER
 
     def _copy(self, source: envelope.Source, key: str) -> tuple[bool, dict[str, Any]]:
-        details = self._details.of_copy(source)
+        details = self._enrichment.details_of_copy(source)
         written = self._put(key, source.copy(self._request.scheduled_at, self._listed_at, details))
         self._copied += written
         return written, {"contract": source.header.contract, "copied_from": source.origin.key}
 
     def _read(self, playlist_id: str, listed: ListedPlaylist | None, key: str) -> tuple[bool, dict[str, Any]]:
-        def begin(snapshot_id: str, contract: models.Contract) -> DetailedWriter:
-            writer = envelope.SnapshotWriter(
-                playlist_id=playlist_id,
-                snapshot_id=snapshot_id,
-                scheduled_at=self._request.scheduled_at,
-                fetched_at=self._now(),
-                contract=contract,
-            )
-            return self._details.watch(writer)
-
-        reading = self._spotify.fetch(playlist_id, begin, listed.snapshot_id if listed else None)
+        reading = self._spotify.read(playlist_id, listed.snapshot_id if listed else None)
+        while True:
+            writer, mentions = self._writer(playlist_id, reading), Mentions()
+            for page in reading.pages:
+                writer.add_page(page)
+                mentions.add_page(page)
+            if head := reading.confirm():
+                break
         self._read_by[reading.contract] += 1
         count("EntriesFetched", reading.entries)
-        written = self._put(key, reading.sink.finish(reading.head.playlist))
-        if written and listed and not reading.head.is_spotifys:
-            self._state.remember(playlist_id, reading.head.snapshot_id, key)
+        # Entries in the playlist object count, too: they may be the only ones.
+        mentions.add_page(head.playlist.get("items"))
+        mentions.add_page(head.playlist.get("tracks"))
+        written = self._put(key, writer.finish(head.playlist, self._enrichment.details(mentions)))
+        if written and listed and not head.is_spotifys:
+            self._state.remember(playlist_id, head.snapshot_id, key)
         return written, {"contract": reading.contract, "entries": reading.entries}
+
+    def _writer(self, playlist_id: str, reading: PlaylistReading) -> envelope.SnapshotWriter:
+        return envelope.SnapshotWriter(
+            playlist_id=playlist_id,
+            snapshot_id=reading.snapshot_id,
+            scheduled_at=self._request.scheduled_at,
+            fetched_at=self._now(),
+            contract=reading.contract,
+        )
 
     def _put(self, key: str, body: bytes) -> bool:
         bucket, run = self._settings.raw_bucket, self._request.correlation_id
-        # If only the answer to a write was lost, its repetition by boto3 finds what this run has stored itself.
+        # If only the response to a write was lost, boto3's retry finds the object that this run has stored.
         return store.put(self._s3, bucket, key, body, run) or store.get(self._s3, bucket, key) == body
 
     def _note_failure(self, playlist_id: str, error: LakeError) -> None:

@@ -1,7 +1,7 @@
-"""What the extraction remembers from run to run: where each playlist's last version is, and who signed in.
+"""State from run to run: the raw object with each playlist's last version, and the user who signed in.
 
-All of it saves requests and none of it is the truth. What it says of a raw object is compared with the object
-itself, and what is lost is found in raw again. So two runs at once may write it in any order.
+The state only saves requests. Each entry is compared with the raw object itself, and a lost entry is found in raw
+again, so concurrent runs may write the state in any order.
 """
 
 from datetime import datetime
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class _Held(msgspec.Struct):
-    """The raw object that holds a version of a playlist."""
+class _LastVersion(msgspec.Struct):
+    """The last version of a playlist, and the raw object that holds it."""
 
     snapshot_id: str
     key: str
 
 
 class _User(msgspec.Struct):
-    """Who signed in, by the fingerprint of the sign-in."""
+    """The user who signed in, with the fingerprint of the sign-in."""
 
     sign_in: str
     id: str
@@ -35,18 +35,18 @@ class _User(msgspec.Struct):
 
 class _Content(msgspec.Struct):
     user: _User | None = None
-    playlists: dict[str, _Held] = msgspec.field(default_factory=dict)
+    playlists: dict[str, _LastVersion] = msgspec.field(default_factory=dict)
 
 
 def first_attempt_at(s3: "S3Client", bucket: str, invocation: str, now: datetime) -> datetime:
-    """Return when an invocation was tried first: an event without a time means that one, not each retry's own.
+    """Return the time of an invocation's first attempt, which is the scheduled time of an event without one.
 
     Parameters
     ----------
     s3, bucket
-        Where the time is kept; the first attempt writes it.
+        Where the first attempt stores the time.
     invocation
-        Lambda's request id, which is the same for each attempt.
+        Lambda's request id, which all attempts share.
     now
         UTC.
     """
@@ -79,7 +79,7 @@ class State:
         return content
 
     def save(self) -> None:
-        """Write the state, if it is another than it was."""
+        """Write the state if it has changed."""
         if "_content" not in self.__dict__:
             return
         data = msgspec.json.encode(self._content)
@@ -90,27 +90,27 @@ class State:
             self._saved = data
 
     def user_id(self, sign_in: str) -> str | None:
-        """Return the id of the user behind a sign-in, if it is known."""
+        """Return the id of the user of a sign-in, if it is known."""
         user = self._content.user
         return user.id if user and user.sign_in == sign_in else None
 
     def remember_user(self, sign_in: str, user_id: str) -> None:
-        """Note who is behind a sign-in."""
+        """Record the user of a sign-in."""
         self._content.user = _User(sign_in, user_id)
 
     def remember(self, playlist_id: str, snapshot_id: str, key: str) -> None:
-        """Note that a raw object holds a version of a playlist."""
-        self._content.playlists[playlist_id] = _Held(snapshot_id, key)
+        """Record that a raw object holds the last version of a playlist."""
+        self._content.playlists[playlist_id] = _LastVersion(snapshot_id, key)
 
     def find(self, playlist_id: str, snapshot_id: str) -> envelope.Source | None:
         """Find a raw object that holds this version of a playlist.
 
-        Without a note of the playlist, its newest raw object is tried.
+        If the state does not know the playlist, its newest raw object is tried.
         """
-        held = self._content.playlists.get(playlist_id)
-        if held is not None and held.snapshot_id != snapshot_id:
+        last = self._content.playlists.get(playlist_id)
+        if last is not None and last.snapshot_id != snapshot_id:
             return None
-        source = self.at(held.key, playlist_id, snapshot_id) if held else None
+        source = self.at(last.key, playlist_id, snapshot_id) if last else None
         if source is None:
             key = store.newest_key(self._s3, self._bucket, playlist_id)
             source = self.at(key, playlist_id, snapshot_id) if key else None
@@ -128,7 +128,7 @@ class State:
         try:
             source = envelope.Source(key, data)
         except SnapshotUnreadable as error:
-            logger.warning("The raw object cannot stand in for an unchanged playlist: %s", error, key=key)
+            logger.warning("The raw object of an unchanged playlist cannot be copied: %s", error, key=key)
             return None
         header = source.header
         return source if (header.playlist_id, header.snapshot_id) == (playlist_id, snapshot_id) else None
@@ -141,6 +141,6 @@ def _decode(data: bytes | None) -> _Content:
         return msgspec.json.decode(data, type=_Content)
     except msgspec.MsgspecError as error:
         logger.warning(
-            "The state in %s cannot be read (%s); it is made again from raw", keys.EXTRACT_STATE, error
+            "The state in %s cannot be read (%s) and is rebuilt from raw", keys.EXTRACT_STATE, error
         )
         return _Content()

@@ -1,8 +1,8 @@
-"""What rows must fulfill, as data, and how a snapshot's rows do. Pure.
+"""The quality rules as data, and the check of a snapshot's rows against them. Pure.
 
-A breaking rule guards what queries rely on: keys, references between tables, lengths that are summed up. An entry
-behind a row that violates one becomes a reject. Other rules guard what is merely implausible; violations are counted
-and the rows stay. The transform, the table `quality` and docs/data-dictionary.md follow `RULES`.
+A breaking rule protects what queries rely on: keys, references between tables, lengths that are summed up. An entry
+whose row violates one becomes a reject. Other rules find implausible values; violations are counted and the rows stay.
+The transform, the table `quality` and docs/data-dictionary.md follow `RULES`.
 """
 
 from collections import Counter
@@ -19,15 +19,15 @@ from spotify_lake.schema.types import Table, Type
 type Rows = Mapping[str, Sequence[tuple[Any, ...]]]
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
-_CLOCKS: Final = timedelta(days=1)  # by which two clocks, or a time without its zone, may differ
-_ANNOUNCED: Final = timedelta(days=2 * 366)  # how far ahead a release may be announced
+_CLOCKS: Final = timedelta(days=1)  # maximum difference between two clocks, or of a time without its zone
+_ANNOUNCED: Final = timedelta(days=2 * 366)  # how long before its release an album may be announced
 _SPOTIFY_FOUNDED: Final = datetime(2006, 1, 1, tzinfo=UTC)
 _FIRST_RECORDING: Final = date(1860, 1, 1)
 _PEOPLE: Final = 10_000_000_000
 
 
 class Limit(StrEnum):
-    """An upper bound that is another for each snapshot, in words."""
+    """An upper bound that depends on the snapshot, in words."""
 
     ENTRIES = "the number of entries"
     TAKEN = "a day after the snapshot"
@@ -60,18 +60,18 @@ type Check = Unique | Reference | Between
 
 @dataclass(frozen=True)
 class Rule:
-    """What the values of one column must fulfill; nulls always do.
+    """A condition for the values of one column; nulls always satisfy it.
 
     Attributes
     ----------
     name
         In the table `quality`; of a breaking rule also a reason in the table `rejects`.
     table, column
-        What it is about.
+        The column it checks.
     check
-        What must hold.
+        The condition.
     breaking
-        Whether the entries behind a violation become rejects.
+        Whether the entries with a violation become rejects.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Rule:
 
     @property
     def meaning(self) -> str:
-        """What must hold, in words."""
+        """The condition in words."""
         match self.check:
             case Unique():
                 return "is in one row only"
@@ -124,19 +124,19 @@ class Value(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """How a snapshot does by one rule: how many values were checked, and which violate it."""
+    """The result of one rule for a snapshot: how many values were checked, and which violate it."""
 
     rule: Rule
     checked: int
     violations: tuple[Value, ...]
 
     def describe(self, violation: Value) -> str:
-        """Say what is wrong with a row, in one line."""
+        """Describe a violation in one line."""
         rule = self.rule
         return f"{rule.table.name}.{rule.column} is {_text(violation.value):.200}; it must be one that {rule.meaning}"
 
     def after(self, earlier: "Finding") -> "Finding":
-        """Join this with what was found before the entries behind the violations were rejected."""
+        """Combine this with the finding from before the violating entries were rejected."""
         if not self.rule.breaking:
             return self
         return Finding(self.rule, earlier.checked, earlier.violations + self.violations)
@@ -168,12 +168,11 @@ def check(rows: Rows, entry_count: int, taken_at: datetime) -> list[Finding]:
 
 
 def _find(rule: Rule, rows: Rows, limits: Mapping[Limit, Any]) -> Finding:
-    columns = rule.table.column_names
-    key, at = columns.index(rule.table.key[-1]), columns.index(rule.column)
+    key, at = rule.table.index(rule.table.key[-1]), rule.table.index(rule.column)
     own, is_list = rows[rule.table.name], rule.table.columns[at].type is Type.STRINGS
     if isinstance(rule.check, Reference) and rule.check.only:
         name, only = rule.check.only
-        where = columns.index(name)
+        where = rule.table.index(name)
         own = [row for row in own if row[where] == only]
     values = [row[at] for row in own]
     if is_list:
@@ -191,13 +190,13 @@ def _find(rule: Rule, rows: Rows, limits: Mapping[Limit, Any]) -> Finding:
 
 
 def _bad(check: Check, values: Sequence[Any], rows: Rows, limits: Mapping[Limit, Any]) -> set[Any]:
-    """Return the values that do not pass. Nearly always there are none, so a column is compared as a whole first."""
+    """Return the invalid values. There are hardly ever any, so the column is compared as a whole first."""
     match check:
         case Unique():
             if len(set(values)) < len(values):
                 return {value for value, number in Counter(values).items() if number > 1}
         case Reference(to):
-            key = to.column_names.index(to.key[-1])
+            key = to.index(to.key[-1])
             return set(values).difference([row[key] for row in rows[to.name]])
         case Between(low, high):
             highest: Any = limits[high] if isinstance(high, Limit) else high
@@ -207,7 +206,7 @@ def _bad(check: Check, values: Sequence[Any], rows: Rows, limits: Mapping[Limit,
 
 
 def _later(moment: datetime, by: timedelta) -> datetime:
-    """Add to a time; the result is at most the end of the year 9999."""
+    """Add to a time; the result is capped at the end of the year 9999."""
     return min(moment, datetime.max.replace(tzinfo=UTC) - by) + by
 
 

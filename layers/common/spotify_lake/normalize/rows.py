@@ -1,6 +1,6 @@
-"""A snapshot becomes rows of each table. Pure: no I/O, no clock, no AWS.
+"""Converts a snapshot into rows of each table. Pure: no I/O, no clock, no AWS.
 
-Every entry ends as one row of playlist_entries or as one reject with a reason.
+Every entry becomes one row of playlist_entries or one reject with a reason.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from spotify_lake.normalize import quality
 from spotify_lake.normalize.quality import Finding
@@ -22,11 +22,12 @@ from spotify_lake.schema.playlists import (
     REJECTS,
     SONGS,
 )
+from spotify_lake.schema.types import Table
 from spotify_lake.spotify.models import Album, Artist, Content, Entry, ExternalUrls, Image
 
 type Row = tuple[object, ...]
 
-# Lists made by Spotify itself carry this instead of a time.
+# Spotify's own playlists have this instead of a time.
 _NOT_A_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL_ENTRY: Final = Entry()
 _NO_ALBUM: Final = Album()
@@ -44,9 +45,9 @@ class Tables:
     playlist_id, scheduled_at
         Identify the snapshot.
     entry_count
-        Entries in the snapshot, before any was rejected.
+        Entries in the snapshot, including rejected ones.
     rows
-        Table name to rows; values in the order of the table's columns.
+        Table name to rows; values in the order of the table's columns. `records` gives them by name.
     """
 
     playlist_id: str
@@ -56,28 +57,36 @@ class Tables:
 
     @property
     def unaccounted(self) -> int:
-        """Entries that ended neither as a row nor as a reject; anything but 0 is a defect."""
+        """Entries that became neither a row nor a reject; any number but 0 is a defect."""
         return self.entry_count - len(self.rows[PLAYLIST_ENTRIES.name]) - len(self.rows[REJECTS.name])
 
     @property
     def violations(self) -> dict[str, int]:
-        """The quality rules that the snapshot violates, and how often."""
-        rule, violations = (QUALITY.column_names.index(name) for name in ("rule", "violations"))
-        return {
-            str(row[rule]): number for row in self.rows[QUALITY.name] if (number := int(str(row[violations])))
-        }
+        """Number of violations by quality rule, for the rules that the snapshot violates."""
+        return {row["rule"]: row["violations"] for row in self.records(QUALITY) if row["violations"]}
+
+    @property
+    def playlist(self) -> dict[str, Any]:
+        """The row of `playlists` by column name."""
+        (record,) = self.records(PLAYLISTS)
+        return record
+
+    def records(self, table: Table) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a table as dictionaries by column name."""
+        names = table.column_names
+        return (dict(zip(names, row, strict=True)) for row in self.rows[table.name])
 
 
 def normalize(snapshot: Snapshot) -> Tables:
     """Turn a snapshot into rows.
 
-    Songs, albums and artists appear once each, as at their first position in the list. Entries behind rows that
-    violate a breaking quality rule are rejected, and the others give the rows they would give without them.
+    Songs, albums and artists appear once each, with the values from their first position in the list. Entries whose
+    rows violate a breaking quality rule are rejected; the others give the same rows as without them.
 
     Parameters
     ----------
     snapshot
-        As `raw.decode` returns it.
+        From `envelope.decode`.
 
     Returns
     -------
@@ -87,7 +96,7 @@ def normalize(snapshot: Snapshot) -> Tables:
     Raises
     ------
     SnapshotUnreadable
-        An entry that must be rejected cannot be read in full.
+        An entry to be rejected cannot be read in full.
     """
     tables, findings = _checked(snapshot)
     while rejected := _rejected(snapshot, findings):
@@ -107,7 +116,7 @@ def _checked(snapshot: Snapshot) -> tuple[Tables, list[Finding]]:
 
 
 def _rejected(snapshot: Snapshot, findings: Iterable[Finding]) -> dict[int, RejectedEntry]:
-    """Return, by position, the entries behind violations of breaking rules that are no rejects yet."""
+    """Return the entries, by position, that violate breaking rules and are not rejects yet."""
     broken: dict[tuple[str, object], tuple[Finding, quality.Value]] = {}
     for finding in findings:
         for violation in finding.violations if finding.rule.breaking else ():
@@ -129,7 +138,7 @@ def _rejected(snapshot: Snapshot, findings: Iterable[Finding]) -> dict[int, Reje
 
 
 def _rows_of(entry: Entry) -> Iterator[tuple[str, object]]:
-    """Yield table and key of the songs, albums and artists that an entry speaks of."""
+    """Yield table and key of the songs, albums and artists of an entry."""
     song = entry.content
     if song is None or entry.kind != "song":
         return
@@ -142,7 +151,7 @@ def _rows_of(entry: Entry) -> Iterator[tuple[str, object]]:
 
 
 def _tables(snapshot: Snapshot) -> Tables:
-    """Turn a snapshot into rows of every table but `quality`."""
+    """Return the rows of every table but `quality`."""
     same = (snapshot.playlist_id, snapshot.scheduled_at)
     details = snapshot.details
     entries: list[Row] = []
@@ -281,12 +290,12 @@ def _artist_values(artist: Artist, details: Artist) -> Row:
 
 
 def _credited(artists: Iterable[Artist | None] | None) -> list[Artist]:
-    """Drop the empty shells that Spotify sends for albums without artists."""
+    """Drop the empty artists that Spotify sends for albums without any."""
     return [artist for artist in artists or () if artist is not None and (artist.id or artist.name)]
 
 
 def _largest(images: Sequence[Image | None] | None) -> str | None:
-    """Spotify sorts images by size, the largest first."""
+    """Return the first image: Spotify sorts them by size, the largest first."""
     return next((image.url for image in images or () if image is not None and image.url), None)
 
 
@@ -296,7 +305,7 @@ def _link(urls: ExternalUrls | None) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _release_date(text: str | None) -> tuple[date | None, str | None]:
-    """Read a date of day, month or year precision; `0000` and the like are no dates."""
+    """Read a date of day, month or year precision; None for `0000` and other invalid dates."""
     if not text or not _RELEASE_DATE.fullmatch(text):
         return None, None
     precision, rest = _RELEASE_DATE_FORMS[len(text)]

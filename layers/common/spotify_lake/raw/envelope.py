@@ -1,7 +1,7 @@
 """The envelope of a raw object: writing and reading its bytes. Pure: no I/O, no clock.
 
-Raw is the record. One gzipped JSON object per playlist and scheduled time holds everything Spotify sent;
-it is written once and never changed, and everything else can be rebuilt from it.
+One gzipped JSON object for each playlist and scheduled time holds everything Spotify sent. It is written once and
+never changed, and everything else can be rebuilt from it.
 """
 
 import gzip
@@ -34,15 +34,15 @@ ENVELOPE_VERSION: Final = 1
 type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albums`: JSON by id
 
 _GZIP = 16  # zlib's code for a gzip header
-# json.loads pairs surrogates where it can; whatever is left cannot be stored as UTF-8.
+# json.loads combines surrogate pairs; a lone surrogate cannot be stored as UTF-8.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_NO_ENTRIES = "neither pages nor the playlist object hold entries"
+_NO_ENTRIES = "neither its pages nor the playlist object have entries"
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
 class Origin(Struct, frozen=True):
-    """Where the content of a snapshot was first written, if Spotify said that it is the same as before.
+    """Where the content of a copied snapshot was first written.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class RejectedEntry:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One playlist as it was at one time, decoded.
+    """One playlist at one time, decoded.
 
     Attributes
     ----------
@@ -126,13 +126,13 @@ class Snapshot:
     contract
         How the entries were read.
     copied_from
-        For a snapshot of a list that had not changed: where its content comes from.
+        The origin of the content, if the list had not changed and the snapshot is a copy.
     playlist
         The playlist's own fields.
     entries
         Every position in order; None for a null entry.
     details
-        What the lake knew of the artists and albums besides.
+        Details of the artists and albums that the lake had.
     data
         The bytes of the raw object.
     """
@@ -149,12 +149,12 @@ class Snapshot:
     data: bytes = field(default=b"", repr=False, compare=False)
 
     def as_sent(self) -> list[str]:
-        """Return the JSON of every position in order, with all that Spotify sent of it.
+        """Return the JSON of every position in order, as Spotify sent it.
 
         Raises
         ------
         SnapshotUnreadable
-            An entry is nested so deeply that it can only be read in part.
+            An entry is nested too deeply to be read in full.
         """
         text = _gunzip(self.data)
         try:
@@ -170,8 +170,8 @@ class Snapshot:
 class SnapshotWriter:
     """Builds the bytes of a raw object page by page, so that only one page is in memory unpacked.
 
-    The object is two gzip members, which every reader takes for one: the envelope's own fields, and what
-    Spotify sent. The latter can so be taken over into another snapshot without unpacking it.
+    The object consists of two gzip members, which every reader joins: the envelope's own fields, and what Spotify
+    sent. The second can be copied into another snapshot without unpacking it.
 
     Parameters
     ----------
@@ -188,13 +188,12 @@ class SnapshotWriter:
         fetched_at: datetime,
         contract: Contract,
     ) -> None:
-        # Gzip without time stamp and file name: equal content is equal bytes. Unlike a GzipFile, it may be
-        # dropped unfinished, as happens when a playlist changes while it is read.
+        # Gzip without time stamp and file name: equal content gives equal bytes. Unlike a GzipFile, it may be
+        # dropped unfinished, which happens when a playlist changes while it is read.
         self._gzip = zlib.compressobj(wbits=zlib.MAX_WBITS | _GZIP)
         self._written = bytearray()
         self._pages = 0
         self._header = Header(ENVELOPE_VERSION, playlist_id, snapshot_id, scheduled_at, fetched_at, contract)
-        self._details: DetailObjects = {}
         self._write(b'"pages":[')
 
     def add_page(self, page: Mapping[str, Any]) -> None:
@@ -202,22 +201,26 @@ class SnapshotWriter:
         self._write((b"," if self._pages else b"") + _to_json(page))
         self._pages += 1
 
-    def add_details(self, details: DetailObjects) -> None:
-        """Take what is known besides of `artists` and `albums`, for the envelope."""
-        self._details = details
+    def finish(self, playlist: Mapping[str, Any], details: DetailObjects | None = None) -> bytes:
+        """Close the envelope and return the object's bytes.
 
-    def finish(self, playlist: Mapping[str, Any]) -> bytes:
-        """Close the envelope with the playlist object as Spotify sent it; return the object's bytes."""
+        Parameters
+        ----------
+        playlist
+            The playlist object as Spotify sent it.
+        details
+            The details of `artists` and `albums`.
+        """
         self._write(b'],"playlist":' + _to_json(playlist) + b"}")
         self._written += self._gzip.flush()
-        return _header_member(self._header, self._details) + self._written
+        return _header_member(self._header, details or {}) + self._written
 
     def _write(self, data: bytes) -> None:
         self._written += self._gzip.compress(data)
 
 
 class Source:
-    """A raw object whose content can be taken over into another snapshot.
+    """A raw object whose content can be copied into another snapshot.
 
     Parameters
     ----------
@@ -236,7 +239,7 @@ class Source:
     Raises
     ------
     SnapshotUnreadable
-        It is none, it is damaged, or its envelope is not kept apart from its content.
+        It is not a snapshot, it is damaged, or its envelope and content share a gzip member.
     """
 
     def __init__(self, key: str, data: bytes) -> None:
@@ -248,13 +251,15 @@ class Source:
             raise SnapshotUnreadable(f"it is not gzip ({error})") from error
         self._content = unzip.unused_data
         if not self._content or not text.endswith(b","):
-            raise SnapshotUnreadable("it is not a member with the envelope and one with the content")
+            raise SnapshotUnreadable(
+                "it does not consist of a member with the envelope and one with the content"
+            )
         try:
             self.header = msgspec.json.decode(text[:-1] + b"}", type=Header)
         except msgspec.MsgspecError as error:
             raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
         _check_version(self.header.envelope_version)
-        _gunzip(self._content)  # compares its checksum; what is damaged must not be copied
+        _gunzip(self._content)  # checks the checksum: damaged content must not be copied
 
     @property
     def origin(self) -> Origin:
@@ -273,9 +278,9 @@ class Source:
         scheduled_at
             UTC.
         fetched_at
-            When Spotify said that the list has not changed, UTC.
+            When Spotify reported that the list has not changed, UTC.
         details
-            What is known of its artists and albums by now.
+            The details of its artists and albums known by now.
         """
         header = msgspec.structs.replace(
             self.header, scheduled_at=scheduled_at, fetched_at=fetched_at, copied_from=self.origin
@@ -286,8 +291,8 @@ class Source:
 def decode(data: bytes) -> Snapshot:
     """Read the bytes of a raw object.
 
-    The whole envelope is decoded in one go. Only when that fails is it taken apart, so that one bad entry
-    becomes one `RejectedEntry` and the others are kept.
+    The envelope is decoded as a whole. Only if that fails, entries are decoded one by one: a bad entry becomes a
+    `RejectedEntry`, and the others are kept.
 
     Parameters
     ----------
@@ -302,7 +307,7 @@ def decode(data: bytes) -> Snapshot:
     Raises
     ------
     SnapshotUnreadable
-        Not gzip, cut short, no JSON, an unknown envelope version, or no entries where they belong.
+        Not gzip, truncated, not JSON, an unknown envelope version, or no entries where they belong.
     """
     text = _gunzip(data)
     try:
@@ -331,7 +336,7 @@ def decode(data: bytes) -> Snapshot:
 
 
 def _header_member(header: Header, details: DetailObjects) -> bytes:
-    """Write the beginning of an envelope, up to what Spotify sent of the playlist."""
+    """Write the first member: the envelope up to the content from Spotify."""
     objects = {
         kind: {object_id: msgspec.Raw(value) for object_id, value in known.items()}
         for kind, known in details.items()
@@ -353,7 +358,7 @@ def _gunzip(data: bytes) -> bytes:
     except gzip.BadGzipFile as error:
         raise SnapshotUnreadable(f"it is not gzip ({error})") from error
     except (EOFError, zlib.error) as error:
-        raise SnapshotUnreadable(f"the gzip data is cut short or damaged ({error})") from error
+        raise SnapshotUnreadable(f"the gzip data is truncated or damaged ({error})") from error
 
 
 def _embedded(playlist: Playlist) -> bytes:
@@ -385,14 +390,14 @@ def _parse(text: bytes) -> dict[str, Any]:
     try:
         envelope = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SnapshotUnreadable(f"it is no JSON ({error})") from error
+        raise SnapshotUnreadable(f"it is not JSON ({error})") from error
     if not isinstance(envelope, dict):
-        raise SnapshotUnreadable("the JSON is no object")
+        raise SnapshotUnreadable("the JSON is not an object")
     return envelope
 
 
 def _take_pages(envelope: dict[str, Any]) -> object:
-    """Take all entries out of an envelope, where one may stand in the way of the rest; return the pages that count."""
+    """Remove all entries from an envelope, where one could prevent decoding the rest; return the pages in use."""
     pages, playlist = envelope.pop("pages", None), envelope.get("playlist")
     if not isinstance(playlist, dict):
         return pages
@@ -409,11 +414,11 @@ def _take_pages(envelope: dict[str, Any]) -> object:
 def _items(pages: object) -> Iterator[object]:
     """Yield the entries of pages that may hold anything."""
     if not isinstance(pages, list):
-        raise SnapshotUnreadable("its pages are no list")
+        raise SnapshotUnreadable("its pages are not a list")
     for number, page in enumerate(pages, start=1):
         items = page.get("items") if isinstance(page, dict) else None
         if not isinstance(items, list):
-            raise SnapshotUnreadable(f"its page {number} holds no list of entries")
+            raise SnapshotUnreadable(f"its page {number} has no list of entries")
         yield from items
 
 
@@ -427,7 +432,7 @@ def _decode_entry(item: object) -> Entry | RejectedEntry | None:
 
 
 def _decode_details(details: Any) -> Details:
-    """Read the details one by one; what cannot be read is left out, as if it had never been asked for."""
+    """Read the details one by one; unreadable ones are left out, as if they had never been requested."""
     return Details(
         artists=_decodable(details, "artists", Artist), albums=_decodable(details, "albums", Album)
     )
@@ -443,5 +448,5 @@ def _decodable[Detail: Struct](details: Any, kind: str, form: type[Detail]) -> d
 
 
 def _storable_json(value: object) -> str:
-    """Serialize to JSON that UTF-8 can hold: a lone surrogate becomes the replacement character."""
+    """Serialize to JSON that UTF-8 can represent: a lone surrogate becomes the replacement character."""
     return _LONE_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False, separators=(",", ":")))

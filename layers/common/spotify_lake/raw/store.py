@@ -1,8 +1,8 @@
-"""Reading and writing objects of the raw bucket."""
+"""Reads and writes objects of the raw bucket."""
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spotify_lake import keys
 
@@ -12,8 +12,24 @@ if TYPE_CHECKING:
 CORRELATION_ID: Final = "correlation-id"  # metadata of raw and curated objects: the run they come from
 
 
+class RawObject(NamedTuple):
+    """A raw object as S3 reports it.
+
+    Attributes
+    ----------
+    bucket, key
+        Where it is.
+    written_at
+        When it was written; None if somebody other than S3 sent the event.
+    """
+
+    bucket: str
+    key: str
+    written_at: datetime | None
+
+
 def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
-    """Tell whether an object is there, with one HEAD request."""
+    """Return whether an object exists, with one HEAD request."""
     try:
         s3.head_object(Bucket=bucket, Key=object_key)
     except s3.exceptions.ClientError as error:
@@ -24,7 +40,7 @@ def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
 
 
 def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
-    """Read an object; None if there is none."""
+    """Read an object; None if it does not exist."""
     try:
         return s3.get_object(Bucket=bucket, Key=object_key)["Body"].read()
     except s3.exceptions.ClientError as error:
@@ -34,7 +50,7 @@ def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
 
 
 def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
-    """Return the key of a playlist's snapshot with the latest scheduled time, if there is any."""
+    """Return the key of a playlist's snapshot with the latest scheduled time; None if it has none."""
     newest = None
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=keys.raw_prefix(playlist_id))
     for page in pages:
@@ -44,7 +60,7 @@ def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
 
 
 def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at: datetime) -> str | None:
-    """Return the key of a playlist's last snapshot before `scheduled_at` on the same day (UTC), if there is any."""
+    """Return the key of a playlist's last snapshot before `scheduled_at` on the same day (UTC), if any."""
     end = keys.raw_key(playlist_id, scheduled_at)
     day = keys.raw_prefix(playlist_id) + keys.compact_time(scheduled_at).partition("T")[0]
     last = None
@@ -55,19 +71,19 @@ def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at:
 
 
 def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_id: str | None = None) -> bool:
-    """Write a raw object unless there is one already.
+    """Write a raw object unless one exists already.
 
     Parameters
     ----------
     s3, bucket, object_key, body
-        Where and what.
+        The object.
     correlation_id
-        Of the run that writes it, for the object's metadata: the content does not depend on it.
+        Id of the run that writes it, for the object's metadata; the content does not depend on it.
 
     Returns
     -------
     bool
-        False when an object with this key was there first; it is left as it is.
+        False if an object with this key exists already; it stays unchanged.
     """
     try:
         s3.put_object(
@@ -79,7 +95,7 @@ def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_i
             Metadata={CORRELATION_ID: correlation_id} if correlation_id else {},
         )
     except s3.exceptions.ClientError as error:
-        # 409: another writer's conditional PUT of the same key is under way, and it may yet fail.
+        # Not 409: another writer's conditional PUT of the same key is in progress and may still fail.
         if _status(error) == HTTPStatus.PRECONDITION_FAILED:
             return False
         raise

@@ -15,18 +15,19 @@ from typing import Final
 import msgspec
 
 from spotify_lake import keys
-from spotify_lake.report.athena import Question
+from spotify_lake.athena import Question
 from spotify_lake.report.queries import sql
 from spotify_lake.report.rows import Row
+from spotify_lake.schema.warehouse import ChartName
 
 FOLDER: Final = f"{keys.WAREHOUSE}fact_chart_entry/"
 # If several charts end in the same year, the first of these is shown. Values: the viral chart of the same period.
 SHOWN: Final = {
-    "top200": "viral50",
-    "top200_weekly": "viral50_weekly",
-    "top50": "viral50",
-    "viral50": None,
-    "viral50_weekly": None,
+    ChartName.TOP200: ChartName.VIRAL50,
+    ChartName.TOP200_WEEKLY: ChartName.VIRAL50_WEEKLY,
+    ChartName.TOP50: ChartName.VIRAL50,
+    ChartName.VIRAL50: None,
+    ChartName.VIRAL50_WEEKLY: None,
 }
 WORLD: Final = "Global"
 ARTISTS: Final = 10  # per region

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from spotify_lake.report.athena import Question
+from spotify_lake.athena import Question
 
 DAILY: Final = 92  # number of recent days that are shown in full; before that, one snapshot a week
 NEWS: Final = 31  # number of days in the list of recent changes

@@ -10,9 +10,9 @@ import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 
 from spotify_lake import keys
+from spotify_lake.athena import Athena
 from spotify_lake.observability import logger, metrics
 from spotify_lake.report import charts, queries
-from spotify_lake.report.athena import Athena
 from spotify_lake.report.charts import Charts
 from spotify_lake.report.content import Content, artist_dates, compose, songs_to_look_up
 from spotify_lake.report.page import render

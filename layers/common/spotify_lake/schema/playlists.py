@@ -30,18 +30,18 @@ _SNAPSHOT_COLUMNS = (
 PLAYLISTS: Final = Table(
     "playlists",
     "playlist x snapshot",
-    "Each playlist as it was at each snapshot.",
+    "Each playlist at each snapshot.",
     ("playlist_id",),
     (
         *_SNAPSHOT_COLUMNS,
         Column(
             "fetched_at",
             Type.TIMESTAMP,
-            "Time Spotify sent the list, or said that it is unchanged (UTC).",
+            "Time Spotify sent the list, or reported it unchanged (UTC).",
             "2026-11-20 06:00:03.120000",
         ),
         Column("name", Type.STRING, "Title of the playlist.", "Road Trip", _NOT_SENT),
-        Column("description", Type.STRING, "Text its owner gave it.", "Windows down.", "there is none"),
+        Column("description", Type.STRING, "Description by its owner.", "Windows down.", "there is none"),
         Column("owner_id", Type.STRING, "Spotify id of the owner.", "nadia.k", _NOT_SENT),
         Column("owner_name", Type.STRING, "Display name of the owner.", "Nadia", "the owner has none"),
         Column(
@@ -51,7 +51,7 @@ PLAYLISTS: Final = Table(
             "AAAAAqEcxS92ddZ6R83Q8TWFhYshm18s",
             "an imported dump lacks it",
         ),
-        Column("is_public", Type.BOOLEAN, "Shown on the owner's profile.", "true", "Spotify does not say"),
+        Column("is_public", Type.BOOLEAN, "Shown on the owner's profile.", "true", _NOT_SENT),
         Column("is_collaborative", Type.BOOLEAN, "Others may add to it.", "false", _NOT_SENT),
         Column("followers", Type.BIGINT, "Users who saved the playlist.", "1204", _OLD_APPS_ONLY),
         Column("entry_count", Type.INT, "Entries in the snapshot, rejected ones included.", "230"),
@@ -74,7 +74,7 @@ PLAYLISTS: Final = Table(
 PLAYLIST_ENTRIES: Final = Table(
     "playlist_entries",
     "position in a snapshot",
-    "What stood at each position of the playlist. A song may stand at several positions.",
+    "The entry at each position of the playlist. A song may have several positions.",
     ("playlist_id", "position"),
     (
         *_SNAPSHOT_COLUMNS,
@@ -90,14 +90,14 @@ PLAYLIST_ENTRIES: Final = Table(
             Type.STRING,
             "Spotify id of the song; joins to songs when kind is `song`.",
             "11dFghVXANMlKmJXsNCbNl",
-            "kind is `episode` or `local`, or Spotify sends nothing of an unavailable entry",
+            "kind is `episode` or `local`, or Spotify sends no data of an unavailable entry",
         ),
         Column(
             "uri",
             Type.STRING,
-            "Spotify URI of whatever stands there.",
+            "Spotify URI of the entry.",
             "spotify:track:11dFghVXANMlKmJXsNCbNl",
-            "Spotify sends nothing of an unavailable entry",
+            "Spotify sends no data of an unavailable entry",
         ),
         Column(
             "name",
@@ -111,14 +111,14 @@ PLAYLIST_ENTRIES: Final = Table(
             Type.TIMESTAMP,
             "When it was added to the list (UTC).",
             "2026-03-01 18:22:09",
-            "the entry is very old or the list is made by Spotify",
+            "the entry is very old or Spotify made the playlist",
         ),
         Column(
             "added_by_id",
             Type.STRING,
             "Spotify id of the user who added it.",
             "nadia.k",
-            "Spotify does not say",
+            _NOT_SENT,
         ),
     ),
 )
@@ -126,7 +126,7 @@ PLAYLIST_ENTRIES: Final = Table(
 SONGS: Final = Table(
     "songs",
     "song x snapshot",
-    "Each song of the playlist once, however often it stands in the list.",
+    "Each song of the playlist once, however often it is in the list.",
     ("playlist_id", "song_id"),
     (
         *_SNAPSHOT_COLUMNS,
@@ -180,7 +180,7 @@ ALBUMS: Final = Table(
             Type.DATE,
             "Release date; the first day of the month or year where only that is known.",
             "2017-05-26",
-            "Spotify sends none or one that is no date",
+            "Spotify sends none or an invalid one",
         ),
         Column(
             "release_date_precision",
@@ -243,7 +243,7 @@ ARTISTS: Final = Table(
 REJECTS: Final = Table(
     "rejects",
     "rejected entry",
-    "Entries that could not become a row, with the reason and what Spotify sent.",
+    "Entries that could not become a row, with the reason and the JSON from Spotify.",
     ("playlist_id", "position"),
     (
         *_SNAPSHOT_COLUMNS,
@@ -258,7 +258,7 @@ REJECTS: Final = Table(
         Column(
             "detail",
             Type.STRING,
-            "What exactly was wrong.",
+            "The exact problem.",
             "Expected `int`, got `str` - at `$.item.duration_ms`",
         ),
         Column("payload", Type.STRING, "The entry as JSON.", '{"item":{"duration_ms":"long"}}'),
@@ -268,30 +268,30 @@ REJECTS: Final = Table(
 QUALITY: Final = Table(
     "quality",
     "quality rule x snapshot",
-    "How each snapshot does by each quality rule; a rule that nothing violates has its row, too.",
+    "The result of each quality rule for each snapshot, including rules without violations.",
     ("playlist_id", "rule"),
     (
         *_SNAPSHOT_COLUMNS,
-        Column("rule", Type.STRING, "Name of the rule; they are listed below the tables.", "song_duration"),
-        Column("table_name", Type.STRING, "Table it is about.", "songs"),
-        Column("column_name", Type.STRING, "Column it is about.", "duration_ms"),
+        Column("rule", Type.STRING, "Name of the rule, from the list below the tables.", "song_duration"),
+        Column("table_name", Type.STRING, "Table that it checks.", "songs"),
+        Column("column_name", Type.STRING, "Column that it checks.", "duration_ms"),
         Column(
             "is_breaking",
             Type.BOOLEAN,
-            "Whether entries behind a violation became rejects; else the rows are in the tables as they are.",
+            "Whether entries with a violation became rejects; otherwise their rows stay in the tables.",
             "true",
         ),
-        Column("checked", Type.INT, "Values that were checked; nulls are not.", "230"),
+        Column("checked", Type.INT, "Values checked, without nulls.", "230"),
         Column("violations", Type.INT, "Values that violate the rule.", "0"),
         Column(
             "example",
             Type.STRING,
-            "Key of the first row with such a value: a position or a Spotify id.",
+            "Key of the first violating row: a position or a Spotify id.",
             "11dFghVXANMlKmJXsNCbNl",
             "nothing violates the rule",
         ),
     ),
 )
 
-# The order of writing: the playlists row comes last, so that it stands for a complete snapshot.
+# The order of writing: the playlists row comes last, so it marks a complete snapshot.
 TABLES: Final = (PLAYLIST_ENTRIES, SONGS, ALBUMS, ARTISTS, REJECTS, QUALITY, PLAYLISTS)

@@ -1,4 +1,4 @@
-"""What tables are declared with: columns, their types, tables."""
+"""The parts of a schema: types, columns and tables."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,7 +39,7 @@ class Column:
 class Table:
     """One table: what a row is, and which columns identify it within one snapshot of a playlist.
 
-    `folder` is where its objects are; another than its name holds a later version of the table.
+    `folder` holds its objects; a folder with another name holds a later version of the table.
     """
 
     name: str
@@ -54,7 +54,11 @@ class Table:
         """Names of the columns in order, without the partition column."""
         return tuple(column.name for column in self.columns)
 
+    def index(self, column: str) -> int:
+        """Return the position of a column's value in a row."""
+        return self.column_names.index(column)
+
     @property
     def prefix(self) -> str:
-        """What the keys of its objects begin with."""
+        """Prefix of the keys of its objects."""
         return f"{keys.CURATED}{self.folder or self.name}/"

@@ -1,17 +1,28 @@
 """The tables of the bulk data sets as data: what the Glue jobs write below ``datawarehouse/``.
 
-As with the lake's own tables in `schema`, template, tests and data dictionary follow this module.
+Template, tests and data dictionary follow this module.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from spotify_lake.schema.types import Column, Table, Type
 
 
+class ChartName(StrEnum):
+    """The charts by their names in the files; `jobs/spotify_bulk/chart_kinds.py` has title and period of each."""
+
+    TOP200 = "top200"
+    VIRAL50 = "viral50"
+    TOP50 = "top50"
+    TOP200_WEEKLY = "top200_weekly"
+    VIRAL50_WEEKLY = "viral50_weekly"
+
+
 @dataclass(frozen=True)
 class Partition:
-    """A partition column, and the values that Athena looks for: ``1,9`` or ``a,b,c``."""
+    """A partition column and its values, as a range ``1,9`` or a list ``a,b,c``."""
 
     column: Column
     values: str
@@ -39,16 +50,16 @@ def _key(name: str, what: str) -> Column:
 
 
 _DATE_KEY: Final = Column(
-    "date_key", Type.INT, "Date as yyyymmdd; of a weekly chart, its last day.", "20211231"
+    "date_key", Type.INT, "Date as yyyymmdd; for a weekly chart, its last day.", "20211231"
 )
-_NOT_GIVEN: Final = "the files do not say it"
+_NOT_GIVEN: Final = "the files do not contain it"
 _TRACK_ID: Final = Column("track_id", Type.STRING, "Spotify id of the track.", "4uLU6hMCjMI75M1A2tKUQC")
 _ALBUM_ID: Final = Column("album_id", Type.STRING, "Spotify id of the album.", "6nxDQi0FeEwccEPJeNySoS")
 _ARTIST_ID: Final = Column("artist_id", Type.STRING, "Spotify id of the artist.", "3TVXtAsR1Inumwj472S9r4")
 _ALBUM_NAME: Final = Column("album_name", Type.STRING, "Title of the album.", "Scorpion", _NOT_GIVEN)
 _ALBUM_TYPE: Final = Column("album_type", Type.STRING, "album, single or compilation.", "album", _NOT_GIVEN)
 _RELEASED: Final = Column(
-    "release_date", Type.DATE, "When the album appeared; the first day of the month or year if no more is known.",
+    "release_date", Type.DATE, "Release date of the album; the first day of the month or year if only that is known.",
     "2018-06-29", _NOT_GIVEN,
 )  # fmt: skip
 _LABEL: Final = Column("label", Type.STRING, "Label of the album.", "Republic Records", _NOT_GIVEN)
@@ -94,7 +105,7 @@ CHARTS: Final = (
         Table(
             "fact_chart_entry",
             "date x region x chart x rank",
-            "Who stood where in the charts.",
+            "The position of each track in each chart.",
             ("date_key", "region_key", "chart_key", "rank"),
             (
                 _DATE_KEY,
@@ -122,7 +133,7 @@ CHARTS: Final = (
             Partition(Column("year", Type.INT, "Year of the date.", "2021"), "2006,2040"),
             Partition(
                 Column("chart", Type.STRING, "Chart, as in dim_chart.", "top200"),
-                "top200,viral50,top50,top200_weekly,viral50_weekly",
+                ",".join(ChartName),
             ),
         ),
     ),
@@ -130,7 +141,7 @@ CHARTS: Final = (
         Table(
             "dim_track",
             "track",
-            "Tracks that were in a chart, with title and artists as they were last written.",
+            "Tracks that were in a chart, with their latest title and artists.",
             ("track_key",),
             (
                 _key("track_key", "the track: of its id, or without one of title and artist"),
@@ -153,7 +164,7 @@ CHARTS: Final = (
         Table(
             "dim_artist",
             "artist",
-            "Artists of the tracks, by name: the charts have no ids of them.",
+            "Artists of the tracks, by name: the charts have no artist ids.",
             ("artist_key",),
             (
                 _key("artist_key", "the artist: of the name in lower case"),
@@ -165,7 +176,7 @@ CHARTS: Final = (
         Table(
             "bridge_track_artist",
             "track x artist",
-            "Which artists a track has.",
+            "The artists of each track.",
             ("track_key", "artist_key"),
             (
                 _key("track_key", "the track"),
@@ -178,7 +189,7 @@ CHARTS: Final = (
         Table(
             "dim_region",
             "region",
-            "Countries with charts of their own, and Global.",
+            "Countries with charts, and Global.",
             ("region_key",),
             (
                 _key("region_key", "the region"),
@@ -202,7 +213,7 @@ CHARTS: Final = (
             (
                 _key("chart_key", "the chart"),
                 Column("chart", Type.STRING, "Name in the files.", "top200"),
-                Column("title", Type.STRING, "Name for people.", "Top 200"),
+                Column("title", Type.STRING, "Display name.", "Top 200"),
                 Column("period", Type.STRING, "daily or weekly.", "daily"),
             ),
         )
@@ -308,7 +319,7 @@ CATALOG: Final = (
         Table(
             "catalog_unmatched",
             "row without a partner",
-            "Rows of the Kaggle 2023 set that its joins leave over.",
+            "Rows of the Kaggle 2023 set that its joins do not match.",
             ("kind", "id"),
             (
                 Column("kind", Type.STRING, "album track, artist, track or features.", "album track"),
@@ -318,7 +329,7 @@ CATALOG: Final = (
                     "Id of the row; of an album track album, track and artist.",
                     "6nxD…/4uLU…/3TVX…",
                 ),
-                Column("lacks", Type.STRING, "What the set has not: artist, track or album.", "artist"),
+                Column("lacks", Type.STRING, "What the set lacks: artist, track or album.", "artist"),
                 Column("content", Type.STRING, "The row as JSON.", '{"track_id": …}'),
             ),
         )
@@ -328,7 +339,7 @@ REJECTS: Final = WarehouseTable(
     Table(
         "bulk_rejects",
         "row that could not be used",
-        "What the bulk jobs could not take over, of all their files.",
+        "Rows and files that the bulk jobs could not load.",
         ("source", "line"),
         (
             Column(
@@ -344,14 +355,14 @@ REJECTS: Final = WarehouseTable(
             Column(
                 "reason",
                 Type.STRING,
-                "columns, quotes, encoding, header, file, conflict, or the column whose cell cannot be meant.",
+                "columns, quotes, encoding, header, file, conflict, or the column with an invalid cell.",
                 "rank",
             ),
-            Column("detail", Type.STRING, "The cell, or a sentence.", "n/a", "the reason says all"),
+            Column("detail", Type.STRING, "The cell, or an explanation.", "n/a", "the reason is enough"),
             Column(
                 "content",
                 Type.STRING,
-                "The row as it stood in the file.",
+                "The row as in the file.",
                 "Chantaje,n/a,2017-01-01,…",
                 "a whole file",
             ),

@@ -1,6 +1,6 @@
 """Signing in to Spotify: the stored credentials, and an access token for them.
 
-Nothing here ever asks a person: who has to sign in is told so by the error.
+Nothing here prompts a person; the error says who has to sign in.
 """
 
 import calendar
@@ -35,18 +35,20 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT_S: Final = 10.0
 VALID_MONTHS: Final = 6  # of a refresh token, counted from the user's consent
 WARNING_DAYS: Final = 21  # before a sign-in ends
-DEFAULT_RETRY_AFTER_S: Final = 8.0  # when a 429 does not say; a few of them outlast the 30 s window
+DEFAULT_RETRY_AFTER_S: Final = (
+    8.0  # for a 429 without Retry-After; a few of these waits outlast the 30 s window
+)
 
-# spotipy insists on one, but only a consent in the browser uses it.
+# spotipy requires one, but only the consent in the browser uses it.
 _UNUSED_REDIRECT_URI = "http://127.0.0.1/callback"
 _NO_VALUE_CODES = {
-    "ResourceNotFoundException": "there is no such secret, or it has no value yet",
+    "ResourceNotFoundException": "the secret does not exist or has no value yet",
     "InvalidRequestException": "the secret is marked for deletion",
 }
 
 # These loggers write tokens and secrets at DEBUG: spotipy the Authorization header, botocore the secret's
 # value as received and the headers of its own requests. spotipy also logs every refused request as an
-# error, also those that are part of finding out what the app may do; each ends as a LakeError if it matters.
+# error, even those that only probe what the app may do; refusals that matter become a LakeError.
 _QUIET_LOGGERS = {
     "spotipy.client": logging.CRITICAL,
     "spotipy.oauth2": logging.CRITICAL,
@@ -61,7 +63,7 @@ _QUIET_LOGGERS = {
 
 
 class _AtLeast(logging.Filter):
-    # A filter also holds when somebody sets the level of these loggers, or of the root, to DEBUG.
+    # Unlike a level, a filter stays in force when somebody sets these loggers or the root logger to DEBUG.
     def __init__(self, level: int) -> None:
         super().__init__()
         self._level = level
@@ -96,15 +98,11 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     authorized_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        """Refuse values that no HTTP header can carry; what is wrong is said without the value."""
+        """Reject values that an HTTP header cannot carry; the message does not contain the value."""
         for name in ("client_id", "client_secret", "refresh_token"):
             value = getattr(self, name)
             if value is not None and not _is_token(value):
-                problem = (
-                    "is empty"
-                    if not value.strip()
-                    else "has blanks or other characters that do not belong there"
-                )
+                problem = "is empty" if not value.strip() else "contains blanks or other invalid characters"
                 raise ValueError(f"the field {name} {problem}")
 
     def __repr__(self) -> str:
@@ -113,14 +111,14 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class AccessToken:
-    """What Spotify handed out for the credentials.
+    """The result of a sign-in.
 
     Attributes
     ----------
     value
         The bearer token.
     rotated_refresh_token
-        A refresh token that replaces the stored one; Spotify usually sends none.
+        A refresh token that replaces the stored one; Spotify rarely sends one.
     """
 
     value: str = field(repr=False)
@@ -140,9 +138,9 @@ def read_credentials(secretsmanager: "SecretsManagerClient", secret_id: str) -> 
     Raises
     ------
     CredentialsMissing
-        The secret has no value, or one that holds no credentials.
+        The secret has no value, or its value does not contain credentials.
     botocore.exceptions.ClientError
-        Secrets Manager refuses, for example for want of a permission.
+        Secrets Manager refuses, for example because a permission is missing.
     """
     try:
         text = secretsmanager.get_secret_value(SecretId=secret_id).get("SecretString")
@@ -155,20 +153,20 @@ def read_credentials(secretsmanager: "SecretsManagerClient", secret_id: str) -> 
         raise CredentialsMissing(secret_id, "its value is binary, not JSON text")
     if not text.strip():
         raise CredentialsMissing(secret_id, "its value is empty")
-    # What msgspec says names the field and the types, never the value.
+    # msgspec's messages name the field and the types, never the value.
     try:
         return msgspec.json.decode(text, type=Credentials)
     except msgspec.ValidationError as error:
         raise CredentialsMissing(secret_id, f"its JSON does not fit ({error})") from None
     except msgspec.DecodeError as error:
-        raise CredentialsMissing(secret_id, f"its value is no JSON ({error})") from None
+        raise CredentialsMissing(secret_id, f"its value is not JSON ({error})") from None
 
 
 def store_refresh_token(secretsmanager: "SecretsManagerClient", secret_id: str, old: str, new: str) -> None:
-    """Put a refresh token that Spotify sent in place of another into the secret; the other fields stay.
+    """Store a new refresh token from Spotify in the secret; the other fields stay.
 
-    A person who signed in meanwhile is newer than both tokens, so nothing is stored then. A failure is
-    reported, not raised: the run itself can go on.
+    If a person signed in meanwhile, their token is newer than both, and nothing is stored. A failure is logged, not
+    raised: the run itself can continue.
 
     Parameters
     ----------
@@ -177,13 +175,15 @@ def store_refresh_token(secretsmanager: "SecretsManagerClient", secret_id: str, 
     secret_id
         Name or ARN.
     old, new
-        The token that was sent to Spotify, and the one that came back.
+        The token that was sent to Spotify, and the one in the response.
     """
     try:
         text = secretsmanager.get_secret_value(SecretId=secret_id)["SecretString"]
         stored = msgspec.json.decode(text, type=dict[str, Any])
         if stored.get("refresh_token") != old:
-            logger.info("The secret holds another sign-in by now; Spotify's new refresh token is not stored")
+            logger.info(
+                "The secret holds another sign-in by now, so Spotify's new refresh token is not stored"
+            )
             return
         value = msgspec.json.encode(stored | {"refresh_token": new}).decode()
         secretsmanager.put_secret_value(SecretId=secret_id, SecretString=value)
@@ -191,7 +191,7 @@ def store_refresh_token(secretsmanager: "SecretsManagerClient", secret_id: str, 
         count("RefreshTokenNotStored")
         logger.error(
             "Spotify replaced the refresh token, and the new one could not be stored in secret %s (%s)."
-            " If a later run says that the sign-in is not accepted any more, run `./lake login`.",
+            " If a later run reports that the sign-in is no longer accepted, run `./lake login`.",
             secret_id,
             type(error).__name__,
         )
@@ -200,14 +200,14 @@ def store_refresh_token(secretsmanager: "SecretsManagerClient", secret_id: str, 
 
 
 def sign_in_ends(authorized_at: datetime) -> date:
-    """Return the day on which Spotify stops accepting the refresh token of a consent, whatever is done with it."""
+    """Return the day on which Spotify stops accepting the refresh token of a consent."""
     months = authorized_at.month - 1 + VALID_MONTHS
     year, month = authorized_at.year + months // 12, months % 12 + 1
     return date(year, month, min(authorized_at.day, calendar.monthrange(year, month)[1]))
 
 
 def publish_days_left(credentials: Credentials, now: datetime) -> None:
-    """Publish how many days are left of the user's sign-in, if that is known, and warn when they are few."""
+    """Publish how many days are left of the user's sign-in, if known, and warn when few are left."""
     if credentials.refresh_token is None or credentials.authorized_at is None:
         return
     end = sign_in_ends(credentials.authorized_at)
@@ -238,18 +238,18 @@ def sign_in(
     accounts_url
         Base URL of Spotify's accounts service.
     session
-        To send the request with; a plain one by default. Retries are the caller's business.
+        To send the request with; a new one by default. Retries are up to the caller.
     timeout_s
-        To connect, and between two pieces of the answer.
+        To connect, and for the whole response.
 
     Raises
     ------
     SignInExpired
         The refresh token is expired or revoked.
     SpotifyRefused
-        Spotify does not know the app, or the app may not sign in this way.
+        Spotify does not know the app, or does not allow this sign-in.
     RateLimited, SpotifyUnavailable
-        Trying again later may help.
+        A later attempt may succeed.
     """
     answer = MemoryCacheHandler()
     options: dict[str, Any] = {
@@ -259,8 +259,8 @@ def sign_in(
         "requests_timeout": timeout_s,
         "cache_handler": answer,
     }
-    # Both managers leave the answer in the cache. Neither is asked for its "current" token: with narrower
-    # scopes or without an expiry time, spotipy would open an interactive prompt.
+    # Both managers leave the response in the cache. Neither's method for the "current" token is used: with
+    # narrower scopes or without an expiry time, spotipy would open an interactive prompt.
     manager: SpotifyClientCredentials | SpotifyOAuth
     if credentials.refresh_token is None:
         manager = SpotifyClientCredentials(**options)
@@ -277,7 +277,7 @@ def sign_in(
 
 
 def failed_response(error: BaseException) -> requests.Response | None:
-    """Find the HTTP answer behind an exception that spotipy raised while it handled that answer.
+    """Find the HTTP response behind an exception that spotipy raised while it handled that response.
 
     spotipy's own exceptions drop the status of a refused sign-in, and an error body of an unexpected shape
     ends as an AttributeError.
@@ -291,7 +291,7 @@ def failed_response(error: BaseException) -> requests.Response | None:
 
 
 def retry_after_s(response: requests.Response) -> float | None:
-    """Read the Retry-After header of an answer, in seconds; None when it is absent or is no number."""
+    """Read the Retry-After header of a response, in seconds; None if it is missing or not a number."""
     text = response.headers.get("Retry-After", "").strip()
     return float(text) if text.isascii() and text.isdigit() else None
 
@@ -301,12 +301,12 @@ def _sign_in_error(error: Exception, accounts_url: str) -> LakeError:
     if response is None:
         if isinstance(error, requests.RequestException) and not isinstance(error, ValueError):
             return SpotifyUnavailable(f"the connection to {accounts_url} failed ({type(error).__name__})")
-        return SpotifyUnavailable(f"the sign-in at {accounts_url} got an answer that is no token")
+        return SpotifyUnavailable(f"the sign-in at {accounts_url} returned no token")
     status = response.status_code
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(retry_after_s(response) or DEFAULT_RETRY_AFTER_S)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return SpotifyUnavailable(f"the sign-in at {accounts_url} got the answer {status}")
+        return SpotifyUnavailable(f"the sign-in at {accounts_url} returned {status}")
     try:
         body = response.json()
     except ValueError:
@@ -327,12 +327,12 @@ def _sign_in_error(error: Exception, accounts_url: str) -> LakeError:
 def _access_token(answer: object, credentials: Credentials) -> AccessToken:
     value = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(answer, dict) or not isinstance(value, str) or not _is_token(value):
-        raise SpotifyUnavailable("the sign-in got an answer without a usable access token")
+        raise SpotifyUnavailable("the sign-in returned no usable access token")
     new = answer.get("refresh_token")
     rotated = isinstance(new, str) and _is_token(new) and new != credentials.refresh_token
     return AccessToken(value, new if rotated else None)
 
 
 def _is_token(value: str) -> bool:
-    """Tell whether an HTTP header can carry the value: visible ASCII without blanks."""
+    """Return whether an HTTP header can carry the value: visible ASCII without blanks."""
     return bool(value) and all("!" <= character <= "~" for character in value)

@@ -1,8 +1,7 @@
 """The parts of Spotify's responses that become table columns, as typed structs.
 
-One decode reads both contracts: the entry's content is called `item` since 2026 and `track` before, and the
-playlist's page `items` or `tracks`. Fields that are not declared here are skipped by the decoder without
-being built.
+One decoder reads both contracts: the entry's content is called `item` since 2026 and `track` before, and the
+playlist's page `items` or `tracks`. The decoder skips fields that are not declared here without building them.
 """
 
 from datetime import UTC, datetime
@@ -19,12 +18,12 @@ BigInt = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 def utc(moment: datetime) -> datetime:
-    """Convert a time to UTC; one without an offset is UTC already, as Spotify's are.
+    """Convert a time to UTC; a time without an offset is UTC, as Spotify's are.
 
     Raises
     ------
     ValueError
-        In UTC it would fall outside the years 1 to 9999. The decoder reports it like a wrong type.
+        In UTC it is outside the years 1 to 9999. The decoder reports it like a wrong type.
     """
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
@@ -35,9 +34,9 @@ def utc(moment: datetime) -> datetime:
 
 
 class _Object(Struct, gc=False):
-    """Part of an answer. Answers are trees, so the garbage collector need not look for cycles in them.
+    """Part of a response. Responses are trees, so the garbage collector need not look for cycles in them.
 
-    Without its looking, a long playlist is decoded in about half the time.
+    Without the garbage collector, decoding a long playlist takes about half the time.
     """
 
 
@@ -99,14 +98,14 @@ class Album(_Object):
 
 
 class Details(_Object):
-    """Full objects of artists and albums by the id that was asked for; None where Spotify knows none."""
+    """Full objects of artists and albums by requested id; None for ids that Spotify does not know."""
 
     artists: dict[str, Artist | None] = {}
     albums: dict[str, Album | None] = {}
 
 
 class Content(_Object):
-    """What stands at a position: a song, an episode or a local file."""
+    """The content of a position: a song, an episode or a local file."""
 
     type: str | None = None
     id: str | None = None
@@ -125,7 +124,7 @@ class Content(_Object):
 
 
 class EntryError(ValueError):
-    """An entry has the right shape and yet cannot be a row; the decoder reports it like a wrong type."""
+    """An entry has the right shape but cannot become a row; the decoder reports it like a wrong type."""
 
     def __init__(self, reason: str, detail: str) -> None:
         self.reason = reason
@@ -145,11 +144,11 @@ class Entry(_Object):
     track: Content | None = None
 
     def __post_init__(self) -> None:
-        """Check what makes an entry a row, so that the decoder raises for one that cannot be."""
+        """Check that the entry can become a row, so that the decoder raises if it cannot."""
         content = self.content
         if content is not None:
             if content.type is not None:
-                content.type = content.type.casefold()  # some client libraries store it with a capital
+                content.type = content.type.casefold()  # some client libraries store it capitalized
             if content.type not in _CONTENT_TYPES:
                 raise EntryError("unknown_type", f"type {content.type!r} is neither track nor episode")
             if not content.id and content.type != "episode" and not self._local(content):
@@ -159,14 +158,14 @@ class Entry(_Object):
 
     @property
     def content(self) -> Content | None:
-        """What stands there, whichever name it came under; None for an unavailable entry."""
+        """The content, whichever field holds it; None for an unavailable entry."""
         return self.track if self.item is None else self.item
 
     @property
     def kind(self) -> Kind:
-        """What sort of thing stands there.
+        """The kind of the content.
 
-        A song of which Spotify only sends the shell (no name, no length) counts as unavailable.
+        A song without name and length, of which Spotify sends an empty shell, is unavailable.
         """
         content = self.content
         if content is None:
@@ -191,7 +190,7 @@ class Page(_Object):
 
 
 class Playlist(_Object):
-    """The playlist object; its embedded page of entries stays undecoded until it is needed."""
+    """The playlist object; its embedded page of entries is decoded only when needed."""
 
     name: str | None = None
     description: str | None = None

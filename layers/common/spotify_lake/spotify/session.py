@@ -1,4 +1,4 @@
-"""Sending requests, with a limit to the time that a whole answer may take."""
+"""Sends requests and caps the total response time."""
 
 import contextlib
 import threading
@@ -9,20 +9,20 @@ import requests
 
 
 class PromptSession(requests.Session):
-    """Gives up an answer that is not complete when the request's timeout is over.
+    """A session that abandons a response which is not complete within the request's timeout.
 
-    The timeout alone limits the time between two pieces, so an answer that trickles could take for ever.
-    What is given up ends as a requests exception, as a lost connection does.
+    The timeout alone limits the time between two pieces, so a slow response could take forever. An abandoned response
+    raises a requests exception, as a lost connection does.
     """
 
     @override
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Send a request and read its answer; `timeout` in seconds is needed."""
+        """Send a request and read the whole response; `timeout` in seconds is required."""
         deadline = time.monotonic() + options["timeout"]
         response = super().send(request, **options | {"stream": True})
 
         def give_up() -> None:
-            # It may have arrived in this very moment.
+            # The response may just have been completed.
             with contextlib.suppress(RuntimeError, ValueError, OSError):
                 response.raw.shutdown()
 

@@ -1,7 +1,7 @@
-"""Rows to Parquet objects: their keys, their schema, writing them.
+"""Writes rows as Parquet objects.
 
-Each snapshot yields exactly one object per table under a key made of the snapshot's identity, so that
-writing it again replaces the same objects with the same bytes.
+Each snapshot gives exactly one object for each table, with a key made from the snapshot's identity, so writing it again
+replaces the same objects with the same bytes.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -31,21 +31,21 @@ ARROW_TYPES: Final = {
     Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
     Type.STRINGS: pa.list_(pa.string()),
 }
-# In what a data frame keeps a column on the way. Of these types awswrangler expects a column to be, so it casts none.
+# The types of the data frame's columns. awswrangler expects these types, so it casts none.
 _PANDAS_TYPES: Final = {
     pa.string(): pd.StringDtype("pyarrow"),
     pa.int32(): pd.Int32Dtype(),
     pa.int64(): pd.Int64Dtype(),
     pa.bool_(): pd.BooleanDtype(),
 }
-# awswrangler would make times without zone of the former, and objects of Python of the latter.
+# Without these, awswrangler converts timestamps to times without a zone, and dates to Python objects.
 _AS_IN_ARROW: Final = (Type.TIMESTAMP, Type.DATE)
 
 
 class Session(boto3.Session):
-    """A session that makes one client of each service.
+    """A session that creates one client for each service.
 
-    awswrangler asks for a client for each object, and to make one takes longer than to write the object.
+    awswrangler requests a client for each object, and creating one takes longer than writing the object.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Session(boto3.Session):
         self._clients: dict[str, Any] = {}
 
     def client(self, service_name: Any, *args: Any, **options: Any) -> Any:
-        """Return the client of a service; what it is like is decided by the first call."""
+        """Return the client of a service; the arguments of the first call apply."""
         if service_name not in self._clients:
             self._clients[service_name] = super().client(service_name, *args, **options)
         return self._clients[service_name]
@@ -76,9 +76,9 @@ def write(
     bucket
         The lake bucket.
     session
-        Whose credentials write.
+        A session whose credentials may write.
     correlation_id
-        Of the run that took the snapshot, for the objects' metadata: their content does not depend on it.
+        Id of the run that took the snapshot, for the objects' metadata; their content does not depend on it.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def _write_object(
         dataset=False,
         index=False,
         compression="zstd",
-        use_threads=False,  # one small object: a pool of threads would cost more than it does
+        use_threads=False,  # one small object: a pool of threads would cost more than it saves
         dtype={column.name: column.type for column in table.columns if column.type not in _AS_IN_ARROW},
         pyarrow_additional_kwargs={
             "schema": schema,

@@ -1,4 +1,4 @@
-"""Charts as a star schema. Pure: frames in, frames out."""
+"""Transforms chart rows into a star schema. Pure: frames in, frames out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any, Final
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from bulk import cells
-from bulk.accounts import CONFLICT
-from bulk.artists import COMMA_NAMES
-from bulk.records import small_table
-from bulk.regions import CODES, region_names
-from bulk.sources import Layout, Source
+from spotify_bulk import cells
+from spotify_bulk.artists import COMMA_NAMES
+from spotify_bulk.chart_kinds import CHARTS
+from spotify_bulk.reconciliation import CONFLICT, DUPLICATE, KEPT
+from spotify_bulk.records import small_frame
+from spotify_bulk.regions import CODES, region_names
+from spotify_bulk.sources import CsvFile, Layout
 
 LAYOUT: Final = Layout(
     "a chart",
@@ -46,32 +47,25 @@ LAYOUT: Final = Layout(
     required=(("rank",), ("title", "url", "artist_and_title")),
     sampled=("date",),
 )
-# The day of a daily chart, and the last day of a weekly one.
-CHARTS: Final = {
-    "top200": ("Top 200", "daily"),
-    "viral50": ("Viral 50", "daily"),
-    "top50": ("Top 50", "daily"),
-    "top200_weekly": ("Top 200", "weekly"),
-    "viral50_weekly": ("Viral 50", "weekly"),
-}
 TRENDS: Final = ("MOVE_UP", "MOVE_DOWN", "SAME_POSITION", "NEW_ENTRY")
-FACTS: Final = {"date": "date", "region": "string", "chart": "string", "day_first": "boolean"}
+# Values that the name and header of a file can give for all its rows.
+FILE_VALUES: Final = {"date": "date", "region": "string", "chart": "string", "day_first": "boolean"}
 FIRST_DAY, LAST_DAY = date(2006, 1, 1), date(2100, 1, 1)  # Spotify was founded in 2006
 LOWEST_RANK: Final = 10_000
-# Where an entry stands, in 63 bits: year and month (201712), chart, day, region, rank.
+# The sort key of an entry in 63 bits: year and month (201712), chart, day, region, rank.
 _CHART_BITS, _DAY_BITS, _REGION_BITS, _RANK_BITS = 3, 5, 23, 14
 _PART_SHIFT: Final = _DAY_BITS + _REGION_BITS + _RANK_BITS
 
-_COLLISION: Final = "Two tracks have the same surrogate key: the hash needs another seed, see decision 22."
+_COLLISION: Final = "Two tracks have the same surrogate key: choose another hash seed, see decision 22."
 _LISTED: Final = r"""^\[['"].*['"]\]$"""
 _KEPT_COMMA: Final = "\x1f"
 _TRACK_LINK: Final = "https://open.spotify.com/track/"
 _ID_LENGTH: Final = 22
-_NAMED_KIND: Final = re.compile(r"(top|viral)[\W_]+(50|200)(?!\d)")
-_OF_TRACK: Final = rf"(?:^|tracks?[:/])([0-9A-Za-z]{{{_ID_LENGTH}}})(?:$|[?#&/])"
-_OF_OTHERS: Final = rf"(?:album|artist|episode|playlist|show)[:/][0-9A-Za-z]{{{_ID_LENGTH}}}"
+_CHART_WORDS: Final = re.compile(r"(top|viral)[\W_]+(50|200)(?!\d)")
+_TRACK_URL: Final = rf"(?:^|tracks?[:/])([0-9A-Za-z]{{{_ID_LENGTH}}})(?:$|[?#&/])"
+_OTHER_URL: Final = rf"(?:album|artist|episode|playlist|show)[:/][0-9A-Za-z]{{{_ID_LENGTH}}}"
 _DATE: Final = re.compile(r"(?<!\d)(20\d\d)[-_.]?([01]\d)[-_.]?([0-3]\d)(?!\d)")
-_KINDS: Final = {
+_CHART_ALIASES: Final = {
     "regional": "top200",
     "top200": "top200",
     "viral": "viral50",
@@ -80,34 +74,33 @@ _KINDS: Final = {
 }
 
 
-def known_of(source: Source) -> dict[str, Any]:
-    """Return what a file's name and header tell of all its rows.
+def infer_file_values(source: CsvFile) -> dict[str, Any]:
+    """Return the values that a file's name and header give for all its rows.
 
-    ``regional-us-weekly-2020-01-03--2020-01-10.csv`` is the weekly top 200 of the United States; the last date counts.
+    ``regional-us-weekly-2020-01-03--2020-01-10.csv`` is the weekly top 200 of the United States, dated by the last day.
 
     Returns
     -------
     dict
-        FACTS by name; None for what the file does not tell.
+        Value by name of FILE_VALUES; None if the file does not give it.
     """
     names = region_names()
-    dates = [_day(*match.groups()) for match in _DATE.finditer(source.name)]
-    known_dates = [found for found in dates if found]
-    name = _NAMED_KIND.sub(r"\1\2", source.name.lower().removesuffix(".gz"))
+    dates = [day for match in _DATE.finditer(source.name) if (day := _date(*match.groups()))]
+    name = _CHART_WORDS.sub(r"\1\2", source.name.lower().removesuffix(".gz"))
     parts = _DATE.sub(" <date> ", name).rsplit(".", 1)[0].split("/")
     *folders, file = ([part for part in re.split(r"[^\w<>]+|_", name) if part] for name in parts)
-    kind = next(
+    chart = next(
         (
-            _KINDS[part]
+            _CHART_ALIASES[part]
             for part in (*file, *(part for folder in folders for part in folder))
-            if part in _KINDS
+            if part in _CHART_ALIASES
         ),
         None,
     )
-    if kind is None and source.columns:
-        kind = _kind_of(source)
+    if chart is None and source.columns:
+        chart = _chart_by_columns(source)
     weekly = any("weekly" in part for part in (file, *folders))
-    neighbors = {*_KINDS, "daily", "weekly", "<date>"}
+    neighbors = {*_CHART_ALIASES, "daily", "weekly", "<date>"}
     beside = [
         names[part]
         for number, part in enumerate(file)
@@ -116,20 +109,20 @@ def known_of(source: Source) -> dict[str, Any]:
     above = [names[" ".join(folder)] for folder in reversed(folders) if " ".join(folder) in names]
     daily_rank = "daily_rank" in source.header
     return {
-        "date": known_dates[-1] if known_dates else None,
+        "date": dates[-1] if dates else None,
         "region": next(iter(beside + above), "Global" if daily_rank else None),
-        "chart": f"{kind}_weekly" if weekly and kind in ("top200", "viral50") else kind,
+        "chart": f"{chart}_weekly" if weekly and f"{chart}_weekly" in CHARTS else chart,
         "day_first": _day_first(source.sample.get("date", ())),
     }
 
 
-def _kind_of(source: Source) -> str:
+def _chart_by_columns(source: CsvFile) -> str:
     if "daily_rank" in source.header:
         return "top50"
     return "top200" if "streams" in source.columns else "viral50"
 
 
-def _day(year: str, month: str, day: str) -> date | None:
+def _date(year: str, month: str, day: str) -> date | None:
     try:
         return date(int(year), int(month), int(day))
     except ValueError:
@@ -137,7 +130,7 @@ def _day(year: str, month: str, day: str) -> date | None:
 
 
 def _day_first(values: Sequence[str]) -> bool | None:
-    """Tell whether dates as 13/4/2017 begin with the day, by those that can be read in one way only."""
+    """Return whether dates such as 3/4/2017 start with the day; None if no unambiguous date shows it."""
     pairs = [
         match.groups() for value in values if (match := re.match(r"\s*(\d{1,2})/(\d{1,2})/\d{4}", value))
     ]
@@ -146,103 +139,105 @@ def _day_first(values: Sequence[str]) -> bool | None:
     return False if any(int(second) > 12 for _, second in pairs) else None
 
 
-def typed(frame: DataFrame, *, plain: bool) -> DataFrame:
-    """Give the cells of chart rows their types, and say what is wrong with a row.
+def type_cells(frame: DataFrame, *, plain: bool) -> DataFrame:
+    """Convert the cells of chart rows to typed columns, and find invalid rows.
 
     Parameters
     ----------
     frame
-        ``cell`` with the columns of LAYOUT as text, ``fact`` with FACTS.
+        ``cell`` with the columns of LAYOUT as text, ``file_value`` with FILE_VALUES.
     plain
-        Read only the usual notation, fast.
+        Accept only the usual notation, which is fast.
 
     Returns
     -------
     DataFrame
-        With ``day`` (yyyymmdd), ``region``, ``chart``, ``rank``, ``track_key`` (of id, or title and artist),
-        ``track_id``, ``title``, ``artist``, ``streams``, ``trend``, ``reason``, ``detail``. The reason ``url`` is a
-        link to something else than a track, such as those of the charts of artists.
+        With ``day`` (yyyymmdd), ``region``, ``chart``, ``rank``, ``track_key`` (of the id, or of title and artist),
+        ``track_id``, ``title``, ``artist``, ``streams``, ``trend``, ``reason``, ``detail``. The reason ``url`` means
+        that the link is not to a track, as in artist charts.
     """
 
     def cell(name: str) -> Column:
         return F.col(f"cell.{name}")
 
-    regions = [{"written": written, "name": name} for written, name in region_names().items()]
-    names = small_table(frame.sparkSession, regions, {"written": "string", "name": "string"})
-    found = _plain_values(cell) if plain else _values(cell)
+    regions = [{"spelling": spelling, "name": name} for spelling, name in region_names().items()]
+    names = small_frame(frame.sparkSession, regions, {"spelling": "string", "name": "string"})
+    converted = _plain_values(cell) if plain else _values(cell)
     values = frame.withColumns(
-        found
+        converted
         | {
-            "written": F.lower(F.trim(cell("region"))),
+            "spelling": F.lower(F.trim(cell("region"))),
             "title": cells.text(cell("title")),
             "artist": cells.text(cell("artist")),
         }
         | ({} if plain else _credit(cell))
-    ).join(F.broadcast(names), "written", "left")
-    wrong = {
-        "date": ~F.coalesce(F.col("on").between(FIRST_DAY, LAST_DAY), F.lit(False)),
-        "region": F.coalesce("name", F.nullif(F.col("written"), F.lit("")), "fact.region").isNull(),
+    ).join(F.broadcast(names), "spelling", "left")
+    invalid = {
+        "date": ~F.coalesce(F.col("chart_date").between(FIRST_DAY, LAST_DAY), F.lit(False)),
+        "region": F.coalesce("name", F.nullif(F.col("spelling"), F.lit("")), "file_value.region").isNull(),
         "chart": F.col("chart").isNull(),
-        "rank": ~F.coalesce(F.col("position").between(1, LOWEST_RANK), F.lit(False)),
+        "rank": ~F.coalesce(F.col("rank_value").between(1, LOWEST_RANK), F.lit(False)),
         "title": F.col("track_id").isNull() & (F.col("title").isNull() | F.lit(plain)),
-        "streams": ~F.coalesce(F.col("streams") >= 0, ~cells.is_given(cell("streams"))),
-        "trend": ~F.coalesce(F.col("move").isin(*TRENDS), ~cells.is_given(cell("trend"))),
+        "streams": ~F.coalesce(F.col("streams") >= 0, ~cells.has_value(cell("streams"))),
+        "trend": ~F.coalesce(F.col("given_trend").isin(*TRENDS), ~cells.has_value(cell("trend"))),
     }
-    reason, detail = cells.first_wrong({"url": cell("url").rlike(_OF_OTHERS)} | wrong, cell)
+    reason, detail = cells.first_invalid({"url": cell("url").rlike(_OTHER_URL)} | invalid, cell)
     if plain:
-        # Whatever it is, it will be looked at again.
-        reason, detail = F.when(reduce(Column.__or__, wrong.values()), "values"), F.lit(None).cast("string")
+        # The second pass finds the actual reason.
+        reason, detail = F.when(reduce(Column.__or__, invalid.values()), "values"), F.lit(None).cast("string")
     return values.withColumns(
         {
-            "day": F.year("on") * 10000 + F.month("on") * 100 + F.dayofmonth("on"),
-            "region": F.coalesce("name", F.nullif(F.trim(cell("region")), F.lit("")), "fact.region"),
-            "rank": F.when(~wrong["rank"], F.col("position")).cast("int"),
-            # An id tells capitals apart; titles and artists do not.
+            "day": F.year("chart_date") * 10000 + F.month("chart_date") * 100 + F.dayofmonth("chart_date"),
+            "region": F.coalesce("name", F.nullif(F.trim(cell("region")), F.lit("")), "file_value.region"),
+            "rank": F.when(~invalid["rank"], F.col("rank_value")).cast("int"),
+            # Ids are case-sensitive; titles and artists are compared without case.
             "track_key": F.xxhash64(F.coalesce("track_id", F.lower(F.concat_ws("\x1f", "title", "artist")))),
-            "trend": F.coalesce("move", _trend(F.col("position"), F.col("previous"))),
+            "trend": F.coalesce("given_trend", _trend(F.col("rank_value"), F.col("previous"))),
             "reason": reason,
             "detail": detail,
         }
-    ).drop("on", "written", "name", "position", "move", "previous")
+    ).drop("chart_date", "spelling", "name", "rank_value", "given_trend", "previous")
 
 
 def _plain_values(cell: Callable[[str], Column]) -> dict[str, Column]:
-    # To count bytes is faster than to count characters; an id has as many of both.
+    # Counting bytes is faster than counting characters, and both are equal for an id.
     is_link = F.startswith(cell("url"), F.lit(_TRACK_LINK)) & (
         F.octet_length(cell("url")) == len(_TRACK_LINK) + _ID_LENGTH
     )
     return {
-        "on": F.when(cell("date").isNull(), F.col("fact.date")).otherwise(cells.plain_day(cell("date"))),
-        "chart": F.when(cell("chart").isNull(), F.col("fact.chart")).when(
+        "chart_date": F.when(cell("date").isNull(), F.col("file_value.date")).otherwise(
+            cells.plain_date(cell("date"))
+        ),
+        "chart": F.when(cell("chart").isNull(), F.col("file_value.chart")).when(
             cell("chart").isin(*CHARTS), cell("chart")
         ),
-        "position": cells.plain_whole(cell("rank")),
+        "rank_value": cells.plain_whole_number(cell("rank")),
         "track_id": F.when(is_link, F.substring(cell("url"), len(_TRACK_LINK) + 1, _ID_LENGTH)),
-        "streams": cells.plain_whole(cell("streams")),
-        "move": cell("trend"),
-        "previous": cells.plain_whole(cell("previous_rank")),
+        "streams": cells.plain_whole_number(cell("streams")),
+        "given_trend": cell("trend"),
+        "previous": cells.plain_whole_number(cell("previous_rank")),
     }
 
 
 def _values(cell: Callable[[str], Column]) -> dict[str, Column]:
     chart = F.translate(F.lower(cell("chart")), " _-", "")
-    charts = {name.replace("_", ""): name for name in CHARTS} | _KINDS
+    charts = {name.replace("_", ""): name for name in CHARTS} | _CHART_ALIASES
     known = F.create_map(*(F.lit(item) for pair in charts.items() for item in pair))
     return {
-        "on": F.when(
-            cells.is_given(cell("date")), cells.day(cell("date"), F.col("fact.day_first"))
-        ).otherwise(F.col("fact.date")),
-        "chart": F.when(chart != "", known[chart]).otherwise(F.col("fact.chart")),
-        "position": cells.whole(cell("rank")),
-        "track_id": F.nullif(F.regexp_extract(F.trim(cell("url")), _OF_TRACK, 1), F.lit("")),
-        "streams": cells.whole(cell("streams")),
-        "move": F.when(cells.is_given(cell("trend")), F.upper(F.trim(cell("trend")))),
-        "previous": cells.whole(cell("previous_rank")),
+        "chart_date": F.when(
+            cells.has_value(cell("date")), cells.any_date(cell("date"), F.col("file_value.day_first"))
+        ).otherwise(F.col("file_value.date")),
+        "chart": F.when(chart != "", known[chart]).otherwise(F.col("file_value.chart")),
+        "rank_value": cells.whole_number(cell("rank")),
+        "track_id": F.nullif(F.regexp_extract(F.trim(cell("url")), _TRACK_URL, 1), F.lit("")),
+        "streams": cells.whole_number(cell("streams")),
+        "given_trend": F.when(cells.has_value(cell("trend")), F.upper(F.trim(cell("trend")))),
+        "previous": cells.whole_number(cell("previous_rank")),
     }
 
 
 def _credit(cell: Callable[[str], Column]) -> dict[str, Column]:
-    """Return title and artist, also of ``Drake - IDGAF`` in one cell, as kworb has it."""
+    """Return title and artist, also from a combined cell such as kworb's ``Drake - IDGAF``."""
     both = cells.text(cell("artist_and_title"))
     artist = F.substring_index(both, " - ", 1)
     title = F.when(artist != both, F.substr(both, F.length(artist) + F.lit(4))).otherwise(both)
@@ -261,8 +256,8 @@ def _trend(rank: Column, previous: Column) -> Column:
     )
 
 
-def rows_of(frame: DataFrame) -> DataFrame:
-    """Return what the fact table keeps of typed rows: keys and measures."""
+def fact_rows(frame: DataFrame) -> DataFrame:
+    """Return the fact table's keys and measures of typed rows."""
     return frame.select(
         "file",
         F.col("day").alias("date_key"),
@@ -275,24 +270,24 @@ def rows_of(frame: DataFrame) -> DataFrame:
     )
 
 
-def entries(rows: DataFrame, tasks: int) -> DataFrame:
-    """Say which rows are the entries of the charts: one for each date, region, chart and rank.
+def classify_entries(rows: DataFrame, tasks: int) -> DataFrame:
+    """Choose the entry for each date, region, chart and rank, and mark the other rows.
 
-    Which one that is depends on what the rows say and not on where they stand, so that files can come in any order,
-    overlap, and come again.
+    The choice depends only on the content of the rows. Files can therefore overlap, and be loaded in any order and more
+    than once.
 
     Parameters
     ----------
     rows
-        As rows_of() returns them, and those of the lake with IN_LAKE as file.
+        New rows from fact_rows(), and rows of the lake with IN_LAKE as ``file``.
     tasks
-        In how many tasks to do it.
+        The number of tasks.
 
     Returns
     -------
     DataFrame
-        All rows in the table's order, with ``state``: ``kept``, ``duplicate`` (says the same as another, or
-        less) or ``conflict`` (says something else than the one that is kept). The rest is for fact_chart_entry().
+        All rows in the table's order, with ``state``: KEPT, DUPLICATE (its values equal another row's or are missing)
+        or CONFLICT (its values differ from the kept row's). The other columns are for fact_chart_entry().
     """
     order = [
         F.desc_nulls_last("streams"),
@@ -300,50 +295,52 @@ def entries(rows: DataFrame, tasks: int) -> DataFrame:
         F.asc_nulls_last("trend"),
         F.asc("file"),
     ]
-    # Sorted by the first column above all: its bits tell nearly all rows apart.
-    one = Window.partitionBy("place", "region_key", "part").orderBy(*order)
+    # Spark sorts by the first column first, and it differs for nearly all rows.
+    same_entry = Window.partitionBy("sort_key", "region_key", "part").orderBy(*order)
 
-    def says_no_more(name: str) -> Column:
-        return F.col(name).isNull() | (F.lag(name).over(one) == F.col(name))
+    def adds_nothing(name: str) -> Column:
+        return F.col(name).isNull() | (F.lag(name).over(same_entry) == F.col(name))
 
-    above = F.lag("track_key").over(one)
-    same = (above == F.col("track_key")) & says_no_more("streams") & says_no_more("trend")
-    state = F.when(above.isNull(), "kept").when(same, "duplicate").otherwise(CONFLICT)
-    packed = rows.withColumn("place", _place()).withColumn("part", F.shiftright("place", _PART_SHIFT))
-    narrow = packed.select("file", "part", "place", "region_key", "track_key", "streams", "trend")
+    above = F.lag("track_key").over(same_entry)
+    same = (above == F.col("track_key")) & adds_nothing("streams") & adds_nothing("trend")
+    state = F.when(above.isNull(), KEPT).when(same, DUPLICATE).otherwise(CONFLICT)
+    packed = rows.withColumn("sort_key", _sort_key()).withColumn(
+        "part", F.shiftright("sort_key", _PART_SHIFT)
+    )
+    narrow = packed.select("file", "part", "sort_key", "region_key", "track_key", "streams", "trend")
     return narrow.repartition(tasks, "part").withColumn("state", state)
 
 
-def _place() -> Column:
-    """Return month, chart, day, the first bits of the region's key, and rank in one number, to sort by."""
+def _sort_key() -> Column:
+    """Return month, chart, day, the first bits of the region's key, and rank as one number to sort by."""
     chart: Any = F
     for number, name in enumerate(CHARTS):
         chart = chart.when(F.col("chart_key") == F.xxhash64(F.lit(name)), number)
-    place = F.floor(F.col("date_key") / 100)
+    key = F.floor(F.col("date_key") / 100)
     for bits, number in (
         (_CHART_BITS, chart),
         (_DAY_BITS, F.col("date_key") % 100),
         (_REGION_BITS, F.shiftrightunsigned("region_key", 64 - _REGION_BITS)),
         (_RANK_BITS, F.col("rank")),
     ):
-        place = F.shiftleft(place, bits).bitwiseOR(number.cast("bigint"))
-    return place
+        key = F.shiftleft(key, bits).bitwiseOR(number.cast("bigint"))
+    return key
 
 
 def _bits(shift: int, bits: int) -> Column:
-    return F.shiftright("place", shift).bitwiseAND(F.lit((1 << bits) - 1)).cast("int")
+    return F.shiftright("sort_key", shift).bitwiseAND(F.lit((1 << bits) - 1)).cast("int")
 
 
-def fact_chart_entry(kept: DataFrame) -> DataFrame:
-    """Return the table of entries, with the columns that its objects are divided by.
+def fact_chart_entry(entries: DataFrame) -> DataFrame:
+    """Return kept and conflicting entries with the table's columns and its partition columns.
 
-    The first is ``state``: ``kept``, or ``conflict=`` and the number of the file.
+    The first partition column, ``conflict_file``, is null for a kept entry. For a conflict it is the number of the file
+    that the row came from, or IN_LAKE.
     """
     month = F.shiftright("part", _CHART_BITS).cast("int")
     number = _bits(_PART_SHIFT, _CHART_BITS)
-    state = F.when(F.col("state") == "kept", "kept").otherwise(F.concat_ws("=", "state", "file"))
-    return kept.select(
-        state.alias("state"),
+    return entries.select(
+        F.when(F.col("state") == CONFLICT, F.col("file")).alias("conflict_file"),
         (month * 100 + _bits(_RANK_BITS + _REGION_BITS, _DAY_BITS)).alias("date_key"),
         "region_key",
         F.element_at(F.array(*(F.xxhash64(F.lit(name)) for name in CHARTS)), number + 1).alias("chart_key"),
@@ -357,36 +354,36 @@ def fact_chart_entry(kept: DataFrame) -> DataFrame:
     )
 
 
-def dim_track(rows: DataFrame, before: DataFrame | None) -> DataFrame:
-    """Return the tracks of typed rows and of the table as it was: title and artist as they were last written.
+def dim_track(rows: DataFrame, existing: DataFrame | None) -> DataFrame:
+    """Return the tracks of typed rows and of the existing table, with their latest title and artist.
 
-    An artist written as a list of Python, ``['Drake', 'Future']``, becomes ``Drake, Future``, as in other files.
+    Artists in Python list notation, ``['Drake', 'Future']``, become ``Drake, Future``, as in other files.
     """
     artist = F.col("artist")
-    listed = F.when(artist.rlike(_LISTED), F.array_join(cells.words(artist), ", ")).otherwise(artist)
+    listed = F.when(artist.rlike(_LISTED), F.array_join(cells.string_list(artist), ", ")).otherwise(artist)
     seen = (
         rows.groupBy("track_key", "track_id", "title", "artist")
         .agg(F.min("day").alias("first_date_key"), F.max("day").alias("last_date_key"))
         .withColumn("artist", listed)
     )
-    if before is not None:
-        seen = seen.unionByName(before.select(*seen.columns))
-    # Some exports leave out titles now and then.
-    last = F.struct(F.col("title").isNotNull(), "last_date_key", "title", "artist")
+    if existing is not None:
+        seen = seen.unionByName(existing.select(*seen.columns))
+    # Some exports omit titles now and then.
+    latest = F.struct(F.col("title").isNotNull(), "last_date_key", "title", "artist")
     return (
         seen.groupBy("track_key")
         .agg(
             F.max("track_id").alias("track_id"),
             F.min("first_date_key").alias("first_date_key"),
             F.max("last_date_key").alias("last_date_key"),
-            F.max(last).alias("last"),
+            F.max(latest).alias("latest"),
             F.min("track_id").alias("other_id"),
         )
         .select(
             "track_key",
             "track_id",
-            "last.title",
-            "last.artist",
+            "latest.title",
+            "latest.artist",
             F.concat(F.lit(_TRACK_LINK), "track_id").alias("url"),
             "first_date_key",
             "last_date_key",
@@ -398,7 +395,7 @@ def dim_track(rows: DataFrame, before: DataFrame | None) -> DataFrame:
 
 
 def bridge_track_artist(tracks: DataFrame) -> DataFrame:
-    """Return which artists a track has, in the order they are credited in."""
+    """Return the artists of each track, in the order of their credits."""
     text: Any = F.col("artist")
     for name in COMMA_NAMES:
         text = F.replace(text, F.lit(name), F.lit(name.replace(", ", _KEPT_COMMA)))
@@ -418,14 +415,14 @@ def bridge_track_artist(tracks: DataFrame) -> DataFrame:
 
 
 def dim_artist(credits_: DataFrame) -> DataFrame:
-    """Return the artists of a bridge, by name in any case, spelled as they were last."""
+    """Return the artists of a bridge, one for each name regardless of case, in the latest spelling."""
     return credits_.groupBy("artist_key").agg(F.max(F.struct("last_date_key", "name"))["name"].alias("name"))
 
 
 def dim_region(names: DataFrame) -> DataFrame:
-    """Return the regions of ``region``."""
+    """Return the regions in the column ``region``."""
     codes = [{"name": name, "code": code} for name, code in CODES.items()]
-    known = small_table(names.sparkSession, codes, {"name": "string", "code": "string"})
+    known = small_frame(names.sparkSession, codes, {"name": "string", "code": "string"})
     regions = names.groupBy(_key("region").alias("region_key")).agg(F.min("region").alias("name"))
     return regions.join(F.broadcast(known), "name", "left").select(
         "region_key", "name", F.col("code").alias("region_code")
@@ -433,32 +430,32 @@ def dim_region(names: DataFrame) -> DataFrame:
 
 
 def dim_chart(names: DataFrame) -> DataFrame:
-    """Return the charts of ``chart``."""
+    """Return the charts in the column ``chart``."""
     kinds = [{"chart": name, "title": title, "period": period} for name, (title, period) in CHARTS.items()]
-    known = small_table(names.sparkSession, kinds, {"chart": "string", "title": "string", "period": "string"})
+    known = small_frame(names.sparkSession, kinds, {"chart": "string", "title": "string", "period": "string"})
     charts = names.select("chart").distinct().join(F.broadcast(known), "chart", "left")
     return charts.select(_key("chart").alias("chart_key"), "chart", "title", "period")
 
 
 def dim_date(days: DataFrame) -> DataFrame:
-    """Return the dates of ``date_key``."""
-    on = F.to_date(F.col("date_key").cast("string"), "yyyyMMdd")
+    """Return the dates in the column ``date_key``."""
+    day = F.to_date(F.col("date_key").cast("string"), "yyyyMMdd")
     return (
         days.select("date_key")
         .distinct()
         .select(
             "date_key",
-            on.alias("date"),
-            F.year(on).alias("year"),
-            F.quarter(on).alias("quarter"),
-            F.month(on).alias("month"),
-            F.weekofyear(on).alias("week"),
-            F.dayofmonth(on).alias("day"),
-            (F.weekday(on) + 1).alias("day_of_week"),
+            day.alias("date"),
+            F.year(day).alias("year"),
+            F.quarter(day).alias("quarter"),
+            F.month(day).alias("month"),
+            F.weekofyear(day).alias("week"),
+            F.dayofmonth(day).alias("day"),
+            (F.weekday(day) + 1).alias("day_of_week"),
         )
     )
 
 
 def _key(name: str) -> Column:
-    """Return the surrogate key of a natural one: the same in every run."""
+    """Return the surrogate key of a natural key; it is the same in every run."""
     return F.xxhash64(F.lower(F.col(name)))

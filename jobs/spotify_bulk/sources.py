@@ -1,4 +1,4 @@
-"""What the beginning of a CSV file tells: encoding, delimiter, header, and what stands before it."""
+"""Detects encoding, delimiter and header of a CSV file from its first bytes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from bulk.errors import NothingToRead
-from bulk.places import Found, Place
+from spotify_bulk.errors import NothingToRead
+from spotify_bulk.storage import Storage, StoredFile
 
 HEAD_BYTES: Final = 256 * 1024
 SUFFIXES: Final = (".csv", ".tsv", ".txt")
@@ -39,18 +39,18 @@ _UTF16: Final = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 @dataclass(frozen=True)
 class Layout:
-    """What the files of one kind hold.
+    """The columns of one kind of file.
 
     Attributes
     ----------
     name
-        What to call such a file.
+        The kind of file.
     columns
-        Each column that is read, with the names it may have in a header: lower case, words joined by ``_``.
+        Each column that is read, with its accepted header names: lower case, words joined by ``_``.
     required
-        Groups of columns; a header has at least one of each group.
+        Groups of columns; a header must have at least one column of each group.
     sampled
-        Columns whose first values say something of the whole file.
+        Columns whose first values are kept, to decide something about the whole file.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Layout:
     sampled: tuple[str, ...] = ()
 
     def match(self, cells: Sequence[str]) -> tuple[str | None, ...] | None:
-        """Return which column each cell of a header names, or None if this is no header."""
+        """Return the column that each header cell names, or None if the line is not a header."""
         names = [re.sub(r"[^0-9a-z]+", "_", cell.strip().lower()).strip("_") for cell in cells]
         found: list[str | None] = [None] * len(names)
         for column, accepted in self.columns.items():
@@ -72,29 +72,29 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file, as its beginning shows it.
+class CsvFile:
+    """A CSV file and what its first bytes say about it.
 
     Attributes
     ----------
     name
-        Below the input.
+        Name relative to the input.
     size
-        In bytes.
+        Size in bytes.
     gzipped
-        It is compressed, whatever its name says.
+        Whether the content is compressed, regardless of the name.
     backslashes
-        Quotes inside a cell have a backslash before them, where others double them.
+        Whether quotes inside a cell are escaped with a backslash instead of being doubled.
     columns
-        Which column of the layout stands at each position; empty without a header.
+        The layout's column at each position; empty if there is no header.
     header
-        The header's cells, lower case.
+        The header's cells in lower case.
     head
-        The lines up to the header, as they are.
+        The lines up to and including the header, unchanged.
     problem
-        Why its content cannot be read at all, else None.
+        Why the file cannot be read, or None.
     sample
-        Different values that the first records have in the layout's sampled columns.
+        Distinct values of the layout's sampled columns in the first records.
     """
 
     name: str
@@ -110,68 +110,70 @@ class Source:
     sample: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
-def look_at(place: Place, layouts: Sequence[Layout]) -> tuple[list[tuple[Source, Layout | None]], list[str]]:
-    """Look at every CSV file of a place: at its beginning, and if it is compressed, whether it is whole.
+def inspect_files(
+    storage: Storage, layouts: Sequence[Layout]
+) -> tuple[list[tuple[CsvFile, Layout | None]], list[str]]:
+    """Inspect the first bytes of every CSV file, and check that compressed files are complete.
 
     Returns
     -------
     list
-        Each file by name, with the layout its header fits, or None.
+        Each file, sorted by name, with the layout that its header matches, or None.
     list
-        Names of the files that are left alone: hidden ones, markers, and what has another suffix.
+        Names of ignored files: hidden ones, markers, and those with another suffix.
 
     Raises
     ------
     NothingToRead
-        There is none.
+        There is no CSV file.
     """
-    everything = place.find()
-    files = [item for item in everything if _is_data(item.name)]
-    left_alone = [item.name for item in everything if not _is_data(item.name)]
+    stored = storage.find()
+    files = [item for item in stored if _is_data(item.name)]
+    ignored = [item.name for item in stored if not _is_data(item.name)]
     if not files:
-        raise NothingToRead(place.uri(), left_alone)
+        raise NothingToRead(storage.uri(), ignored)
 
-    def one(item: Found) -> tuple[Source, Layout | None]:
-        with place.open(item.name) as content:
-            source, layout = sniff(item, content.read(HEAD_BYTES), layouts)
+    def inspect(item: StoredFile) -> tuple[CsvFile, Layout | None]:
+        with storage.open(item.name) as content:
+            source, layout = detect(item, content.read(HEAD_BYTES), layouts)
         if source.gzipped and not source.problem:
-            with place.open(item.name) as content:
+            with storage.open(item.name) as content:
                 source = replace(source, problem=_damage(content))
         return source, layout
 
     with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(one, files)), left_alone
+        return list(pool.map(inspect, files)), ignored
 
 
 def _is_data(name: str) -> bool:
-    """Tell data from what lies beside it: ``._charts.csv``, ``__MACOSX/``, ``_READY``; Spark skips them too."""
+    """Return whether a file is data, unlike ``._charts.csv``, ``__MACOSX/`` or ``_READY``, which Spark skips too."""
     hidden = any(part.startswith((".", "_")) for part in name.split("/"))
     return not hidden and name.lower().removesuffix(".gz").endswith(SUFFIXES)
 
 
 def _damage(content: BinaryIO) -> str | None:
-    """Return why a compressed file cannot be read to its end, or None: Spark would give up the whole run."""
+    """Return why a compressed file cannot be decompressed, or None; Spark would fail the whole run."""
     try:
         with gzip.GzipFile(fileobj=content) as plain:
             while plain.read(CHUNK_BYTES):
                 pass
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        return f"It is damaged or was not copied to its end, put it there again: {error}."
+        return f"The file is damaged or incomplete, upload it again: {error}."
     return None
 
 
-def sniff(item: Found, head: bytes, layouts: Sequence[Layout]) -> tuple[Source, Layout | None]:
-    """Tell what a file is from its first bytes."""
-    source = Source(item.name, item.size, gzipped=head.startswith(_GZIP))
+def detect(item: StoredFile, head: bytes, layouts: Sequence[Layout]) -> tuple[CsvFile, Layout | None]:
+    """Return the file's properties and the layout it matches, if any, from its first bytes."""
+    source = CsvFile(item.name, item.size, gzipped=head.startswith(_GZIP))
     if source.gzipped:
         try:
             head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
         except zlib.error as error:
-            return replace(source, problem=f"It is damaged: {error}."), None
-    wide = next((charset for mark, charset in _UTF16.items() if head.startswith(mark)), None)
-    source = replace(source, charset=wide or _charset(head))
+            return replace(source, problem=f"The file is damaged: {error}."), None
+    utf16 = next((charset for mark, charset in _UTF16.items() if head.startswith(mark)), None)
+    source = replace(source, charset=utf16 or _charset(head))
     text = head.decode(source.charset, errors="replace").removeprefix("\ufeff")
-    if problem := _no_text(head, text):
+    if problem := _unreadable(head, text):
         return replace(source, problem=problem), None
     lines = _lines(text, complete=len(head) < HEAD_BYTES and item.size <= HEAD_BYTES)
     for number, line in enumerate(lines[:HEADER_WITHIN_LINES]):
@@ -192,29 +194,29 @@ def sniff(item: Found, head: bytes, layouts: Sequence[Layout]) -> tuple[Source, 
     return source, None
 
 
-def _no_text(head: bytes, text: str) -> str | None:
-    """Return why no file can begin like this, or None."""
+def _unreadable(head: bytes, text: str) -> str | None:
+    """Return why a file with this start cannot be read, or None."""
     for magic, kind in _ARCHIVES.items():
         if head.startswith(magic):
-            return f"It is {kind}, not text: unpack it first."
+            return f"The file is {kind}, not text: unpack it first."
     if "\0" in text:
-        return "It is not text: it holds zero bytes. Save it as UTF-8."
-    return None if text.strip() else "It is empty."
+        return "The file is not text: it contains zero bytes. Save it as UTF-8."
+    return None if text.strip() else "The file is empty."
 
 
-def as_utf8(content: BinaryIO, source: Source) -> bytes:
-    """Return the content of a UTF-16 file, which cannot be read by lines, in UTF-8."""
+def as_utf8(content: BinaryIO, source: CsvFile) -> bytes:
+    """Return the content of a UTF-16 file in UTF-8, which Spark can split into lines."""
     body = content.read()
     plain = gzip.decompress(body) if source.gzipped else body
     return plain.decode("utf-16", errors="replace").removeprefix("\ufeff").encode()
 
 
 def _charset(head: bytes) -> str:
-    """Return UTF-8, or Windows-1252 for text that has more bytes of it than characters of UTF-8."""
+    """Return UTF-8, or Windows-1252 if there are more invalid UTF-8 sequences than valid non-ASCII characters."""
     text = head.decode(errors="replace").rstrip("\ufffd")  # the last character may be cut off
-    wrong = text.count("\ufffd")
-    right = sum(character > "\x7f" for character in text) - wrong
-    return WINDOWS if wrong > right else "utf-8"
+    invalid = text.count("\ufffd")
+    valid = sum(character > "\x7f" for character in text) - invalid
+    return WINDOWS if invalid > valid else "utf-8"
 
 
 def _lines(text: str, *, complete: bool) -> list[str]:
@@ -223,7 +225,7 @@ def _lines(text: str, *, complete: bool) -> list[str]:
 
 
 def _backslashes(lines: Sequence[str], delimiter: str) -> bool:
-    r"""Tell whether a cell in quotes holds ``\"`` where neither the cell nor a doubled quote ends."""
+    r"""Return whether a quoted cell contains ``\"`` in its middle, so that it escapes the quote."""
     inside = re.compile(rf'(?:^|{re.escape(delimiter)})"[^"]*\\"[^"{re.escape(delimiter)}]')
     return any('\\"' in line and inside.search(line) for line in lines)
 
@@ -231,17 +233,18 @@ def _backslashes(lines: Sequence[str], delimiter: str) -> bool:
 def _sample(
     lines: Sequence[str], delimiter: str, columns: Sequence[str | None], wanted: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the different values of some columns, from records of one line."""
+    """Return the distinct values of some columns, using only records of one line."""
     positions = {name: columns.index(name) for name in wanted if name in columns}
     records = (_cells(line, delimiter) for line in lines) if positions else ()
-    whole = [cells for cells in records if len(cells) == len(columns)]
+    complete = [cells for cells in records if len(cells) == len(columns)]
     return {
-        name: tuple(dict.fromkeys(cells[position] for cells in whole)) for name, position in positions.items()
+        name: tuple(dict.fromkeys(cells[position] for cells in complete))
+        for name, position in positions.items()
     }
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:  # a cell longer than the module takes
+    except csv.Error:  # a cell is longer than the csv module allows
         return []

@@ -1,4 +1,4 @@
-"""Names of one artist that hold the separator of several."""
+"""Artist names that contain the separator used between several artists."""
 
 from typing import Final
 

@@ -1,7 +1,7 @@
-"""Text of CSV cells to typed values, in Spark's own expressions. What cannot be read becomes null.
+"""Converts the text of CSV cells to typed values with Spark expressions. Invalid text becomes null.
 
-The functions that begin with ``plain`` read the usual notation only. They are small enough for the JVM to compile
-with everything around them, which makes a run several times faster; the others are for the few cells that remain.
+Functions whose names start with ``plain`` accept only the usual notation. They are small enough for the JVM to compile
+together with the code around them, which makes a run several times faster. The others handle the few remaining cells.
 """
 
 from __future__ import annotations
@@ -12,73 +12,72 @@ from typing import Any, Final
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-# What exporters write where there is no number or date.
+# What exporters write for a missing number or date.
 _MISSING: Final = ("nan", "null", "none", "na", "n/a", "<na>", "nat", "-", "\\n")
 _LARGEST_EXACT: Final = 2.0**53
 _GROUPED: Final = r"^\d{1,3}(,\d{3})+(\.0*)?$"
-_COMMA: Final = r"^(-?\d+),(\d+)$"  # as spreadsheets of many countries write a decimal
+_COMMA: Final = r"^(-?\d+),(\d+)$"  # a decimal comma, as spreadsheets use it in many countries
 _DAY_FORMATS: Final = (
     "yyyy-M-d", "yyyy/M/d", "yyyyMMdd", "d.M.yyyy", "MMM d, yyyy", "MMMM d, yyyy", "d MMM yyyy", "d MMMM yyyy",
 )  # fmt: skip
 
 
 def text(cell: Column) -> Column:
-    """Return the cell without blanks around it; null when nothing is left."""
+    """Return the cell without surrounding blanks; null if that leaves nothing."""
     return F.nullif(F.trim(cell), F.lit(""))
 
 
-def is_given(cell: Column) -> Column:
-    """Tell whether the cell of a number or date holds anything but a word for nothing."""
+def has_value(cell: Column) -> Column:
+    """Return whether a cell for a number or date has a value, and not just a word such as ``n/a``."""
     value = text(cell)
     return value.isNotNull() & ~F.lower(value).isin(*_MISSING)
 
 
-def plain_whole(cell: Column) -> Column:
+def plain_whole_number(cell: Column) -> Column:
     """Return the whole number in a cell as a bigint: ``12``, ``12.0``; null for anything else."""
     number = cell.try_cast("double")
     return F.when((F.rint(number) == number) & (F.abs(number) <= _LARGEST_EXACT), number.cast("bigint"))
 
 
-def whole(cell: Column) -> Column:
+def whole_number(cell: Column) -> Column:
     """Return the whole number in a cell as a bigint: ``12``, ``12.0``, ``1,234``; null for anything else."""
     value = F.trim(cell)
-    return plain_whole(
+    return plain_whole_number(
         F.when(value.rlike(_GROUPED), F.replace(value, F.lit(","), F.lit(""))).otherwise(value)
     )
 
 
 def decimal(cell: Column) -> Column:
-    """Return the number in a cell as a double; null for anything else, infinity and NaN."""
+    """Return the number in a cell as a double; null for infinity, NaN and anything else."""
     number = F.regexp_replace(F.trim(cell), _COMMA, "$1.$2").try_cast("double")
     return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
 
 
-def truth(cell: Column) -> Column:
-    """Return the truth value in a cell: ``true``, ``False``, ``1``, ``0.0``; null for anything else."""
+def boolean(cell: Column) -> Column:
+    """Return the boolean in a cell: ``true``, ``False``, ``1``, ``0.0``; null for anything else."""
     value = F.lower(F.trim(cell))
     return F.when(value.isin("true", "1", "1.0", "yes", "t"), True).when(
         value.isin("false", "0", "0.0", "no", "f"), False
     )
 
 
-def plain_day(cell: Column) -> Column:
-    """Return the date in a cell that begins like 2017-01-31; null for anything else."""
+def plain_date(cell: Column) -> Column:
+    """Return the date in a cell that starts like 2017-01-31; null for anything else."""
     dashed = (F.substring(cell, 5, 1) == "-") & (F.substring(cell, 8, 1) == "-")
     dashed &= F.substring(cell, 11, 1).isin("", " ", "T")
     return F.when(dashed, F.substring(cell, 1, 10).try_cast("date"))
 
 
-def day(cell: Column, day_first: Column) -> Column:
+def any_date(cell: Column, day_first: Column) -> Column:
     """Return the date in a cell.
 
     Parameters
     ----------
     cell
-        An ISO date with or without a time behind it, or one of the usual other forms; the last day of a week
-        written as ``2020-01-03--2020-01-10``.
+        An ISO date with or without a time, or one of the other usual forms. Of a week written as
+        ``2020-01-03--2020-01-10``, the last day is returned.
     day_first
-        Whether ``3/4/2017`` is the third of April; null if the file does not tell, which makes it null
-        unless the numbers themselves tell.
+        Whether ``3/4/2017`` is the third of April. If null, ambiguous dates become null.
     """
     value = F.substring_index(F.trim(cell), "--", -1)
     first, second = (F.split_part(value, F.lit("/"), F.lit(number)).try_cast("int") for number in (1, 2))
@@ -90,17 +89,17 @@ def day(cell: Column, day_first: Column) -> Column:
         .when(~day_first, by_month)
     )
     others = (_formatted(value, form) for form in _DAY_FORMATS)
-    return F.coalesce(plain_day(value), F.when(F.contains(value, F.lit("/")), slashes), *others)
+    return F.coalesce(plain_date(value), F.when(F.contains(value, F.lit("/")), slashes), *others)
 
 
 def _formatted(value: Column, form: str) -> Column:
     return F.try_to_timestamp(value, F.lit(form)).cast("date")
 
 
-def words(cell: Column) -> Column:
-    """Return the items of a list written as Python writes it: ``['pop', "children's music"]``.
+def string_list(cell: Column) -> Column:
+    """Return the items of a list in Python notation: ``['pop', "children's music"]``.
 
-    An empty list is an empty array; a cell that is no such list is taken for its only item.
+    An empty list becomes an empty array; any other text becomes an array with that one item.
     """
     value = F.trim(cell)
     quoted = F.regexp_extract_all(value, F.lit(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\""""), F.lit(0))
@@ -114,11 +113,11 @@ def words(cell: Column) -> Column:
     )
 
 
-def first_wrong(wrong: Mapping[str, Column], cell: Callable[[str], Column]) -> tuple[Column, Column]:
-    """Return the name of the first column that is wrong, and what stands in its cell; null when all are right."""
+def first_invalid(invalid: Mapping[str, Column], cell: Callable[[str], Column]) -> tuple[Column, Column]:
+    """Return the name of the first invalid column and the text of its cell; null if all are valid."""
     reason: Any = F
     detail: Any = F
-    for name, condition in wrong.items():
+    for name, condition in invalid.items():
         reason = reason.when(condition, name)
         detail = detail.when(condition, F.coalesce(text(cell(name)), F.lit("missing")))
     return reason, detail

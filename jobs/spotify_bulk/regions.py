@@ -1,4 +1,4 @@
-"""The regions that Spotify has charts for: the code in file names and exports, and the name in Kaggle's set."""
+"""Regions that Spotify publishes charts for: the code used in file names and exports, and the name in Kaggle's set."""
 
 from typing import Final
 
@@ -83,7 +83,7 @@ REGIONS: Final = {
     "za": "South Africa",
 }
 
-# Other ways to write them that stand in real files.
+# Other spellings found in real files.
 ALIASES: Final = {
     "uk": "United Kingdom",
     "usa": "United States",
@@ -103,5 +103,5 @@ CODES: Final = {name: code for code, name in REGIONS.items()}
 
 
 def region_names() -> dict[str, str]:
-    """Return the name of a region by every way to write it, in lower case."""
+    """Return region names by every known spelling, in lower case."""
     return REGIONS | ALIASES | {name.lower(): name for name in REGIONS.values()}

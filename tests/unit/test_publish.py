@@ -1,4 +1,4 @@
-"""Which snapshots are announced, compared with which, and what happens when they cannot be."""
+"""Which snapshots are published, compared with which, and what happens when they cannot be."""
 
 import json
 from datetime import datetime, timedelta
@@ -8,11 +8,12 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from spotify_lake import keys
-from spotify_lake.changes.publish import FRESH, Announcer
-from spotify_lake.errors import ChangeNotAnnounced
+from spotify_lake.changes.publish import FRESH, Publisher
+from spotify_lake.errors import ChangeNotPublished
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.observability import metrics
 from spotify_lake.raw import envelope
+from spotify_lake.raw.store import RawObject
 from tests.support import payloads
 from tests.support.fakes import FakeS3
 
@@ -36,7 +37,7 @@ class FakeEvents:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
     @property
-    def told(self) -> list[tuple[str, str, list[str], list[str]]]:
+    def published(self) -> list[tuple[str, str, list[str], list[str]]]:
         details = [json.loads(entry["Detail"]) for entry in self.entries]
         return [
             (
@@ -52,7 +53,7 @@ class FakeEvents:
 class Lake:
     def __init__(self) -> None:
         self.s3, self.events = FakeS3(), FakeEvents()
-        self.announcer = Announcer(self.events, self.s3, "lake-changes", "lake")  # type: ignore[arg-type]
+        self.publisher = Publisher(self.events, self.s3, "lake-changes", "lake")  # type: ignore[arg-type]
 
     def store(
         self, at: datetime, *songs: str, written: datetime | None = None, damaged: bool = False
@@ -67,11 +68,11 @@ class Lake:
             IfNoneMatch="*",
         )
 
-    def announce(self, at: datetime, written: datetime | None = None, *, own_event: bool = True) -> None:
+    def publish(self, at: datetime, written: datetime | None = None, *, own_event: bool = True) -> None:
         key = keys.raw_key(PLAYLIST["id"], at)
         tables = normalize(envelope.decode(self.s3.objects[key]))
         moment = (written or at + FETCHED_AFTER) if own_event else None
-        self.announcer.announce("raw", key, moment, tables, ["curated/x"])
+        self.publisher.publish(RawObject("raw", key, moment), tables, ["curated/x"])
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def zulu(moment: datetime) -> str:
 def test_a_change_is_put_on_the_bus(lake: Lake) -> None:
     lake.store(A, "a", "b")
     lake.store(B, "b", "c")
-    lake.announce(B)
+    lake.publish(B)
     (entry,) = lake.events.entries
     assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == (
         "lake-changes",
@@ -98,7 +99,7 @@ def test_a_change_is_put_on_the_bus(lake: Lake) -> None:
         "Playlist Changed",
     )
     assert entry["Time"] == B + FETCHED_AFTER
-    assert lake.events.told == [(zulu(A), zulu(B), ["c"], ["a"])]
+    assert lake.events.published == [(zulu(A), zulu(B), ["c"], ["a"])]
     assert json.loads(entry["Detail"])["rows"]["keys"] == ["curated/x"]
     assert [key for key in metrics.metric_set if key == "ChangesAnnounced"]
     assert lake.s3.listings == 1, "one request finds the snapshot before"
@@ -106,25 +107,25 @@ def test_a_change_is_put_on_the_bus(lake: Lake) -> None:
 
 def test_the_first_snapshot_and_unchanged_ones_are_no_change(lake: Lake) -> None:
     lake.store(A, "a")
-    lake.announce(A)
+    lake.publish(A)
     lake.store(B, "a")
-    lake.announce(B)
-    assert lake.events.told == []
+    lake.publish(B)
+    assert lake.events.published == []
 
 
 def test_a_snapshot_before_a_gap_is_found(lake: Lake) -> None:
     lake.store(A - 60 * DAY, "a")
     lake.store(A - 40 * DAY, "b")
     lake.store(B, "c")
-    lake.announce(B)
-    assert lake.events.told == [(zulu(A - 40 * DAY), zulu(B), ["c"], ["b"])]
+    lake.publish(B)
+    assert lake.events.published == [(zulu(A - 40 * DAY), zulu(B), ["c"], ["b"])]
 
 
 def test_a_second_delivery_says_the_same(lake: Lake) -> None:
     lake.store(A, "a")
     lake.store(B, "b")
     for _ in range(2):
-        lake.announce(B)
+        lake.publish(B)
     first, second = lake.events.entries
     assert first == second
 
@@ -133,9 +134,9 @@ def test_out_of_order_each_says_what_it_would_have_said_in_order(lake: Lake) -> 
     lake.store(A, "a")
     lake.store(B, "b")
     lake.store(C, "c")
-    lake.announce(C)
-    lake.announce(B)
-    assert lake.events.told == [(zulu(B), zulu(C), ["c"], ["b"]), (zulu(A), zulu(B), ["b"], ["a"])]
+    lake.publish(C)
+    lake.publish(B)
+    assert lake.events.published == [(zulu(B), zulu(C), ["c"], ["b"]), (zulu(A), zulu(B), ["b"], ["a"])]
 
 
 @pytest.mark.parametrize("order", ["in time", "delayed"])
@@ -145,57 +146,61 @@ def test_what_is_made_up_for_later_is_not_told_and_changes_nothing_for_the_other
     lake.store(A, "a")
     lake.store(C, "c")
     if order == "in time":
-        lake.announce(C)
+        lake.publish(C)
     lake.store(B, "b", written=C + DAY / 2)
-    lake.announce(B)
+    lake.publish(B)
     if order == "delayed":
-        lake.announce(C)
-    assert lake.events.told == [(zulu(A), zulu(C), ["c"], ["a"])]
+        lake.publish(C)
+    assert lake.events.published == [(zulu(A), zulu(C), ["c"], ["a"])]
     lake.store(C + DAY, "d")
-    lake.announce(C + DAY)
-    assert lake.events.told[1:] == [(zulu(C), zulu(C + DAY), ["d"], ["c"])]
+    lake.publish(C + DAY)
+    assert lake.events.published[1:] == [(zulu(C), zulu(C + DAY), ["d"], ["c"])]
 
 
-def test_a_replay_is_not_told(lake: Lake) -> None:
+def test_a_replay_is_not_published(lake: Lake) -> None:
     lake.store(A, "a")
     lake.store(B, "b")
-    lake.announce(B, own_event=False)
-    assert lake.events.told == []
+    lake.publish(B, own_event=False)
+    assert lake.events.published == []
     assert lake.s3.listings == 0
 
 
-@pytest.mark.parametrize("late, told", [(FRESH - DAY / 1000, 1), (FRESH + DAY / 1000, 0), (100 * DAY, 0)])
-def test_an_import_is_older_than_its_writing_and_is_not_told(lake: Lake, late: timedelta, told: int) -> None:
+@pytest.mark.parametrize(
+    "late, published", [(FRESH - DAY / 1000, 1), (FRESH + DAY / 1000, 0), (100 * DAY, 0)]
+)
+def test_an_import_is_older_than_its_writing_and_is_not_published(
+    lake: Lake, late: timedelta, published: int
+) -> None:
     lake.store(A, "a")
     written = B + FETCHED_AFTER + late
     lake.store(B, "b", written=written)
-    lake.announce(B, written)
-    assert len(lake.events.told) == told
+    lake.publish(B, written)
+    assert len(lake.events.published) == published
 
 
-def test_a_message_that_waited_for_days_is_told(lake: Lake) -> None:
+def test_a_message_that_waited_for_days_is_published(lake: Lake) -> None:
     """Its time is that of the writing; when it is worked on does not matter."""
     lake.store(A, "a")
     lake.store(B, "b")
     lake.s3.now = B + 13 * DAY
-    lake.announce(B)
-    assert len(lake.events.told) == 1
+    lake.publish(B)
+    assert len(lake.events.published) == 1
 
 
 def test_a_damaged_snapshot_has_no_rows_and_is_passed_over(lake: Lake) -> None:
     lake.store(A - DAY, "a")
     lake.store(A, "b", damaged=True)
     lake.store(B, "c")
-    lake.announce(B)
-    assert lake.events.told == [(zulu(A - DAY), zulu(B), ["c"], ["a"])]
+    lake.publish(B)
+    assert lake.events.published == [(zulu(A - DAY), zulu(B), ["c"], ["a"])]
 
 
-def test_an_object_under_another_name_is_not_told(lake: Lake) -> None:
+def test_an_object_under_another_name_is_not_published(lake: Lake) -> None:
     lake.store(A, "a")
     lake.store(B, "b")
     tables = normalize(envelope.decode(lake.s3.objects[keys.raw_key(PLAYLIST["id"], B)]))
-    lake.announcer.announce("raw", "raw/copy-of-it.json.gz", B, tables, [])
-    assert lake.events.told == []
+    lake.publisher.publish(RawObject("raw", "raw/copy-of-it.json.gz", B), tables, [])
+    assert lake.events.published == []
 
 
 def test_other_playlists_are_not_compared_with(lake: Lake) -> None:
@@ -203,8 +208,8 @@ def test_other_playlists_are_not_compared_with(lake: Lake) -> None:
     other = payloads.raw_object([], playlist_object=payloads.playlist("z" * 22), scheduled_at=B - DAY / 2)
     lake.s3.put_object(Bucket="raw", Key=keys.raw_key("z" * 22, B - DAY / 2), Body=other, IfNoneMatch="*")
     lake.store(B, "b")
-    lake.announce(B)
-    assert lake.events.told == [(zulu(A), zulu(B), ["b"], ["a"])]
+    lake.publish(B)
+    assert lake.events.published == [(zulu(A), zulu(B), ["b"], ["a"])]
 
 
 DENIED: Any = {
@@ -231,10 +236,10 @@ def test_what_eventbridge_does_not_take_is_tried_again(
     lake.store(B, "b")
     lake.events.failure, lake.events.refusal = failure, refusal
     with pytest.raises(
-        ChangeNotAnnounced, match=f"{PLAYLIST['id']}-20261120T120000Z .*lake-changes: .*{reason}"
+        ChangeNotPublished, match=f"{PLAYLIST['id']}-20261120T120000Z .*lake-changes: .*{reason}"
     ) as raised:
-        lake.announce(B)
+        lake.publish(B)
     assert raised.value.retryable
     lake.events.failure = lake.events.refusal = None
-    lake.announce(B)
-    assert len(lake.events.told) == 1
+    lake.publish(B)
+    assert len(lake.events.published) == 1

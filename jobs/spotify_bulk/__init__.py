@@ -1,0 +1,1 @@
+"""The code of the Glue jobs: lossless CSV reading, pure transformations, and publishing."""
