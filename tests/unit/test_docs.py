@@ -153,15 +153,17 @@ def test_names_in_camel_case_are_resources_parameters_outputs_metrics_or_errors(
             assert span in NAMES, f"nothing is called {span}"
 
 
-def test_the_readme_lists_every_parameter_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", README, flags=re.MULTILINE))
+def test_the_settings_page_lists_every_parameter_with_its_default() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", page, flags=re.MULTILINE))
     defaults = {name: str(parameter["Default"]) for name, parameter in TEMPLATE["Parameters"].items()}
     assert rows == {name: default or "(empty)" for name, default in defaults.items()}
 
 
-def test_the_readme_shows_how_to_invoke_every_sample_event() -> None:
+def test_the_docs_show_how_to_invoke_every_sample_event() -> None:
+    page = (ROOT / "docs" / "sample-events.md").read_text()
     for event in (ROOT / "events").glob("*.json"):
-        assert f"events/{event.name}" in README, f"{event.name} is not in the README"
+        assert f"events/{event.name}" in page, f"{event.name} is not in docs/sample-events.md"
 
 
 def test_queries_in_the_docs_name_real_tables_and_columns() -> None:
@@ -194,3 +196,7 @@ def test_the_dictionary_describes_every_view_and_column() -> None:
         section = dictionary.partition(f"## {view.name}\n")[2].partition("\n## ")[0]
         for column in view.columns:
             assert f"| `{column}` |" in section, f"{view.name}.{column}"
+
+
+def test_the_readme_is_short_enough_to_read() -> None:
+    assert len(README.splitlines()) <= 220
