@@ -1,5 +1,10 @@
 """``python -m cli COMMAND``: what the launcher `lake` runs."""
 
-from cli.app import main
+import sys
+
+try:
+    from cli.app import main
+except KeyboardInterrupt:  # Ctrl-C while Python still loads the libraries
+    sys.exit(130)
 
 main()

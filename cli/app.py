@@ -108,7 +108,7 @@ app = typer.Typer(
 
 @app.callback()
 def _options() -> None:
-    """Declare no options beside those of the commands."""
+    """Make Typer build a group: the commands declare all options."""
 
 
 def _summary(module: str) -> str:

@@ -46,7 +46,7 @@ _UNKNOWN_KEY_CODES = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-# What goes wrong on this machine or on the way; the first that fits.
+# Errors on this machine or on the way to AWS; the first that fits.
 _SENTENCES: tuple[tuple[tuple[type[BotoCoreError], ...], str], ...] = (
     (
         (aws.NoCredentialsError, aws.PartialCredentialsError),
@@ -236,7 +236,7 @@ def _lake(found: StackTypeDef, region: str, make_client: Callable[[str], Any], *
     )
 
 
-# --- What only the lake on this laptop has ---------------------------------------------------
+# --- The lake on this laptop -----------------------------------------------------------------
 
 
 def start_laptop(console: Console) -> tuple[dict[str, str], dict[str, str]]:

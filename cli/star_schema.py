@@ -92,8 +92,8 @@ def columns() -> dict[str, list[tuple[str, str]]]:
 def loading(bucket: str) -> list[str]:
     """Return the statements of one load, which must be one transaction.
 
-    Each table is copied to a staging table, of which only what is new or different is merged. What the warehouse no
-    longer has, such as an artist that a track is no longer credited to, is deleted. Entries are copied before what
+    Each table is copied to a staging table, and only new or different rows are merged. Rows that the warehouse no
+    longer has, such as an artist that a track is no longer credited to, are deleted. Entries are copied before what
     they refer to, as the jobs publish them after it. The last statement answers with the number of rows of each table.
 
     Parameters

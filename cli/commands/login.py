@@ -185,7 +185,7 @@ def _user_credentials(
         uri = server.redirect_uri if server else redirect_uri(port)
         terminal.say(
             f"\nIn Spotify's dashboard ({DASHBOARD}) create an app that uses the Web API, or open the settings of one"
-            " of yours (its owner needs Spotify Premium), and enter this redirect URI, exactly as it is here:"
+            " of yours (its owner needs Spotify Premium), and enter exactly this redirect URI:"
         )
         terminal.exact(uri)
         app = ask_for_app()
@@ -215,7 +215,7 @@ def _user_credentials(
     except LakeError as error:
         if not error.retryable:
             raise
-        terminal.warn(f"What the app may read could not be checked: {error} The sign-in itself is good.")
+        terminal.warn(f"The app's access could not be checked: {error} The sign-in itself works.")
     if spotify.rotated_refresh_token:
         credentials = msgspec.structs.replace(credentials, refresh_token=spotify.rotated_refresh_token)
     return credentials

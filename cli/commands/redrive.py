@@ -109,7 +109,7 @@ def run(lake: Lake, terminal: Terminal, *, only: str | None = None, yes: bool = 
 
 
 def causes(messages: Sequence[Message]) -> list[Cause]:
-    """Gather messages about the same thing, those of the longest standing first."""
+    """Group messages about the same subject, oldest first."""
     together: dict[str, list[Message]] = defaultdict(list)
     for message in messages:
         together[message.subject].append(message)
@@ -157,7 +157,7 @@ def _reasons(lake: Lake, keys: Collection[str], since: datetime, terminal: Termi
 
 
 def _error(line: str) -> str:
-    """Return the sentence of a log line; nothing if it is no error."""
+    """Return the message of a log line that is an error; otherwise nothing."""
     try:
         fields = json.loads(line)
     except ValueError:

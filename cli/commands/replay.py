@@ -36,7 +36,7 @@ EXAMPLES: Final = (
 # No more events than this wait in the queue at a time, so that a new snapshot need not wait for all of them.
 QUEUE_LIMIT: Final = 100
 POLL_S: Final = 1.0
-# What SQS counts is up to a minute old, so that a queue is taken for empty only after this time.
+# SQS's counts are up to a minute old, so a queue counts as empty only after this time.
 SETTLING_S: Final = 60.0
 PEEK_S: Final = 30  # how long a look at the dead letters hides them
 SHOWN: Final = 20
@@ -44,7 +44,7 @@ SHOWN: Final = 20
 
 @dataclass
 class Outcome:
-    """What became of the snapshots of a replay.
+    """The result of a replay.
 
     Attributes
     ----------
@@ -262,7 +262,7 @@ class _Replay:
 
 
 def s3_event(bucket: str, snapshot: SnapshotId) -> str:
-    """Write the event by which the raw bucket would announce a snapshot."""
+    """Write the event that the raw bucket would send for a snapshot."""
     record = {
         "eventSource": "aws:s3",
         "eventName": "ObjectCreated:Replay",

@@ -15,7 +15,7 @@ from cli.imports.shapes import moment
 
 
 def unpack(source: str, data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Take the files out of a zip archive; any other file is passed on as it is.
+    """Take the files out of a zip archive; any other file is passed on unchanged.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def unpack(source: str, data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 class Unreadable(Exception):
-    """The bytes are no JSON."""
+    """The bytes are not JSON."""
 
 
 def decoded(data: bytes) -> str:
@@ -67,7 +67,7 @@ def decoded(data: bytes) -> str:
 
 
 def documents_in(text: str) -> tuple[list[Any], Time | None, list[str]]:
-    """Parse the JSON documents in a text; also return when an HTTP head says it was sent, and what is no JSON."""
+    """Parse the JSON documents in a text; also return the time in an HTTP head, and what is not JSON."""
     taken = None
     if text.lstrip()[:5] == "HTTP/":
         taken = _http_date(text)
@@ -94,7 +94,7 @@ def _lines(text: str) -> tuple[list[Any], list[str]] | None:
         try:
             documents.append(parsed(line))
         except ValueError as error:
-            problems.append(f"Its line {number} is no JSON ({error}) and was left out.")
+            problems.append(f"Its line {number} is not JSON ({error}) and was left out.")
     return (documents, problems) if len(problems) < len(documents) else None
 
 
@@ -108,7 +108,7 @@ def _sequence(text: str) -> tuple[list[Any], list[str]]:
             document, position = decoder.raw_decode(text, position)
         except ValueError as error:
             return documents, [
-                f"After {len(documents)} documents it is no JSON ({error}); the rest was left out."
+                f"After {len(documents)} documents it is not JSON ({error}); the rest was left out."
             ]
         documents.append(document)
         while position < len(text) and text[position] in " \t\r\n,;":
@@ -134,14 +134,14 @@ def _no_json(text: str, error: ValueError) -> str:
     if text.startswith("<"):
         return "It is a web page or XML, not JSON."
     if text[:1] not in "{[":
-        return f"It is no JSON: it begins with {text.splitlines()[0][:40]!r}."
+        return f"It is not JSON: it begins with {text.splitlines()[0][:40]!r}."
     if re.match(r"[\[{]\s*[{\[]*\s*'", text):
         return "It is written in Python's notation, not in JSON: save it again with json.dump."
     if isinstance(error, json.JSONDecodeError) and (
         error.pos >= len(text) - 1 or error.msg.startswith("Unterminated string")
     ):
         return f"It is cut short: the JSON is not complete at its end ({error})."
-    return f"It is no JSON ({error})."
+    return f"It is not JSON ({error})."
 
 
 def _http_date(text: str) -> Time | None:

@@ -1,4 +1,4 @@
-"""What people have kept of their playlists: a file's bytes become parts of playlists. Pure, no I/O, no clock.
+"""Reads the files in which people have saved playlists: bytes become parts of playlists. Pure, no I/O, no clock.
 
 A file may hold what Spotify's Web API sent in any year (playlist objects, pages, bare lists), the same inside
 what scripts and client libraries put around it, or what Spotify's account-data export holds. Whatever is
@@ -62,7 +62,7 @@ _PLAIN_KEYS = frozenset(
     "tracks items data body playlist playlists results result response content contents pages page songs list entries"
     " track item text string json payload value rows records log http_interactions interactions objects all".split()
 )
-# What a page without playlist entries belongs to, by its address.
+# Kinds of pages that hold no playlist entries, by their address.
 _PAGES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"/search\b"), "search results"),
     (re.compile(r"/albums/[^/]+/tracks"), "the songs of an album"),
@@ -91,16 +91,16 @@ _MANY = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What a file holds.
+    """The content of a file.
 
     Attributes
     ----------
     parts
-        What belongs to playlists, in the order of the file.
+        Parts of playlists, in the order of the file.
     others
-        What was recognized and is no playlist, in words.
+        Other things that were recognized, in words.
     problems
-        What could not be read, one sentence each.
+        Things that could not be read, one sentence each.
     """
 
     parts: tuple[Part, ...] = ()
@@ -109,12 +109,12 @@ class Reading:
 
 
 def read(source: str, data: bytes) -> Reading:
-    """Find out what a file holds.
+    """Recognize the content of a file.
 
     Parameters
     ----------
     source
-        Name of the file, for messages and as a last resort to tell lists apart.
+        Name of the file, for messages and as a last resort to distinguish lists.
     data
         JSON, several JSON documents after each other or one a line, or a recorded HTTP response; gzipped or not.
 
@@ -152,7 +152,7 @@ def _fields(documents: Sequence[Any]) -> str:
 
 @dataclass(frozen=True)
 class _Context:
-    """What the things around a value say about it."""
+    """What the surroundings of a value say about it."""
 
     source: str
     taken: Time | None = None
@@ -381,7 +381,7 @@ class _Reader:
 
 
 def _number_pages(parts: list[Part], start: int, rows: Sequence[Any]) -> None:
-    """Pages that a script put into one list stand in their order, even if they do not say their offsets."""
+    """Number the pages that a script put into one list: they are in order, even without offsets."""
     found = parts[start:]
     anonymous = all(part.offset is None and part.head == {} and part.playlist_id is None for part in found)
     if len(found) < 2 or len(found) != len(rows) or not anonymous:

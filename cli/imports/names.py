@@ -32,7 +32,7 @@ _TRAILING_NUMBER = re.compile(r"[-_. ]\d+$")
 
 
 def is_safe_id(text: str) -> bool:
-    """Tell whether an id can stand in the keys of objects."""
+    """Return whether an id can be part of an object's key."""
     return _SAFE_ID.fullmatch(text) is not None
 
 

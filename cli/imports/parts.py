@@ -1,4 +1,4 @@
-"""Part: what one place of a file holds of one playlist."""
+"""A part of a playlist: an object, a page or a bare list in a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ class Time:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """What one place of a file holds of one playlist.
+    """A playlist object, a page or a bare list found in a file.
 
     Attributes
     ----------
     source
         Name of the file.
     what
-        What it was recognized as, in words.
+        The kind of thing it was recognized as, in words.
     head
         The playlist object, or as much of one as is known; empty for a bare list.
     pages
@@ -34,9 +34,9 @@ class Part:
     contract
         As in the raw envelope.
     playlist_id, id_from
-        As the file has it, and where it stood.
+        The id in the file, and where it was found.
     origin
-        What identifies the list where no id does: its name, or whose list it is.
+        Identifies the list if it has no id: its name, or whose list it is.
     offset, total
         Position of the first entry, counted from 0, and the length of the whole list, if the file says so.
     taken
@@ -63,7 +63,7 @@ class Part:
 
     @cached_property
     def entries(self) -> list[Any] | None:
-        """The entries; None when the file only tells of the list."""
+        """The entries; None if the file only describes the list."""
         if self.contract == "embedded":
             page = embedded_page(self.head)
             return None if page is None else list(page["items"])

@@ -1,4 +1,4 @@
-"""What the objects in a dump are, and how a song looks that is not written as the API writes it. Pure."""
+"""Recognizes the objects in a dump, also songs that are not in the form of the API. Pure."""
 
 import email.utils
 import re
@@ -54,7 +54,7 @@ def moment(value: object) -> datetime | None:
     Returns
     -------
     datetime or None
-        In UTC, whole seconds; None for what is no time between Spotify's foundation and 2100.
+        In UTC, whole seconds; None if it is not a time between Spotify's foundation and 2100.
     """
     found: datetime | None = None
     try:
@@ -86,7 +86,7 @@ def number_of(value: object) -> int | None:
 
 
 def looks_like_id(text: str) -> bool:
-    """Tell whether a word is one of Spotify's ids: 22 base-62 characters that are no ordinary word."""
+    """Return whether a word is one of Spotify's ids: 22 base-62 characters that are not an ordinary word."""
     if len(text) != 22 or not _BASE62.fullmatch(text):
         return False
     return any(c.isdigit() for c in text) or sum(c.isupper() for c in text) >= 5 <= sum(
@@ -156,7 +156,7 @@ def is_song_link(text: str) -> bool:
 
 
 def is_song(value: object) -> bool:
-    """Tell a song or episode by itself, as the API sends it or as a row that a script made of it."""
+    """Return whether an object is a song or episode, as the API sends it or as a row that a script made of it."""
     if not isinstance(value, dict) or other_object(value) is not None:
         return False
     if type_of(value) in {"track", "episode"}:
@@ -200,7 +200,7 @@ _ADDED_FIELDS = ("added_at", "addedAt", "addedDate", "date_added", "dateAdded")
 
 
 def as_entry(value: Any) -> Any:
-    """Put one row of a list into the form of an entry; what is in that form already is returned as it is."""
+    """Put one row of a list into the form of an entry; one that has it already is returned unchanged."""
     if not isinstance(value, dict):
         return value
     if not is_entry(value):

@@ -27,7 +27,7 @@ class CannotImport(Exception):
 
 @dataclass(frozen=True)
 class Defaults:
-    """What to assume about files that do not say it themselves.
+    """Playlist and time of files that do not say them.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class ImportedSnapshot:
     sources
         Names of the files it is made of.
     what
-        What they were recognized as.
+        The kind of thing they were recognized as.
     playlist_id, id_from
         The list, and how that is known.
     time
@@ -64,7 +64,7 @@ class ImportedSnapshot:
     total
         Length of the whole list, if known.
     notes
-        What a person should know about it, in sentences.
+        Notes for the user, in sentences.
     """
 
     sources: tuple[str, ...]
@@ -151,7 +151,7 @@ def assemble(
     mentioned : list of Part
         Playlists of which the files hold no entries.
     refused : list of tuple of Part and str
-        What cannot become a snapshot, and why.
+        Parts that cannot become a snapshot, and why.
     """
     snapshots: list[ImportedSnapshot] = []
     mentioned: list[Part] = []

@@ -63,7 +63,7 @@ def test_a_marker_elsewhere_is_refused_in_the_log(stack: LaptopStack) -> None:
     stack.client("s3").put_object(Bucket=bucket, Key=f"staging/chart/2021/{keys.READY}", Body=b"")
 
     def is_logged() -> bool:
-        said = "staging/chart/2021/_READY starts nothing"
+        said = "No job reads the folder of staging/chart/2021/_READY"
         return any(said in line for _, line in stack.log_events("arrival"))
 
     eventually(is_logged)

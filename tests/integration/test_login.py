@@ -330,7 +330,7 @@ def test_the_sign_in_is_kept_when_the_check_has_to_wait(person, stub):
     person.logs_in()
 
     assert person.stored == SIGNED_IN
-    assert "! What the app may read could not be checked: The app's Spotify quota is used up" in person.screen
+    assert "! The app's access could not be checked: The app's Spotify quota is used up" in person.screen
 
 
 def test_a_refresh_token_that_changes_at_once_is_the_one_stored(person, stub):

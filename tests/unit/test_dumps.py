@@ -424,7 +424,7 @@ def test_a_latin_1_file_is_read() -> None:
 def test_a_broken_line_is_told_and_the_others_are_taken() -> None:
     reading = read(as_json(THREE[0]) + b"\n" + as_json(THREE[1])[:-9] + b"}\n" + as_json(THREE[2]))
     assert contents(reading.parts[0]) == ["Song 0", "Song 2"]
-    assert reading.problems[0].startswith("Its line 2 is no JSON")
+    assert reading.problems[0].startswith("Its line 2 is not JSON")
 
 
 def test_a_zip_archive_is_unpacked() -> None:
@@ -487,7 +487,7 @@ def test_what_is_no_playlist_is_named(name: str) -> None:
 UNREADABLE: dict[str, bytes] = {
     "It is empty.": b" \n",
     "It is a web page or XML": b"<!doctype html><p>Sign in</p>",
-    "It is no JSON: it begins with 'name,artist'": b"name,artist\nA,B\n",
+    "It is not JSON: it begins with 'name,artist'": b"name,artist\nA,B\n",
     "It is cut short": as_json(playlist(THREE))[:-200].rstrip(b'"'),
     "It is written in Python's notation": repr(playlist(THREE)).encode(),
     "Its gzip data is cut short or damaged": zipped(THREE)[:-20],
