@@ -133,7 +133,7 @@ def test_an_alarm_reaches_the_topic_and_says_where_to_read_on(name):
     alarm = ALARMS[name]
     assert alarm["AlarmActions"] == [{"Ref": "AlarmTopicArn"}]
     assert alarm["AlarmName"]["Sub"].startswith("${LakeName}-")
-    assert alarm["AlarmDescription"].endswith(f"What to do is in docs/runbook.md, {name}.")
+    assert alarm["AlarmDescription"].endswith(f"See docs/runbook.md, {name}.")
     assert alarm["TreatMissingData"] == ("breaching" if name == "Stale" else "notBreaching")
 
 
