@@ -316,10 +316,10 @@ def show_next_steps(console: Console, page: Path) -> None:
     console.print(Text(f"  {page}", style="cyan"), soft_wrap=True)
     console.print()
     for command, effect in (
-        ('./lake query "SELECT name FROM songs LIMIT 9" --laptop', "ask the lake yourself"),
+        ('./lake query --laptop "select name from latest_songs limit 9"', "ask the lake yourself"),
         ("./lake logs --laptop", "show what the functions logged"),
         ("./lake down", "stop it and delete its data"),
         ("README.md", "deploy the same template to AWS"),
     ):
-        console.print(Text.assemble((f"{command:<56}", "bold"), effect))
+        console.print(Text.assemble((f"{command:<62}", "bold"), effect))
     console.print()
