@@ -71,7 +71,7 @@ define install
 endef
 
 # The code is found through a .pth file: PYTHONPATH would reach the emulated functions too.
-$(DEV): requirements/dev.txt | $(UV)
+$(DEV): requirements/dev.txt requirements/environments.mk | $(UV)
 	$(call install,.venv)
 	@printf '../../../../%s\n' '' layers/common jobs > .venv/lib/python3.13/site-packages/spotify_lake.pth
 	@touch $@

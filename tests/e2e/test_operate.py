@@ -341,7 +341,7 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
     redrive.run(as_lake(filled), person, yes=True)
     assert f"{key}  (since " in person.saw
     assert ", 2 times)" in person.saw
-    assert "cut short or damaged" in person.saw, "the log says why"
+    assert "truncated or damaged" in person.saw, "the log says why"
     filled.wait_until_idle()
     assert filled.dead_letters() == {}
     assert curated(filled) == before
