@@ -155,8 +155,13 @@ def spotify(connect, stub):
     return connect(stub)
 
 
+def control(stub, method, what, **options):
+    headers = {"Authorization": f"Bearer {stub.token}"}
+    return requests.request(method, f"{stub.url}/_stub/{what}", headers=headers, timeout=30, **options)
+
+
 def set_faults(stub, *faults):
-    answer = requests.put(f"{stub.url}/_stub/faults", json=list(faults), timeout=30)
+    answer = control(stub, "put", "faults", json=list(faults))
     assert answer.status_code == 200, answer.text
 
 
@@ -490,12 +495,12 @@ def test_two_stubs_send_the_same_bytes(contract):
 def test_the_clock_moves_the_lists(stub, spotify):
     before = spotify.playlist(PLAYLISTS["Top 100"])
     still = spotify.playlist(PLAYLISTS["Morning Ten"])
-    answer = requests.put(f"{stub.url}/_stub/clock", json={"now": "2026-11-02T07:00:00+01:00"}, timeout=30)
+    answer = control(stub, "put", "clock", json={"now": "2026-11-02T07:00:00+01:00"})
 
     assert answer.json() == {"status": "ok", "contract": "new", "now": "2026-11-02T06:00:00Z"}
     assert spotify.playlist(PLAYLISTS["Top 100"])["snapshot_id"] != before["snapshot_id"]
     assert spotify.playlist(PLAYLISTS["Morning Ten"]) == still
-    real = requests.put(f"{stub.url}/_stub/clock", json={"now": None}, timeout=30).json()["now"]
+    real = control(stub, "put", "clock", json={"now": None}).json()["now"]
     assert abs(datetime.fromisoformat(real) - datetime.now(UTC)).total_seconds() < 60
 
 
@@ -510,17 +515,17 @@ def test_the_clock_moves_the_lists(stub, spotify):
     ],
 )
 def test_wrong_control_requests_are_refused_with_a_sentence(stub, what, body):
-    answer = requests.put(f"{stub.url}/_stub/{what}", json=body, timeout=30)
+    answer = control(stub, "put", what, json=body)
 
     assert answer.status_code == 400
     assert answer.json()["error"]["message"].endswith(".")
-    assert requests.put(f"{stub.url}/_stub/{what}", data=b"{", timeout=30).status_code == 400
-    assert requests.get(f"{stub.url}/_stub/nothing", timeout=30).status_code == 404
+    assert control(stub, "put", what, data=b"{").status_code == 400
+    assert control(stub, "get", "nothing").status_code == 404
 
 
 def test_the_log_of_requests(stub, spotify):
     spotify.playlist_items(PLAYLISTS["Morning Ten"], limit=5, offset=5)
-    log = requests.get(f"{stub.url}/_stub/requests", timeout=30).json()
+    log = control(stub, "get", "requests").json()
 
     assert log == [
         {"method": "POST", "path": "/api/token", "query": {}, "status": 200},
@@ -531,7 +536,7 @@ def test_the_log_of_requests(stub, spotify):
             "status": 200,
         },
     ]
-    requests.delete(f"{stub.url}/_stub/requests", timeout=30)
+    control(stub, "delete", "requests")
     assert stub.requests() == []
 
 
@@ -605,7 +610,7 @@ def test_fault_premium_lapsed_with_a_body_that_is_no_json(stub, spotify):
         with pytest.raises(spotipy.SpotifyException, match=text) as error:
             spotify.me()
         assert error.value.http_status == 403
-    requests.delete(f"{stub.url}/_stub/faults", timeout=30)
+    control(stub, "delete", "faults")
     assert spotify.me()["id"] == OWNER_ID
 
 
@@ -663,14 +668,14 @@ def test_fault_a_list_that_changes_while_it_is_paged(stub, spotify):
 
     assert len(entries) == 100
     assert spotify.playlist(top)["snapshot_id"] != before
-    assert requests.get(f"{stub.url}/_stub/clock", timeout=30).json()["now"] == "2026-11-02T06:00:00Z"
+    assert control(stub, "get", "clock").json()["now"] == "2026-11-02T06:00:00Z"
 
 
 def test_faults_say_what_is_left_of_them(stub, spotify):
     set_faults(stub, {"match": "GET /v1/me", "times": 3, "headers": {"X-Seen": "1"}})
     spotify.me()
 
-    left = requests.get(f"{stub.url}/_stub/faults", timeout=30).json()
+    left = control(stub, "get", "faults").json()
     assert [(one["match"], one["times"]) for one in left] == [("GET /v1/me", 2)]
 
 

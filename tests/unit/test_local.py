@@ -13,6 +13,7 @@ from rich.console import Console
 
 from local import backlog, demo, deploy, display, emulator, process, stack
 from local.errors import LaptopError
+from local.fingerprint import fingerprint
 from local.sql_dialect import to_duckdb
 from local.state import State
 from queries.display import show_result
@@ -129,20 +130,20 @@ def test_a_fingerprint_follows_content_names_and_extra_text(tmp_path):
     source.write_text("1")
     (tmp_path / "template.yaml").write_text("2")
     names = ["functions", "template.yaml", "absent"]
-    first = deploy.fingerprint(tmp_path, names)
+    first = fingerprint(tmp_path, names)
     (source.parent / "__pycache__").mkdir()
     (source.parent / "__pycache__" / "app.pyc").write_text("compiled")
     (source.parent / ".hidden").write_text("x")
-    assert deploy.fingerprint(tmp_path, names) == first
+    assert fingerprint(tmp_path, names) == first
     changed = {
-        deploy.fingerprint(tmp_path, names, "extra"),
-        deploy.fingerprint(tmp_path, names, "ex", "tra"),
+        fingerprint(tmp_path, names, "extra"),
+        fingerprint(tmp_path, names, "ex", "tra"),
         first,
     }
     source.write_text("3")
-    changed.add(deploy.fingerprint(tmp_path, names))
+    changed.add(fingerprint(tmp_path, names))
     source.rename(source.with_name("main.py"))
-    changed.add(deploy.fingerprint(tmp_path, names))
+    changed.add(fingerprint(tmp_path, names))
     assert len(changed) == 5
 
 
