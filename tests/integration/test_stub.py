@@ -28,6 +28,7 @@ from local.spotify_stub import (
     REFRESH_TOKEN,
     SCOPES,
     SPOTIFY_MADE_PLAYLIST_ID,
+    TOKEN_VARIABLE,
 )
 from local.spotify_stub.server import serve
 
@@ -140,7 +141,7 @@ def connect():
 def stub_process(contract):
     """A stub started as a command, in a process that orders its sets and hashes in another way."""
     command = [sys.executable, "-m", "local.spotify_stub", "--contract", contract, "--now", NOW.isoformat()]
-    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    environment = {**os.environ, "PYTHONHASHSEED": "7", TOKEN_VARIABLE: "the-token"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
@@ -685,6 +686,7 @@ def test_faults_say_what_is_left_of_them(stub, spotify):
 def test_stopping_ends_open_connections_and_running_waits():
     with requests.Session() as session:
         with serve() as server:
+            session.headers["Authorization"] = f"Bearer {server.token}"
             assert session.get(f"{server.url}/_stub/health", timeout=30).json()["status"] == "ok"
             server.faults.replace([])
             set_faults(server, {"match": "GET /v1/me", "delay_s": 30})
@@ -702,7 +704,8 @@ def test_stopping_ends_open_connections_and_running_waits():
 def test_the_command(stub):
     command = [sys.executable, "-m", "local.spotify_stub"]
     with stub_process("legacy") as url:
-        health = requests.get(f"{url}/_stub/health", timeout=30).json()
+        token = {"Authorization": "Bearer the-token"}
+        health = requests.get(f"{url}/_stub/health", headers=token, timeout=30).json()
         assert health == {"status": "ok", "contract": "legacy", "now": "2026-11-01T06:00:00Z"}
     taken = subprocess.run(
         [*command, "--port", str(stub.server_address[1])],
