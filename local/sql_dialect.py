@@ -1,9 +1,9 @@
 """Athena's SQL on the laptop.
 
 The emulator runs queries on DuckDB and has no views, so each query is translated before it is sent. DuckDB could also
-read and write files of this machine. A query may therefore read only what Athena knows: tables and views of the catalog,
-common table expressions, subqueries, UNNEST and VALUES. The engine itself has no access to other files either
-(`local.front`).
+read and write files of this machine. A query may therefore read only what Athena knows: tables and views of the
+catalog, common table expressions, subqueries, UNNEST and VALUES. The engine itself has no access to other files
+either (`local.front`).
 """
 
 from __future__ import annotations

@@ -373,17 +373,17 @@ def test_what_is_no_query_is_explained(sql, sentence):
 )
 def test_a_query_reads_from_nothing_but_tables(source):
     with pytest.raises(LaptopError, match=r"cannot read from .*: a query reads tables, views, subqueries"):
-        to_duckdb(f"select * from {source}", SCHEMA)
+        to_duckdb(f"select * from {source}", SCHEMA)  # noqa: S608
     with pytest.raises(LaptopError, match=r"cannot read from"):
-        to_duckdb(f"with a as (select * from {source}) select * from a union all select 1", SCHEMA)
+        to_duckdb(f"with a as (select * from {source}) select * from a union all select 1", SCHEMA)  # noqa: S608
 
 
 @pytest.mark.parametrize("name", ["'/etc/passwd'", '"/etc/passwd"', "'songs.csv'"])
 def test_a_file_is_no_table(name):
     with pytest.raises(LaptopError, match="There is no table"):
-        to_duckdb(f"select * from {name}", SCHEMA)
+        to_duckdb(f"select * from {name}", SCHEMA)  # noqa: S608
     # The name is known, but not where it is used, so DuckDB would look for a file.
-    elsewhere = f"select (with {name} as (select 1 as a) select a from {name}), content from {name}"
+    elsewhere = f"select (with {name} as (select 1 as a) select a from {name}), content from {name}"  # noqa: S608
     with pytest.raises(LaptopError, match="may have letters, digits, spaces"):
         to_duckdb(elsewhere, SCHEMA)
 
