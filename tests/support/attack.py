@@ -59,7 +59,8 @@ def run_code(marker: Path) -> list[Sent]:
 
 def credential(service: str, key: str = "test") -> str:
     """The query of a request that names an access key and is not signed."""
-    return urlencode({"X-Amz-Credential": f"{key}/20261101/us-east-1/{service}/aws4_request"})
+    scope = f"{key}/20261101/us-east-1/{service}/aws4_request"
+    return urlencode({"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": scope})
 
 
 RESET = Sent("/_ministack/reset", "")
