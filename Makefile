@@ -100,7 +100,7 @@ ifeq ($(CHROMIUM),)
 override CHROMIUM := $(firstword $(shell command -v chromium chromium-browser google-chrome-stable google-chrome 2>/dev/null))
 endif
 
-browser: $(DEV) $(if $(CHROMIUM),$(PLAYWRIGHT)) ## The report in a real browser, where the machine has Chromium or Chrome
+browser: $(DEV) $(if $(CHROMIUM),$(PLAYWRIGHT) $(EMULATOR)) ## The report, and attacks on the laptop stack, in a real browser, where there is Chromium or Chrome
 	@$(call say,browser,pytest tests/browser)
 	@PYTHONPATH=.tools/browser/$(PACKAGES) $(RUN)/pytest tests/browser $(PYTEST_ARGS)
 

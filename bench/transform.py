@@ -18,7 +18,7 @@ import msgspec
 from bench import floor, servers, tutorial
 from bench.finding import Finding, Measured, at_least, at_most, cpu_seconds
 from bench.payloads import NOON, raw_object
-from local.emulator import client_environment
+from local.emulator import Keys, client_environment
 from local.spotify_stub import Contract
 from local.spotify_stub.catalog import base62_id
 from spotify_lake import keys
@@ -143,7 +143,7 @@ def _warm(repetitions: int) -> dict[str, float]:
 
 
 def _environment(endpoint: str) -> dict[str, str]:
-    return client_environment(endpoint) | {
+    return client_environment(endpoint, Keys("bench", "bench")) | {
         "LAKE_BUCKET": BUCKET,
         "EVENT_BUS": BUCKET,
         "POWERTOOLS_SERVICE_NAME": "transform",

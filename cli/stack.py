@@ -249,8 +249,6 @@ def start_laptop(console: Console) -> tuple[dict[str, str], dict[str, str]]:
     environment : dict of str
         The environment variables that point AWS tools at the emulator.
     """
-    from local.emulator import client_environment
-
     stack = _laptop_stack(console)
     stack.up()
     outputs = stack.outputs
@@ -262,7 +260,14 @@ def start_laptop(console: Console) -> tuple[dict[str, str], dict[str, str]]:
         "Athena": f"workgroup {outputs['AthenaWorkGroupName']}, database {outputs['DatabaseName']}",
         "Logs": str(stack.state_dir),
     }
-    return addresses, client_environment(stack.endpoint)
+    return addresses, stack.environment
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file below .local that only its owner may read."""
+    from local import private
+
+    private.write(path, data)
 
 
 def stop_laptop() -> bool:

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from local import private
 from local.bulk_data import write_catalog, write_charts
-from local.emulator import clean_environment, client_environment
+from local.emulator import clean_environment
 from local.errors import LaptopError
 from local.spark import need_java, spark_environment, spark_python
 from queries.display import show_result
@@ -100,7 +101,7 @@ def demo(stack: LaptopStack, console: Console, steps: Steps) -> None:
 
 def generate(job: str, folder: Path) -> list[Path]:
     """Write the files of a data set and return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    private.directory(folder)
     if job == "charts":
         write_charts(folder / "charts.csv", CHART_ROWS)
     else:
@@ -123,7 +124,7 @@ def run_job(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
     declared = glue.get_job(JobName=name)["Job"]
     folder = stack.state_dir / "bulk"
     code = folder / "code"
-    code.mkdir(parents=True, exist_ok=True)
+    private.directory(code)
     arguments = declared["DefaultArguments"] | run["Arguments"]
     script, package = declared["Command"]["ScriptLocation"], arguments.pop(_CODE)
     for address in (script, package):
@@ -132,12 +133,12 @@ def run_job(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
     arguments["--work"] = str(folder / "work")
     command = [str(spark_python(stack.root)), str(code / Path(script).name)]
     command += itertools.chain.from_iterable(arguments.items())
-    environment = spark_environment(clean_environment(os.environ) | client_environment(stack.endpoint))
+    environment = spark_environment(clean_environment(os.environ) | stack.environment)
     environment |= _credentials(stack, declared["Role"]) | {"PYTHONPATH": str(code / Path(package).name)}
     log = folder / f"{job}.log"
-    with log.open("wb") as output:
+    with private.open_file(log, "wb") as output:
         status = subprocess.run(
-            command, env=environment, stdout=output, stderr=output, check=False
+            command, env=environment, stdout=output, stderr=output, check=False, umask=private.UMASK
         ).returncode
     detail = {"jobName": name, "jobRunId": run_id, "state": "FAILED" if status else "SUCCEEDED"}
     # Only Glue itself can send its events to EventBridge, so this goes to the function directly.

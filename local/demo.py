@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from local import private
 from local.display import bar, sparkline
 from local.errors import LaptopError
 from queries import queries
@@ -85,8 +86,7 @@ def write_report(stack: LaptopStack, steps: Steps) -> Path:
     with steps("Writing the report with the deployed function"):
         path = stack.state_dir / "report" / "index.html"
         page = stack.report()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(page)
+        private.write(path, page)
     return path
 
 

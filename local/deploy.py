@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -11,15 +10,17 @@ import signal
 import subprocess
 import time
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from local.emulator import NO_AWS_SETTINGS, REGION, clean_environment, client_environment
+from local import private
+from local.emulator import NO_AWS_SETTINGS, REGION, clean_environment
 from local.errors import LaptopError
+from local.fingerprint import fingerprint
 from local.process import exclusive
 
 if TYPE_CHECKING:
@@ -75,40 +76,6 @@ class Tools:
             sam=tools / "sam" / "bin" / "sam",
             path=(root / ".venv" / "bin", tools / "uv" / "bin"),
         )
-
-
-def fingerprint(root: Path, names: Iterable[str], *extra: str) -> str:
-    """Return a digest of the content and paths of files.
-
-    Parameters
-    ----------
-    root
-        Directory that contains `names`.
-    names
-        Files and directories below `root`. A directory stands for all files in it, except compiled Python and
-        hidden files; a missing name for an empty directory.
-    extra
-        More text to include in the digest.
-    """
-    digest = hashlib.sha256()
-    for name in names:
-        for path in _files(root / name):
-            digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
-    for text in extra:
-        digest.update(f"\0{text}".encode())
-    return digest.hexdigest()
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file()
-        and not any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(path).parts)
-    )
 
 
 @dataclass(frozen=True)
@@ -193,8 +160,15 @@ class Deployment:
             self._run_sam(["build"], self._build_environment(), self.build_log, failure, lock)
             self._built_from.write_text(source)
 
-    def deploy(self, endpoint: str, parameters: Mapping[str, str]) -> None:
-        """Deploy the built template to the emulator at `endpoint`.
+    def deploy(self, emulator: Mapping[str, str], parameters: Mapping[str, str]) -> None:
+        """Deploy the built template to the emulator.
+
+        Parameters
+        ----------
+        emulator
+            The variables that point AWS tools at it.
+        parameters
+            Parameters of the template.
 
         Raises
         ------
@@ -202,7 +176,7 @@ class Deployment:
             The deployment fails; the excerpt has the relevant lines of sam's output.
         """
         overrides = [f"{name}={value}" for name, value in parameters.items()]
-        environment = self._environment(clean_environment(os.environ) | client_environment(endpoint))
+        environment = self._environment(clean_environment(os.environ) | dict(emulator))
         failure = "The stack could not be deployed to the emulator."
         with self._alone() as lock:
             arguments = ["deploy", "--parameter-overrides", *overrides]
@@ -269,8 +243,8 @@ class Deployment:
         if not self.tools.sam.exists():
             raise LaptopError(f"{self.tools.sam} is missing. `./lake up` installs it.")
         command = [str(self.tools.sam), *arguments, "--config-env", CONFIG_ENV]
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        with log_path.open("wb") as log:
+        private.directory(log_path.parent)
+        with private.open_file(log_path, "wb") as log:
             status = run_to_the_end(command, env, self.root, log, lock)
         if status != 0:
             excerpt = telling_lines(log_path.read_text(errors="replace"))

@@ -1,25 +1,31 @@
-"""The AWS emulator (MiniStack) as a background process, isolated from the user's AWS settings."""
+"""The AWS emulator (MiniStack) as a background process, isolated from the user's AWS settings and from others.
+
+It answers only requests that carry the keys made at its start, or keys that it issued itself: see `local.front`.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from local import private
 from local.errors import LaptopError
+from local.fingerprint import fingerprint
 from local.process import HOST, BackgroundProcess, find_port
 
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
-ACCESS_KEY = "test"
-SECRET_KEY = "test"  # nosec B105 # guards nothing
+# What the front and the emulator's environment are made of, beside the lock file.
+FRONT_SOURCES = ("local/front", "local/loopback.py", "local/private.py")
 START_TIMEOUT_S = 60.0
 START_ATTEMPTS = 3
 
@@ -51,19 +57,36 @@ def leave_aws(environ: MutableMapping[str, str]) -> None:
         environ[name] = ",".join(filter(None, [environ.get(name), HOST, "localhost"]))
 
 
-def client_environment(endpoint: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Keys:
+    """The access key of the account's owner on one start of the emulator."""
+
+    access_key: str
+    secret_key: str
+
+    @classmethod
+    def random(cls) -> Self:
+        """Make keys that nobody can guess."""
+        return cls(f"AKIA{secrets.token_hex(16).upper()}", secrets.token_hex(32))
+
+
+def client_environment(endpoint: str, keys: Keys) -> dict[str, str]:
     """Return the variables that point an AWS SDK or command-line tool at the emulator."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": keys.access_key,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
     }
 
 
-def http_json(url: str, *, method: str = "GET", body: Any = None, timeout_s: float = 5.0) -> Any:
+def http_json(
+    url: str, *, method: str = "GET", body: Any = None, token: str | None = None, timeout_s: float = 5.0
+) -> Any:
     """Send a request to a server on this machine, bypassing proxies, and return the decoded JSON answer, if any.
+
+    A `token` goes into the header Authorization.
 
     Raises
     ------
@@ -75,13 +98,20 @@ def http_json(url: str, *, method: str = "GET", body: Any = None, timeout_s: flo
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method=method)
     request.add_header("Content-Type", "application/json")
+    if token is not None:
+        request.add_header("Authorization", f"Bearer {token}")
     with _opener.open(request, timeout=timeout_s) as response:
         answer = response.read()
     return json.loads(answer) if answer else None
 
 
 def start_server(
-    process: BackgroundProcess, start_on: Callable[[int], None], port: int, health: str, timeout_s: float
+    process: BackgroundProcess,
+    start_on: Callable[[int], None],
+    port: int,
+    health: str,
+    timeout_s: float,
+    token: str | None = None,
 ) -> int:
     """Start a server on `port` or a free one above it, wait until it answers, and return the port.
 
@@ -97,6 +127,8 @@ def start_server(
         Path that answers once the server is up.
     timeout_s
         Longest time to wait for that, in seconds.
+    token
+        The bearer token for that path, if it needs one.
 
     Raises
     ------
@@ -106,7 +138,7 @@ def start_server(
     for _ in range(START_ATTEMPTS):
         port = find_port(port)
         start_on(port)
-        if _wait_until_up(process, f"http://{HOST}:{port}{health}", timeout_s):
+        if _wait_until_up(process, f"http://{HOST}:{port}{health}", timeout_s, token):
             return port
         if process.pid() is not None:
             process.stop()
@@ -117,11 +149,11 @@ def start_server(
     )
 
 
-def _wait_until_up(process: BackgroundProcess, health_url: str, timeout_s: float) -> bool:
+def _wait_until_up(process: BackgroundProcess, health_url: str, timeout_s: float, token: str | None) -> bool:
     """Wait until `health_url` answers; return False if the process ends or the time runs out first."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        if answers(health_url):
+        if answers(health_url, token):
             return True
         if process.pid() is None:
             return False
@@ -129,10 +161,10 @@ def _wait_until_up(process: BackgroundProcess, health_url: str, timeout_s: float
     return False
 
 
-def answers(url: str) -> bool:
+def answers(url: str, token: str | None = None) -> bool:
     """Return whether a server on this machine answers `url` with success."""
     try:
-        http_json(url, timeout_s=3.0)
+        http_json(url, token=token, timeout_s=3.0)
     except (OSError, ValueError):
         return False
     return True
@@ -143,40 +175,44 @@ class Emulator:
 
     Parameters
     ----------
+    root
+        The repository.
     python
         The Python interpreter of the emulator's virtual environment.
-    lock_file
-        The lock file of that environment; when it changes, the emulator has changed.
     directory
         Directory of its lock, log and temporary files.
     preferred_port
         The preferred port; the next free one is used if it is taken.
     """
 
-    def __init__(self, python: Path, lock_file: Path, directory: Path, preferred_port: int = 4566) -> None:
+    def __init__(self, root: Path, python: Path, directory: Path, preferred_port: int = 4566) -> None:
+        self.root = root
         self.python = python
-        self.lock_file = lock_file
         self.directory = directory
         self.preferred_port = preferred_port
         self.process = BackgroundProcess("emulator", directory)
 
     def version(self) -> str:
-        """Return a fingerprint of the emulator's lock file."""
-        content = self.lock_file.read_bytes() if self.lock_file.exists() else b""
-        return hashlib.sha256(content).hexdigest()[:16]
+        """Return a fingerprint of the emulator: its locked packages and its front."""
+        return fingerprint(self.root, ["requirements/emulator.txt", *FRONT_SOURCES])
 
-    def is_healthy(self, port: int) -> bool:
+    def is_healthy(self, port: int, keys: Keys) -> bool:
         """Return whether our process is running and answers on `port` with IAM enforced."""
         if self.process.pid() is None:
             return False
         try:
-            health = http_json(f"http://{HOST}:{port}/_ministack/health")
+            health = http_json(f"http://{HOST}:{port}/_ministack/health", token=keys.secret_key)
         except (OSError, ValueError):
             return False
         return isinstance(health, dict) and health.get("auth") == "enabled"
 
-    def start(self) -> int:
+    def start(self, keys: Keys) -> int:
         """Start the emulator on a free port, wait until it answers, and return the port.
+
+        Parameters
+        ----------
+        keys
+            The keys of the account's owner.
 
         Raises
         ------
@@ -186,7 +222,12 @@ class Emulator:
         if not self.python.exists():
             raise LaptopError(f"{self.python} is missing. `./lake up` installs it.")
         return start_server(
-            self.process, self._start_on, self.preferred_port, "/_ministack/ready", START_TIMEOUT_S
+            self.process,
+            lambda port: self._start_on(port, keys),
+            self.preferred_port,
+            "/_ministack/ready",
+            START_TIMEOUT_S,
+            keys.secret_key,
         )
 
     def stop(self) -> bool:
@@ -196,12 +237,14 @@ class Emulator:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         return was_running
 
-    def _start_on(self, port: int) -> None:
+    def _start_on(self, port: int, keys: Keys) -> None:
         for name in ("tmp", "state", "s3"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
-            (self.directory / name).mkdir(parents=True)
+            private.directory(self.directory / name)
         env = clean_environment(os.environ) | {
             "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(port),
             "MINISTACK_HOST": HOST,
@@ -217,4 +260,4 @@ class Emulator:
             "STATE_DIR": str(self.directory / "state"),
             "S3_DATA_DIR": str(self.directory / "s3"),
         }
-        self.process.start([str(self.python), "-m", "ministack"], env, cwd=self.directory)
+        self.process.start([str(self.python), "-m", "local.front"], env, cwd=self.root)

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local import private
 from local.errors import LaptopError
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def exclusive(path: Path, refusal: str, patience_s: float = 0.0) -> Iterator[int
     LaptopError
         Another command still holds it after `patience_s` seconds; the message is `refusal`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
+    private.directory(path.parent)
+    with private.open_file(path, "a") as lock:
         if not _lock_within(lock, patience_s):
             raise LaptopError(refusal)
         yield lock.fileno()
@@ -130,8 +131,11 @@ class BackgroundProcess:
         LaptopError
             The process is already running.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with self._lock_path.open("a") as lock, self.log_path.open("wb") as log:
+        private.directory(self.directory)
+        with (
+            private.open_file(self._lock_path, "a") as lock,
+            private.open_file(self.log_path, "wb") as log,
+        ):
             if not _lock_within(lock, PROBE_PATIENCE_S):
                 raise LaptopError(f"The {self.name} is already running (process {self._read_pid()}).")
             self._pid_path.unlink(missing_ok=True)
@@ -144,6 +148,7 @@ class BackgroundProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=(lock.fileno(),),
+                umask=private.UMASK,
             )
 
     def stop(self) -> bool:

@@ -1,13 +1,17 @@
 """Athena's SQL on the laptop.
 
-The emulator runs queries on DuckDB and has no views, so each query is translated before it is sent.
+The emulator runs queries on DuckDB and has no views, so each query is translated before it is sent. DuckDB could also
+read and write files of this machine. A query may therefore read only what Athena knows: tables and views of the
+catalog, common table expressions, subqueries, UNNEST and VALUES. The engine itself has no access to other files
+either (`local.front`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlglot
 from sqlglot import exp
@@ -18,6 +22,11 @@ from queries import views as all_views
 from spotify_lake.athena import Athena, explain
 
 type Schema = Mapping[str, Mapping[str, str]]
+
+# What may stand in FROM and JOIN; tables are looked up in the catalog.
+_SOURCES = (exp.Table, exp.Subquery, exp.Unnest, exp.Values, exp.Lateral)
+# DuckDB opens a file for a table that it does not know, but not for one with such a name.
+_CTE_NAME = re.compile(r"[\w -]+")
 
 
 def on_laptop(client: Callable[[Any], Any], workgroup: str, database: str) -> Athena:
@@ -65,7 +74,7 @@ def to_duckdb(
     Parameters
     ----------
     sql
-        A query, or a statement that creates a table; the emulator runs the latter unchanged.
+        A query, or a statement that creates an external table; the emulator runs the latter unchanged.
     schema
         The tables of the database: their columns with the types of the Glue Data Catalog.
     views
@@ -76,13 +85,16 @@ def to_duckdb(
     Raises
     ------
     LaptopError
-        `sql` is not exactly one statement, or names a table that does not exist.
+        `sql` is not exactly one statement, is one that the laptop stack does not run, or reads from anything but
+        existing tables and views.
     """
     statement = _parse(sql)
     if isinstance(statement, exp.Create):
+        _refuse_other_tables(statement)
         return sql
-    if not isinstance(statement, exp.Query):
+    if not isinstance(statement, exp.Query) or statement.find(exp.Into):
         raise LaptopError("The laptop stack runs queries only: statements that start with SELECT or WITH.")
+    _refuse_other_sources(statement)
     definitions = _Definitions(schema, views or {})
     definitions.resolve(statement)
     definitions.add_to(statement)
@@ -106,6 +118,43 @@ def _parse(sql: str) -> exp.Expr:
     return statements[0]
 
 
+def _refuse_other_tables(statement: exp.Create) -> None:
+    """Raise unless the statement only declares a table of objects in S3."""
+    location = statement.find(exp.LocationProperty)
+    if (
+        statement.kind != "TABLE"
+        or statement.expression
+        or not statement.find(exp.ExternalProperty)
+        or location is None
+        or not location.name.startswith("s3://")
+    ):
+        raise LaptopError(
+            "The laptop stack creates external tables only: CREATE EXTERNAL TABLE … LOCATION 's3://…'."
+        )
+
+
+def _refuse_other_sources(query: exp.Query) -> None:
+    """Raise if a query reads from a table function, such as read_csv, or from something else that is no table."""
+    for clause in query.find_all(exp.From, exp.Join, exp.Lateral):
+        source = clause.this
+        allowed = (exp.Subquery, exp.Unnest) if isinstance(clause, exp.Lateral) else _SOURCES
+        if not isinstance(source, allowed):
+            _refuse_source(source)
+    for table in query.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            _refuse_source(table.this)
+    for cte in query.find_all(exp.CTE):
+        if not _CTE_NAME.fullmatch(cte.alias):
+            raise LaptopError(f"The name {cte.alias!r} may have letters, digits, spaces, - and _ only.")
+
+
+def _refuse_source(source: object) -> NoReturn:
+    text = source.sql(dialect="athena") if isinstance(source, exp.Expr) else str(source)
+    raise LaptopError(
+        f"The laptop stack cannot read from {text}: a query reads tables, views, subqueries, UNNEST and VALUES."
+    )
+
+
 class _Definitions:
     """The tables and views that a statement reads, as common table expressions under other names.
 
@@ -125,7 +174,7 @@ class _Definitions:
         own = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
         for table in list(query.find_all(exp.Table)):
             name = table.name.lower()
-            if not isinstance(table.this, exp.Identifier) or (name in own and not table.db):
+            if name in own and not table.db:
                 continue
             if name not in self._queries:
                 self._queries[name] = self._define(table.name, name)

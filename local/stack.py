@@ -15,11 +15,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local import backlog, spotify_stub, stub
+from local import backlog, private, spotify_stub, stub
 from local.backlog import STALL_S, Backlog
-from local.deploy import Deployment, StackBroken, Tools, fingerprint
-from local.emulator import ACCESS_KEY, REGION, SECRET_KEY, Emulator
+from local.deploy import Deployment, StackBroken, Tools
+from local.emulator import REGION, Emulator, Keys, client_environment
 from local.errors import LaptopError
+from local.fingerprint import fingerprint
 from local.process import HOST, exclusive
 from local.sql_dialect import on_laptop
 from local.state import State
@@ -115,12 +116,7 @@ class LaptopStack:
         tools = tools or Tools.below(root)
         self.root = root
         self.state_dir = state_dir
-        self.emulator = Emulator(
-            tools.emulator_python,
-            root / "requirements" / "emulator.txt",
-            state_dir / "emulator",
-            emulator_port,
-        )
+        self.emulator = Emulator(root, tools.emulator_python, state_dir / "emulator", emulator_port)
         self.stub = Stub(root, state_dir / "stub", contract)
         self.deployment = Deployment(root, tools, state_dir)
         self._step = step
@@ -130,9 +126,7 @@ class LaptopStack:
         self._state = State.load(self._state_path)
         self._outputs: dict[str, str] | None = None
         self._clients: dict[str, Any] = {}
-        self._session = boto3.Session(
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
-        )
+        self._session = boto3.Session(region_name=REGION)
 
     # --- start and stop ---
 
@@ -169,7 +163,7 @@ class LaptopStack:
         """
         self._state = State.load(self._state_path)
         port = self._state.emulator_port
-        if port is None or not self.emulator.is_healthy(port):
+        if port is None or not self.emulator.is_healthy(port, self._keys):
             raise LaptopError("The laptop stack is not running. Start it with `./lake demo` or `./lake up`.")
         if self._state.deployed is None:
             raise LaptopError("The laptop stack is not deployed yet. Run `./lake demo` or `./lake up`.")
@@ -191,6 +185,15 @@ class LaptopStack:
         return f"http://{HOST}:{self._state.emulator_port}"
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point an AWS SDK or command-line tool at the emulator, as the account's owner."""
+        return client_environment(self.endpoint, self._keys)
+
+    @property
+    def _keys(self) -> Keys:
+        return Keys(self._state.access_key, self._state.secret_key)
+
+    @property
     def stub_url(self) -> str:
         """URL of the Spotify stub."""
         return stub.url(self._state.stub_port)
@@ -210,19 +213,30 @@ class LaptopStack:
                 # Retrying an invocation would run the function twice.
                 retries={"total_max_attempts": 1} if service == "lambda" else {"mode": "standard"},
             )
-            self._clients[service] = self._session.client(service, endpoint_url=self.endpoint, config=config)
+            self._clients[service] = self._session.client(
+                service,
+                endpoint_url=self.endpoint,
+                aws_access_key_id=self._keys.access_key,
+                aws_secret_access_key=self._keys.secret_key,
+                config=config,
+            )
         return self._clients[service]
 
     # --- use ---
 
     def set_stub_clock(self, now: dt.datetime) -> None:
         """Set the stub's clock, and with it the content of its playlists, to `now`."""
-        self.stub.control(self._state.stub_port, "clock", method="PUT", body={"now": _zulu(now)})
+        self.control_stub("clock", method="PUT", body={"now": _zulu(now)})
 
     def stub_requests(self) -> list[dict[str, Any]]:
         """Return the requests that the stub has received."""
-        requests: list[dict[str, Any]] = self.stub.control(self._state.stub_port, "requests")
+        requests: list[dict[str, Any]] = self.control_stub("requests")
         return requests
+
+    def control_stub(self, what: str, *, method: str = "GET", body: Any = None) -> Any:
+        """Send a request to the stub's control interface; see `local.stub.Stub.control`."""
+        state = self._state
+        return self.stub.control(state.stub_port, state.stub_token, what, method=method, body=body)
 
     def invoke(self, function: str, event: Any) -> Invocation:
         """Invoke a deployed function and return its result.
@@ -355,13 +369,18 @@ class LaptopStack:
         refusal = (
             "Another command is starting or stopping the laptop stack. Wait for it, or press Ctrl-C there."
         )
+        private.directory(self.state_dir)
         return exclusive(self.state_dir / "command.lock", refusal)
 
     def _ensure_emulator(self) -> bool:
         """Start the emulator unless it is running; return whether it was started."""
         version = self.emulator.version()
         port = self._state.emulator_port
-        if port is not None and self._state.emulator_version == version and self.emulator.is_healthy(port):
+        if (
+            port is not None
+            and self._state.emulator_version == version
+            and self.emulator.is_healthy(port, self._keys)
+        ):
             return False
         self._replace_emulator()
         return True
@@ -372,19 +391,20 @@ class LaptopStack:
             self._forget()
             self._state.emulator_port = self._state.deployed = None
             self._save_state()
-            port = self.emulator.start()
-            self._state.emulator_port = port
+            keys = Keys.random()
+            self._state.emulator_port = self.emulator.start(keys)
+            self._state.access_key, self._state.secret_key = keys.access_key, keys.secret_key
             self._state.emulator_version = self.emulator.version()
             self._state.emulator_id = uuid.uuid4().hex
             self._save_state()
 
     def _ensure_stub(self) -> None:
-        version, port = self.stub.version(), self._state.stub_port
-        if port is not None and self._state.stub_version == version and self.stub.is_healthy(port):
+        version, port, token = self.stub.version(), self._state.stub_port, self._state.stub_token
+        if port is not None and self._state.stub_version == version and self.stub.is_healthy(port, token):
             return
         with self._step("Starting the Spotify stub"):
             self.stub.stop()
-            self._state.stub_port = self.stub.start(port or self._stub_port)
+            self._state.stub_port, self._state.stub_token = self.stub.start(port or self._stub_port)
             self._state.stub_version = version
             self._save_state()
 
@@ -423,7 +443,7 @@ class LaptopStack:
         with self._step("Deploying the stack (sam deploy)"):
             self._state.deployed = self._outputs = None
             self._save_state()
-            self.deployment.deploy(self.endpoint, parameters)
+            self.deployment.deploy(self.environment, parameters)
             self._state.deployed = wanted
             self._save_state()
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from local import private
+
 
 @dataclass
 class State:
@@ -16,6 +18,10 @@ class State:
     ----------
     emulator_id
         A new random id for each start of the emulator, whose memory holds everything that is deployed.
+    access_key, secret_key
+        The keys of the account's owner, new for each start of the emulator.
+    stub_token
+        The bearer token of the stub's control interface, new for each start of the stub.
     deployed
         Fingerprint of what was deployed to that emulator.
     """
@@ -23,8 +29,11 @@ class State:
     emulator_port: int | None = None
     emulator_version: str | None = None
     emulator_id: str | None = None
+    access_key: str = ""
+    secret_key: str = ""
     stub_port: int | None = None
     stub_version: str | None = None
+    stub_token: str = ""
     deployed: str | None = None
 
     @classmethod
@@ -37,7 +46,6 @@ class State:
 
     def save(self, path: Path) -> None:
         """Write the state atomically, so an interruption never leaves half a file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        private.write(draft, f"{json.dumps(asdict(self), indent=2)}\n".encode())
         draft.replace(path)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
 
-from local.deploy import fingerprint
 from local.emulator import answers, clean_environment, http_json, start_server
 from local.errors import LaptopError
+from local.fingerprint import fingerprint
 from local.process import HOST, BackgroundProcess
-from local.spotify_stub import Contract
+from local.spotify_stub import TOKEN_VARIABLE, Contract
 
 START_TIMEOUT_S = 20.0
 
@@ -36,27 +37,43 @@ class Stub:
 
     def version(self) -> str:
         """Return a fingerprint of the stub's code and contract."""
-        return fingerprint(self.root, ["local/spotify_stub"], self.contract)
+        return fingerprint(self.root, ["local/spotify_stub", "local/loopback.py"], self.contract)
 
-    def is_healthy(self, port: int) -> bool:
+    def is_healthy(self, port: int, token: str) -> bool:
         """Return whether our process is running and answers on `port`."""
-        return self.process.pid() is not None and answers(f"{url(port)}/_stub/health")
+        return self.process.pid() is not None and answers(f"{url(port)}/_stub/health", token)
 
-    def start(self, preferred_port: int) -> int:
-        """Start the stub on a free port, wait until it answers, and return the port.
+    def start(self, preferred_port: int) -> tuple[int, str]:
+        """Start the stub on a free port and wait until it answers.
+
+        Returns
+        -------
+        port : int
+            Where it listens.
+        token : str
+            The bearer token of its control interface.
 
         Raises
         ------
         LaptopError
             It does not start.
         """
-        return start_server(self.process, self._start_on, preferred_port, "/_stub/health", START_TIMEOUT_S)
+        token = secrets.token_hex(16)
+        port = start_server(
+            self.process,
+            lambda port: self._start_on(port, token),
+            preferred_port,
+            "/_stub/health",
+            START_TIMEOUT_S,
+            token,
+        )
+        return port, token
 
     def stop(self) -> bool:
         """Stop the stub; return whether it was running."""
         return self.process.stop()
 
-    def control(self, port: int | None, what: str, **request: Any) -> Any:
+    def control(self, port: int | None, token: str | None, what: str, **request: Any) -> Any:
         """Send a request to the control interface, such as ``clock`` or ``requests``; return its answer.
 
         Raises
@@ -65,16 +82,18 @@ class Stub:
             The stub does not answer.
         """
         try:
-            return http_json(f"{url(port)}/_stub/{what}", **request)
+            return http_json(f"{url(port)}/_stub/{what}", token=token, **request)
         except (OSError, ValueError) as error:
             raise LaptopError(
                 f"The Spotify stub does not answer ({error}). `./lake up` starts it again.",
                 log=self.process.log_path,
             ) from error
 
-    def _start_on(self, port: int) -> None:
+    def _start_on(self, port: int, token: str) -> None:
         arguments = ["-m", "local.spotify_stub", "--port", str(port), "--contract", self.contract]
-        self.process.start([sys.executable, *arguments], clean_environment(os.environ), self.root)
+        # Other users can read the arguments of a process, but not its environment.
+        environment = clean_environment(os.environ) | {TOKEN_VARIABLE: token}
+        self.process.start([sys.executable, *arguments], environment, self.root)
 
 
 def url(port: int | None) -> str:

@@ -16,7 +16,7 @@ import typer
 
 from cli.browser import has_browser
 from cli.options import Laptop, Stack
-from cli.stack import DEFAULT_STACK, ROOT, Lake, OpsError, find
+from cli.stack import DEFAULT_STACK, ROOT, Lake, OpsError, find, write_private
 from cli.terminal import Terminal
 
 EXAMPLES: Final = ("./lake report", "./lake report --no-browser")
@@ -61,8 +61,7 @@ def run(lake: Lake, terminal: Terminal, path: Path, open_browser: Callable[[str]
         message = written.get("errorMessage", "the function gives no reason")
         raise OpsError(f"The report was not written: {message}")
     s3, source = lake.client("s3"), {"Bucket": written["bucket"], "Key": written["keys"][-1]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(s3.get_object(**source)["Body"].read())
+    write_private(path, s3.get_object(**source)["Body"].read())
     terminal.done(
         f"{written['playlists']} playlists, newest snapshot {written['date']}."
         if written["date"]

@@ -1,6 +1,6 @@
 """Deploy the stack on this laptop, without data.
 
-The emulator starts first, unless it runs already.
+The emulator starts first, unless it runs already. Each start makes new keys; programs without them are refused.
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ CLIENT_SECRET: Final = "5e" * 16
 REFRESH_TOKEN: Final = "AQ" + "-stub-refresh" * 10
 SCOPES: Final = ("playlist-read-private", "playlist-read-collaborative")
 
+TOKEN_VARIABLE: Final = "SPOTIFY_STUB_TOKEN"
+"""The environment variable with the bearer token of the control interface, for ``python -m local.spotify_stub``."""
+
 OWNER_ID: Final = "31k5xq7zv2mwh3o6cd4pt8yr1jga"
 """The user who signed in. They own every playlist in `PLAYLISTS`."""
 OWNER_NAME: Final = "Robin"

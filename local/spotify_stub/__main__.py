@@ -2,9 +2,11 @@
 
 import argparse
 import contextlib
+import os
 import sys
 from datetime import datetime
 
+from local.spotify_stub import TOKEN_VARIABLE
 from local.spotify_stub.server import HOST, StubServer, read_moment
 
 
@@ -30,7 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     try:
-        server = StubServer(options.port, options.contract, options.now)
+        token = os.environ.get(TOKEN_VARIABLE)
+        server = StubServer(options.port, options.contract, options.now, token)
     except OSError as error:
         sys.stderr.write(
             f"Cannot listen on {HOST}:{options.port}: {error.strerror}. Choose another --port.\n"
@@ -38,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     with contextlib.suppress(KeyboardInterrupt), server:
         sys.stdout.write(f"Spotify stub, {options.contract} contract: {server.url}\n")
+        if token is None:
+            sys.stdout.write(f"Token of its control interface: {server.token}\n")
         sys.stdout.flush()
         server.serve_forever()
     return 0

@@ -1,8 +1,10 @@
 """The HTTP server around `local.spotify_stub.service`: a clock, a log of requests, and faults on demand."""
 
 import contextlib
+import hmac
 import json
 import os
+import secrets
 import socket
 import struct
 import sys
@@ -18,6 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Self, override
 from urllib.parse import parse_qsl, urlsplit
 
+from local import loopback
 from local.spotify_stub import Contract
 from local.spotify_stub.faults import Fault, Faults
 from local.spotify_stub.service import Request, Response, WebApi, error_body
@@ -64,6 +67,8 @@ class StubServer(ThreadingMixIn, TCPServer):
         ``new`` or ``legacy``.
     now
         The time at which the clock stops; None for the real time.
+    token
+        The bearer token of the control interface; None makes one.
 
     Raises
     ------
@@ -75,8 +80,11 @@ class StubServer(ThreadingMixIn, TCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, contract: Contract, now: datetime | None = None) -> None:
+    def __init__(
+        self, port: int, contract: Contract, now: datetime | None = None, token: str | None = None
+    ) -> None:
         self.contract: Contract = contract
+        self.token = token or secrets.token_hex(16)
         self.api = WebApi(contract)
         self.clock = Clock(now)
         self.faults = Faults()
@@ -174,7 +182,10 @@ class Handler(BaseHTTPRequestHandler):
         target = urlsplit(self.path)
         query = dict(parse_qsl(target.query, keep_blank_values=True))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if target.path.startswith(CONTROL_PREFIX):
+        refused = self._refusal(target.path)
+        if refused is not None:
+            self._send(403, json.dumps(error_body(403, refused)).encode())
+        elif target.path.startswith(CONTROL_PREFIX):
             status, answer = self._control(target.path.removeprefix(CONTROL_PREFIX), body)
             self._send(status, json.dumps(answer).encode())
         else:
@@ -185,6 +196,19 @@ class Handler(BaseHTTPRequestHandler):
     @override
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing here; /_stub/requests returns the requests."""
+
+    def _refusal(self, path: str) -> str | None:
+        """Return why a request is refused: it is a web page's, or uses the control interface without the token."""
+        headers = {
+            name.lower(): ",".join(self.headers.get_all(name) or ())
+            for name in self.headers.keys()  # noqa: SIM118 - a message, not a dict
+        }
+        if not path.startswith(CONTROL_PREFIX):
+            return loopback.refusal(headers)
+        expected = f"Bearer {self.server.token}"
+        if hmac.compare_digest(headers.get("authorization", "").encode(), expected.encode()):
+            return loopback.refusal(headers)
+        return "The control interface needs the token that was made when the stub started."
 
     def _web_api(self, path: str, query: dict[str, str], body: bytes) -> None:
         server = self.server

@@ -32,15 +32,20 @@ SCRIPT = "<script>document.documentElement.dataset.taken=''</script>"
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+def launch() -> Iterator[Callable[[list[str]], Any]]:
+    """Start a browser with more flags: ``with launch(flags) as browser``."""
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip("there is no Chromium here; install it, or name it in the variable CHROMIUM")
     playwright = pytest.importorskip("playwright.sync_api", reason="`make browser` installs Playwright")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=FLAGS)
+        yield lambda flags: driver.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+
+
+@pytest.fixture(scope="session")
+def chromium(launch: Callable[[list[str]], Any]) -> Iterator[Any]:
+    with launch([]) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import psutil
 import pytest
 
 from cli.commands import redrive
-from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
@@ -330,6 +329,6 @@ def test_the_state_of_the_extraction_is_lost(stack: LaptopStack) -> None:
 
 def requests_of(stack: LaptopStack, moment: dt.datetime) -> list[str]:
     """What a run asks Spotify that finds every playlist in raw as it is."""
-    http_json(f"{stack.stub_url}/_stub/requests", method="DELETE")
+    stack.control_stub("requests", method="DELETE")
     assert set(stack.invoke_extract(moment)["unchanged"]) == set(PLAYLISTS.values())
     return [request["path"].rstrip("/") for request in stack.stub_requests()]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
@@ -38,7 +37,7 @@ def limited(stack: LaptopStack) -> Iterator[LaptopStack]:
 
 
 def set_faults(stack: LaptopStack, *faults: dict[str, Any]) -> None:
-    http_json(f"{stack.stub_url}/_stub/faults", method="PUT", body=[*faults])
+    stack.control_stub("faults", method="PUT", body=[*faults])
 
 
 def planned(stack: LaptopStack) -> list[str]:
@@ -100,7 +99,7 @@ def test_a_quota_in_the_middle_of_a_run_is_waited_out_by_a_schedule(limited: Lap
 def test_unchanged_playlists_cost_two_requests(stack: LaptopStack) -> None:
     morning, next_morning = (dt.datetime(2026, 8, day, 6, tzinfo=dt.UTC) for day in (5, 6))
     assert set(stack.invoke_extract(morning)["written"]) == set(PLAYLISTS.values())
-    http_json(f"{stack.stub_url}/_stub/requests", method="DELETE")
+    stack.control_stub("requests", method="DELETE")
     run = stack.invoke("extract", {"scheduled_at": next_morning.isoformat()}).payload
     assert set(run["written"]) == set(PLAYLISTS.values())
     assert [request["path"].rstrip("/") for request in stack.stub_requests()] == [

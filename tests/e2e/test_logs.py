@@ -5,7 +5,6 @@ import datetime as dt
 import json
 from typing import Any
 
-from local.emulator import http_json
 from local.spotify_stub import CLIENT_ID, CLIENT_SECRET, PLAYLISTS, REFRESH_TOKEN
 from local.stack import LaptopStack
 from spotify_lake import keys
@@ -70,7 +69,7 @@ def test_no_log_and_no_answer_holds_a_secret(stack: LaptopStack) -> None:
     answers = []
     try:
         for number, fault in enumerate([*FAULTS, None]):
-            http_json(f"{stack.stub_url}/_stub/faults", method="PUT", body=[fault] if fault else [])
+            stack.control_stub("faults", method="PUT", body=[fault] if fault else [])
             moment = SCHEDULED_AT + dt.timedelta(hours=1 + number)
             event = {"scheduled_at": moment.isoformat(), "playlist_ids": [PLAYLIST_ID]}
             answers.append(stack.invoke("extract", event))
@@ -78,7 +77,7 @@ def test_no_log_and_no_answer_holds_a_secret(stack: LaptopStack) -> None:
             secrets.put_secret_value(SecretId=secret_id, SecretString=broken)
             answers.append(stack.invoke("extract", {}))
     finally:
-        http_json(f"{stack.stub_url}/_stub/faults", method="DELETE")
+        stack.control_stub("faults", method="DELETE")
         secrets.put_secret_value(SecretId=secret_id, SecretString=stored)
     assert stack.invoke("report", {}).error is None
     assert stack.wait_until_idle().is_clear

@@ -12,7 +12,6 @@ import pytest
 from cli import objects
 from cli.commands import redrive, replay, status
 from cli.dead_letters import depth
-from local.emulator import http_json
 from local.spotify_stub import FOLLOWED_PLAYLIST_ID, PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
@@ -357,8 +356,7 @@ def test_a_run_that_failed_for_its_sign_in_is_started_again(filled: LaptopStack)
         "status": 400,
         "body": {"error": "invalid_grant", "error_description": "Refresh token revoked"},
     }
-    faults = f"{filled.stub_url}/_stub/faults"
-    http_json(faults, method="PUT", body=[refused])
+    filled.control_stub("faults", method="PUT", body=[refused])
     try:
         with no_retries(filled):
             filled.client("lambda").invoke(
@@ -368,7 +366,7 @@ def test_a_run_that_failed_for_its_sign_in_is_started_again(filled: LaptopStack)
             )
             eventually(lambda: filled.dead_letters() == {"ExtractFailures": 1})
     finally:
-        http_json(faults, method="PUT", body=[])
+        filled.control_stub("faults", method="PUT", body=[])
     person = Person()
     redrive.run(as_lake(filled), person, only="ExtractFailures", yes=True)
     assert "run of 2026-07-04T06:00:00Z, 1 playlists" in person.saw

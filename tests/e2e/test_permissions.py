@@ -18,7 +18,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulator import http_json
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
@@ -42,11 +41,11 @@ def extract_new_snapshot(stack: LaptopStack) -> Any:
 def continue_later(stack: LaptopStack) -> Any:
     """Run into the quota; the schedule for the rest is taken away again."""
     quota = {"match": "GET /v1/**", "status": 429, "body": {"error": {"reason": "QUOTA_EXCEEDED"}}}
-    http_json(f"{stack.stub_url}/_stub/faults", method="PUT", body=[quota])
+    stack.control_stub("faults", method="PUT", body=[quota])
     try:
         answer = extract_new_snapshot(stack)
     finally:
-        http_json(f"{stack.stub_url}/_stub/faults", method="DELETE")
+        stack.control_stub("faults", method="DELETE")
     if answer.error is None:
         stack.client("scheduler").delete_schedule(
             GroupName="spotify-lake-continuations", Name=answer.payload["continued_by"]

@@ -28,6 +28,7 @@ from local.spotify_stub import (
     REFRESH_TOKEN,
     SCOPES,
     SPOTIFY_MADE_PLAYLIST_ID,
+    TOKEN_VARIABLE,
 )
 from local.spotify_stub.server import serve
 
@@ -140,7 +141,7 @@ def connect():
 def stub_process(contract):
     """A stub started as a command, in a process that orders its sets and hashes in another way."""
     command = [sys.executable, "-m", "local.spotify_stub", "--contract", contract, "--now", NOW.isoformat()]
-    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    environment = {**os.environ, "PYTHONHASHSEED": "7", TOKEN_VARIABLE: "the-token"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
@@ -155,8 +156,13 @@ def spotify(connect, stub):
     return connect(stub)
 
 
+def control(stub, method, what, **options):
+    headers = {"Authorization": f"Bearer {stub.token}"}
+    return requests.request(method, f"{stub.url}/_stub/{what}", headers=headers, timeout=30, **options)
+
+
 def set_faults(stub, *faults):
-    answer = requests.put(f"{stub.url}/_stub/faults", json=list(faults), timeout=30)
+    answer = control(stub, "put", "faults", json=list(faults))
     assert answer.status_code == 200, answer.text
 
 
@@ -490,12 +496,12 @@ def test_two_stubs_send_the_same_bytes(contract):
 def test_the_clock_moves_the_lists(stub, spotify):
     before = spotify.playlist(PLAYLISTS["Top 100"])
     still = spotify.playlist(PLAYLISTS["Morning Ten"])
-    answer = requests.put(f"{stub.url}/_stub/clock", json={"now": "2026-11-02T07:00:00+01:00"}, timeout=30)
+    answer = control(stub, "put", "clock", json={"now": "2026-11-02T07:00:00+01:00"})
 
     assert answer.json() == {"status": "ok", "contract": "new", "now": "2026-11-02T06:00:00Z"}
     assert spotify.playlist(PLAYLISTS["Top 100"])["snapshot_id"] != before["snapshot_id"]
     assert spotify.playlist(PLAYLISTS["Morning Ten"]) == still
-    real = requests.put(f"{stub.url}/_stub/clock", json={"now": None}, timeout=30).json()["now"]
+    real = control(stub, "put", "clock", json={"now": None}).json()["now"]
     assert abs(datetime.fromisoformat(real) - datetime.now(UTC)).total_seconds() < 60
 
 
@@ -510,17 +516,17 @@ def test_the_clock_moves_the_lists(stub, spotify):
     ],
 )
 def test_wrong_control_requests_are_refused_with_a_sentence(stub, what, body):
-    answer = requests.put(f"{stub.url}/_stub/{what}", json=body, timeout=30)
+    answer = control(stub, "put", what, json=body)
 
     assert answer.status_code == 400
     assert answer.json()["error"]["message"].endswith(".")
-    assert requests.put(f"{stub.url}/_stub/{what}", data=b"{", timeout=30).status_code == 400
-    assert requests.get(f"{stub.url}/_stub/nothing", timeout=30).status_code == 404
+    assert control(stub, "put", what, data=b"{").status_code == 400
+    assert control(stub, "get", "nothing").status_code == 404
 
 
 def test_the_log_of_requests(stub, spotify):
     spotify.playlist_items(PLAYLISTS["Morning Ten"], limit=5, offset=5)
-    log = requests.get(f"{stub.url}/_stub/requests", timeout=30).json()
+    log = control(stub, "get", "requests").json()
 
     assert log == [
         {"method": "POST", "path": "/api/token", "query": {}, "status": 200},
@@ -531,7 +537,7 @@ def test_the_log_of_requests(stub, spotify):
             "status": 200,
         },
     ]
-    requests.delete(f"{stub.url}/_stub/requests", timeout=30)
+    control(stub, "delete", "requests")
     assert stub.requests() == []
 
 
@@ -605,7 +611,7 @@ def test_fault_premium_lapsed_with_a_body_that_is_no_json(stub, spotify):
         with pytest.raises(spotipy.SpotifyException, match=text) as error:
             spotify.me()
         assert error.value.http_status == 403
-    requests.delete(f"{stub.url}/_stub/faults", timeout=30)
+    control(stub, "delete", "faults")
     assert spotify.me()["id"] == OWNER_ID
 
 
@@ -663,14 +669,14 @@ def test_fault_a_list_that_changes_while_it_is_paged(stub, spotify):
 
     assert len(entries) == 100
     assert spotify.playlist(top)["snapshot_id"] != before
-    assert requests.get(f"{stub.url}/_stub/clock", timeout=30).json()["now"] == "2026-11-02T06:00:00Z"
+    assert control(stub, "get", "clock").json()["now"] == "2026-11-02T06:00:00Z"
 
 
 def test_faults_say_what_is_left_of_them(stub, spotify):
     set_faults(stub, {"match": "GET /v1/me", "times": 3, "headers": {"X-Seen": "1"}})
     spotify.me()
 
-    left = requests.get(f"{stub.url}/_stub/faults", timeout=30).json()
+    left = control(stub, "get", "faults").json()
     assert [(one["match"], one["times"]) for one in left] == [("GET /v1/me", 2)]
 
 
@@ -680,6 +686,7 @@ def test_faults_say_what_is_left_of_them(stub, spotify):
 def test_stopping_ends_open_connections_and_running_waits():
     with requests.Session() as session:
         with serve() as server:
+            session.headers["Authorization"] = f"Bearer {server.token}"
             assert session.get(f"{server.url}/_stub/health", timeout=30).json()["status"] == "ok"
             server.faults.replace([])
             set_faults(server, {"match": "GET /v1/me", "delay_s": 30})
@@ -697,7 +704,8 @@ def test_stopping_ends_open_connections_and_running_waits():
 def test_the_command(stub):
     command = [sys.executable, "-m", "local.spotify_stub"]
     with stub_process("legacy") as url:
-        health = requests.get(f"{url}/_stub/health", timeout=30).json()
+        token = {"Authorization": "Bearer the-token"}
+        health = requests.get(f"{url}/_stub/health", headers=token, timeout=30).json()
         assert health == {"status": "ok", "contract": "legacy", "now": "2026-11-01T06:00:00Z"}
     taken = subprocess.run(
         [*command, "--port", str(stub.server_address[1])],

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from local import backlog, demo, deploy, display, emulator, process, stack
 from local.errors import LaptopError
+from local.fingerprint import fingerprint
 from local.sql_dialect import to_duckdb
 from local.state import State
 from queries.display import show_result
@@ -129,20 +130,20 @@ def test_a_fingerprint_follows_content_names_and_extra_text(tmp_path):
     source.write_text("1")
     (tmp_path / "template.yaml").write_text("2")
     names = ["functions", "template.yaml", "absent"]
-    first = deploy.fingerprint(tmp_path, names)
+    first = fingerprint(tmp_path, names)
     (source.parent / "__pycache__").mkdir()
     (source.parent / "__pycache__" / "app.pyc").write_text("compiled")
     (source.parent / ".hidden").write_text("x")
-    assert deploy.fingerprint(tmp_path, names) == first
+    assert fingerprint(tmp_path, names) == first
     changed = {
-        deploy.fingerprint(tmp_path, names, "extra"),
-        deploy.fingerprint(tmp_path, names, "ex", "tra"),
+        fingerprint(tmp_path, names, "extra"),
+        fingerprint(tmp_path, names, "ex", "tra"),
         first,
     }
     source.write_text("3")
-    changed.add(deploy.fingerprint(tmp_path, names))
+    changed.add(fingerprint(tmp_path, names))
     source.rename(source.with_name("main.py"))
-    changed.add(deploy.fingerprint(tmp_path, names))
+    changed.add(fingerprint(tmp_path, names))
     assert len(changed) == 5
 
 
@@ -349,9 +350,103 @@ def test_what_is_no_query_is_explained(sql, sentence):
         to_duckdb(sql, SCHEMA)
 
 
-def test_creating_a_table_is_left_to_the_emulator():
+@pytest.mark.parametrize(
+    "source",
+    [
+        "read_csv('/etc/passwd')",
+        "read_parquet('/x')",
+        "read_text('/etc/passwd')",
+        "read_blob('/etc/passwd') as t",
+        "read_json_auto('/x')",
+        "sniff_csv('/x')",
+        "x.read_csv('/x')",
+        "query('select 1')",
+        "duckdb_secrets()",
+        "table(read_text('/x'))",
+        "songs, read_text('/x')",
+        "songs natural join read_csv('/x')",
+        "songs cross join lateral read_text(songs.track_id)",
+        "(select * from read_text('/x'))",
+        "songs where exists (select 1 from read_text('/x'))",
+        "json_table('x', '$' columns(a int path 'b'))",
+    ],
+)
+def test_a_query_reads_from_nothing_but_tables(source):
+    with pytest.raises(LaptopError, match=r"cannot read from .*: a query reads tables, views, subqueries"):
+        to_duckdb(f"select * from {source}", SCHEMA)  # noqa: S608
+    with pytest.raises(LaptopError, match=r"cannot read from"):
+        to_duckdb(f"with a as (select * from {source}) select * from a union all select 1", SCHEMA)  # noqa: S608
+
+
+@pytest.mark.parametrize("name", ["'/etc/passwd'", '"/etc/passwd"', "'songs.csv'"])
+def test_a_file_is_no_table(name):
+    with pytest.raises(LaptopError, match="There is no table"):
+        to_duckdb(f"select * from {name}", SCHEMA)  # noqa: S608
+    # The name is known, but not where it is used, so DuckDB would look for a file.
+    elsewhere = f"select (with {name} as (select 1 as a) select a from {name}), content from {name}"  # noqa: S608
+    with pytest.raises(LaptopError, match="may have letters, digits, spaces"):
+        to_duckdb(elsewhere, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *("COPY songs TO '/tmp/x'", "COPY (SELECT 1) TO '/tmp/x'", "ATTACH '/tmp/x' AS y", "INSTALL httpfs"),
+        *(
+            "LOAD httpfs",
+            "PRAGMA version",
+            "SET threads = 1",
+            "CALL pragma_version()",
+            "USE x",
+            "SUMMARIZE songs",
+        ),
+        *("EXPORT DATABASE '/tmp/x'", "IMPORT DATABASE '/tmp/x'", "EXPLAIN SELECT 1", "DESCRIBE songs"),
+        *("INSERT INTO songs SELECT 1", "SELECT * INTO x FROM songs", "VALUES (1)", "VACUUM", "CHECKPOINT"),
+        "CREATE MACRO f() AS TABLE SELECT 1",
+        "UNLOAD (SELECT 1) TO 's3://b/x/' WITH (format = 'PARQUET')",
+    ],
+)
+def test_what_only_duckdb_runs_is_refused(sql):
+    with pytest.raises(LaptopError, match=r"runs queries only|not valid Athena SQL"):
+        to_duckdb(sql, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE x AS SELECT * FROM read_text('/etc/passwd')",
+        "CREATE TABLE x AS SELECT * FROM songs",
+        "CREATE EXTERNAL TABLE x AS SELECT 1",
+        "CREATE TABLE x (a int)",
+        "CREATE VIEW x AS SELECT 1",
+        "CREATE EXTERNAL TABLE x (a string) LOCATION '/etc/'",
+        "CREATE EXTERNAL TABLE x (a string)",
+        "CREATE SCHEMA x LOCATION 's3://b/'",
+    ],
+)
+def test_only_external_tables_are_created(sql):
+    with pytest.raises(LaptopError, match="creates external tables only"):
+        to_duckdb(sql, SCHEMA)
+
+
+def test_creating_an_external_table_is_left_to_the_emulator():
     sql = "CREATE EXTERNAL TABLE x (a string) STORED AS PARQUET LOCATION 's3://b/x/'"
     assert to_duckdb(sql, SCHEMA) == sql
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from (values (1)) as t (a)",
+        "select * from unnest(array[1, 2]) as t (a)",
+        "select * from songs cross join unnest(artist_ids) as t (a)",
+        "select * from lateral (select 1 as a) as t",
+        'with "the-top 10" as (select 1 as a) select * from "the-top 10"',
+        "select * from (songs join albums on true)",
+    ],
+)
+def test_what_athena_reads_from_is_allowed(sql):
+    assert to_duckdb(sql, SCHEMA)
 
 
 def test_an_error_keeps_its_sentence_only():
