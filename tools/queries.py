@@ -111,15 +111,15 @@ def latest_views() -> dict[str, str]:
     columns = (PARTITION, *PLAYLISTS.columns)
     names = [column.name for column in columns]
     head = _header(
-        "The newest snapshot of each playlist.",
-        "Reads the last 35 days; a playlist without a snapshot in this time is not in the view.",
+        "The newest complete snapshot of each playlist.",
+        "Reads the last 35 days; a playlist without a complete snapshot in this time is not in the view.",
         "playlist",
         columns,
     )
     newest = "max(scheduled_at) OVER (PARTITION BY playlist_id) AS newest"
     inner = (
         f"SELECT\n{_listed(*names, newest)}\n"  # nosec B608 # names of schema.py
-        f"FROM playlists\nWHERE {PARTITION.name} >= {LOOKBACK}"
+        f"FROM playlists\nWHERE {PARTITION.name} >= {LOOKBACK} AND coalesce(is_complete, true)"
     )
     sql = (
         f"SELECT\n{_listed(*names)}\n"  # nosec B608 # names of schema.py

@@ -46,8 +46,10 @@ _REASON = REJECTS.column_names.index("reason")
 _KIND_WORDS = {
     "song": ("song", "songs"),
     "episode": ("episode", "episodes"),
+    "chapter": ("chapter", "chapters"),
     "local": ("local file", "local files"),
     "unavailable": ("unavailable", "unavailable"),
+    "other": ("of another type", "of other types"),
 }
 
 

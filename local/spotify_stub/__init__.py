@@ -10,6 +10,9 @@ from typing import Final, Literal
 type Contract = Literal["new", "legacy"]
 """The Web API for apps registered since February 2026, or for older apps."""
 
+type Visibility = Literal["together", "version first", "entries first"]
+"""Whether a change of a playlist shows in its version and its entries together, or in one of them a day later."""
+
 CLIENT_ID: Final = "c1" * 16
 CLIENT_SECRET: Final = "5e" * 16
 REFRESH_TOKEN: Final = "AQ" + "-stub-refresh" * 10

@@ -216,22 +216,27 @@ def entries_page(playlist_id: str, contract: Contract, day: date, request: PageR
 # Playlists
 
 
-def playlist_summary(playlist: lists.Playlist, contract: Contract, day: date, request_number: int) -> Json:
+def playlist_summary(
+    playlist: lists.Playlist, contract: Contract, day: date, version_day: date, request_number: int
+) -> Json:
     """Return a playlist as in /me/playlists: its version and size, without entries.
 
     Parameters
     ----------
     playlist, contract, day
         Which playlist, in which contract, on which day.
+    version_day
+        The day whose version is shown.
     request_number
         Decides the version of playlists made by Spotify, which differs on every request.
     """
     if playlist.id == SPOTIFY_MADE_PLAYLIST_ID:
         version = lists.snapshot_id_of_request(playlist.id, request_number)
     else:
-        version = lists.snapshot_id(playlist.id, day)
+        version = lists.snapshot_id(playlist.id, version_day)
     total = len(lists.entries(playlist.id, day))
-    image = {"height": None, "url": f"{IMAGES}/ab67616d00001e02{hex_digits(24, playlist.id)}", "width": None}
+    cover = hex_digits(24, playlist.id, *filter(None, [playlist.covers(version_day)]))
+    image = {"height": None, "url": f"{IMAGES}/ab67616d00001e02{cover}", "width": None}
     keys = ("tracks", "items") if contract == "legacy" else ("items",)
     return {
         "collaborative": playlist.is_collaborative,
@@ -251,6 +256,7 @@ def playlist_object(
     playlist: lists.Playlist,
     contract: Contract,
     day: date,
+    version_day: date,
     base_url: str,
     others: dict[str, str],
     *,
@@ -262,6 +268,8 @@ def playlist_object(
     ----------
     playlist, contract, day
         Which playlist, in which contract, on which day.
+    version_day
+        The day whose version is shown.
     base_url
         Address of this server for the links between pages, without /v1.
     others
@@ -269,7 +277,7 @@ def playlist_object(
     with_entries
         Whether the client may read the entries; the first 100 are included.
     """
-    full = playlist_summary(playlist, contract, day, 0)
+    full = playlist_summary(playlist, contract, day, version_day, 0)
     types = frozenset(others.get("additional_types", "track").split(","))
     for key in ("tracks", "items"):
         if key not in full:
@@ -285,12 +293,14 @@ def playlist_object(
     return full
 
 
-def playlists_page(contract: Contract, day: date, request: PageRequest, request_number: int) -> Json:
+def playlists_page(
+    contract: Contract, day: date, version_day: date, request: PageRequest, request_number: int
+) -> Json:
     """Return one page of the playlists that the signed-in user owns or follows."""
     everything = list(lists.playlists().values())
     part = everything[request.offset : request.offset + request.limit]
     return page_object(
         request,
-        [playlist_summary(playlist, contract, day, request_number) for playlist in part],
+        [playlist_summary(playlist, contract, day, version_day, request_number) for playlist in part],
         len(everything),
     )

@@ -73,6 +73,7 @@ class Playlist:
     is_public: bool = True
     is_collaborative: bool = False
     has_image: bool = True
+    covers: Callable[[date], int] = lambda _: 0  # how many times it got another cover until a day
 
 
 @cache
@@ -136,8 +137,9 @@ def entries(playlist_id: str, day: date) -> tuple[Entry, ...]:
 
 @lru_cache(maxsize=1024)
 def snapshot_id(playlist_id: str, day: date) -> str:
-    """Return the version of a playlist's content, which changes with its entries only."""
-    return _version(playlist_id, *map(astuple, entries(playlist_id, day)))
+    """Return the version of a playlist on a day: another one for other entries, and for another cover."""
+    covers = playlists()[playlist_id].covers(day)
+    return _version(playlist_id, covers, *map(astuple, entries(playlist_id, day)))
 
 
 def snapshot_id_of_request(playlist_id: str, request_number: int) -> str:

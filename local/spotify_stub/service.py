@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -20,6 +20,7 @@ from local.spotify_stub import (
     SCOPES,
     SPOTIFY_MADE_PLAYLIST_ID,
     Contract,
+    Visibility,
 )
 from local.spotify_stub import playlists as lists
 from local.spotify_stub.catalog import catalog
@@ -158,6 +159,7 @@ class WebApi:
 
     def __init__(self, contract: Contract) -> None:
         self.contract: Contract = contract
+        self.visibility: Visibility = "together"
         self._authorizations: dict[str, Authorization] = {}
         playlist = r"/v1/playlists/([^/]+)"
         self._routes: list[tuple[re.Pattern[str], Callable[..., Json]]] = [
@@ -269,14 +271,14 @@ class WebApi:
     def _my_playlists(self, request: Request, for_user: bool) -> Json:
         _require_user(for_user)
         page = self._page(request, f"{request.base_url}/v1/me/playlists", MAX_LIMIT)
-        return playlists_page(self.contract, request.day, page, request.number)
+        return playlists_page(self.contract, *self._days(request), page, request.number)
 
     def _playlist(self, request: Request, for_user: bool, playlist_id: str) -> Json:
         playlist = _find_playlist(playlist_id, for_user)
         return playlist_object(
             playlist,
             self.contract,
-            request.day,
+            *self._days(request),
             request.base_url,
             _repeated(request),
             with_entries=self._may_read_entries(playlist, for_user),
@@ -290,7 +292,15 @@ class WebApi:
             raise SpotifyError(403, "Forbidden")
         most = LEGACY_TRACKS_LIMIT if name == "tracks" else MAX_LIMIT
         page = self._page(request, f"{request.base_url}/v1/playlists/{playlist_id}/{name}", most)
-        return entries_page(playlist_id, self.contract, request.day, page)
+        return entries_page(playlist_id, self.contract, self._days(request)[0], page)
+
+    def _days(self, request: Request) -> tuple[date, date]:
+        """Return the day whose entries are shown, and the one whose versions are."""
+        today, before = request.day, request.day - timedelta(days=1)
+        return (
+            before if self.visibility == "version first" else today,
+            before if self.visibility == "entries first" else today,
+        )
 
     def _may_read_entries(self, playlist: lists.Playlist, for_user: bool) -> bool:
         is_own = for_user and (playlist.owner.id == OWNER_ID or playlist.is_collaborative)

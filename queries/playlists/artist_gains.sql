@@ -1,6 +1,6 @@
 -- Which artist gained most this month?
--- Compares the newest snapshot of each playlist with its state at the beginning of the month. That is its last snapshot
--- before the month, or its first one in the month if the 35 days before have none. Playlists without a snapshot this
+-- Compares the newest complete snapshot of each playlist with its state at the beginning of the month. That is the last
+-- one before the month, or its first one in the month if the 35 days before have none. Playlists without a snapshot this
 -- month are left out. A song with two artists counts for both. To see another month, replace each current_date with the
 -- last day of that month, for example DATE '2026-08-31'.
 --
@@ -24,6 +24,7 @@ WITH spans AS (
         max(scheduled_at) AS ends_at
     FROM playlists
     WHERE snapshot_date >= date_trunc('month', current_date) - INTERVAL '35' DAY AND snapshot_date <= current_date
+        AND coalesce(is_complete, true)
     GROUP BY playlist_id
     HAVING max(snapshot_date) >= date_trunc('month', current_date)
 ),

@@ -1,5 +1,6 @@
 -- How fresh is the data, and which days are missing?
--- Lists every playlist that has a snapshot in the last 35 days. If a playlist is no longer collected, its age shows it.
+-- Lists every playlist that has a complete snapshot in the last 35 days; parts of a list do not count. If a playlist is
+-- no longer collected, its age shows it.
 --
 -- Parameters:
 -- - INTERVAL '35' DAY: How far to look back.
@@ -14,7 +15,7 @@
 WITH snapshots AS (
     SELECT playlist_id, name, snapshot_date, scheduled_at
     FROM playlists
-    WHERE snapshot_date >= current_date - INTERVAL '35' DAY
+    WHERE snapshot_date >= current_date - INTERVAL '35' DAY AND coalesce(is_complete, true)
 ),
 gaps AS (
     SELECT

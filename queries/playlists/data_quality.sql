@@ -1,5 +1,5 @@
 -- How complete is the data of each playlist?
--- Looks at the newest snapshot of each playlist.
+-- Looks at the newest complete snapshot of each playlist.
 --
 -- Columns:
 -- - playlist: Title of the playlist.
@@ -9,6 +9,7 @@
 -- - episodes: Podcast episodes.
 -- - local_files: Local files of the owner.
 -- - unavailable: Entries that Spotify has taken down.
+-- - others: Chapters of audiobooks, and entries of types that are newer than the lake.
 -- - rejects: Entries that could not become a row; the table rejects has the reasons.
 -- - unaccounted: Entries that are neither a row nor a reject; anything but 0 is a bug.
 -- - repeated: Songs that are also at an earlier position.
@@ -22,6 +23,7 @@ WITH kinds AS (
         count_if(e.kind = 'episode') AS episodes,
         count_if(e.kind = 'local') AS local_files,
         count_if(e.kind = 'unavailable') AS unavailable,
+        count_if(e.kind IN ('chapter', 'other')) AS others,
         count(CASE WHEN e.kind = 'song' THEN e.song_id END)
             - count(DISTINCT CASE WHEN e.kind = 'song' THEN e.song_id END) AS repeated,
         count_if(e.kind = 'song' AND a.release_date IS NULL) AS without_release_date,
@@ -49,6 +51,7 @@ SELECT
     coalesce(k.episodes, 0) AS episodes,
     coalesce(k.local_files, 0) AS local_files,
     coalesce(k.unavailable, 0) AS unavailable,
+    coalesce(k.others, 0) AS others,
     coalesce(r.rejects, 0) AS rejects,
     p.entry_count - coalesce(k.entry_rows, 0) - coalesce(r.rejects, 0) AS unaccounted,
     coalesce(k.repeated, 0) AS repeated,

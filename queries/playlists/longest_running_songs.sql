@@ -1,7 +1,7 @@
 -- Which songs have been in the playlists longest?
--- Ranks the songs in the newest snapshot of each playlist by the time since they entered without a break. A snapshot
--- without the song is a break; a missing day is not. Looks back 240 days; the view song_history has every song since
--- the first snapshot.
+-- Ranks the songs in the newest complete snapshot of each playlist by the time since they entered without a break. A
+-- complete snapshot without the song is a break; a missing day is not. Looks back 240 days; the view song_history has
+-- every song since the first snapshot.
 --
 -- Parameters:
 -- - INTERVAL '240' DAY: How far to look back.
@@ -22,7 +22,7 @@ WITH snapshots AS (
         row_number() OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS number,
         count(*) OVER (PARTITION BY playlist_id) AS newest_number
     FROM playlists
-    WHERE snapshot_date >= current_date - INTERVAL '240' DAY
+    WHERE snapshot_date >= current_date - INTERVAL '240' DAY AND coalesce(is_complete, true)
 ),
 standings AS (
     SELECT DISTINCT s.playlist_id, e.song_id, s.snapshot_date, s.number, s.newest_number

@@ -1,5 +1,6 @@
 -- Which entries left a playlist and came back?
--- Looks at the last 60 days. An entry was away if at least one snapshot lacks it; a missing day is not an absence.
+-- Looks at the complete snapshots of the last 60 days. An entry was away if at least one of them lacks it; a missing day
+-- is not an absence. An entry is found by its song's id, else its URI, else its name and artists.
 --
 -- Parameters:
 -- - INTERVAL '60' DAY: How far to look back.
@@ -21,7 +22,7 @@ WITH snapshots AS (
         scheduled_at,
         row_number() OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS number
     FROM playlists
-    WHERE snapshot_date >= current_date - INTERVAL '60' DAY
+    WHERE snapshot_date >= current_date - INTERVAL '60' DAY AND coalesce(is_complete, true)
 ),
 standings AS (
     SELECT
@@ -29,14 +30,19 @@ standings AS (
         s.playlist,
         s.snapshot_date,
         s.number,
-        e.uri,
+        coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), '')) AS entry,
         max(e.name) AS name,
         min(e.position) AS position
     FROM playlist_entries AS e
     JOIN snapshots AS s
         ON s.playlist_id = e.playlist_id AND s.snapshot_date = e.snapshot_date AND s.scheduled_at = e.scheduled_at
-    WHERE e.uri IS NOT NULL AND e.snapshot_date >= current_date - INTERVAL '60' DAY
-    GROUP BY s.playlist_id, s.playlist, s.snapshot_date, s.number, e.uri
+    WHERE e.snapshot_date >= current_date - INTERVAL '60' DAY
+    GROUP BY
+        s.playlist_id,
+        s.playlist,
+        s.snapshot_date,
+        s.number,
+        coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), ''))
 ),
 followed AS (
     SELECT
@@ -44,13 +50,14 @@ followed AS (
         playlist,
         snapshot_date,
         number,
-        uri,
+        entry,
         name,
         position,
-        lag(number) OVER (PARTITION BY playlist_id, uri ORDER BY number) AS number_before,
-        lag(snapshot_date) OVER (PARTITION BY playlist_id, uri ORDER BY number) AS date_before,
-        lag(position) OVER (PARTITION BY playlist_id, uri ORDER BY number) AS position_before
+        lag(number) OVER (PARTITION BY playlist_id, entry ORDER BY number) AS number_before,
+        lag(snapshot_date) OVER (PARTITION BY playlist_id, entry ORDER BY number) AS date_before,
+        lag(position) OVER (PARTITION BY playlist_id, entry ORDER BY number) AS position_before
     FROM standings
+    WHERE entry IS NOT NULL
 )
 SELECT
     snapshot_date AS returned_on,
@@ -63,5 +70,5 @@ SELECT
     position
 FROM followed
 WHERE number - number_before > 1
-ORDER BY returned_on DESC, playlist, position, uri, number DESC
+ORDER BY returned_on DESC, playlist, position, entry, number DESC
 LIMIT 50

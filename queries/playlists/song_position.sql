@@ -1,6 +1,6 @@
 -- How did one song move through a playlist?
--- Takes the song that moved most in the last 35 days, and shows its position in each snapshot. A snapshot without it
--- has nulls. A day without a snapshot has no row; a day with several has a row for each, in order of time.
+-- Takes the song that moved most in the last 35 days, and shows its position in each complete snapshot. A snapshot
+-- without it has nulls. A day without a snapshot has no row; a day with several has a row for each, in order of time.
 --
 -- Parameters:
 -- - INTERVAL '35' DAY: How far to look back.
@@ -10,11 +10,18 @@
 -- - song: Title of the song.
 -- - artists: Names of the artists, separated by commas.
 -- - position: First position of the song; null if it is not in the list.
-WITH standings AS (
-    SELECT playlist_id, snapshot_date, scheduled_at, song_id, min(position) AS position
-    FROM playlist_entries
-    WHERE kind = 'song' AND snapshot_date >= current_date - INTERVAL '35' DAY
-    GROUP BY playlist_id, snapshot_date, scheduled_at, song_id
+WITH snapshots AS (
+    SELECT playlist_id, name, snapshot_date, scheduled_at
+    FROM playlists
+    WHERE snapshot_date >= current_date - INTERVAL '35' DAY AND coalesce(is_complete, true)
+),
+standings AS (
+    SELECT e.playlist_id, e.snapshot_date, e.scheduled_at, e.song_id, min(e.position) AS position
+    FROM playlist_entries AS e
+    JOIN snapshots AS p
+        ON p.playlist_id = e.playlist_id AND p.snapshot_date = e.snapshot_date AND p.scheduled_at = e.scheduled_at
+    WHERE e.kind = 'song' AND e.snapshot_date >= current_date - INTERVAL '35' DAY
+    GROUP BY e.playlist_id, e.snapshot_date, e.scheduled_at, e.song_id
 ),
 moves AS (
     SELECT
@@ -37,7 +44,7 @@ SELECT
     array_join(s.artist_names, ', ') AS artists,
     w.position
 FROM traveler AS t
-JOIN playlists AS p
+JOIN snapshots AS p
     ON p.playlist_id = t.playlist_id
 LEFT JOIN standings AS w
     ON w.playlist_id = p.playlist_id AND w.snapshot_date = p.snapshot_date AND w.scheduled_at = p.scheduled_at

@@ -1,5 +1,5 @@
 -- The entry at each position of each playlist, day by day.
--- If a day has several snapshots, the last one counts. A condition on snapshot_date limits the data read.
+-- If a day has several snapshots, the last complete one counts. A condition on snapshot_date limits the data read.
 --
 -- One row: position of a playlist on a day
 -- Columns:
@@ -9,8 +9,8 @@
 -- - scheduled_at timestamp: Time of the snapshot (UTC).
 -- - position int: Position in the list; the first is 1.
 -- - score double: Weight of the position: 1 for the first, falling evenly to 1/n for the last of n.
--- - kind string: `song`, `episode` (podcast), `local` (a file of the owner's) or `unavailable` (taken down).
--- - song_id string: Spotify id of the song. Null when kind is `episode` or `local`, or Spotify sends nothing of an unavailable entry.
+-- - kind string: `song`, `episode` (podcast), `chapter` (audiobook), `local` (a file of the owner's), `unavailable` (taken down) or `other` (any type that Spotify may add).
+-- - song_id string: Spotify id of the song. Null when kind is neither `song` nor `unavailable`, or Spotify sends nothing of an unavailable entry.
 -- - uri string: Spotify URI of whatever stands there. Null when Spotify sends nothing of an unavailable entry.
 -- - name string: Title of the song, episode or file. Null when kind is `unavailable`.
 SELECT

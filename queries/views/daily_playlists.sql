@@ -1,5 +1,5 @@
--- The last snapshot of each playlist on each day.
--- A day without a snapshot has no row: its content is unknown, which is different from an empty playlist.
+-- The last complete snapshot of each playlist on each day.
+-- A day without a complete snapshot has no row: its content is unknown, which is different from an empty playlist.
 --
 -- One row: playlist and day
 -- Columns:
@@ -23,5 +23,6 @@ FROM (
         entry_count,
         max(scheduled_at) OVER (PARTITION BY playlist_id, snapshot_date) AS last_of_day
     FROM playlists
+    WHERE coalesce(is_complete, true)
 )
 WHERE scheduled_at = last_of_day

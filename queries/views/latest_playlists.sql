@@ -1,5 +1,5 @@
--- The newest snapshot of each playlist.
--- Reads the last 35 days; a playlist without a snapshot in this time is not in the view.
+-- The newest complete snapshot of each playlist.
+-- Reads the last 35 days; a playlist without a complete snapshot in this time is not in the view.
 --
 -- One row: playlist
 -- Columns:
@@ -11,7 +11,7 @@
 -- - description string: Description by its owner. Null when there is none.
 -- - owner_id string: Spotify id of the owner. Null when Spotify does not send it.
 -- - owner_name string: Display name of the owner. Null when the owner has none.
--- - snapshot_id string: Spotify's version of the list; it changes when the list does. Null when an imported dump lacks it.
+-- - snapshot_id string: Spotify's version of the playlist; it changes with the entries, and with title, cover or privacy. Null when an imported dump lacks it.
 -- - is_public boolean: Shown on the owner's profile. Null when Spotify does not send it.
 -- - is_collaborative boolean: Others may add to it. Null when Spotify does not send it.
 -- - followers bigint: Users who saved the playlist. Null when the app gets Spotify's 2026 development-mode contract.
@@ -19,6 +19,7 @@
 -- - image_url string: Cover image, the largest. Null when no cover.
 -- - url string: Link to the playlist. Null when Spotify does not send it.
 -- - contract string: How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one) or `embedded` (the page inside the playlist object).
+-- - is_complete boolean: Whether the snapshot holds the whole list. False for parts of a list, which only imports have: positions are those in the whole list, and views, queries, change events and the report leave the snapshot out. Null when an imported dump does not say how long the list is; it counts as complete.
 SELECT
     snapshot_date,
     playlist_id,
@@ -35,7 +36,8 @@ SELECT
     entry_count,
     image_url,
     url,
-    contract
+    contract,
+    is_complete
 FROM (
     SELECT
         snapshot_date,
@@ -54,8 +56,9 @@ FROM (
         image_url,
         url,
         contract,
+        is_complete,
         max(scheduled_at) OVER (PARTITION BY playlist_id) AS newest
     FROM playlists
-    WHERE snapshot_date >= current_date - INTERVAL '35' DAY
+    WHERE snapshot_date >= current_date - INTERVAL '35' DAY AND coalesce(is_complete, true)
 )
 WHERE scheduled_at = newest

@@ -1,8 +1,9 @@
 -- Entries that entered, left or moved between a snapshot of a playlist and the one before.
--- The one before is the previous snapshot, however long ago. A missing day is not a change; days_between shows the gap.
--- A playlist's first snapshot has no changes. If an entry is in a list several times, its first position counts.
--- Unavailable entries without a URI are left out. Conditions on snapshot_date and on previous_date limit the days that
--- are read.
+-- The one before is the previous complete snapshot, however long ago; parts of a list are not compared. A missing day
+-- is not a change; days_between shows the gap. A playlist's first snapshot has no changes. An entry is found by its
+-- song's id, else its URI, else its name and artists; if it is in a list several times, its first position counts.
+-- Unavailable entries of which nothing is known are left out. Conditions on snapshot_date and on previous_date limit the
+-- days that are read.
 --
 -- One row: entry that changed in a snapshot
 -- Columns:
@@ -14,8 +15,8 @@
 -- - previous_at timestamp: Time of the snapshot before (UTC).
 -- - days_between bigint: Days from the snapshot before to this one; 1 in a daily lake without gaps, 0 within a day.
 -- - change string: `entered`, `left` or `moved`.
--- - uri string: Spotify URI of the entry.
--- - song_id string: Spotify id of the song. Null when it is an episode or a local file.
+-- - uri string: Spotify URI of the entry. Null when only its name is known.
+-- - song_id string: Spotify id of the song. Null when it is an episode, a chapter or a local file.
 -- - name string: Title. Null when it was never available.
 -- - position int: First position now. Null when the entry left.
 -- - previous_position int: First position before. Null when the entry entered.
@@ -29,6 +30,7 @@ WITH snapshots AS (
         lag(snapshot_date) OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS previous_date,
         lag(scheduled_at) OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS previous_at
     FROM playlists
+    WHERE coalesce(is_complete, true)
 ),
 stands AS (
     SELECT
@@ -38,6 +40,7 @@ stands AS (
         s.scheduled_at,
         s.previous_date,
         s.previous_at,
+        coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), '')) AS entry,
         e.uri,
         e.song_id,
         e.name,
@@ -46,7 +49,7 @@ stands AS (
     FROM playlist_entries AS e
     JOIN snapshots AS s
         ON s.playlist_id = e.playlist_id AND s.snapshot_date = e.snapshot_date AND s.scheduled_at = e.scheduled_at
-    WHERE e.uri IS NOT NULL AND s.previous_at IS NOT NULL
+    WHERE s.previous_at IS NOT NULL
     UNION ALL
     SELECT
         s.snapshot_date,
@@ -55,6 +58,7 @@ stands AS (
         s.scheduled_at,
         s.previous_date,
         s.previous_at,
+        coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), '')) AS entry,
         e.uri,
         e.song_id,
         e.name,
@@ -63,7 +67,6 @@ stands AS (
     FROM playlist_entries AS e
     JOIN snapshots AS s
         ON s.playlist_id = e.playlist_id AND s.previous_date = e.snapshot_date AND s.previous_at = e.scheduled_at
-    WHERE e.uri IS NOT NULL
 ),
 compared AS (
     SELECT
@@ -73,13 +76,14 @@ compared AS (
         scheduled_at,
         previous_date,
         previous_at,
-        uri,
+        max(uri) AS uri,
         max(song_id) AS song_id,
         max(name) AS name,
         min(position) AS position,
         min(previous_position) AS previous_position
     FROM stands
-    GROUP BY snapshot_date, playlist_id, playlist, scheduled_at, previous_date, previous_at, uri
+    WHERE entry IS NOT NULL
+    GROUP BY snapshot_date, playlist_id, playlist, scheduled_at, previous_date, previous_at, entry
 )
 SELECT
     snapshot_date,

@@ -1,6 +1,7 @@
 -- The history of each song in each playlist, from the first snapshot to the newest.
 -- A song counts as being in the list at any position, available or not. It left and came back if a snapshot in between
--- lacks it; a missing day is not an absence. The view reads every day, so a condition on it saves nothing.
+-- lacks it; a missing day is not an absence. Only complete snapshots count. The view reads every day, so a condition on
+-- it saves nothing.
 --
 -- One row: song and playlist
 -- Columns:
@@ -27,6 +28,7 @@ WITH snapshots AS (
         row_number() OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS number,
         row_number() OVER (PARTITION BY playlist_id ORDER BY scheduled_at DESC) AS number_from_end
     FROM playlists
+    WHERE coalesce(is_complete, true)
 ),
 standings AS (
     SELECT

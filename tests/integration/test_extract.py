@@ -2,11 +2,12 @@
 
 import contextlib
 import io
+import itertools
 import json
 import logging
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,10 +18,12 @@ import pytest
 from functions.extract import app
 from local import spotify_stub
 from local.spotify_stub import playlists
+from local.spotify_stub.catalog import catalog
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
 from local.spotify_stub.service import access_token
 from spotify_lake import keys
+from spotify_lake.changes.compare import compare
 from spotify_lake.errors import (
     CredentialsMissing,
     LakeError,
@@ -29,6 +32,7 @@ from spotify_lake.errors import (
     SpotifyRefused,
     SpotifyUnavailable,
 )
+from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
 from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import SpotifyClient
@@ -169,10 +173,11 @@ class TestFunction:
         everything = {*LISTS.values(), *shelf}
         assert len(everything) == 40
         assert set(invoke()["written"]) == everything
+        assert set(invoke({"scheduled_at": "2026-11-21T06:00:00Z"})["written"]) == everything
         before = objects(aws.s3)
         stub.clear_requests()
         started = time.monotonic()
-        assert set(invoke({"scheduled_at": "2026-11-21T06:00:00Z"})["written"]) == everything
+        assert set(invoke({"scheduled_at": "2026-11-22T06:00:00Z"})["written"]) == everything
         print(f"40 unchanged playlists in {time.monotonic() - started:.2f} s")
         assert [request["path"].rstrip("/") for request in stub.requests()] == [
             "/api/token",
@@ -183,13 +188,13 @@ class TestFunction:
         for key, body in written.items():
             copy, first = (
                 envelope.decode(body),
-                envelope.decode(before[key.replace("20261121T", "20261120T")]),
+                envelope.decode(before[key.replace("20261122T", "20261121T")]),
             )
             assert copy.entries == first.entries
-            assert copy.scheduled_at.day == 21
+            assert copy.scheduled_at.day == 22
         before = objects(aws.s3)
         stub.clear_requests()
-        result = invoke({"scheduled_at": "2026-11-21T06:05:00Z"})
+        result = invoke({"scheduled_at": "2026-11-22T06:05:00Z"})
         assert (result["written"], set(result["unchanged"])) == ([], everything)
         assert len(stub.requests()) == 2
         assert objects(aws.s3) == before
@@ -274,6 +279,114 @@ class TestFunction:
         assert result["written"] == event["playlist_ids"]
         assert set(objects(aws.s3)) == {keys.raw_key(playlist_id, AT) for playlist_id in LISTS.values()}
         assert len(schedules(aws)) == 1
+
+
+@pytest.mark.usefixtures("signed_in")
+@pytest.mark.parametrize("contract", ["new"], indirect=True)
+class TestManyDays:
+    """A run a day, or several, with the clock of the function on the day of the stub."""
+
+    FIXED, EDITED = "f1xed0000000000000000x", LISTS["New on Friday"]
+
+    @pytest.fixture
+    def run_at(self, aws, stub, monkeypatch):
+        """Run at a time; return which playlists were read."""
+        monkeypatch.setattr(app, "datetime", SimpleNamespace(now=lambda _: stub.clock.now()))
+        usual = playlists.playlists()
+        songs = playlists.entries(LISTS["Morning Ten"], AT.date())
+        fixed = playlists.Playlist(
+            self.FIXED,
+            "Another cover every day",
+            "",
+            playlists.OWNER,
+            lambda _: list(songs),
+            covers=date.toordinal,
+        )
+        monkeypatch.setattr(playlists, "playlists", lambda: {**usual, self.FIXED: fixed})
+
+        def run_at(moment, *ids):
+            stub.clock.set(moment)
+            stub.clear_requests()
+            result = invoke({"scheduled_at": keys.iso(moment), "playlist_ids": list(ids)})
+            assert sorted([*result["written"], *result["unchanged"]]) == sorted(ids)
+            paths = {request["path"].rstrip("/") for request in stub.requests()}
+            return {id_ for id_ in ids if f"/v1/playlists/{id_}/items" in paths}
+
+        return run_at
+
+    def changes(self, aws, playlist_id):
+        """What the snapshots of a playlist say, one after the other: the day, what entered, what left, what moved."""
+        found = [
+            normalize(envelope.decode(body))
+            for key, body in sorted(objects(aws.s3).items())
+            if playlist_id in key
+        ]
+        for before, now in itertools.pairwise(found):
+            if changes := compare(before, now):
+                names = [[one.name for one in some] for some in (changes.entered, changes.left)]
+                yield now.scheduled_at.date(), *names, bool(changes.moved)
+
+    @pytest.mark.parametrize("runs_a_day", [1, 2])
+    @pytest.mark.parametrize("lost_on", [None, 4])
+    def test_an_unchanged_playlist_is_read_again_after_seven_days(self, aws, run_at, lost_on, runs_a_day):
+        """Seven days after Spotify sent it, however often it was copied since, and whether or not the state is lost."""
+        ten = LISTS["Morning Ten"]
+        read = []
+        for day in range(20):
+            if day == lost_on:
+                aws.s3.delete_object(Bucket="raw", Key=keys.EXTRACT_STATE)
+            for hour in range(0, 24, 24 // runs_a_day):
+                moment = AT + timedelta(days=day, hours=hour)
+                if run_at(moment, ten):
+                    read.append(day + hour / 24)
+                key = keys.raw_key(ten, moment)
+                if hour:
+                    assert key not in objects(aws.s3)  # one snapshot a day is enough
+                else:
+                    # No snapshot is older than a week, nor does a copy claim to be younger than it is.
+                    snapshot = envelope.decode(objects(aws.s3)[key])
+                    sent_at = snapshot.copied_from.fetched_at if snapshot.copied_from else snapshot.fetched_at
+                    assert sent_at == AT + timedelta(
+                        days=max(each for each in read if each in range(day + 1))
+                    )
+        confirmed = 1 / runs_a_day
+        expected = {
+            (1, None): [0, 1, 8, 15],
+            # A state that was found in raw does not know the entries, so the next reading needs another.
+            (1, 4): [0, 1, 8, 9, 16],
+            (2, None): [0, confirmed, 7, 14],
+            (2, 4): [0, confirmed, 7, 7.5, 14],
+        }
+        assert read == expected[runs_a_day, lost_on]
+
+    @pytest.mark.parametrize("visible", ["together", "version first", "entries first"])
+    def test_thirty_days_of_new_covers_are_no_change(self, aws, stub, run_at, visible):
+        stub.api.visibility = visible
+        for day in range(30):
+            run_at(AT + timedelta(days=day), self.FIXED)
+        versions = {envelope.decode(body).snapshot_id for body in objects(aws.s3).values()}
+        assert len(versions) == 30
+        assert list(self.changes(aws, self.FIXED)) == []
+
+    @pytest.mark.parametrize("visible", ["together", "version first", "entries first"])
+    def test_every_change_of_a_list_is_seen_once_whatever_shows_first(self, aws, stub, run_at, visible):
+        stub.api.visibility = visible
+        first, days = AT - timedelta(days=3), 28  # from a Tuesday on; edited on Fridays
+        read = [bool(run_at(first + timedelta(days=day), self.EDITED)) for day in range(days)]
+        assert 4 * 2 < sum(read) <= 4 * 3 + 2, "of four edits, each costs two or three readings"
+        late = timedelta(days=0 if visible == "together" else 1)
+        songs = catalog().songs
+        expected = []
+        for day in range(1, days):
+            today = (first + timedelta(days=day)).date()
+            before, now = (
+                [entry.key for entry in playlists.entries(self.EDITED, each - late)]
+                for each in (today - timedelta(days=1), today)
+            )
+            if before != now:
+                expected.append((today, [songs[key].name for key in now if key not in before]))
+        assert [(day, entered) for day, entered, _, _ in self.changes(aws, self.EDITED)] == expected
+        assert len(expected) == 4
 
 
 QUOTA = {

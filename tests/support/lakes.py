@@ -84,6 +84,12 @@ class Entry:
     song_id: str | None = None
     added_by: str | None = "nadia"
     added_at: dt.datetime | None = LONG_AGO
+    credits: tuple[str, ...] | None = None
+
+    @property
+    def identity(self) -> str | None:
+        """Its URI, or its name and artists in words."""
+        return self.uri or (self.name and f"{self.name} by {', '.join(self.credits or ())}")
 
 
 @dataclass(frozen=True)
@@ -94,13 +100,15 @@ class Snapshot:
     name: str | None
     at: dt.datetime
     entries: tuple[Entry | None, ...]
+    is_complete: bool | None = True
+    first: int = 1  # position of the first entry
 
     @property
     def day(self) -> dt.date:
         return self.at.date()
 
     def standing(self) -> Iterator[tuple[int, Entry]]:
-        for position, entry in enumerate(self.entries, start=1):
+        for position, entry in enumerate(self.entries, start=self.first):
             if entry is not None:
                 yield position, entry
 
@@ -110,11 +118,11 @@ class Snapshot:
                 yield position, entry.song
 
     def firsts(self) -> dict[str, int]:
-        """First position of each URI."""
+        """First position of each entry, by URI, or by name and artists where only those are known."""
         found: dict[str, int] = {}
         for position, entry in self.standing():
-            if entry.uri:
-                found.setdefault(entry.uri, position)
+            if entry.identity:
+                found.setdefault(entry.identity, position)
         return found
 
     def score(self, position: int) -> float:
@@ -129,6 +137,8 @@ class Snapshot:
         popular = [song.id for song in songs if (song.popularity(self.day) or 0) > 90]
         albums = {song.album.id: song.album for song in songs if song.album}
         early = [id_ for id_, album in albums.items() if album.released and album.released > TODAY]
+        if not self.is_complete:
+            return
         yield "song_popularity", False, len(songs), popular
         yield "album_release_date", False, len(albums), early
         yield (
@@ -149,8 +159,15 @@ def taken_down(song: Song) -> Entry:
     return Entry("unavailable", song.uri, None, None, song.id)
 
 
-EPISODE = Entry("episode", "spotify:episode:e1", "A Talk")
-FILE = Entry("local", "spotify:local:tape", "Tape", added_by=None, added_at=None)
+EPISODE = Entry("episode", "spotify:episode:e1", "A Talk", credits=("Knots",))
+CHAPTER = Entry("chapter", "spotify:chapter:c1", "Chapter 1", credits=("A Book",))
+NEWER = Entry("other", "spotify:hologram:h1", "Hologram", credits=())
+FILE = Entry("local", "spotify:local:tape", "Tape", added_by=None, added_at=None, credits=("The Rowers",))
+SAME_NAME = (
+    Entry("local", None, "Tape", credits=("The Rowers", "Mira Sol")),
+    Entry("local", None, "Tape", credits=()),
+    Entry("local", None, "Tape"),  # written before the column was there
+)
 NOTHING = Entry("unavailable", None, None)
 REJECT = None
 
@@ -218,7 +235,9 @@ def _mix(chance: random.Random) -> Iterator[Snapshot]:
         songs = [of(song) for song in chance.sample(SONGS[:10], chance.randrange(3, 6))]
         entries: list[Entry | None] = [*songs, FILE, NOTHING, NOTHING, REJECT, songs[0]]
         if number % 3:
-            entries.append(EPISODE)
+            entries += [EPISODE, CHAPTER]
+        if number % 6:
+            entries += [NEWER, SAME_NAME[number % 3]]
         if number % 4 == 0:
             entries[1] = taken_down(SONGS[1])
         if number % 5 == 0:
@@ -242,6 +261,12 @@ def _emptied() -> Iterator[Snapshot]:
 def _steady(playlist: str, name: str | None, days: list[dt.date], songs: list[Song]) -> Iterator[Snapshot]:
     for day in days:
         yield Snapshot(playlist, name, _at(day), tuple(of(song) for song in songs))
+
+
+def _parts(playlist: str, days: list[dt.date], songs: list[Song]) -> Iterator[Snapshot]:
+    for number, day in enumerate(days):
+        entries = tuple(of(song) for song in songs[number % 2 :])
+        yield Snapshot(playlist, "Part", _at(day, 20), entries, is_complete=False, first=101)
 
 
 def _rare(playlist: str, name: str, days: list[dt.date]) -> Iterator[Snapshot]:
@@ -279,6 +304,15 @@ def snapshots() -> list[Snapshot]:
         *_rare("p-edge", "Edge", [dt.date(2026, 8, 27), dt.date(2026, 10, 3), dt.date(2026, 10, 9)]),
         *_rare("p-far", "Far", [dt.date(2026, 8, 26), dt.date(2026, 10, 3), dt.date(2026, 10, 9)]),
         *_streamed(chance),
+        # Parts of lists, which nothing may compare: newest of all, among others, and of a playlist with nothing else.
+        *_parts("p-chart", [TODAY, dt.date(2026, 10, 2)], SONGS[20:24]),
+        *_parts("p-mix", [dt.date(2026, 10, 9)], SONGS[:1]),
+        *_parts("p-parts", _days(dt.date(2026, 10, 1), TODAY), SONGS[:5]),
+        # What a dump that does not say how long the list is, or files of before the column, have.
+        *(
+            replace(one, is_complete=None)
+            for one in _steady("p-bare", "Bare", _days(dt.date(2026, 10, 8), TODAY), SONGS[:3])
+        ),
         *_steady("p-drafts", "Drafts", _days(dt.date(2026, 10, 1), TODAY), []),
     ]
     return sorted(found, key=lambda snapshot: (snapshot.at, snapshot.playlist))
@@ -292,18 +326,24 @@ def tables(found: Iterable[Snapshot]) -> dict[str, list[dict[str, Any]]]:
         rows["playlists"].append(
             same
             | {"fetched_at": snapshot.at, "name": snapshot.name, "entry_count": len(snapshot.entries)}
-            | {"contract": "items", "owner_id": "nadia", "is_public": True}
+            | {
+                "contract": "items",
+                "owner_id": "nadia",
+                "is_public": True,
+                "is_complete": snapshot.is_complete,
+            }
         )
         for rule, is_breaking, checked, keys in snapshot.quality():
             values = {"rule": rule, "is_breaking": is_breaking, "checked": checked, "violations": len(keys)}
             rows["quality"].append(same | values | {"example": keys[0] if keys else None})
-        for position, entry in enumerate(snapshot.entries, start=1):
+        for position, entry in enumerate(snapshot.entries, start=snapshot.first):
             if entry is None:
                 rejected = {"position": position, "reason": "undecodable", "detail": "odd", "payload": "{}"}
                 rows["rejects"].append(same | rejected)
                 continue
             values = {"position": position, "kind": entry.kind, "song_id": entry.song_id, "uri": entry.uri}
             values |= {"name": entry.name, "added_at": entry.added_at, "added_by_id": entry.added_by}
+            values |= {"credits": None if entry.credits is None else list(entry.credits)}
             rows["playlist_entries"].append(same | values)
         for song in dict.fromkeys(song for _, song in snapshot.songs()):
             values = {"song_id": song.id, "name": song.name, "album_id": song.album and song.album.id}

@@ -59,6 +59,24 @@ def test_entries_without_uri_and_rejects_are_left_out() -> None:
     assert not compare(tables("a", at=BEFORE), tables("a", nothing, None, 7))
 
 
+def test_entries_are_found_by_id_else_uri_else_name_and_artists() -> None:
+    """A dump that left out the URIs is compared with one that has them."""
+    song, local = payloads.song("a"), payloads.local_file()
+    with_uri = tables(payloads.entry(song), payloads.entry(payloads.local_file(uri=None)), at=BEFORE)
+    without = tables(payloads.entry(song | {"uri": None}), payloads.entry(payloads.local_file(uri=None)))
+    assert not compare(with_uri, without)
+    other = payloads.local_file(uri=None, artists=[{"name": "The Sailors"}])
+    found = compare(with_uri, tables(payloads.entry(other), payloads.entry(local)))
+    assert [(one.uri, one.name, one.credits) for one in found.entered] == [
+        (None, "Boathouse (demo)", ["The Sailors"]),
+        (local["uri"], "Boathouse (demo)", ["The Rowers"]),
+    ]
+    assert [(one.uri, one.name) for one in found.left] == [
+        (song["uri"], "a"),
+        (None, "Boathouse (demo)"),
+    ]
+
+
 def test_episodes_and_local_files_count() -> None:
     both = (payloads.entry(payloads.episode()), payloads.entry(payloads.local_file()))
     found = compare(tables("a", at=BEFORE), tables("a", *both))

@@ -23,11 +23,12 @@ from spotify_lake.errors import (
 from spotify_lake.extract import run as extract
 from spotify_lake.extract.continuation import Continuations
 from spotify_lake.extract.request import ExtractRequest, parse_event
+from spotify_lake.extract.state import Fingerprint
 from spotify_lake.observability import metrics
 from spotify_lake.raw import envelope
 from spotify_lake.settings import ExtractSettings
 from tests.support import payloads
-from tests.support.fakes import FakeS3, FakeScheduler, FakeSpotify
+from tests.support.fakes import FakeS3, FakeScheduler, FakeSpotify, WebPlaylist
 from tests.support.payloads import spotify_id
 
 NOW = datetime(2026, 11, 20, 6, 0, 1, 500_000, tzinfo=UTC)
@@ -343,8 +344,37 @@ class TestRun:
             run(FakeSpotify({A: 1}), s3)
 
 
+def fingerprint(size: int) -> str:
+    entries = Fingerprint()
+    entries.add_page(WebPlaylist("x", size).page(0, size))
+    return str(entries)
+
+
+def test_a_fingerprint_is_of_the_entries_and_not_of_what_spotify_may_change_in_them():
+    entries = payloads.every_kind()
+    rated = json.loads(json.dumps(entries).replace('"popularity": 63', '"popularity": 64'))
+    assert rated != entries
+
+    def of(*pages):
+        found = Fingerprint()
+        for page in pages:
+            found.add_page(payloads.page(page))
+        return str(found)
+
+    assert of(entries) == of(rated) == of(entries[:5], entries[5:])
+    others = [
+        entries[:-1],
+        entries[::-1],
+        [payloads.entry(payloads.song("Other")), *entries[1:]],
+        [entries[0] | {"added_at": "2026-11-20T12:00:00Z"}, *entries[1:]],
+        [*entries, None],
+        [*entries, 7],
+    ]
+    assert of(entries) not in {of(each) for each in others}
+
+
 class TestUnchangedPlaylists:
-    """A second run at another time, after one that read everything."""
+    """A run at another time, after two that read the same entries of everything; the first one's objects are gone."""
 
     LATER = AT + timedelta(days=1)
 
@@ -362,9 +392,53 @@ class TestUnchangedPlaylists:
     @pytest.fixture
     def s3(self):
         s3 = FakeS3()
-        run(FakeSpotify({A: 3, B: 4}), s3)
+        before = AT - timedelta(days=1)
+        for moment in (before, AT):
+            run(FakeSpotify({A: 3, B: 4}), s3, request=ExtractRequest(scheduled_at=moment))
+        for playlist in (A, B):
+            s3.objects.pop(keys.raw_key(playlist, before))
         metrics.clear_metrics()
         return s3
+
+    def test_are_copied_only_after_two_runs_read_the_same_under_a_version(self):
+        """Spotify may show a new version before its entries."""
+        s3, spotify, read = FakeS3(), FakeSpotify({A: 3}), []
+        # A new version with a cover alone on day 2, one that is followed by its entries on days 5 and 6.
+        for day, (version, size) in enumerate(
+            [(1, 3), (1, 3), (2, 3), (2, 3), (2, 3), (3, 3), (3, 4), (3, 4), (3, 4)]
+        ):
+            spotify.versions[A], spotify.playlists[A] = version, size
+            self.LATER = AT + timedelta(days=day)
+            spotify.fetched.clear()
+            assert self.again(spotify, s3, now=NOW + timedelta(days=day)).written == [A]
+            read.append(bool(spotify.fetched))
+            assert len(envelope.decode(s3.objects[keys.raw_key(A, self.LATER)]).entries) == size
+        assert read == [True, True, True, True, False, True, True, True, False]
+
+    def test_a_second_run_of_a_day_confirms_the_first_without_a_snapshot(self, counted):
+        s3, spotify, read = FakeS3(), FakeSpotify({A: 3}), []
+        for minutes in (0, 5, 10):
+            self.LATER = AT + timedelta(minutes=minutes)
+            spotify.fetched.clear()
+            summary = self.again(spotify, s3, now=NOW)
+            read.append(bool(spotify.fetched))
+        assert (summary.written, summary.unchanged) == ([], [A])
+        assert read == [True, True, False]
+        assert list(s3.snapshots) == [keys.raw_key(A, AT)]
+        spotify.playlists[A] = 4  # and the entries of the version come after all
+        s3.objects.pop(keys.EXTRACT_STATE)
+        self.LATER = AT + timedelta(minutes=15)
+        assert self.again(spotify, s3, now=NOW).written == [A]
+
+    def test_a_version_whose_entries_change_after_all_is_confirmed_anew(self, s3):
+        """Seen when the list is read again after a week."""
+        spotify, read = FakeSpotify({A: 4, B: 4}), []
+        for days in (7, 8, 9):
+            self.LATER = AT + timedelta(days=days)
+            spotify.fetched.clear()
+            self.again(spotify, s3, now=NOW + timedelta(days=days))
+            read.append(list(spotify.fetched))
+        assert read == [[A, B], [A], []]
 
     def test_are_not_read_again(self, s3, counted):
         spotify = FakeSpotify({A: 3, B: 4})
@@ -424,6 +498,8 @@ class TestUnchangedPlaylists:
         assert json.loads(s3.objects[keys.EXTRACT_STATE])["playlists"][B] == {
             "snapshot_id": f"{B}-v2",
             "key": keys.raw_key(B, self.LATER),
+            "entries": fingerprint(5),
+            "is_settled": False,
         }
 
     def test_a_copy_of_a_copy_names_the_first(self, s3):
@@ -454,7 +530,9 @@ class TestUnchangedPlaylists:
         changed = FakeSpotify({A: 3, B: 4})
         changed.versions[A] = 2
         assert self.again(changed, s3).written == [A]
-        self.LATER += timedelta(minutes=5)
+        self.LATER += timedelta(minutes=2)
+        assert self.again(changed, s3).unchanged == [A, B]
+        self.LATER += timedelta(minutes=3)
         summary = self.again(changed, s3)
         assert (summary.written, summary.unchanged) == ([A, B], [])
         assert envelope.decode(s3.objects[keys.raw_key(A, self.LATER)]).copied_from.key == keys.raw_key(
@@ -501,19 +579,31 @@ class TestUnchangedPlaylists:
         self.again(spotify, s3, playlists=(A,))
         assert spotify.fetched == [A]
 
-    def test_a_lost_state_is_made_again_from_raw(self, s3):
+    def test_a_lost_state_costs_two_readings(self, s3):
         before = s3.objects.pop(keys.EXTRACT_STATE)
-        spotify = FakeSpotify({A: 3, B: 4})
-        assert self.again(spotify, s3).written == [A, B]
-        assert spotify.fetched == []
-        assert json.loads(s3.objects[keys.EXTRACT_STATE]) == json.loads(before)
+        read = []
+        for days in (1, 2, 3):
+            spotify = FakeSpotify({A: 3, B: 4})
+            self.LATER = AT + timedelta(days=days)
+            assert self.again(spotify, s3, now=NOW + timedelta(days=days)).written == [A, B]
+            read.append(spotify.fetched)
+        assert read == [[A, B], [A, B], []]
+        lost, made = (json.loads(state)["playlists"] for state in (before, s3.objects[keys.EXTRACT_STATE]))
+        assert made == {
+            name: last | {"key": keys.raw_key(name, AT + timedelta(days=2))} for name, last in lost.items()
+        }
 
-    def test_a_damaged_state_is_made_again_from_raw(self, s3, caplog):
-        s3.objects[keys.EXTRACT_STATE] = b"{"
+    @pytest.mark.parametrize("state", [None, b"{"])
+    def test_after_a_lost_or_damaged_state_a_copy_in_raw_is_proof_enough(self, s3, state, caplog):
+        self.again(FakeSpotify({A: 3, B: 4}), s3)
+        s3.objects.pop(keys.EXTRACT_STATE)
+        if state:
+            s3.objects[keys.EXTRACT_STATE] = state
+        self.LATER = AT + timedelta(days=2)
         spotify = FakeSpotify({A: 3, B: 4})
         assert self.again(spotify, s3).written == [A, B]
         assert spotify.fetched == []
-        assert keys.EXTRACT_STATE in caplog.text
+        assert (keys.EXTRACT_STATE in caplog.text) == bool(state)
 
     @pytest.mark.parametrize(
         "content",

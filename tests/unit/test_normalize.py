@@ -63,6 +63,7 @@ def test_a_song_becomes_a_row_in_each_table() -> None:
         "name": "Low Tide",
         "added_at": datetime(2026, 3, 1, 18, 22, 9, tzinfo=UTC),
         "added_by_id": "nadia.k",
+        "credits": None,
     }
     assert row(tables, "songs") == same | {
         "song_id": song["id"],
@@ -114,6 +115,7 @@ def test_a_song_becomes_a_row_in_each_table() -> None:
         "image_url": payloads.playlist()["images"][0]["url"],
         "url": payloads.playlist()["external_urls"]["spotify"],
         "contract": "items",
+        "is_complete": True,
     }
     assert rows(tables, "rejects") == []
 
@@ -304,8 +306,64 @@ def test_the_playlists_row_says_how_the_entries_were_read(contract: models.Contr
     assert row(tables_of(playlist_object=playlist, contract=contract), "playlists")["contract"] == contract
 
 
+@pytest.mark.parametrize(
+    "content, kind, uri, credited",
+    [
+        (payloads.song(uri=None), "song", f"spotify:track:{payloads.song()['id']}", None),
+        (payloads.ghost(uri=None), "unavailable", f"spotify:track:{payloads.ghost()['id']}", None),
+        (payloads.episode(uri=None), "episode", f"spotify:episode:{payloads.episode()['id']}", ["Knots"]),
+        (
+            {"type": "chapter", "id": "CHA1", "name": "Chapter 1", "audiobook": {"name": "A Book"}},
+            "chapter",
+            "spotify:chapter:CHA1",
+            ["A Book"],
+        ),
+        ({"type": "hologram", "id": "H1", "name": "New"}, "other", "spotify:hologram:H1", []),
+        ({"type": "hologram", "uri": "spotify:hologram:H1"}, "other", "spotify:hologram:H1", []),
+        (payloads.local_file(), "local", payloads.local_file()["uri"], ["The Rowers"]),
+        (payloads.local_file(uri=None), "local", None, ["The Rowers"]),
+    ],
+)
+def test_uri_follows_from_kind_and_id(
+    content: Any, kind: str, uri: str | None, credited: list[str] | None
+) -> None:
+    entry = row(tables_of(payloads.entry(content)), "playlist_entries")
+    assert (entry["kind"], entry["uri"], entry["credits"]) == (kind, uri, credited)
+    assert (entry["song_id"] is not None) == (kind in {"song", "unavailable"})
+
+
+def test_parts_of_a_list_keep_their_positions() -> None:
+    songs = [payloads.entry(payloads.song(name)) for name in ("A", "B")]
+    bad = payloads.entry(payloads.song(duration_ms=-1))
+    page = payloads.page([*songs, bad, 7], offset=100, total=279)
+    tables = normalize(envelope.decode(payloads.raw_object(page)))
+    assert [found["position"] for found in rows(tables, "playlist_entries")] == [101, 102]
+    rejects = [
+        (found["position"], found["reason"], json.loads(found["payload"]))
+        for found in rows(tables, "rejects")
+    ]
+    assert rejects == [(103, "song_duration", bad), (104, "undecodable", 7)]
+    assert (row(tables, "playlists")["is_complete"], row(tables, "playlists")["entry_count"]) == (False, 4)
+    assert tables.unaccounted == 0
+    assert tables.violations == {"song_duration": 1}
+
+
+def test_fields_that_cannot_be_read_are_null_and_counted() -> None:
+    odd = payloads.entry(payloads.song(duration_ms={"totalMilliseconds": 188_000}, popularity="51"))
+    about = payloads.playlist(owner=7)
+    data = payloads.raw_object([payloads.entry(None), odd], playlist_object=about)
+    tables = normalize(envelope.decode(data))
+    assert (row(tables, "songs")["duration_ms"], row(tables, "playlists")["owner_id"]) == (None, None)
+    assert tables.violations == {"entry_readable": 2, "playlist_readable": 1}
+    examples = {found["rule"]: found["example"] for found in rows(tables, "quality") if found["violations"]}
+    assert examples == {
+        "entry_readable": '2 item.duration_ms {"totalMilliseconds":188000}',
+        "playlist_readable": "playlist.owner 7",
+    }
+
+
 def test_a_reject_keeps_position_reason_and_payload() -> None:
-    bad = payloads.entry(payloads.song(duration_ms="long"))
+    bad = payloads.entry(payloads.song(type=7))
     tables = tables_of(payloads.entry(None), bad, payloads.entry(None))
     reject = row(tables, "rejects")
     assert (reject["position"], reject["reason"]) == (2, "undecodable")

@@ -56,10 +56,16 @@ class Lake:
         self.publisher = Publisher(self.events, self.s3, "lake-changes", "lake")  # type: ignore[arg-type]
 
     def store(
-        self, at: datetime, *songs: str, written: datetime | None = None, damaged: bool = False
+        self,
+        at: datetime,
+        *songs: str,
+        written: datetime | None = None,
+        damaged: bool = False,
+        total: int | None = None,
+        content_at: datetime | None = None,
     ) -> None:
-        entries = [payloads.entry(payloads.song(one)) for one in songs]
-        body = payloads.raw_object(entries, playlist_object=PLAYLIST, scheduled_at=at)
+        page = payloads.page([payloads.entry(payloads.song(one)) for one in songs], total=total)
+        body = payloads.raw_object(page, playlist_object=PLAYLIST, scheduled_at=content_at or at)
         self.s3.now = written or at
         self.s3.put_object(
             Bucket="raw",
@@ -190,6 +196,24 @@ def test_a_message_that_waited_for_days_is_published(lake: Lake) -> None:
 def test_a_damaged_snapshot_has_no_rows_and_is_passed_over(lake: Lake) -> None:
     lake.store(A - DAY, "a")
     lake.store(A, "b", damaged=True)
+    lake.store(B, "c")
+    lake.publish(B)
+    assert lake.events.published == [(zulu(A - DAY), zulu(B), ["c"], ["a"])]
+
+
+def test_parts_of_a_list_are_neither_published_nor_compared_with(lake: Lake) -> None:
+    lake.store(A - DAY, "a", "b")
+    lake.store(A, "a", total=2)
+    lake.publish(A)
+    assert lake.events.published == []
+    lake.store(B, "a", "c")
+    lake.publish(B)
+    assert lake.events.published == [(zulu(A - DAY), zulu(B), ["c"], ["b"])]
+
+
+def test_content_under_the_key_of_another_snapshot_is_passed_over(lake: Lake) -> None:
+    lake.store(A - DAY, "a")
+    lake.store(A, "b", content_at=A - 2 * DAY)
     lake.store(B, "c")
     lake.publish(B)
     assert lake.events.published == [(zulu(A - DAY), zulu(B), ["c"], ["a"])]

@@ -1,13 +1,14 @@
 import io
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
 from botocore.exceptions import ClientError
 
+from spotify_lake import keys
 from spotify_lake.errors import ChangeNotPublished, EventError, RawObjectUnreadable
 from spotify_lake.normalize.rows import Tables, normalize
 from spotify_lake.observability import logger, metrics
@@ -117,6 +118,20 @@ def test_a_failure_to_publish_fails_the_message(run: Callable[..., list[Tables]]
 def test_keys_are_decoded_once(run: Callable[..., list[Tables]]) -> None:
     for key in (ODD_KEY, "raw/100%25.json.gz"):
         assert len(run(s3_event(key), **{key: GOOD})) == 1
+
+
+def test_an_object_under_the_key_of_another_snapshot_writes_nothing(run: Callable[..., list[Tables]]) -> None:
+    """It would overwrite the tables of the snapshot that it claims to be."""
+    own = keys.raw_key(payloads.playlist()["id"], payloads.NOON)
+    for key in (
+        keys.raw_key(payloads.spotify_id("another"), payloads.NOON),
+        keys.raw_key(payloads.playlist()["id"], payloads.NOON + timedelta(days=1)),
+    ):
+        with pytest.raises(RawObjectUnreadable, match=f"{key}.*belongs under {own}.*dead-letter"):
+            run(s3_event(key), **{key: GOOD})
+    assert counted("RawObjectsUnreadable") == 2
+    assert counted("SnapshotsTransformed") == 0
+    assert len(run(s3_event(own), **{own: GOOD})) == 1
 
 
 def test_entries_that_got_lost_are_counted(

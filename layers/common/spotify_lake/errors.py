@@ -147,6 +147,15 @@ class SnapshotUnreadable(LakeError):
         super().__init__(f"Not a readable snapshot: {cause}.")
 
 
+class SnapshotMisplaced(SnapshotUnreadable):
+    """The key of a raw object names another playlist or time than its content."""
+
+    def __init__(self, content_key: str) -> None:
+        super().__init__(
+            f"its content is another snapshot, which belongs under {content_key}, and its tables are not overwritten"
+        )
+
+
 class RawObjectUnreadable(LakeError):
     """A raw object that cannot become rows; it stays where it is."""
 

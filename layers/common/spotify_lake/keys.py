@@ -82,6 +82,11 @@ def in_raw_key(key: str) -> SnapshotId | None:
     return _snapshot_id(_RAW_PLAYLIST.fullmatch(key))
 
 
+def names_another(key: str, playlist_id: str, scheduled_at: datetime) -> bool:
+    """Return whether the key of a raw object names another snapshot than this one. A key may also name none."""
+    return in_raw_key(key) is not None and key != raw_key(playlist_id, scheduled_at)
+
+
 def partition_prefix(table_prefix: str, day: date | str = "") -> str:
     """Return the prefix of a table's partition, or of all its partitions if `day` is left out."""
     return f"{table_prefix}{SNAPSHOT_DATE}={day}{'/' if day else ''}"

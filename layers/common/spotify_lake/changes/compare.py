@@ -1,6 +1,7 @@
 """Compares two snapshots of a playlist and describes the changes as an event. Pure: no I/O, no clock, no AWS.
 
-An entry is identified by its URI and counts at its first position, as in the view playlist_changes.
+An entry is identified by the song's id, else its URI, else its name and the artists' names, and counts at its first
+position, as in the view playlist_changes.
 """
 
 import json
@@ -27,15 +28,16 @@ class Change:
 
     Attributes
     ----------
-    uri, name, song_id
+    uri, name, song_id, credits
         As in the table playlist_entries, from the later snapshot that has the entry.
     position, previous_position
         First position now and before; None if it was not in the list.
     """
 
-    uri: str
+    uri: str | None
     name: str | None
     song_id: str | None
+    credits: list[str] | None
     position: int | None
     previous_position: int | None
 
@@ -67,12 +69,12 @@ def compare(before: Tables, now: Tables) -> Changes:
     """
     old, new = _first_entries(before), _first_entries(now)
     return Changes(
-        entered=[_change(one, None) for uri, one in new.items() if uri not in old],
-        left=[_change(None, one) for uri, one in old.items() if uri not in new],
+        entered=[_change(one, None) for key, one in new.items() if key not in old],
+        left=[_change(None, one) for key, one in old.items() if key not in new],
         moved=[
-            _change(one, old[uri])
-            for uri, one in new.items()
-            if uri in old and old[uri]["position"] != one["position"]
+            _change(one, old[key])
+            for key, one in new.items()
+            if key in old and old[key]["position"] != one["position"]
         ],
     )
 
@@ -120,12 +122,18 @@ def detail(before: Tables, now: Tables, changes: Changes, bucket: str, keys: Seq
 
 
 def _first_entries(tables: Tables) -> dict[str, Mapping[str, Any]]:
-    """Return the first entry of each URI; rows come in the order of positions."""
+    """Return each entry at its first position; rows come in the order of positions."""
     first: dict[str, Mapping[str, Any]] = {}
     for row in tables.records(PLAYLIST_ENTRIES):
-        if row["uri"] is not None:
-            first.setdefault(row["uri"], row)
+        key = row["song_id"] or row["uri"] or _named(row)
+        if key is not None:
+            first.setdefault(key, row)
     return first
+
+
+def _named(row: Mapping[str, Any]) -> str | None:
+    """Identify an entry of which only the name is known, and perhaps the artists."""
+    return row["name"] and f"{row['name']} by {', '.join(row['credits'] or ())}"
 
 
 def _change(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> Change:
@@ -134,6 +142,7 @@ def _change(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> 
         uri=known["uri"],
         name=known["name"],
         song_id=known["song_id"],
+        credits=known["credits"],
         position=now["position"] if now else None,
         previous_position=before["position"] if before else None,
     )
@@ -152,7 +161,7 @@ def _listed(changes: Sequence[Change], artists: Mapping[str, list[str | None]]) 
         item = {
             "uri": change.uri,
             "name": change.name,
-            "artists": artists.get(change.song_id or "", []),
+            "artists": artists.get(change.song_id or "", change.credits or []),
             **positions,
         }
         left -= len(to_json(item).encode()) + 1

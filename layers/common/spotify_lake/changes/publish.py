@@ -53,7 +53,8 @@ class Publisher:
         """Publish the change that a snapshot shows, if it is new and something changed.
 
         It is new if S3 itself reports that it was written just after Spotify sent it, and no snapshot with a later
-        time existed then. A replay, an import or a snapshot that was filled in later is not new.
+        time existed then. A replay, an import or a snapshot that was filled in later is not new. Parts of a list are
+        not compared.
 
         Parameters
         ----------
@@ -70,7 +71,7 @@ class Publisher:
             EventBridge does not take the event.
         """
         written_at, fetched_at = raw_object.written_at, tables.playlist["fetched_at"]
-        if written_at is None or abs(written_at - fetched_at) > FRESH:
+        if written_at is None or abs(written_at - fetched_at) > FRESH or tables.is_partial:
             return
         before = self._before(raw_object, tables)
         if before is None:
@@ -115,13 +116,14 @@ class Publisher:
         return ((one["Key"], one["LastModified"]) for one in found)
 
     def _read(self, bucket: str, key: str) -> Tables | None:
-        """Read another snapshot; None if it is gone or damaged, so that the tables have no rows of it either."""
+        """Read another snapshot; None if it cannot be compared: a part of a list, gone, or damaged."""
         data = store.get(self._s3, bucket, key)
         try:
-            return normalize(envelope.decode(data)) if data else None
+            tables = normalize(envelope.decode(data, key)) if data else None
         except SnapshotUnreadable as error:
             logger.warning("The previous snapshot cannot be compared: %s", error, raw_key=key)
             return None
+        return None if tables and tables.is_partial else tables
 
     def _put(self, content: dict[str, Any], time: datetime) -> None:
         try:

@@ -19,7 +19,7 @@ from spotify_lake.errors import (
 from spotify_lake.extract.continuation import Continuations, Rest
 from spotify_lake.extract.details import Enrichment, Mentions
 from spotify_lake.extract.request import ExtractRequest
-from spotify_lake.extract.state import State
+from spotify_lake.extract.state import Fingerprint, State
 from spotify_lake.observability import count, logger
 from spotify_lake.raw import envelope, store
 from spotify_lake.settings import OWNED, ExtractSettings
@@ -255,12 +255,23 @@ class _Run:
         started = time.monotonic()
         key = keys.raw_key(playlist_id, self._request.scheduled_at)
         listed = self._listed.get(playlist_id)
-        if listed and self._is_shown(listed):
-            logger.info("Unchanged since its last snapshot of the day", playlist_id=playlist_id)
-            self.summary.unchanged.append(playlist_id)
+        shown = self._shown(listed) if listed else None
+        if (
+            shown
+            and listed
+            and listed.snapshot_id
+            and self._state.is_settled(playlist_id, listed.snapshot_id)
+        ):
+            self._note_unchanged(playlist_id)
             return
         source = self._unchanged(listed) if listed else None
-        written, details = self._copy(source, key) if source else self._read(playlist_id, listed, key)
+        if source:
+            written, details = self._copy(source, key)
+        elif outcome := self._read(playlist_id, listed, key, shown):
+            written, details = outcome
+        else:
+            self._note_unchanged(playlist_id)
+            return
         (self.summary.written if written else self.summary.already_there).append(playlist_id)
         logger.info(
             "Snapshot written" if written else "Another run wrote the snapshot first",
@@ -270,17 +281,23 @@ class _Run:
             **details,
         )
 
-    def _is_shown(self, listed: ListedPlaylist) -> bool:
-        """Return whether the last snapshot before this one is from the same day and shows the listed version."""
+    def _shown(self, listed: ListedPlaylist) -> str | None:
+        """Return the key of the last snapshot before this one, if it is of the same day and the listed version."""
         if listed.is_spotifys or listed.snapshot_id is None:
-            return False
+            return None
         last = store.last_key_of_day(
             self._s3, self._settings.raw_bucket, listed.id, self._request.scheduled_at
         )
-        return last is not None and self._is_recent(self._state.at(last, listed.id, listed.snapshot_id))
+        if last is None or not self._is_recent(self._state.at(last, listed.id, listed.snapshot_id)):
+            return None
+        return last
+
+    def _note_unchanged(self, playlist_id: str) -> None:
+        logger.info("Unchanged since its last snapshot of the day", playlist_id=playlist_id)
+        self.summary.unchanged.append(playlist_id)
 
     def _unchanged(self, listed: ListedPlaylist) -> envelope.Source | None:
-        """Find the raw object that holds the listed version, if it is recent enough to copy."""
+        """Find the raw object that holds the listed version, if that is settled and recent enough to copy."""
         if listed.is_spotifys or listed.snapshot_id is None:
             return None
         source = self._state.find(listed.id, listed.snapshot_id)
@@ -295,23 +312,32 @@ class _Run:
         self._copied += written
         return written, {"contract": source.header.contract, "copied_from": source.origin.key}
 
-    def _read(self, playlist_id: str, listed: ListedPlaylist | None, key: str) -> tuple[bool, dict[str, Any]]:
+    def _read(
+        self, playlist_id: str, listed: ListedPlaylist | None, key: str, shown: str | None
+    ) -> tuple[bool, dict[str, Any]] | None:
+        """Read a playlist and write its snapshot, unless the one under the key `shown` has the same entries."""
         reading = self._spotify.read(playlist_id, listed.snapshot_id if listed else None)
         while True:
-            writer, mentions = self._writer(playlist_id, reading), Mentions()
+            writer, mentions, entries = self._writer(playlist_id, reading), Mentions(), Fingerprint()
             for page in reading.pages:
                 writer.add_page(page)
                 mentions.add_page(page)
+                entries.add_page(page)
             if head := reading.confirm():
                 break
+        if reading.contract == "embedded":
+            entries.add_page(head.embedded_page)
         self._read_by[reading.contract] += 1
         count("EntriesFetched", reading.entries)
+        if shown and self._state.has_read(playlist_id, head.snapshot_id, entries, shown):
+            self._state.remember(playlist_id, head.snapshot_id, shown, entries)
+            return None
         # Entries in the playlist object count, too: they may be the only ones.
         mentions.add_page(head.playlist.get("items"))
         mentions.add_page(head.playlist.get("tracks"))
         written = self._put(key, writer.finish(head.playlist, self._enrichment.details(mentions)))
         if written and listed and not head.is_spotifys:
-            self._state.remember(playlist_id, head.snapshot_id, key)
+            self._state.remember(playlist_id, head.snapshot_id, key, entries)
         return written, {"contract": reading.contract, "entries": reading.entries}
 
     def _writer(self, playlist_id: str, reading: PlaylistReading) -> envelope.SnapshotWriter:

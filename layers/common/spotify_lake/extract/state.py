@@ -1,12 +1,15 @@
 """State from run to run: the raw object with each playlist's last version, and the user who signed in.
 
-The state only saves requests. Each entry is compared with the raw object itself, and a lost entry is found in raw
-again, so concurrent runs may write the state in any order.
+The state only saves requests. Each entry is compared with the raw object itself, and a lost entry costs readings of the
+playlist, so concurrent runs may write the state in any order.
 """
 
+import hashlib
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,10 +23,16 @@ if TYPE_CHECKING:
 
 
 class _LastVersion(msgspec.Struct):
-    """The last version of a playlist, and the raw object that holds it."""
+    """The last version of a playlist, and the raw object that holds it.
+
+    `entries` is their fingerprint. The version is settled once two runs have read the same entries under it: Spotify
+    may show a new version before the entries that belong to it.
+    """
 
     snapshot_id: str
     key: str
+    entries: str = ""
+    is_settled: bool = False
 
 
 class _User(msgspec.Struct):
@@ -36,6 +45,34 @@ class _User(msgspec.Struct):
 class _Content(msgspec.Struct):
     user: _User | None = None
     playlists: dict[str, _LastVersion] = msgspec.field(default_factory=dict)
+
+
+class Fingerprint:
+    """Identifies the entries of a playlist in their order, without what Spotify may change in a song."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add_page(self, page: Any) -> None:
+        """Add a page of entries as Spotify sent it."""
+        for entry in page["items"]:
+            content = entry_content(entry)
+            values = [entry.get("added_at") if isinstance(entry, dict) else None]
+            values += [content.get(name) for name in ("id", "uri", "name")]
+            texts = [value if isinstance(value, str) else None for value in values]
+            self._hash.update(json.dumps(texts).encode())
+
+    def __str__(self) -> str:
+        return self._hash.hexdigest()
+
+
+def entry_content(entry: Any) -> Mapping[str, Any]:
+    """Return the content of an entry as Spotify sent it; empty if there is none."""
+    for name in ("item", "track"):
+        if isinstance(entry, dict) and isinstance(entry.get(name), dict):
+            content: Mapping[str, Any] = entry[name]
+            return content
+    return {}
 
 
 def first_attempt_at(s3: "S3Client", bucket: str, invocation: str, now: datetime) -> datetime:
@@ -98,27 +135,42 @@ class State:
         """Record the user of a sign-in."""
         self._content.user = _User(sign_in, user_id)
 
-    def remember(self, playlist_id: str, snapshot_id: str, key: str) -> None:
-        """Record that a raw object holds the last version of a playlist."""
-        self._content.playlists[playlist_id] = _LastVersion(snapshot_id, key)
+    def remember(self, playlist_id: str, snapshot_id: str, key: str, entries: Fingerprint) -> None:
+        """Record that a raw object holds the last version of a playlist, which a run has just read."""
+        is_settled = self.has_read(playlist_id, snapshot_id, entries)
+        self._content.playlists[playlist_id] = _LastVersion(snapshot_id, key, str(entries), is_settled)
+
+    def has_read(
+        self, playlist_id: str, snapshot_id: str, entries: Fingerprint, key: str | None = None
+    ) -> bool:
+        """Return whether the run before read the same entries under the same version, and put them under `key`."""
+        last = self._content.playlists.get(playlist_id)
+        return (
+            last is not None
+            and (last.snapshot_id, last.entries) == (snapshot_id, str(entries))
+            and key in (None, last.key)
+        )
+
+    def is_settled(self, playlist_id: str, snapshot_id: str) -> bool:
+        """Return whether two runs have read the same entries under this version of a playlist."""
+        last = self._last(playlist_id, snapshot_id)
+        return last is not None and last.snapshot_id == snapshot_id and last.is_settled
 
     def find(self, playlist_id: str, snapshot_id: str) -> envelope.Source | None:
-        """Find a raw object that holds this version of a playlist.
-
-        If the state does not know the playlist, its newest raw object is tried.
-        """
-        last = self._content.playlists.get(playlist_id)
-        if last is not None and last.snapshot_id != snapshot_id:
+        """Find a raw object that holds this version of a playlist, if it is settled."""
+        last = self._last(playlist_id, snapshot_id)
+        if last is None or last.snapshot_id != snapshot_id or not last.is_settled:
             return None
-        source = self.at(last.key, playlist_id, snapshot_id) if last else None
-        if source is None:
+        return self.at(last.key, playlist_id, snapshot_id)
+
+    def _last(self, playlist_id: str, snapshot_id: str) -> _LastVersion | None:
+        """Return what is known of a playlist. If that was lost, a copy in raw shows that its version was settled."""
+        if playlist_id not in self._content.playlists:
             key = store.newest_key(self._s3, self._bucket, playlist_id)
             source = self.at(key, playlist_id, snapshot_id) if key else None
-        if source is None:
-            self._content.playlists.pop(playlist_id, None)
-        else:
-            self.remember(playlist_id, snapshot_id, source.key)
-        return source
+            if source is not None and source.header.copied_from is not None:
+                self._content.playlists[playlist_id] = _LastVersion(snapshot_id, source.key, is_settled=True)
+        return self._content.playlists.get(playlist_id)
 
     def at(self, key: str, playlist_id: str, snapshot_id: str) -> envelope.Source | None:
         """Return the raw object of this key if it holds this version of the playlist."""

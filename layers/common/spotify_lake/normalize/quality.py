@@ -15,8 +15,11 @@ from typing import Any, Final, NamedTuple
 
 from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, SONGS
 from spotify_lake.schema.types import Table, Type
+from spotify_lake.spotify.mending import UnreadableField
 
 type Rows = Mapping[str, Sequence[tuple[Any, ...]]]
+
+ALL_COLUMNS: Final = "*"
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _CLOCKS: Final = timedelta(days=1)  # maximum difference between two clocks, or of a time without its zone
@@ -29,7 +32,7 @@ _PEOPLE: Final = 10_000_000_000
 class Limit(StrEnum):
     """An upper bound that depends on the snapshot, in words."""
 
-    ENTRIES = "the number of entries"
+    LAST_POSITION = "the position of the last entry"
     TAKEN = "a day after the snapshot"
     ANNOUNCED = "two years after the snapshot"
 
@@ -55,7 +58,12 @@ class Between:
     high: int | date | datetime | Limit
 
 
-type Check = Unique | Reference | Between
+@dataclass(frozen=True)
+class Readable:
+    """Each value has the type that it should have; unreadable ones have become null."""
+
+
+type Check = Unique | Reference | Between | Readable
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Rule:
     name
         In the table `quality`; of a breaking rule also a reason in the table `rejects`.
     table, column
-        The column it checks.
+        The column it checks. With `*` it checks all that an entry or playlist consists of, albums and artists too.
     check
         The condition.
     breaking
@@ -91,6 +99,8 @@ class Rule:
                 return f"is the key of a row of {to.name}{where}"
             case Between(low, high):
                 return f"is from {_text(low)} to {_text(high)}"
+            case Readable():
+                return "has the type that it should have; if not, it is null"
 
 
 RULES: Final = (
@@ -98,12 +108,14 @@ RULES: Final = (
         Rule(f"{table.name}_unique", table, table.key[-1], Unique(), breaking=True)
         for table in (PLAYLIST_ENTRIES, SONGS, ALBUMS, ARTISTS)
     ),
-    Rule("entry_position", PLAYLIST_ENTRIES, "position", Between(1, Limit.ENTRIES), breaking=True),
+    Rule("entry_position", PLAYLIST_ENTRIES, "position", Between(1, Limit.LAST_POSITION), breaking=True),
     Rule("entry_song", PLAYLIST_ENTRIES, "song_id", Reference(SONGS, only=("kind", "song")), breaking=True),
     Rule("song_album", SONGS, "album_id", Reference(ALBUMS), breaking=True),
     Rule("song_artists", SONGS, "artist_ids", Reference(ARTISTS), breaking=True),
     Rule("album_artists", ALBUMS, "artist_ids", Reference(ARTISTS), breaking=True),
     Rule("song_duration", SONGS, "duration_ms", Between(0, _DAY_MS - 1), breaking=True),
+    Rule("entry_readable", PLAYLIST_ENTRIES, ALL_COLUMNS, Readable()),
+    Rule("playlist_readable", PLAYLISTS, ALL_COLUMNS, Readable()),
     Rule("song_has_length", SONGS, "duration_ms", Between(1, _DAY_MS - 1)),
     Rule("song_popularity", SONGS, "popularity", Between(0, 100)),
     Rule("album_popularity", ALBUMS, "popularity", Between(0, 100)),
@@ -142,17 +154,21 @@ class Finding:
         return Finding(self.rule, earlier.checked, earlier.violations + self.violations)
 
 
-def check(rows: Rows, entry_count: int, taken_at: datetime) -> list[Finding]:
+def check(
+    rows: Rows, last_position: int, taken_at: datetime, unreadable: Sequence[UnreadableField] = ()
+) -> list[Finding]:
     """Check the rows of one snapshot.
 
     Parameters
     ----------
     rows
         Table name to rows.
-    entry_count
-        Entries in the snapshot, rejected ones included.
+    last_position
+        Position of the last entry, rejected ones included.
     taken_at
         Time of the snapshot, UTC.
+    unreadable
+        Fields that are null because they cannot be read.
 
     Returns
     -------
@@ -160,11 +176,24 @@ def check(rows: Rows, entry_count: int, taken_at: datetime) -> list[Finding]:
         One for each rule, in the order of `RULES`.
     """
     limits = {
-        Limit.ENTRIES: entry_count,
+        Limit.LAST_POSITION: last_position,
         Limit.TAKEN: _later(taken_at, _CLOCKS),
         Limit.ANNOUNCED: _later(taken_at, _ANNOUNCED).date(),
     }
-    return [_find(rule, rows, limits) for rule in RULES]
+    return [
+        _read(rule, rows, unreadable) if isinstance(rule.check, Readable) else _find(rule, rows, limits)
+        for rule in RULES
+    ]
+
+
+def _read(rule: Rule, rows: Rows, unreadable: Sequence[UnreadableField]) -> Finding:
+    of_entries = rule.table is PLAYLIST_ENTRIES
+    violations = (
+        Value(" ".join(filter(None, (str(field.position or ""), field.path, field.value))), field.value)
+        for field in unreadable
+        if (field.position is not None) == of_entries
+    )
+    return Finding(rule, len(rows[rule.table.name]), tuple(violations))
 
 
 def _find(rule: Rule, rows: Rows, limits: Mapping[Limit, Any]) -> Finding:

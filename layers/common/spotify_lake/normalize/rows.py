@@ -23,13 +23,15 @@ from spotify_lake.schema.playlists import (
     SONGS,
 )
 from spotify_lake.schema.types import Table
-from spotify_lake.spotify.models import Album, Artist, Content, Entry, ExternalUrls, Image
+from spotify_lake.spotify.models import Album, Artist, Content, Entry, ExternalUrls, Image, Kind
 
 type Row = tuple[object, ...]
 
 # Spotify's own playlists have this instead of a time.
 _NOT_A_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL_ENTRY: Final = Entry()
+_NO_CONTENT: Final = Content()
+_SONGS: Final = frozenset({"song", "unavailable"})  # kinds with a song's id
 _NO_ALBUM: Final = Album()
 _NO_ARTIST: Final = Artist()
 _RELEASE_DATE: Final = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
@@ -66,6 +68,11 @@ class Tables:
         return {row["rule"]: row["violations"] for row in self.records(QUALITY) if row["violations"]}
 
     @property
+    def is_partial(self) -> bool:
+        """Whether the snapshot is known to lack entries of the list."""
+        return self.playlist["is_complete"] is False
+
+    @property
     def playlist(self) -> dict[str, Any]:
         """The row of `playlists` by column name."""
         (record,) = self.records(PLAYLISTS)
@@ -100,7 +107,8 @@ def normalize(snapshot: Snapshot) -> Tables:
     """
     tables, findings = _checked(snapshot)
     while rejected := _rejected(snapshot, findings):
-        entries = [rejected.get(position, entry) for position, entry in enumerate(snapshot.entries, start=1)]
+        positions = enumerate(snapshot.entries, start=snapshot.first_position)
+        entries = [rejected.get(position, entry) for position, entry in positions]
         snapshot = replace(snapshot, entries=entries)
         tables, now = _checked(snapshot)
         findings = [after.after(before) for before, after in zip(findings, now, strict=True)]
@@ -112,7 +120,8 @@ def normalize(snapshot: Snapshot) -> Tables:
 def _checked(snapshot: Snapshot) -> tuple[Tables, list[Finding]]:
     tables = _tables(snapshot)
     taken_at = max(snapshot.scheduled_at, snapshot.fetched_at)
-    return tables, quality.check(tables.rows, tables.entry_count, taken_at)
+    last_position = snapshot.first_position - 1 + tables.entry_count
+    return tables, quality.check(tables.rows, last_position, taken_at, snapshot.unreadable)
 
 
 def _rejected(snapshot: Snapshot, findings: Iterable[Finding]) -> dict[int, RejectedEntry]:
@@ -125,14 +134,15 @@ def _rejected(snapshot: Snapshot, findings: Iterable[Finding]) -> dict[int, Reje
         return {}
     found: dict[int, RejectedEntry] = {}
     sent = snapshot.as_sent()
-    for position, entry in enumerate(snapshot.entries, start=1):
+    for position, entry in enumerate(snapshot.entries, start=snapshot.first_position):
         if isinstance(entry, RejectedEntry):
             continue
         for row in ((PLAYLIST_ENTRIES.name, position), *_rows_of(entry or _NULL_ENTRY)):
             if row in broken:
                 finding, violation = broken[row]
                 detail = finding.describe(violation)
-                found[position] = RejectedEntry(finding.rule.name, detail, sent[position - 1])
+                payload = sent[position - snapshot.first_position]
+                found[position] = RejectedEntry(finding.rule.name, detail, payload)
                 break
     return found
 
@@ -160,7 +170,7 @@ def _tables(snapshot: Snapshot) -> Tables:
     albums: dict[str, Row] = {}
     artists: dict[str, Row] = {}
 
-    for position, entry in enumerate(snapshot.entries, start=1):
+    for position, entry in enumerate(snapshot.entries, start=snapshot.first_position):
         if isinstance(entry, RejectedEntry):
             rejects.append((*same, position, entry.reason, entry.detail, entry.payload))
             continue
@@ -226,19 +236,33 @@ def _playlist_values(snapshot: Snapshot) -> Row:
         _largest(playlist.images),
         _link(playlist.external_urls),
         snapshot.contract,
+        snapshot.is_complete,
     )
 
 
 def _entry_values(entry: Entry) -> Row:
-    kind, content = entry.kind, entry.content or Content()
+    kind, content = entry.kind, entry.content or _NO_CONTENT
+    is_song = kind in _SONGS
     return (
         kind,
-        content.id if kind in {"song", "unavailable"} else None,
-        content.uri,
+        content.id or None if is_song else None,
+        content.uri or _uri(kind, content),
         content.name or None,
         None if entry.added_at == _NOT_A_TIME else entry.added_at,
         (entry.added_by and entry.added_by.id) or None,
+        None if is_song else _credits(content),
     )
+
+
+def _uri(kind: Kind, content: Content) -> str | None:
+    """Return the URI that follows from an entry's type and id, which some dumps leave out."""
+    return f"spotify:{content.type or 'track'}:{content.id}" if content.id and kind != "local" else None
+
+
+def _credits(content: Content) -> list[str]:
+    """Return whom or what an entry that is not in `songs` belongs to."""
+    works = [work.name for work in (content.show, content.audiobook) if work is not None]
+    return [name for name in (*works, *(artist.name for artist in _credited(content.artists))) if name]
 
 
 def _song_values(song: Content) -> Row:

@@ -6,10 +6,8 @@ never changed, and everything else can be rebuilt from it.
 
 import gzip
 import json
-import re
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -17,7 +15,9 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from spotify_lake.errors import SnapshotUnreadable
+from spotify_lake import keys
+from spotify_lake.errors import SnapshotMisplaced, SnapshotUnreadable
+from spotify_lake.spotify.mending import UNDECODABLE, Mender, UnreadableField, storable_json
 from spotify_lake.spotify.models import (
     Album,
     Artist,
@@ -26,6 +26,7 @@ from spotify_lake.spotify.models import (
     Entry,
     EntryError,
     Page,
+    PagePlace,
     Playlist,
     utc,
 )
@@ -34,10 +35,9 @@ ENVELOPE_VERSION: Final = 1
 type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albums`: JSON by id
 
 _GZIP = 16  # zlib's code for a gzip header
-# json.loads combines surrogate pairs; a lone surrogate cannot be stored as UTF-8.
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_DIGITS = 4_000
+_MAX_POSITION = 2**31 - 1  # the tables store positions as 32-bit integers
 _NO_ENTRIES = "neither its pages nor the playlist object have entries"
-_UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -131,8 +131,14 @@ class Snapshot:
         The playlist's own fields.
     entries
         Every position in order; None for a null entry.
+    first_position
+        Position of the first entry: 1, unless the snapshot holds a later part of the list.
+    total
+        Entries of the whole list, if its pages say so.
     details
         Details of the artists and albums that the lake had.
+    unreadable
+        Fields that are null because their values cannot be read.
     data
         The bytes of the raw object.
     """
@@ -145,8 +151,18 @@ class Snapshot:
     copied_from: Origin | None
     playlist: Playlist
     entries: list[Entry | RejectedEntry | None]
+    first_position: int = 1
+    total: int | None = None
     details: Details = field(default_factory=Details)
+    unreadable: tuple[UnreadableField, ...] = ()
     data: bytes = field(default=b"", repr=False, compare=False)
+
+    @property
+    def is_complete(self) -> bool | None:
+        """Whether the snapshot holds the whole list; None if nothing says how long that is."""
+        if self.first_position > 1:
+            return False
+        return None if self.total is None else len(self.entries) >= self.total
 
     def as_sent(self) -> list[str]:
         """Return the JSON of every position in order, as Spotify sent it.
@@ -162,8 +178,8 @@ class Snapshot:
             pages = envelope.pages
             if self.contract == "embedded":
                 pages = [msgspec.json.decode(_embedded(envelope.playlist), type=_PageAsSent)]
-        except _UNDECODABLE:
-            return [_storable_json(item) for item in _items(_take_pages(_parse(text)))]
+        except UNDECODABLE:
+            return [storable_json(item) for item in _items(_take_pages(_parse(text)))]
         return [bytes(item).decode(errors="replace") for page in pages for item in page.items]
 
 
@@ -288,16 +304,18 @@ class Source:
         return _header_member(header, details) + self._content
 
 
-def decode(data: bytes) -> Snapshot:
+def decode(data: bytes, key: str | None = None) -> Snapshot:
     """Read the bytes of a raw object.
 
-    The envelope is decoded as a whole. Only if that fails, entries are decoded one by one: a bad entry becomes a
-    `RejectedEntry`, and the others are kept.
+    The envelope is decoded as a whole. Only if that fails, entries are decoded one by one: a field that cannot be read
+    becomes null, an entry that cannot be identified becomes a `RejectedEntry`, and the others are kept.
 
     Parameters
     ----------
     data
         Gzipped JSON, as `SnapshotWriter` makes it.
+    key
+        Of the object, if the content has to agree with it.
 
     Returns
     -------
@@ -308,8 +326,10 @@ def decode(data: bytes) -> Snapshot:
     ------
     SnapshotUnreadable
         Not gzip, truncated, not JSON, an unknown envelope version, or no entries where they belong.
+    SnapshotMisplaced
+        The key names another snapshot.
     """
-    text = _gunzip(data)
+    text, mender = _gunzip(data), Mender()
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
         pages = envelope.pages
@@ -317,10 +337,14 @@ def decode(data: bytes) -> Snapshot:
             pages = [msgspec.json.decode(_embedded(envelope.playlist), type=Page)]
         entries: list[Entry | RejectedEntry | None] = [entry for page in pages for entry in page.items]
         header: _Header = envelope
+        places: Sequence[PagePlace] = pages
         details = envelope.details or Details()
-    except _UNDECODABLE:
-        header, entries, details = _decode_piecewise(text)
+    except UNDECODABLE:
+        header, places, entries, details = _decode_piecewise(text, mender)
     _check_version(header.envelope_version)
+    if key is not None and keys.names_another(key, header.playlist_id, header.scheduled_at):
+        raise SnapshotMisplaced(keys.raw_key(header.playlist_id, header.scheduled_at))
+    first_position, total = _extent(places, len(entries))
     return Snapshot(
         playlist_id=header.playlist_id,
         snapshot_id=header.snapshot_id,
@@ -330,9 +354,22 @@ def decode(data: bytes) -> Snapshot:
         copied_from=header.copied_from,
         playlist=header.playlist,
         entries=entries,
+        first_position=first_position,
+        total=total,
         details=details,
+        unreadable=tuple(mender.found),
         data=data,
     )
+
+
+def _extent(places: Sequence[PagePlace], count: int) -> tuple[int, int | None]:
+    """Return the position of the first entry, and the number of entries of the whole list."""
+    total = max((place.total for place in places if place.total is not None), default=None)
+    first = max(0, places[0].offset or 0) if places else 0
+    # Some dumps have all entries on one page that kept the offset of the last.
+    if first + count > (_MAX_POSITION if total is None else total):
+        first = 0
+    return first + 1, total
 
 
 def _header_member(header: Header, details: DetailObjects) -> bytes:
@@ -375,25 +412,40 @@ def _check_version(version: object) -> None:
         )
 
 
-def _decode_piecewise(text: bytes) -> tuple[_Header, list[Entry | RejectedEntry | None], Details]:
+def _decode_piecewise(
+    text: bytes, mender: Mender
+) -> tuple[_Header, list[PagePlace], list[Entry | RejectedEntry | None], Details]:
     envelope = _parse(text)
     _check_version(envelope.get("envelope_version"))
     pages, details = _take_pages(envelope), envelope.pop("details", None)
+    envelope["playlist"] = mender.mend(envelope.get("playlist"), Playlist, "playlist")
     try:
-        header = msgspec.json.decode(_storable_json(envelope), type=_Header)
-    except _UNDECODABLE as error:
+        header = msgspec.json.decode(storable_json(envelope), type=_Header)
+    except UNDECODABLE as error:
         raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
-    return header, [_decode_entry(item) for item in _items(pages)], _decode_details(details)
+    items = list(_items(pages))
+    places = [
+        mender.decode(page, PagePlace, f"pages[{number}]")
+        for number, page in enumerate(pages if isinstance(pages, list) else ())
+    ]
+    first, _ = _extent(places, len(items))
+    entries = [_decode_entry(item, position, mender) for position, item in enumerate(items, start=first)]
+    return header, places, entries, _decode_details(details, mender)
 
 
 def _parse(text: bytes) -> dict[str, Any]:
     try:
-        envelope = json.loads(text)
+        envelope = json.loads(text, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise SnapshotUnreadable(f"it is not JSON ({error})") from error
     if not isinstance(envelope, dict):
         raise SnapshotUnreadable("the JSON is not an object")
     return envelope
+
+
+def _whole(digits: str) -> int | str:
+    """Read a whole number; one that Python refuses because of its length stays a text."""
+    return int(digits) if len(digits) < _MAX_DIGITS else digits
 
 
 def _take_pages(envelope: dict[str, Any]) -> object:
@@ -422,31 +474,34 @@ def _items(pages: object) -> Iterator[object]:
         yield from items
 
 
-def _decode_entry(item: object) -> Entry | RejectedEntry | None:
-    payload = _storable_json(item)
+def _decode_entry(item: object, position: int, mender: Mender) -> Entry | RejectedEntry | None:
+    payload = storable_json(item)
     try:
         return msgspec.json.decode(payload, type=Entry | None)
-    except _UNDECODABLE as error:
+    except UNDECODABLE:
+        found = len(mender.found)
+    try:
+        return mender.decode(item, Entry, position=position)
+    except UNDECODABLE as error:
+        del mender.found[found:]  # the reject has the entry as it was
         reason = error.__cause__.reason if isinstance(error.__cause__, EntryError) else "undecodable"
         return RejectedEntry(reason=reason, detail=str(error), payload=payload)
 
 
-def _decode_details(details: Any) -> Details:
-    """Read the details one by one; unreadable ones are left out, as if they had never been requested."""
+def _decode_details(details: Any, mender: Mender) -> Details:
+    """Read the details one by one; what is not an object is left out, as if it had never been requested."""
     return Details(
-        artists=_decodable(details, "artists", Artist), albums=_decodable(details, "albums", Album)
+        artists=_decodable(details, "artists", Artist, mender),
+        albums=_decodable(details, "albums", Album, mender),
     )
 
 
-def _decodable[Detail: Struct](details: Any, kind: str, form: type[Detail]) -> dict[str, Detail | None]:
+def _decodable[Detail: Struct](
+    details: Any, kind: str, form: type[Detail], mender: Mender
+) -> dict[str, Detail | None]:
     objects = details.get(kind) if isinstance(details, dict) else None
-    found: dict[str, Detail | None] = {}
-    for object_id, value in objects.items() if isinstance(objects, dict) else ():
-        with suppress(*_UNDECODABLE):
-            found[object_id] = msgspec.json.decode(_storable_json(value), type=form)
-    return found
-
-
-def _storable_json(value: object) -> str:
-    """Serialize to JSON that UTF-8 can represent: a lone surrogate becomes the replacement character."""
-    return _LONE_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return {
+        object_id: mender.decode(value, form, f"details.{kind}.{object_id}")
+        for object_id, value in (objects.items() if isinstance(objects, dict) else ())
+        if isinstance(value, dict)
+    }

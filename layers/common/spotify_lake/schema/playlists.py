@@ -13,7 +13,7 @@ from spotify_lake.schema.types import Column, Table, Type
 PARTITION: Final = Column(
     keys.SNAPSHOT_DATE, Type.DATE, "UTC date of scheduled_at; the partition of every table.", "2026-11-20"
 )
-KINDS: Final = ("song", "episode", "local", "unavailable")
+KINDS: Final = ("song", "episode", "chapter", "local", "unavailable", "other")
 
 _OLD_APPS_ONLY = "the app gets Spotify's 2026 development-mode contract"
 _NO_DETAILS = "the lake has no details of it (see DetailCallsPerRun)"
@@ -47,7 +47,7 @@ PLAYLISTS: Final = Table(
         Column(
             "snapshot_id",
             Type.STRING,
-            "Spotify's version of the list; it changes when the list does.",
+            "Spotify's version of the playlist; it changes with the entries, and with title, cover or privacy.",
             "AAAAAqEcxS92ddZ6R83Q8TWFhYshm18s",
             "an imported dump lacks it",
         ),
@@ -68,6 +68,14 @@ PLAYLISTS: Final = Table(
             " (the page inside the playlist object).",
             "items",
         ),
+        Column(
+            "is_complete",
+            Type.BOOLEAN,
+            "Whether the snapshot holds the whole list. False for parts of a list, which only imports have: positions"
+            " are those in the whole list, and views, queries, change events and the report leave the snapshot out.",
+            "true",
+            "an imported dump does not say how long the list is; it counts as complete",
+        ),
     ),
 )
 
@@ -82,7 +90,8 @@ PLAYLIST_ENTRIES: Final = Table(
         Column(
             "kind",
             Type.STRING,
-            "`song`, `episode` (podcast), `local` (a file of the owner's) or `unavailable` (taken down).",
+            "`song`, `episode` (podcast), `chapter` (audiobook), `local` (a file of the owner's), `unavailable` (taken"
+            " down) or `other` (any type that Spotify may add).",
             "song",
         ),
         Column(
@@ -90,21 +99,21 @@ PLAYLIST_ENTRIES: Final = Table(
             Type.STRING,
             "Spotify id of the song; joins to songs when kind is `song`.",
             "11dFghVXANMlKmJXsNCbNl",
-            "kind is `episode` or `local`, or Spotify sends no data of an unavailable entry",
+            "kind is neither `song` nor `unavailable`, or Spotify sends no data of an unavailable entry",
         ),
         Column(
             "uri",
             Type.STRING,
-            "Spotify URI of the entry.",
+            "Spotify URI of the entry; it follows from kind and id if only those are known.",
             "spotify:track:11dFghVXANMlKmJXsNCbNl",
-            "Spotify sends no data of an unavailable entry",
+            "Spotify sends no data of an unavailable entry, or a dump of a local file lacks it",
         ),
         Column(
             "name",
             Type.STRING,
-            "Title of the song, episode or file.",
+            "Title of the song, episode, chapter or file.",
             "Cut To The Feeling",
-            "kind is `unavailable`",
+            "kind is `unavailable`, or the title cannot be read",
         ),
         Column(
             "added_at",
@@ -119,6 +128,14 @@ PLAYLIST_ENTRIES: Final = Table(
             "Spotify id of the user who added it.",
             "nadia.k",
             _NOT_SENT,
+        ),
+        Column(
+            "credits",
+            Type.STRINGS,
+            "Names of the artists of a local file; title of the podcast of an episode, or of the audiobook of a"
+            " chapter.",
+            "[The Rowers]",
+            "kind is `song` or `unavailable`: the table songs has the artists",
         ),
     ),
 )
@@ -251,17 +268,17 @@ REJECTS: Final = Table(
         Column(
             "reason",
             Type.STRING,
-            "`undecodable` (a field has the wrong type), `song_without_id`, `unknown_type`, or the name of the breaking"
-            " quality rule that the entry violates.",
+            "`undecodable` (the entry is not an object, or its type, id and URI cannot be read), `song_without_id`, or"
+            " the name of the breaking quality rule that the entry violates.",
             "undecodable",
         ),
         Column(
             "detail",
             Type.STRING,
             "The exact problem.",
-            "Expected `int`, got `str` - at `$.item.duration_ms`",
+            "Expected `str | null`, got `int` - at `$.item.type`",
         ),
-        Column("payload", Type.STRING, "The entry as JSON.", '{"item":{"duration_ms":"long"}}'),
+        Column("payload", Type.STRING, "The entry as JSON.", '{"item":{"type":7}}'),
     ),
 )
 
@@ -274,7 +291,7 @@ QUALITY: Final = Table(
         *_SNAPSHOT_COLUMNS,
         Column("rule", Type.STRING, "Name of the rule, from the list below the tables.", "song_duration"),
         Column("table_name", Type.STRING, "Table that it checks.", "songs"),
-        Column("column_name", Type.STRING, "Column that it checks.", "duration_ms"),
+        Column("column_name", Type.STRING, "Column that it checks; `*` for all of them.", "duration_ms"),
         Column(
             "is_breaking",
             Type.BOOLEAN,
@@ -286,7 +303,8 @@ QUALITY: Final = Table(
         Column(
             "example",
             Type.STRING,
-            "Key of the first violating row: a position or a Spotify id.",
+            "Key of the first violating row: a position or a Spotify id. For a field that cannot be read also its path"
+            " and value.",
             "11dFghVXANMlKmJXsNCbNl",
             "nothing violates the rule",
         ),

@@ -16,6 +16,7 @@ from spotify_lake.errors import (
     SpotifyUnavailable,
 )
 from spotify_lake.spotify.calls import Caller, Refused
+from spotify_lake.spotify.mending import whole_number
 from spotify_lake.spotify.models import Contract
 
 MAX_READINGS: Final = 3  # of a playlist that changes while it is read
@@ -78,15 +79,19 @@ class Head:
     playlist: Mapping[str, Any]
 
     @property
+    def embedded_page(self) -> Any:
+        """The page of entries in the object, if it has one."""
+        page = self.playlist.get("items")
+        return self.playlist.get("tracks") if page is None else page
+
+    @property
     def embedded(self) -> tuple[int, int] | None:
         """Number of entries in the object, and in the whole playlist; None if the object has no page of entries."""
-        page = self.playlist.get("items")
-        if page is None:
-            page = self.playlist.get("tracks")
+        page = self.embedded_page
         if not isinstance(page, dict) or not isinstance(page.get("items"), list):
             return None
-        total = page.get("total")
-        return (len(page["items"]), total) if isinstance(total, int) else None
+        total = whole_number(page.get("total"))
+        return None if total is None else (len(page["items"]), total)
 
     @property
     def is_spotifys(self) -> bool:
@@ -128,7 +133,9 @@ class SpotifyClient(Caller):
             # Spotify leaves out playlists that it cannot show, or sends null for them, so a page may be
             # short. Advancing by the number sent may list a playlist twice, but skips none.
             listed = (
-                _listed(entry) for entry in page["items"] if isinstance(entry, dict) and entry.get("id")
+                _listed(entry)
+                for entry in page["items"]
+                if isinstance(entry, dict) and _text(entry.get("id"))
             )
             found.update({playlist.id: playlist for playlist in listed})
             offset += len(page["items"])
@@ -217,7 +224,7 @@ class SpotifyClient(Caller):
                 raise SpotifyUnavailable(
                     f"{what} was refused ({refusal}), the pages before were not"
                 ) from refusal
-            offset, total = offset + len(page["items"]), page["total"]
+            offset, total = offset + len(page["items"]), whole_number(page["total"]) or 0
             yield page
 
     def _entries(self, playlist_id: str, endpoint: str, limit: int, offset: int) -> Any:
@@ -380,12 +387,13 @@ class PlaylistReading:
 
     def _counted(self, pages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for page in pages:
-            self.entries, self._total = self.entries + len(page["items"]), page["total"]
+            self.entries += len(page["items"])
+            self._total = whole_number(page["total"]) or 0
             yield page
 
 
 def _listing_problem(page: dict[str, Any]) -> str | None:
-    if not isinstance(page.get("items"), list) or not isinstance(page.get("total"), int):
+    if not isinstance(page.get("items"), list) or whole_number(page.get("total")) is None:
         return "it is not a page"
     if not page["items"] and page.get("next"):
         return "it is empty, but promises more"
@@ -406,13 +414,15 @@ def _batch_problem(answer: dict[str, Any], *, kind: DetailKind, size: int) -> st
 
 def _page_problem(page: dict[str, Any], *, offset: int, limit: int) -> str | None:
     """Return what is wrong with a page of entries: each must be full, except for the last."""
-    entries, total, served_limit = page.get("items"), page.get("total"), page.get("limit")
-    if not isinstance(entries, list) or not isinstance(total, int):
+    entries = page.get("items")
+    total, served_offset, served_limit = (
+        whole_number(page.get(name)) for name in ("total", "offset", "limit")
+    )
+    if not isinstance(entries, list) or total is None:
         return "it is not a page of entries"
-    served_offset = page.get("offset")
-    if isinstance(served_offset, int) and served_offset != offset:
+    if served_offset is not None and served_offset != offset:
         return f"it starts at entry {served_offset}"
-    if isinstance(served_limit, int) and 0 < served_limit < limit:
+    if served_limit is not None and 0 < served_limit < limit:
         limit = served_limit
     due = max(0, min(limit, total - offset))
     return f"it holds {len(entries)} of {due} entries" if len(entries) < due else None
@@ -427,13 +437,17 @@ def _listed(entry: Mapping[str, Any]) -> ListedPlaylist:
     page = entry.get("tracks") if entry.get("items") is None else entry["items"]
     return ListedPlaylist(
         id=entry["id"],
-        name=entry.get("name") or "",
-        snapshot_id=entry.get("snapshot_id"),
+        name=_text(entry.get("name")) or "",
+        snapshot_id=_text(entry.get("snapshot_id")),
         owner_id=_owner_id(entry),
-        total=page.get("total") if isinstance(page, dict) else None,
+        total=whole_number(page.get("total")) if isinstance(page, dict) else None,
     )
 
 
 def _owner_id(playlist: Mapping[str, Any]) -> str | None:
     owner = playlist.get("owner")
-    return owner.get("id") if isinstance(owner, dict) else None
+    return _text(owner.get("id")) if isinstance(owner, dict) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

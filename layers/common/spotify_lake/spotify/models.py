@@ -4,6 +4,7 @@ One decoder reads both contracts: the entry's content is called `item` since 202
 playlist's page `items` or `tracks`. The decoder skips fields that are not declared here without building them.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -104,8 +105,14 @@ class Details(_Object):
     albums: dict[str, Album | None] = {}
 
 
+class Work(_Object):
+    """The podcast of an episode, or the audiobook of a chapter."""
+
+    name: str | None = None
+
+
 class Content(_Object):
-    """The content of a position: a song, an episode or a local file."""
+    """The content of a position: a song, an episode, a chapter, a local file or something newer."""
 
     type: str | None = None
     id: str | None = None
@@ -121,6 +128,8 @@ class Content(_Object):
     artists: list[Artist | None] | None = None
     external_ids: ExternalIds | None = None
     external_urls: ExternalUrls | None = None
+    show: Work | None = None
+    audiobook: Work | None = None
 
 
 class EntryError(ValueError):
@@ -131,7 +140,7 @@ class EntryError(ValueError):
         super().__init__(detail)
 
 
-type Kind = Literal["song", "episode", "local", "unavailable"]
+type Kind = Literal["song", "episode", "chapter", "local", "unavailable", "other"]
 
 
 class Entry(_Object):
@@ -149,10 +158,10 @@ class Entry(_Object):
         if content is not None:
             if content.type is not None:
                 content.type = content.type.casefold()  # some client libraries store it capitalized
-            if content.type not in _CONTENT_TYPES:
-                raise EntryError("unknown_type", f"type {content.type!r} is neither track nor episode")
-            if not content.id and content.type != "episode" and not self._local(content):
-                raise EntryError("song_without_id", "a song that is not a local file has no id")
+            if not content.id:
+                content.id = _id_in(content)
+                if not content.id and content.type in _SONG_TYPES and not self._local(content):
+                    raise EntryError("song_without_id", "a song that is not a local file has no id")
         if self.added_at is not None:
             self.added_at = utc(self.added_at)
 
@@ -172,18 +181,36 @@ class Entry(_Object):
             return "unavailable"
         if self._local(content):
             return "local"
-        if content.type == "episode":
-            return "episode"
-        return "song" if content.name or content.duration_ms else "unavailable"
+        if content.type in _SONG_TYPES:
+            return "song" if content.name or content.duration_ms else "unavailable"
+        return _KINDS.get(content.type or "", "other")
 
     def _local(self, content: Content) -> bool:
-        return bool(self.is_local or content.is_local)
+        if self.is_local or content.is_local:
+            return True
+        return not content.id and (content.uri or "").startswith(_LOCAL_URI)
 
 
-_CONTENT_TYPES = frozenset({"track", "episode", None})
+_SONG_TYPES = frozenset({"track", None, ""})
+_KINDS: dict[str, Kind] = {"episode": "episode", "chapter": "chapter"}
+_LOCAL_URI = "spotify:local:"
+_URI = re.compile(r"spotify:(?P<type>[a-z]+):(?P<id>[0-9A-Za-z]+)")
 
 
-class Page(_Object):
+def _id_in(content: Content) -> str | None:
+    """Return the id in a content's URI, such as spotify:track:<id>."""
+    found = _URI.fullmatch(content.uri or "")
+    return found["id"] if found and found["type"] == (content.type or "track") else None
+
+
+class PagePlace(_Object):
+    """Where a page of entries stands in its list: entries before it, and entries of the whole list."""
+
+    offset: Int | None = None
+    total: Int | None = None
+
+
+class Page(PagePlace, kw_only=True):
     """A page of entries."""
 
     items: list[Entry | None]

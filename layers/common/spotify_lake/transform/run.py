@@ -124,7 +124,7 @@ def transform(event: Mapping[str, Any], s3: "S3Client", write: Write, publish: P
 
 def _tables(raw_object: RawObject, body: bytes) -> Tables:
     try:
-        return normalize(envelope.decode(body))
+        return normalize(envelope.decode(body, raw_object.key))
     except SnapshotUnreadable as error:
         metrics.add_metric("RawObjectsUnreadable", MetricUnit.Count, 1)
         raise RawObjectUnreadable(raw_object.bucket, raw_object.key, error.cause) from error

@@ -4,7 +4,7 @@
 WITH days AS (
     SELECT playlist_id, snapshot_date, max(scheduled_at) AS scheduled_at
     FROM playlists
-    WHERE snapshot_date IN ($dates)
+    WHERE snapshot_date IN ($dates) AND coalesce(is_complete, true)
     GROUP BY playlist_id, snapshot_date
 ),
 listed AS (

@@ -1,7 +1,7 @@
 -- Which snapshots are there, and what were the positions of the songs in them?
 -- One query answers both, because a query costs as much as the days it reads: each table is read once, and GROUPING
--- SETS aggregates the same rows twice. Days are counted from 1970-01-01. If a day has several snapshots, the last one
--- counts.
+-- SETS aggregates the same rows twice. Days are counted from 1970-01-01. If a day has several snapshots, the last
+-- complete one counts.
 --   `what` = 'snapshot': one row per playlist and snapshot, with the number of entries that entered with it and left
 --   after it. The playlist's name, owner and so on come from its last snapshot.
 --   `what` = 'standing': one row per playlist and entry: entries of the last snapshot, entries that left in the 31 days
@@ -12,7 +12,7 @@ WITH taken AS (
         *,
         max(scheduled_at) OVER (PARTITION BY playlist_id, snapshot_date) AS last_of_day
     FROM playlists
-    WHERE snapshot_date BETWEEN DATE '$first' AND DATE '$last'
+    WHERE snapshot_date BETWEEN DATE '$first' AND DATE '$last' AND coalesce(is_complete, true)
 ),
 snapshots AS (
     SELECT
@@ -35,7 +35,7 @@ entries AS (
         s.snapshot_date,
         s.last_date,
         s.is_sample,
-        coalesce(e.song_id, e.uri) AS entry,
+        coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), '')) AS entry,
         min(e.position) AS place,
         max(e.kind) AS kind,
         max(e.name) AS name,
@@ -52,9 +52,15 @@ entries AS (
         AND e.snapshot_date = s.snapshot_date
         AND e.scheduled_at = s.scheduled_at
         AND e.snapshot_date BETWEEN DATE '$first' AND DATE '$last'
-        AND coalesce(e.song_id, e.uri) IS NOT NULL
+        AND coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), '')) IS NOT NULL
     GROUP BY
-        s.playlist_id, s.n, s.of_n, s.snapshot_date, s.last_date, s.is_sample, coalesce(e.song_id, e.uri)
+        s.playlist_id,
+        s.n,
+        s.of_n,
+        s.snapshot_date,
+        s.last_date,
+        s.is_sample,
+        coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), ''))
 ),
 neighbors AS (
     SELECT

@@ -12,7 +12,13 @@ const moveCell = (entry) => {
     ? el("span", { class: "up", role: "img", "aria-label": `up ${won}` }, `▲ ${won}`)
     : el("span", { class: "down", role: "img", "aria-label": `down ${-won}` }, `▼ ${-won}`);
 };
-const KINDS = { episode: "podcast", local: "local file", unavailable: "not available" };
+const KINDS = {
+  episode: "podcast",
+  chapter: "audiobook",
+  local: "local file",
+  unavailable: "not available",
+  other: "neither song nor podcast",
+};
 const songCell = ({ song }) => [
   el("b", {}, link("track", song.id, song.name)),
   song.explicit ? [" ", el("abbr", { class: "tag", title: "Explicit" }, "E")] : null,
