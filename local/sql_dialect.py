@@ -7,7 +7,8 @@ would refuse is refused here (`local.trino.rules`); docs/laptop-athena.md lists 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+import difflib
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 import sqlglot
@@ -96,10 +97,11 @@ def to_duckdb(
         raise LaptopError("The laptop stack runs queries only: statements that start with SELECT or WITH.")
     check_syntax(sql, statement)
     headings = _headings(statement)
+    aliases = {alias.alias.lower() for alias in statement.find_all(exp.Alias)}
     definitions = _Definitions(schema, views or {}, database)
     definitions.resolve(statement)
     definitions.add_to(statement)
-    statement = annotate(statement, schema, sql)
+    statement = annotate(statement, schema, sql, aliases)
     check_types(statement)
     _restore(statement, headings)
     rewrite(statement)
@@ -144,6 +146,7 @@ def _parse(sql: str) -> exp.Expr:
         statements = [statement for statement in sqlglot.parse(sql, read="athena") if statement is not None]
     except sqlglot.errors.SqlglotError as error:
         quote = " A quote inside a text is written twice: 'Don''t'." if sql.count("'") % 2 else ""
+        quote = quote or " Names stand in double quotes, not in `…`." * ("`" in sql)
         raise LaptopError(f"This is not valid Athena SQL: {explain(str(error))}{quote}") from error
     if len(statements) != 1:
         raise LaptopError("Athena runs one statement at a time.")
@@ -238,8 +241,10 @@ def _split(unnest: exp.Unnest) -> None:
     unnest.replace(side_by_side)
 
 
-def no_such_table(name: str, tables: Iterable[str], views: Iterable[str] = ()) -> str:
+def no_such_table(name: str, tables: Collection[str], views: Collection[str] = ()) -> str:
     """Return the message that no table or view is called `name`, with the names that exist."""
     known = ", ".join(sorted(tables))
     others = ", ".join(sorted(views))
-    return f"There is no table {name}. The tables are {known}{f'; the views {others}' if others else ''}."
+    close = difflib.get_close_matches(name.lower(), [*tables, *views], n=1)
+    start = f"There is no table {name}.{f' Did you mean {close[0]}?' if close else ''}"
+    return f"{start} The tables are {known}{f'; the views {others}' if others else ''}."

@@ -40,7 +40,7 @@ def _call(name: str, *arguments: Any) -> exp.Anonymous:
     )
 
 
-def _literal(value: int | str) -> exp.Literal:
+def _literal(value: int | str) -> exp.Expr:
     return exp.Literal.string(value) if isinstance(value, str) else exp.Literal.number(value)
 
 
@@ -67,7 +67,9 @@ def _quotient(left: exp.Expr, right: exp.Expr, digits: int) -> exp.Expr:
     """Divide decimals: the result has as many digits after the point as the operand with more."""
     zero = exp.EQ(this=right.copy(), expression=_literal(0))
     divisor = exp.Case(ifs=[exp.If(this=zero, true=_call("error", "Division by zero"))], default=right)
-    quotient = exp.Div(this=_cast(left, "DOUBLE"), expression=exp.Paren(this=divisor), typed=False, safe=False)
+    quotient = exp.Div(
+        this=_cast(left, "DOUBLE"), expression=exp.Paren(this=divisor), typed=False, safe=False
+    )
     return _cast(_call("ROUND", quotient, digits), f"DECIMAL({_DIGITS_OF_QUOTIENT}, {digits})")
 
 
@@ -103,6 +105,12 @@ def _keep_date(node: exp.Expr) -> None:
         _wrap(node, lambda one: _cast(one, "DATE"))
 
 
+def _keep_integer(node: exp.Expr) -> None:
+    """Keep an integer an integer where DuckDB makes it a double."""
+    if kind(node.this) == "integer":
+        _wrap(node, lambda one: _cast(one, "BIGINT"))
+
+
 def _date_diff(node: exp.DateDiff) -> None:
     """Count whole units, not the boundaries in between."""
 
@@ -122,7 +130,7 @@ def _now(node: exp.Expr) -> None:
 
 def _from_unixtime(node: exp.UnixToTime) -> None:
     def make(one: Any) -> exp.Expr:
-        milliseconds = _call("ROUND", exp.Mul(this=exp.Paren(this=one.this), expression=_literal(1000)))
+        milliseconds = _call("ROUND", exp.Mul(this=_cast(one.this, "DOUBLE"), expression=_literal(1000)))
         return _call("make_timestamp", exp.Mul(this=_cast(milliseconds, "BIGINT"), expression=_literal(1000)))
 
     _wrap(node, make)
@@ -216,6 +224,10 @@ _RULES: Final[dict[type[exp.Expr], Callable[[Any], None]]] = {
     exp.DateAdd: _keep_date,
     exp.TimestampTrunc: _keep_date,
     exp.DateTrunc: _keep_date,
+    exp.Ceil: _keep_integer,
+    exp.Floor: _keep_integer,
+    exp.Round: _keep_integer,
+    exp.Sign: _keep_integer,
     exp.DateDiff: _date_diff,
     exp.CurrentTimestamp: _now,
     exp.UnixToTime: _from_unixtime,

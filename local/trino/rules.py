@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from local.errors import LaptopError
 from local.trino.functions import KEYWORDS, TRANSLATED, TRINO
 from local.trino.types import NUMBERS, TIMES, kind
 
 LONGEST_EXCERPT: Final = 60
+_UNKNOWN_TOKENS: Final = {
+    TokenType.DCOLON: "Athena has no `::`. Write CAST(value AS type).",
+    TokenType.L_BRACE: "Athena has no `{…}`. Write MAP(ARRAY[…], ARRAY[…]) or ROW(…).",
+}
+_BEFORE_BRACKET: Final = {
+    TokenType.ARRAY,
+    TokenType.IDENTIFIER,
+    TokenType.R_BRACKET,
+    TokenType.R_PAREN,
+    TokenType.VAR,
+}
+# What people write who come from another database.
+_IN_ATHENA: Final = {
+    **dict.fromkeys(("ifnull", "isnull", "nvl"), "coalesce"),
+    **dict.fromkeys(("string_agg", "group_concat"), "listagg"),
+    **dict.fromkeys(("strftime", "to_char"), "date_format"),
+    **dict.fromkeys(("strptime", "to_date", "to_timestamp"), "date_parse"),
+    **dict.fromkeys(("instr", "charindex", "locate"), "strpos"),
+    **dict.fromkeys(("getdate", "sysdate"), "now"),
+    "datediff": "date_diff",
+    "dateadd": "date_add",
+    "len": "length",
+    "list": "array_agg",
+    "median": "approx_percentile",
+    "quantile_cont": "approx_percentile",
+}
 _HOURS: Final = {"HOUR", "MINUTE", "SECOND", "MILLISECOND"}
 
 
@@ -35,46 +62,40 @@ def check_syntax(sql: str, statement: exp.Expr) -> None:
         Athena would refuse the query, or the laptop cannot run it.
     """
     tokens = Trino().tokenize(sql)
-    if tokens[0].text.lower() == "from":
-        raise LaptopError("Athena has no query without SELECT: write SELECT * FROM ….")
-    for before, token in zip([None, *tokens], tokens, strict=False):
-        if reason := _odd(before, token):
-            raise LaptopError(reason)
-    aliases = {alias.name.lower() for alias in statement.find_all(exp.TableAlias) if alias.name}
-    for before, token, after in zip([None, *tokens], tokens, tokens[1:], strict=False):
-        if after.token_type is TokenType.L_PAREN and not (before and before.text.lower() == "as"):
-            _check_function(token.text.lower(), aliases)
+    _check_tokens(tokens)
     for node in statement.walk():
         for kinds, reason in _REFUSED:
             if isinstance(node, kinds):
                 raise LaptopError(reason)
-        if reason := _odd_node(node):
-            raise LaptopError(reason)
+        if odd := _odd_node(node):
+            raise LaptopError(odd)
+    aliases = {alias.name.lower() for alias in statement.find_all(exp.TableAlias) if alias.name}
+    for before, token, after in zip([None, *tokens], tokens, tokens[1:], strict=False):
+        if after.token_type is TokenType.L_PAREN and not (before and before.text.lower() == "as"):
+            _check_function(token.text.lower(), aliases)
 
 
-def _odd(before: Token | None, token: Token) -> str | None:
-    """Say what is wrong with a token, if Athena does not know it here."""
-    previous = before.token_type if before else None
-    if token.token_type is TokenType.DCOLON:
-        return "Athena has no `::`. Write CAST(value AS type)."
-    if token.text == "==":
-        return "Athena compares with a single `=`."
-    if token.token_type is TokenType.L_BRACE:
-        return "Athena has no `{…}`. Write MAP(ARRAY[…], ARRAY[…]) or ROW(…)."
-    if before is None:
-        return None
-    if token.token_type is TokenType.L_BRACKET and not (
-        previous in {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.IDENTIFIER, TokenType.STRING}
-        or re.fullmatch(r"\w+", before.text)
-    ):
-        return "Athena writes a list as ARRAY[…]."
-    if previous is TokenType.INTERVAL and token.token_type is TokenType.NUMBER:
-        return f"Athena wants the number of an interval in quotes: INTERVAL '{token.text}' DAY."
-    if previous is TokenType.COMMA and token.token_type is TokenType.FROM:
-        return "There is a comma too many before FROM."
-    if before.text.lower() in {"from", "join"} and token.token_type is TokenType.STRING:
-        return "Athena reads tables of the database, and no files. `show tables` lists them."
-    return None
+def _check_tokens(tokens: Sequence[Token]) -> None:
+    if tokens[0].token_type is TokenType.FROM:
+        raise LaptopError("Athena has no query without SELECT: write SELECT * FROM ….")
+    for token in tokens:
+        if token.token_type in _UNKNOWN_TOKENS:
+            raise LaptopError(_UNKNOWN_TOKENS[token.token_type])
+        if token.text == "==" and token.token_type is TokenType.EQ:
+            raise LaptopError("Athena compares with a single `=`.")
+    for before, token in itertools.pairwise(tokens):
+        kinds = before.token_type, token.token_type
+        if kinds == (TokenType.INTERVAL, TokenType.NUMBER):
+            raise LaptopError(
+                f"Athena wants the number of an interval in quotes: INTERVAL '{token.text}' DAY."
+            )
+        if kinds == (TokenType.COMMA, TokenType.FROM):
+            raise LaptopError("There is a comma too many before FROM.")
+        if kinds[1] is TokenType.L_BRACKET and kinds[0] not in _BEFORE_BRACKET:
+            raise LaptopError("Athena writes a list as ARRAY[…].")
+    three = zip(*([token.token_type for token in tokens[start:]] for start in range(3)), strict=False)
+    if (TokenType.LIMIT, TokenType.NUMBER, TokenType.OFFSET) in three:
+        raise LaptopError("Athena wants OFFSET before LIMIT.")
 
 
 def _check_function(name: str, aliases: Iterable[str]) -> None:
@@ -84,8 +105,8 @@ def _check_function(name: str, aliases: Iterable[str]) -> None:
         raise LaptopError(
             f"Athena has the function {name}, but the laptop cannot run it (docs/laptop-athena.md)."
         )
-    close = difflib.get_close_matches(name, sorted(TRINO), n=1)
-    raise LaptopError(f"Athena has no function {name}.{f' Did you mean {close[0]}?' if close else ''}")
+    close = _IN_ATHENA.get(name) or next(iter(difflib.get_close_matches(name, sorted(TRINO), 1, 0.75)), None)
+    raise LaptopError(f"Athena has no function {name}.{f' Did you mean {close}?' if close else ''}")
 
 
 _REFUSED: Final[tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], str], ...]] = (
@@ -109,8 +130,6 @@ def _odd_node(node: exp.Expr) -> str | None:
         return "Athena has no GROUP BY ALL. Name the columns or their numbers."
     if isinstance(node, exp.Join) and (node.kind in {"SEMI", "ANTI", "ASOF"} or node.method == "ASOF"):
         return f"Athena has no {node.kind or node.method} JOIN. Write WHERE EXISTS (…) or NOT EXISTS (…)."
-    if isinstance(node, exp.Table) and isinstance(node.this, exp.Func):
-        return "Athena reads tables of the database, and no files. `show tables` lists them."
     return None
 
 
@@ -143,9 +162,7 @@ def excerpt(node: exp.Expr) -> str:
 
 def _fits(left: str | None, right: str | None) -> bool:
     groups: tuple[set[str], ...] = (NUMBERS, TIMES)
-    return (
-        None in (left, right) or left == right or any({left, right} <= group for group in groups)  # type: ignore[operator]
-    )
+    return None in (left, right) or left == right or any({left, right} <= group for group in groups)
 
 
 def _same(node: exp.Expr, *values: exp.Expr | None) -> None:
@@ -176,12 +193,12 @@ def _mismatch(node: exp.Expr, left: exp.Expr, right: exp.Expr) -> str:
     elif text is not None:
         advice = f" Write CAST({excerpt(text)} AS {_name(other)})."
     return (
-        f"Athena does not put {_name(kind(left))} and {_name(kind(right))} together: {excerpt(node)}.{advice}"
+        f"Athena cannot compare or mix {_name(kind(left))} and {_name(kind(right))}: {excerpt(node)}.{advice}"
     )
 
 
 def _name(of: str | None) -> str:
-    return {"integer": "bigint"}.get(of or "", of or "null")
+    return of or "null"
 
 
 def _check_comparison(node: Any) -> None:
@@ -219,7 +236,7 @@ def _check_union(node: Any) -> None:
     for left, right in zip(node.left.selects, node.right.selects, strict=False):
         if not _fits(kind(left), kind(right)):
             raise LaptopError(
-                f"Athena does not put {_name(kind(left))} and {_name(kind(right))} into one column of a UNION:"
+                f"Athena cannot mix {_name(kind(left))} and {_name(kind(right))} in a column of a UNION:"
                 f" {excerpt(left)} and {excerpt(right)}."
             )
 
@@ -240,8 +257,8 @@ def _check_arithmetic(node: Any) -> None:
         return
     if {left, right} & TIMES:
         raise LaptopError(
-            f"Athena does not calculate with {_name(left)} and {_name(right)}: {excerpt(node)}. Write + INTERVAL '1' DAY,"
-            " date_add('day', 1, …) or date_diff('day', …, …)."
+            f"Athena does not calculate with {_name(left)} and {_name(right)}: {excerpt(node)}. Write + INTERVAL"
+            " '1' DAY, date_add('day', 1, …) or date_diff('day', …, …)."
         )
     advice = " To join texts, write ||." if isinstance(node, exp.Add) and left == right == "varchar" else ""
     raise LaptopError(
@@ -270,7 +287,7 @@ def _check_on(node: Any) -> None:
 
 def _check_text_function(node: Any) -> None:
     if kind(node.this) != "array":
-        _wants("varchar", node.this, node.sql_name().lower())
+        _wants("varchar", node.this, node.key)
 
 
 def _check_number_function(node: Any) -> None:
@@ -282,7 +299,9 @@ def _check_number_function(node: Any) -> None:
 def _check_time_function(node: Any) -> None:
     values = [node.this]
     if isinstance(node, (exp.DateDiff, exp.Extract)):
-        values = [value for value in (node.this, node.args.get("expression")) if not isinstance(value, exp.Var)]
+        values = [
+            value for value in (node.this, node.args.get("expression")) if not isinstance(value, exp.Var)
+        ]
     for value in values:
         if kind(value) is not None and kind(value) not in TIMES:
             cast = f" Write DATE {value.sql(Trino)}." if value.is_string else ""
@@ -316,15 +335,20 @@ _CHECKS: Final[tuple[tuple[Any, Callable[[Any], None]], ...]] = (
     ((exp.Where, exp.Having, exp.And, exp.Or, exp.Not), _check_condition),
     (exp.Join, _check_on),
     (
-        (exp.Lower, exp.Upper, exp.Length, exp.Substring, exp.Trim, exp.RegexpLike, exp.RegexpExtract)
-        + (exp.RegexpReplace, exp.Like, exp.StrPosition, exp.Split, exp.SplitPart, exp.Replace, exp.StartsWith),
+        (
+            *(exp.Lower, exp.Upper, exp.Length, exp.Substring, exp.Trim, exp.RegexpLike, exp.RegexpExtract),
+            *(exp.RegexpReplace, exp.Like, exp.StrPosition, exp.Split, exp.SplitPart, exp.Replace),
+            exp.StartsWith,
+        ),
         _check_text_function,
     ),
     ((exp.Sum, exp.Avg, exp.Stddev, exp.Variance, exp.Round, exp.Abs), _check_number_function),
     (
-        (exp.Year, exp.Month, exp.Day, exp.WeekOfYear, exp.Quarter, exp.DayOfWeekIso, exp.DayOfYear, exp.Extract)
-        + (exp.DateDiff, exp.DateAdd, exp.TimestampTrunc, exp.Hour, exp.Minute, exp.Second, exp.TimeToUnix)
-        + (exp.TimeToStr, exp.AtTimeZone),
+        (
+            *(exp.Year, exp.Month, exp.Day, exp.WeekOfYear, exp.Quarter, exp.DayOfWeekIso, exp.DayOfYear),
+            *(exp.Extract, exp.DateDiff, exp.DateAdd, exp.TimestampTrunc, exp.Hour, exp.Minute, exp.Second),
+            *(exp.TimeToUnix, exp.TimeToStr, exp.AtTimeZone),
+        ),
         _check_time_function,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from sqlglot import exp
@@ -12,6 +12,7 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from local.errors import LaptopError
 
@@ -47,7 +48,7 @@ def scale(node: exp.Expr) -> int:
     return int(digits[1].name) if len(digits) > 1 else 0
 
 
-def annotate(statement: exp.Query, schema: _Schema, sql: str) -> exp.Query:
+def annotate(statement: exp.Query, schema: _Schema, sql: str, aliases: Collection[str]) -> exp.Query:
     """Resolve the columns of a statement as Trino does, and set the type of each expression.
 
     Parameters
@@ -58,6 +59,8 @@ def annotate(statement: exp.Query, schema: _Schema, sql: str) -> exp.Query:
         Columns and types of the tables.
     sql
         The statement as written, for advice.
+    aliases
+        The names that its SELECT lists give, in small letters.
 
     Raises
     ------
@@ -73,29 +76,68 @@ def annotate(statement: exp.Query, schema: _Schema, sql: str) -> exp.Query:
             quote_identifiers=False,
         )
     except OptimizeError as error:
-        raise LaptopError(_unresolved(statement, str(error), sql)) from error
+        raise LaptopError(_unresolved(statement, str(error), sql, aliases)) from error
+    _qualify_having(resolved)
     return annotate_types(resolved, dialect=Trino, expression_metadata=_METADATA)
 
 
-def _unresolved(statement: exp.Query, error: str, sql: str) -> str:
+def _qualify_having(statement: exp.Expr) -> None:
+    """Resolve the names in HAVING that are also in the SELECT list: Trino takes them from the tables alone."""
+    for scope in traverse_scope(statement):
+        having = scope.expression.args.get("having")
+        for column in having.find_all(exp.Column) if having else ():
+            if column.table:
+                continue
+            owner = next(
+                (name for name, (_, one) in scope.selected_sources.items() if column.name in _names(one)),
+                None,
+            )
+            if owner is None:
+                raise LaptopError(_only_in_order_by(column.name))
+            column.set("table", exp.to_identifier(owner))
+
+
+def _names(source: Any) -> Collection[str]:
+    of = source.expression if isinstance(source, Scope) else source
+    return of.named_selects if isinstance(of, exp.Query) else getattr(of, "alias_column_names", ())
+
+
+def _unresolved(statement: exp.Query, error: str, sql: str, aliases: Collection[str]) -> str:
     """Say that a column cannot be resolved, with the reason that is likely."""
-    found = re.search(r"(?:Column|column:?) '?\"?(?P<name>[^'\"]+)", error)
+    found = re.search(
+        r"olumn '\"?(?P<name>[^'\"]+)\"?'(?: could not be resolved for table: '(?P<table>[^']+)')?", error
+    )
     if not found:
         return f"This is not valid Athena SQL: {error.splitlines()[0]}"
-    name = found["name"].split(".")[-1]
-    start = f"Column '{name}' cannot be resolved"
-    if "ambiguous" in error.lower():
-        return f"{start}: several tables have it. Write the table before it, such as songs.{name}."
-    if any(name.lower() in map(str.lower, select.named_selects) for select in statement.find_all(exp.Select)):
+    name, table = found["name"], found["table"]
+    tables = {
+        cte.alias.removeprefix("__"): set(cte.this.named_selects)
+        for cte in statement.find_all(exp.CTE)
+        if cte.alias.startswith("__")
+    }
+    owners = sorted(one for one, columns in tables.items() if name in columns)
+    start = f"Column '{table}.{name}' cannot be resolved" if table else f"Column '{name}' cannot be resolved"
+    if table and name in {column for columns in tables.values() for column in columns}:
+        return f"{start}: FROM names no {table}."
+    if len(owners) > 1:
         return (
-            f"{start}: Athena knows a name of the SELECT list in ORDER BY only. Repeat the expression, or in GROUP BY"
-            " write its number."
+            f"{start}: {' and '.join(owners)} have it. Write the table before it, such as {owners[0]}.{name}."
         )
-    if f'"{name}"' in sql:
-        return f"{start}. Text stands in single quotes: '{name}'; double quotes are for names."
-    columns = {column.alias_or_name for column in statement.find_all(exp.Alias, exp.Column)} - {name}
-    close = difflib.get_close_matches(name.lower(), sorted(columns), n=1)
+    if name.lower() in aliases:
+        return _only_in_order_by(name)
+    if quoted := re.search(f'"({re.escape(name)})"', sql, re.IGNORECASE):
+        return f"{start}. Text stands in single quotes: '{quoted[1]}'; double quotes are for names."
+    close = difflib.get_close_matches(
+        name.lower(), sorted({one for columns in tables.values() for one in columns}), 1
+    )
     return f"{start}.{f' Did you mean {close[0]}?' if close else ''}"
+
+
+def _only_in_order_by(name: str) -> str:
+    return (
+        f"Column '{name}' cannot be resolved: Athena knows the names of the SELECT list in ORDER BY only. Repeat the"
+        " expression, or in GROUP BY write its number."
+    )
 
 
 type _Annotator = Callable[[Any, Any], Any]
@@ -170,7 +212,16 @@ _ANNOTATORS: Final[dict[_Annotator, tuple[type[exp.Expr], ...]]] = {
     _avg: (exp.Avg,),
     _as_argument: (
         *(exp.ArgMax, exp.ArgMin, exp.AnyValue, exp.DateAdd, exp.DateSub, exp.DateTrunc, exp.TimestampTrunc),
-        *(exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.ApproxQuantile, exp.Neg, exp.Abs),
+        *(
+            exp.Lag,
+            exp.Lead,
+            exp.FirstValue,
+            exp.LastValue,
+            exp.NthValue,
+            exp.ApproxQuantile,
+            exp.Neg,
+            exp.Abs,
+        ),
         *(exp.Ceil, exp.Floor, exp.Trunc),
     ),
 }
@@ -180,7 +231,15 @@ _METADATA: Final[Any] = {
     **{
         one: _returns(exp.DType.BIGINT)
         for one in (
-            *(exp.Count, exp.CountIf, exp.ApproxDistinct, exp.DateDiff, exp.RowNumber, exp.Rank, exp.DenseRank),
+            *(
+                exp.Count,
+                exp.CountIf,
+                exp.ApproxDistinct,
+                exp.DateDiff,
+                exp.RowNumber,
+                exp.Rank,
+                exp.DenseRank,
+            ),
             *(exp.Ntile, exp.ArraySize, exp.Extract, exp.Year, exp.Month, exp.Day, exp.Week, exp.WeekOfYear),
             *(exp.Quarter, exp.DayOfWeekIso, exp.DayOfYear, exp.DayOfMonth, exp.Hour, exp.Minute, exp.Second),
         )

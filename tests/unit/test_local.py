@@ -341,7 +341,10 @@ def test_a_query_that_takes_too_long_is_cancelled():
         ("SELECT (1", "not valid Athena SQL"),
         ("DELETE FROM songs", "runs queries only"),
         ("DROP TABLE songs", "runs queries only"),
-        ("SELECT * FROM sings", "There is no table sings. The tables are albums, artists,"),
+        (
+            "SELECT * FROM sings",
+            "There is no table sings. Did you mean songs\\? The tables are albums, artists,",
+        ),
     ],
 )
 def test_what_is_no_query_is_explained(sql, sentence):
