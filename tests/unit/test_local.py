@@ -399,9 +399,18 @@ def test_results_are_tables_and_null_is_not_empty():
 
 
 def test_wide_results_are_shown_value_by_value():
-    text = printed(show_result, RESULT, width=20)
+    text = printed(show_result, RESULT, width=12)
     assert "── row 1 ──" in text
     assert "name  a [b]" in text
+
+
+def test_columns_stand_side_by_side_as_long_as_their_headings_fit():
+    columns = tuple(Column(f"a_long_heading_{number}", "varchar") for number in range(4))
+    result = QueryResult(columns, (("x" * 50,) * 4,), "id", 0.0, 0)
+    table = printed(show_result, result, width=80)
+    assert [f"a_long_heading_{number}" in table for number in range(4)] == [True] * 4
+    assert "row 1" not in table
+    assert "row 1" in printed(show_result, result, width=70)
 
 
 def test_an_error_keeps_its_log_and_its_lines(tmp_path):
