@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import json
 import os
 import time
 from decimal import Decimal
@@ -194,11 +195,16 @@ def test_the_telling_lines_of_a_failed_tool_are_picked():
 
 
 class Progressing(stack.LaptopStack):
-    """A stack whose backlog is a script."""
+    """A stack whose backlog is a script, and whose function logged lines, by seconds after now."""
 
-    def __init__(self, *backlogs):
+    def __init__(self, *backlogs, logged=()):
         super().__init__(ROOT, ROOT / "nowhere")
+        self.logged = logged
         self.script = list(backlogs)
+
+    def log_events(self, function, limit=200):
+        assert function == "transform"
+        return [(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=at), line) for at, line in self.logged]
 
     def backlog(self):
         return self.script.pop(0) if len(self.script) > 1 else self.script[0]
@@ -235,6 +241,31 @@ def test_waiting_for_a_stuck_transform_is_explained(clock):
         match=r"1 of 2 snapshots are waiting .*, which has finished none for 90 s",
     ):
         Progressing(backlog.Backlog(2, 1, 1)).wait_until_idle()
+
+
+DENIED = {
+    "level": "ERROR",
+    "message": "s3://raw/x failed",
+    "exception": "Traceback\nClientError: AccessDenied: PutObject.",
+}
+
+
+def test_a_missing_permission_is_told_at_once(clock):
+    stuck = Progressing(backlog.Backlog(2, 1, 1), logged=[(1, "INIT"), (1, json.dumps(DENIED)), (2, "END")])
+    with pytest.raises(
+        LaptopError, match=r"error it logged: s3://raw/x failed: ClientError: AccessDenied: PutObject\. `"
+    ):
+        stuck.wait_until_idle()
+    assert clock[0] < 10
+
+
+def test_errors_that_may_pass_are_waited_for_and_told_in_the_end(clock):
+    logged = [(-60, json.dumps(DENIED)), (1, json.dumps({"level": "ERROR", "message": "S3 is slow."}))]
+    with pytest.raises(
+        LaptopError, match=r"finished none for 90 s\. The last error it logged: S3 is slow\. `"
+    ):
+        Progressing(backlog.Backlog(2, 1, 1), logged=logged).wait_until_idle()
+    assert clock[0] > 90
 
 
 # --- Athena ---
