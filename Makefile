@@ -22,8 +22,8 @@ RUN := .venv/bin
 SAM_CLI := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/uv/bin:$$PATH" .tools/sam/bin/sam
 PACKAGES = lib/python3.13/site-packages
 
-# make sets MAKE_TERMOUT when it writes to a terminal.
-ifdef MAKE_TERMOUT
+# make sets MAKE_TERMOUT when it writes to a terminal; no-color.org says what NO_COLOR means.
+ifneq ($(and $(MAKE_TERMOUT),$(if $(NO_COLOR),,colors)),)
 CYAN := \033[36m
 BOLD := \033[1m
 PLAIN := \033[0m

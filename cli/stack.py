@@ -7,6 +7,8 @@ commands for a lake on AWS start without the emulator's and the SQL translation'
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,10 +197,20 @@ def _code(error: ClientError) -> str:
 def _aws() -> tuple[Callable[[str], Any], str]:
     # As the AWS and SAM command-line tools do; boto3 alone does not look at AWS_REGION.
     session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
-    if session.region_name is None:
-        raise aws.NoRegionError
-    if session.get_credentials() is None:
-        raise aws.NoCredentialsError
+    region: str | None = session.region_name
+    missing: BotoCoreError | None = None
+    if region is None:
+        missing = aws.NoRegionError()
+    elif session.get_credentials() is None:
+        missing = aws.NoCredentialsError()
+    if missing is not None and _runs_on_laptop():
+        typed = shlex.join(["./lake", *sys.argv[1:], "--laptop"])
+        raise OpsError(
+            f"The lake on this laptop is running, and no lake on AWS is chosen. For the one on this laptop, run"
+            f" `{typed}`. {sentence(missing)}"
+        )
+    if missing is not None:
+        raise missing
     return _any_client(session), session.region_name
 
 
@@ -307,6 +319,17 @@ def _running_laptop() -> LaptopStack:
     stack = _laptop_stack()
     stack.attach()
     return stack
+
+
+def _runs_on_laptop() -> bool:
+    """Return whether a lake is deployed and running on this laptop; without one, `local` is not imported."""
+    if not (ROOT / ".local" / "state.json").exists():
+        return False
+    try:
+        _running_laptop()
+    except LakeError:
+        return False
+    return True
 
 
 def _laptop_stack(console: Console | None = None) -> LaptopStack:

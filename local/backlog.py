@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
 QUIET_S = 3.0
 STALL_S = 90.0
+# The log is looked at when nothing was finished for this time, and no more often.
+LOOK_AT_LOG_S = 5.0
+# What no retry changes: a missing permission, or code that cannot be loaded.
+_LASTING = re.compile(r"AccessDenied|not authorized|ImportModuleError|No module named")
+_ERROR_LEVELS = {"ERROR", "CRITICAL"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,11 @@ def read(s3: S3Client, raw_bucket: str, lake_bucket: str, tables: Iterable[str],
 
 
 def wait_until_idle(
-    look: Callable[[], Backlog], stall_s: float, progress: Callable[[Backlog], None], log: Path
+    look: Callable[[], Backlog],
+    stall_s: float,
+    progress: Callable[[Backlog], None],
+    log: Path,
+    errors: Callable[[], Sequence[str]] = tuple,
 ) -> Backlog:
     """Wait until every snapshot is in the tables, or until the queue has been empty for a while.
 
@@ -83,6 +94,8 @@ def wait_until_idle(
         Called with the backlog about twice a second.
     log
         The log to name if nothing moves.
+    errors
+        Returns the errors that the function has logged since the wait began, oldest first.
 
     Returns
     -------
@@ -92,9 +105,10 @@ def wait_until_idle(
     Raises
     ------
     LaptopError
-        Snapshots are waiting, and none was finished for `stall_s` seconds.
+        Snapshots are waiting, and none was finished for `stall_s` seconds, or none can be.
     """
     finished, finished_at = -1, time.monotonic()
+    looked_at, logged = float("-inf"), list[str]()
     quiet_since: float | None = None
     while True:
         backlog = look()
@@ -106,13 +120,34 @@ def wait_until_idle(
         # Between its event and the message, a snapshot is in no queue for a moment.
         if backlog.is_clear or (quiet_since is not None and now - quiet_since > QUIET_S):
             return backlog
-        if now - finished_at > stall_s:
+        idle_s = now - finished_at
+        if idle_s > min(LOOK_AT_LOG_S, stall_s) and now - looked_at > LOOK_AT_LOG_S:
+            logged, looked_at = [*errors()], now
+        if idle_s > stall_s or any(map(_LASTING.search, logged)):
+            why = f" The last error it logged: {logged[-1].rstrip('.')}." if logged else ""
             raise LaptopError(
-                f"{backlog.raw - backlog.done} of {backlog.raw} snapshots are waiting for the transform function, "
-                f"which has finished none for {stall_s:.0f} s. `./lake logs transform --laptop` shows its log.",
+                f"{backlog.raw - backlog.done} of {backlog.raw} snapshots are waiting for the transform function, which"
+                f" has finished none for {idle_s:.0f} s.{why} `./lake logs transform --laptop` shows its log.",
                 log=log,
             )
         time.sleep(0.4)
+
+
+def errors_in(messages: Iterable[str]) -> list[str]:
+    """Return the errors among the lines of a function's log, each as a sentence."""
+    found = []
+    for line in messages:
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            if line.startswith("[ERROR]"):
+                found.append(" ".join(line.removeprefix("[ERROR]").split()))
+            continue
+        if isinstance(fields, dict) and fields.get("level") in _ERROR_LEVELS:
+            message = str(fields.get("message", ""))
+            exception = str(fields.get("exception") or "").strip().splitlines()
+            found.append(f"{message}: {exception[-1]}" if exception else message)
+    return found
 
 
 def _keys(s3: S3Client, bucket: str, prefix: str) -> list[str]:

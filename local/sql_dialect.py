@@ -3,23 +3,31 @@
 The emulator runs queries on DuckDB and has no views, so each query is translated before it is sent. DuckDB could also
 read and write files of this machine. A query may therefore read only what Athena knows: tables and views of the
 catalog, common table expressions, subqueries, UNNEST and VALUES. The engine itself has no access to other files
-either (`local.front`).
+either (`local.front`). SQL that Athena would refuse is refused here (`local.trino.rules`); docs/laptop-athena.md lists
+the differences that remain.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Final, NoReturn
 
 import sqlglot
 from sqlglot import exp
 
 from local.errors import LaptopError
+from local.trino.rewrite import rewrite
+from local.trino.rules import check_syntax, check_types
+from local.trino.types import annotate
 from queries import Statement
 from queries import views as all_views
 from spotify_lake.athena import Athena, explain
+
+CATALOG: Final = "awsdatacatalog"
+_UNNAMED: Final = "__unnamed_"
 
 type Schema = Mapping[str, Mapping[str, str]]
 
@@ -43,7 +51,7 @@ def on_laptop(client: Callable[[Any], Any], workgroup: str, database: str) -> At
     def translate(sql: str) -> str:
         pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=database)
         schema = declared(table for page in pages for table in page["TableList"])
-        return to_duckdb(sql, schema, all_views())
+        return to_duckdb(sql, schema, all_views(), database=database)
 
     return Athena(client("athena"), workgroup, database, translate=translate)
 
@@ -64,6 +72,8 @@ def to_duckdb(
     schema: Schema,
     views: Mapping[str, Statement] | None = None,
     today: dt.date | None = None,
+    *,
+    database: str = "spotify_lake",
 ) -> str:
     """Translate one statement from Athena's SQL to DuckDB's.
 
@@ -81,12 +91,13 @@ def to_duckdb(
         The views by name.
     today
         The day that replaces `current_date`, for data of fixed days; by default `current_date` stays.
+    database
+        The name that a table may have in front.
 
     Raises
     ------
     LaptopError
-        `sql` is not exactly one statement, is one that the laptop stack does not run, or reads from anything but
-        existing tables and views.
+        `sql` is not exactly one statement, reads from anything but existing tables and views, or would fail on Athena.
     """
     statement = _parse(sql)
     if isinstance(statement, exp.Create):
@@ -95,24 +106,59 @@ def to_duckdb(
     if not isinstance(statement, exp.Query) or statement.find(exp.Into):
         raise LaptopError("The laptop stack runs queries only: statements that start with SELECT or WITH.")
     _refuse_other_sources(statement)
-    definitions = _Definitions(schema, views or {})
+    check_syntax(sql, statement)
+    headings = _headings(statement)
+    aliases = {alias.alias.lower() for alias in statement.find_all(exp.Alias)}
+    definitions = _Definitions(schema, views or {}, database)
     definitions.resolve(statement)
     definitions.add_to(statement)
+    statement = annotate(statement, schema, sql, aliases)
+    check_types(statement)
+    _restore(statement, headings)
+    rewrite(statement)
     for unnest in list(statement.find_all(exp.Unnest)):
         _split(unnest)
-    for extreme in list(statement.find_all(exp.ArgMax, exp.ArgMin)):
-        _keep_nulls(extreme)
     if today is not None:
         for current_date in list(statement.find_all(exp.CurrentDate)):
             current_date.replace(exp.cast(exp.Literal.string(today.isoformat()), "date"))
     return statement.sql(dialect="duckdb", comments=False)
 
 
+def _headings(statement: exp.Query) -> dict[str, str]:
+    """Return the names of the result's columns as written, by their names in small letters; give each a name."""
+    found = {}
+    for number, select in enumerate(_first(statement).expressions):
+        if not isinstance(select, (exp.Alias, exp.Column, exp.Star)):
+            select.replace(exp.alias_(select.copy(), f"{_UNNAMED}{number}"))
+        found[select.alias_or_name.lower()] = select.alias_or_name
+    return found
+
+
+def _restore(statement: exp.Query, headings: Mapping[str, str]) -> None:
+    """Name the columns of the result as written, and those without a name as Athena does."""
+    for number, select in enumerate(_first(statement).expressions):
+        name = f"_col{number}" if select.alias.startswith(_UNNAMED) else headings.get(select.alias)
+        if isinstance(select, exp.Alias) and name:
+            select.set("alias", exp.to_identifier(name, quoted=True))
+
+
+def _first(statement: exp.Query) -> exp.Select:
+    """Return the SELECT that names the columns of a query."""
+    first: exp.Expr = statement
+    while isinstance(first, (exp.SetOperation, exp.Subquery)):
+        first = first.this
+    if not isinstance(first, exp.Select):
+        raise LaptopError("The laptop stack runs queries only: statements that start with SELECT or WITH.")
+    return first
+
+
 def _parse(sql: str) -> exp.Expr:
     try:
         statements = [statement for statement in sqlglot.parse(sql, read="athena") if statement is not None]
     except sqlglot.errors.SqlglotError as error:
-        raise LaptopError(f"This is not valid Athena SQL: {explain(str(error))}") from error
+        quote = " A quote inside a text is written twice: 'Don''t'." if sql.count("'") % 2 else ""
+        quote = quote or " Names stand in double quotes, not in `…`." * ("`" in sql)
+        raise LaptopError(f"This is not valid Athena SQL: {explain(str(error))}{quote}") from error
     if len(statements) != 1:
         raise LaptopError("Athena runs one statement at a time.")
     return statements[0]
@@ -160,13 +206,14 @@ class _Definitions:
 
     Parameters
     ----------
-    schema, views
+    schema, views, database
         As for `to_duckdb`.
     """
 
-    def __init__(self, schema: Schema, views: Mapping[str, Statement]) -> None:
+    def __init__(self, schema: Schema, views: Mapping[str, Statement], database: str) -> None:
         self._schema = schema
         self._views = views
+        self._database = database
         self._queries: dict[str, exp.Query] = {}
 
     def resolve(self, query: exp.Query) -> None:
@@ -176,6 +223,7 @@ class _Definitions:
             name = table.name.lower()
             if name in own and not table.db:
                 continue
+            self._check_place(table)
             if name not in self._queries:
                 self._queries[name] = self._define(table.name, name)
             reference = exp.table_(_definition(name), alias=table.alias or name)
@@ -196,6 +244,13 @@ class _Definitions:
             own.set("expressions", [*ctes, *own.expressions])
         elif ctes:
             query.set("with_", exp.With(expressions=ctes))
+
+    def _check_place(self, table: exp.Table) -> None:
+        if table.db.lower() not in {"", self._database.lower()} or table.catalog.lower() not in {"", CATALOG}:
+            raise LaptopError(
+                f"Table '{'.'.join(part.name for part in table.parts)}' does not exist: the tables are in the database"
+                f" {self._database}, which may be left out."
+            )
 
     def _define(self, written: str, name: str) -> exp.Query:
         if name in self._schema:
@@ -234,15 +289,10 @@ def _split(unnest: exp.Unnest) -> None:
     unnest.replace(side_by_side)
 
 
-def _keep_nulls(extreme: exp.AggFunc) -> None:
-    """Make max_by(x, y) return the x of the largest y even if that x is null, as Athena does."""
-    if not extreme.args.get("count"):
-        name = "arg_max_null" if isinstance(extreme, exp.ArgMax) else "arg_min_null"
-        extreme.replace(exp.Anonymous(this=name, expressions=[extreme.this, extreme.expression]))
-
-
-def no_such_table(name: str, tables: Iterable[str], views: Iterable[str] = ()) -> str:
+def no_such_table(name: str, tables: Collection[str], views: Collection[str] = ()) -> str:
     """Return the message that no table or view is called `name`, with the names that exist."""
     known = ", ".join(sorted(tables))
     others = ", ".join(sorted(views))
-    return f"There is no table {name}. The tables are {known}{f'; the views {others}' if others else ''}."
+    close = difflib.get_close_matches(name.lower(), [*tables, *views], n=1)
+    start = f"There is no table {name}.{f' Did you mean {close[0]}?' if close else ''}"
+    return f"{start} The tables are {known}{f'; the views {others}' if others else ''}."

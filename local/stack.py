@@ -315,7 +315,14 @@ class LaptopStack:
         self, stall_s: float = STALL_S, progress: Callable[[Backlog], None] = lambda _backlog: None
     ) -> Backlog:
         """Wait for the transform; see `local.backlog.wait_until_idle`."""
-        return backlog.wait_until_idle(self.backlog, stall_s, progress, self.emulator.process.log_path)
+        begun = dt.datetime.now(dt.UTC)
+
+        def errors() -> list[str]:
+            return backlog.errors_in(line for at, line in self.log_events("transform") if at >= begun)
+
+        return backlog.wait_until_idle(
+            self.backlog, stall_s, progress, self.emulator.process.log_path, errors
+        )
 
     def queue_length(self, output: str) -> int:
         """Return the number of messages in a queue, waiting and in flight; `output` names the queue's URL."""

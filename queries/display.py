@@ -1,10 +1,13 @@
-"""Shows the answer to a query on a terminal."""
+"""Shows the answer to a query on a terminal, or writes it as CSV, JSON or Markdown."""
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from rich.markup import escape
 from rich.table import Table
@@ -14,7 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LONGEST_CELL = 60
-NARROWEST_COLUMN = 12
+# A text may be cut to this width before an answer is shown with one value per line.
+NARROWEST_TEXT = 16
 
 
 class Column(Protocol):
@@ -42,20 +46,72 @@ class Answer(Protocol):
 
 
 def show_result(console: Console, result: Answer) -> None:
-    """Show a query result as a table, or with one value per line if there are too many columns for the terminal."""
-    if len(result.columns) * NARROWEST_COLUMN <= console.width:
+    """Show a query result as a table, or with one value per line if its columns do not fit side by side."""
+    cells = [[cell(value) for value in row] for row in result.rows]
+    if _width(result, cells) <= console.width:
         table = Table()
         for column in result.columns:
-            table.add_column(escape(column.name), justify="right" if column.is_number else "left")
-        for row in result.rows:
-            table.add_row(*map(cell, row))
+            table.add_column(
+                escape(column.name),
+                justify="right" if column.is_number else "left",
+                min_width=len(column.name),
+            )
+        for row in cells:
+            table.add_row(*row)
         console.print(table)
         return
     widest = max(len(column.name) for column in result.columns)
-    for number, row in enumerate(result.rows, start=1):
+    for number, row in enumerate(cells, start=1):
         console.print(Text(f"── row {number} ──", style="dim"))
         for column, value in zip(result.columns, row, strict=True):
-            console.print(Text.assemble((f"{column.name:<{widest}}  ", "cyan"), cell(value)), soft_wrap=True)
+            console.print(Text.assemble((f"{column.name:<{widest}}  ", "cyan"), value), soft_wrap=True)
+
+
+def _width(result: Answer, cells: Sequence[Sequence[Text]]) -> int:
+    """Return the width that a table needs if long texts are cut, but no heading and no number."""
+    width = 1
+    for number, column in enumerate(result.columns):
+        longest = max((row[number].cell_len for row in cells), default=0)
+        width += max(len(column.name), longest if column.is_number else min(longest, NARROWEST_TEXT)) + 3
+    return width
+
+
+def write_csv(file: TextIO, result: Answer) -> None:
+    """Write an answer as CSV with a line of headings; null is an empty field."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([column.name for column in result.columns])
+    writer.writerows([["" if value is None else _plain(value) for value in row] for row in result.rows])
+
+
+def write_json(file: TextIO, result: Answer) -> None:
+    """Write an answer as a JSON list with an object for each row."""
+    names = [column.name for column in result.columns]
+    records = [dict(zip(names, row, strict=True)) for row in result.rows]
+    json.dump(records, file, ensure_ascii=False, indent=1, default=_plain)
+    file.write("\n")
+
+
+def write_markdown(file: TextIO, result: Answer) -> None:
+    """Write an answer as a Markdown table."""
+    marks = ["---:" if column.is_number else "---" for column in result.columns]
+    rows = [[column.name for column in result.columns], marks]
+    rows += [["" if value is None else str(_plain(value)) for value in row] for row in result.rows]
+    for row in rows:
+        cells = [" ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|") for text in row]
+        file.write(f"| {' | '.join(cells)} |\n")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON and CSV have it: times in ISO 8601, decimals as numbers."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case dt.date():
+            return value.isoformat()
+        case Decimal():
+            return float(value)
+        case _:
+            return value
 
 
 def cell(value: Any) -> Text:

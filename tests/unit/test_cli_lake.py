@@ -177,3 +177,30 @@ def test_the_laptop_stack_does_not_run(laptop, monkeypatch):
 
     with pytest.raises(LaptopError, match="is not running"):
         find(laptop=True)
+
+
+@pytest.mark.parametrize(
+    "region, credentials, lacks",
+    [(None, "some", "No AWS region is chosen"), ("eu-central-1", None, "no AWS credentials on this machine")],
+)
+def test_the_running_lake_on_this_laptop_is_offered(
+    session, monkeypatch, tmp_path, region, credentials, lacks
+):
+    session.region_name = region
+    session.get_credentials = lambda: credentials
+    monkeypatch.setattr(lakes, "ROOT", tmp_path)
+    monkeypatch.setattr(lakes, "_running_laptop", lambda: None)
+    monkeypatch.setattr("sys.argv", ["lake", "query", "select 1"])
+    with pytest.raises(aws.BotoCoreError):
+        find()
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "state.json").touch()
+    with pytest.raises(OpsError, match=rf"run `\./lake query 'select 1' --laptop`\. .*{lacks}"):
+        find()
+
+    def stopped():
+        raise LaptopError("The laptop stack is not running.")
+
+    monkeypatch.setattr(lakes, "_running_laptop", stopped)
+    with pytest.raises(aws.BotoCoreError):
+        find()

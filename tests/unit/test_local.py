@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import json
 import os
 import time
 from decimal import Decimal
@@ -195,11 +196,16 @@ def test_the_telling_lines_of_a_failed_tool_are_picked():
 
 
 class Progressing(stack.LaptopStack):
-    """A stack whose backlog is a script."""
+    """A stack whose backlog is a script, and whose function logged lines, by seconds after now."""
 
-    def __init__(self, *backlogs):
+    def __init__(self, *backlogs, logged=()):
         super().__init__(ROOT, ROOT / "nowhere")
+        self.logged = logged
         self.script = list(backlogs)
+
+    def log_events(self, function, limit=200):
+        assert function == "transform"
+        return [(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=at), line) for at, line in self.logged]
 
     def backlog(self):
         return self.script.pop(0) if len(self.script) > 1 else self.script[0]
@@ -236,6 +242,31 @@ def test_waiting_for_a_stuck_transform_is_explained(clock):
         match=r"1 of 2 snapshots are waiting .*, which has finished none for 90 s",
     ):
         Progressing(backlog.Backlog(2, 1, 1)).wait_until_idle()
+
+
+DENIED = {
+    "level": "ERROR",
+    "message": "s3://raw/x failed",
+    "exception": "Traceback\nClientError: AccessDenied: PutObject.",
+}
+
+
+def test_a_missing_permission_is_told_at_once(clock):
+    stuck = Progressing(backlog.Backlog(2, 1, 1), logged=[(1, "INIT"), (1, json.dumps(DENIED)), (2, "END")])
+    with pytest.raises(
+        LaptopError, match=r"error it logged: s3://raw/x failed: ClientError: AccessDenied: PutObject\. `"
+    ):
+        stuck.wait_until_idle()
+    assert clock[0] < 10
+
+
+def test_errors_that_may_pass_are_waited_for_and_told_in_the_end(clock):
+    logged = [(-60, json.dumps(DENIED)), (1, json.dumps({"level": "ERROR", "message": "S3 is slow."}))]
+    with pytest.raises(
+        LaptopError, match=r"finished none for 90 s\. The last error it logged: S3 is slow\. `"
+    ):
+        Progressing(backlog.Backlog(2, 1, 1), logged=logged).wait_until_idle()
+    assert clock[0] > 90
 
 
 # --- Athena ---
@@ -342,7 +373,10 @@ def test_a_query_that_takes_too_long_is_cancelled():
         ("SELECT (1", "not valid Athena SQL"),
         ("DELETE FROM songs", "runs queries only"),
         ("DROP TABLE songs", "runs queries only"),
-        ("SELECT * FROM sings", "There is no table sings. The tables are albums, artists,"),
+        (
+            "SELECT * FROM sings",
+            "There is no table sings. Did you mean songs\\? The tables are albums, artists,",
+        ),
     ],
 )
 def test_what_is_no_query_is_explained(sql, sentence):
@@ -491,9 +525,18 @@ def test_results_are_tables_and_null_is_not_empty():
 
 
 def test_wide_results_are_shown_value_by_value():
-    text = printed(show_result, RESULT, width=20)
+    text = printed(show_result, RESULT, width=12)
     assert "── row 1 ──" in text
     assert "name  a [b]" in text
+
+
+def test_columns_stand_side_by_side_as_long_as_their_headings_fit():
+    columns = tuple(Column(f"a_long_heading_{number}", "varchar") for number in range(4))
+    result = QueryResult(columns, (("x" * 50,) * 4,), "id", 0.0, 0)
+    table = printed(show_result, result, width=80)
+    assert [f"a_long_heading_{number}" in table for number in range(4)] == [True] * 4
+    assert "row 1" not in table
+    assert "row 1" in printed(show_result, result, width=70)
 
 
 def test_an_error_keeps_its_log_and_its_lines(tmp_path):

@@ -367,6 +367,7 @@ def test_the_name_of_the_largest_may_be_null_as_in_athena(empty_lake: Any) -> No
 
 def test_what_is_neither_table_nor_view_is_named_with_what_there_is() -> None:
     with pytest.raises(
-        LaptopError, match=r"no table sings\. The tables are albums, .*; the views artist_trend_monthly, "
+        LaptopError,
+        match=r"no table sings\. Did you mean songs\? The tables are albums, .*; the views artist_trend_monthly, ",
     ):
         to_duckdb("SELECT * FROM sings", SCHEMA, VIEWS)
