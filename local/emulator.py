@@ -20,6 +20,7 @@ from typing import Any, Self
 from local import private
 from local.errors import LaptopError
 from local.fingerprint import fingerprint
+from local.front import health_token
 from local.process import HOST, BackgroundProcess, find_port
 
 ACCOUNT_ID = "000000000000"
@@ -201,7 +202,7 @@ class Emulator:
         if self.process.pid() is None:
             return False
         try:
-            health = http_json(f"http://{HOST}:{port}/_ministack/health", token=keys.secret_key)
+            health = http_json(f"http://{HOST}:{port}/_ministack/health", token=health_token(keys.secret_key))
         except (OSError, ValueError):
             return False
         return isinstance(health, dict) and health.get("auth") == "enabled"
@@ -227,7 +228,7 @@ class Emulator:
             self.preferred_port,
             "/_ministack/ready",
             START_TIMEOUT_S,
-            keys.secret_key,
+            health_token(keys.secret_key),
         )
 
     def stop(self) -> bool:

@@ -1,7 +1,7 @@
 """Run the emulator behind the front: ``python -m local.front``, in the emulator's environment.
 
 The keys of the account's owner are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, its other settings in the variables
-that the emulator documents. The bearer token for its health is the secret key.
+that the emulator documents.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ministack.core import lambda_runtime
 from ministack.services import sts
 
 from local import private
-from local.front import signatures
+from local.front import health_token, signatures
 from local.front.gate import Gate
 
 _connect = duckdb.connect
@@ -34,7 +34,7 @@ def main() -> None:
     lambda_runtime.execution_credentials = _unguessable_credentials
     from ministack import app as emulator  # noqa: PLC0415 (it copies what is replaced above)
 
-    emulator.app = Gate(emulator.app, os.environ["AWS_SECRET_ACCESS_KEY"], signatures.refusal)
+    emulator.app = Gate(emulator.app, health_token(os.environ["AWS_SECRET_ACCESS_KEY"]), signatures.refusal)
     emulator.main()
 
 

@@ -6,9 +6,9 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import parse_qs, quote
-from xml.sax.saxutils import escape
 
 from local import loopback
 

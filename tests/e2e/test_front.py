@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from local.emulator import clean_environment
 from local.errors import LaptopError
+from local.front import health_token
 from local.stack import LaptopStack
 from tests.support import attack
 from tests.support.deployed import eventually
@@ -120,8 +121,9 @@ def test_a_request_cannot_name_two_keys(stack: LaptopStack) -> None:
 
 
 def test_nobody_resets_the_emulator(stack: LaptopStack) -> None:
-    token = {"Authorization": f"Bearer {stack.environment['AWS_SECRET_ACCESS_KEY']}"}
-    for headers in ({}, token, {"Origin": "http://attacker.example"}):
+    secret = stack.environment["AWS_SECRET_ACCESS_KEY"]
+    token = {"Authorization": f"Bearer {health_token(secret)}"}
+    for headers in ({}, token, {"Authorization": f"Bearer {secret}"}, {"Origin": "http://attacker.example"}):
         assert send(stack.endpoint, attack.RESET, headers) == 403
     assert send(stack.endpoint, attack.Sent("/_ministack/health", ""), {}, "GET") == 403
     assert send(stack.endpoint, attack.Sent("/_ministack/health", ""), token, "GET") == 200
