@@ -61,6 +61,28 @@ def snapshots(
             yield found
 
 
+def stored(s3: S3Client, bucket: str, table_prefix: str, first: date) -> set[SnapshotId]:
+    """Return the snapshots that a table has since a day.
+
+    Parameters
+    ----------
+    s3
+        A boto3 client.
+    bucket
+        The lake bucket.
+    table_prefix
+        Of the table's keys.
+    first
+        Date of the first snapshots.
+    """
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket,
+        Prefix=keys.partition_prefix(table_prefix),
+        StartAfter=keys.partition_prefix(table_prefix, first),
+    )
+    return {found for item in _items(pages) if (found := keys.in_curated_key(item["Key"]))}
+
+
 def written(s3: S3Client, bucket: str, first: date, last: date) -> dict[SnapshotId, datetime]:
     """Return when the tables of each snapshot of some days were last written.
 

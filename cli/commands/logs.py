@@ -84,7 +84,7 @@ def run(lake: Lake, terminal: Terminal, only: Function | None = None, number: in
     lines = [
         (time, function, line)
         for function in chosen
-        for time, message in _newest(lake, function, number)
+        for time, message in newest_events(lake, function, number)
         for line in message.splitlines()
         if line and not _PLATFORM_NOISE.match(line)
     ]
@@ -95,7 +95,7 @@ def run(lake: Lake, terminal: Terminal, only: Function | None = None, number: in
         terminal.console.print(log_line(time, function, line), soft_wrap=True)
 
 
-def _newest(lake: Lake, function: Function, number: int) -> Iterator[tuple[datetime, str]]:
+def newest_events(lake: Lake, function: Function, number: int) -> Iterator[tuple[datetime, str]]:
     """Yield the newest events of a function's log, at least `number` if there are as many, in any order."""
     name = lake.output(f"{function.capitalize()}FunctionName")
     settings = lake.client("lambda").get_function_configuration(FunctionName=name)

@@ -20,10 +20,10 @@ import typer
 from cli import dead_letters, objects
 from cli.dead_letters import BATCH, QUEUES, Message
 from cli.options import Laptop, Stack, day
+from cli.playlists import with_names
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Progress, Terminal
 from spotify_lake.keys import SnapshotId
-from spotify_lake.settings import OWNED, parse_playlist_ids
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = (
     "./lake replay --from 2026-11-01",
     "./lake replay --from 2026-11-01 --to 2026-11-30 --laptop",
+    './lake replay --from 2026-11-01 --playlist "Top 100"',
 )
 # No more events than this wait in the queue at a time, so that a new snapshot need not wait for all of them.
 QUEUE_LIMIT: Final = 100
@@ -78,7 +79,10 @@ def command(
     ] = None,
     playlist: Annotated[
         str | None,
-        typer.Option(metavar="IDS", help="Ids, URIs or links, separated by commas (default: all playlists)."),
+        typer.Option(
+            metavar="PLAYLISTS",
+            help="Names, ids, URIs or links, separated by commas (default: all playlists).",
+        ),
     ] = None,
     laptop: Laptop = False,
     stack: Stack = DEFAULT_STACK,
@@ -87,14 +91,9 @@ def command(
     last = last or datetime.now(UTC).date()
     if last < first:
         raise typer.BadParameter(f"the last day, {last}, is before the first, {first}", param_hint="--to")
-    playlists = parse_playlist_ids(playlist) if playlist else OWNED
-    run(
-        find(laptop=laptop, stack=stack),
-        Terminal(),
-        first,
-        last,
-        playlists=None if playlists == OWNED else playlists,
-    )
+    lake = find(laptop=laptop, stack=stack)
+    playlists = with_names(lake, playlist, datetime.now(UTC)) if playlist else None
+    run(lake, Terminal(), first, last, playlists=playlists)
 
 
 def run(

@@ -5,60 +5,42 @@ It changes nothing.
 
 from __future__ import annotations
 
-import io
-from concurrent.futures import ThreadPoolExecutor
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-import pyarrow.parquet as pq
+import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli import objects
+from cli import playlists
+from cli.commands.logs import Function, newest_events
 from cli.dead_letters import QUEUES, depth
 from cli.options import Laptop, Stack
+from cli.playlists import Playlists, PlaylistStatus
 from cli.schedule import next_run
 from cli.stack import DEFAULT_STACK, Lake, find
 from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.bulk import arrival
 from spotify_lake.errors import CredentialsMissing
+from spotify_lake.extract.continuation import Rest
 from spotify_lake.keys import SnapshotId
-from spotify_lake.settings import OWNED, parse_playlist_ids
+from spotify_lake.settings import OWNED
 from spotify_lake.spotify.auth import WARNING_DAYS, read_credentials, sign_in_ends
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 EXAMPLES: Final = ("./lake status", "./lake status --laptop")
-# Searched first for a playlist's newest snapshot; only older ones need a listing of all of them.
-RECENT: Final = timedelta(days=45)
-READERS: Final = 8
-
-
-@dataclass(frozen=True)
-class PlaylistStatus:
-    """Freshness of a playlist.
-
-    Attributes
-    ----------
-    playlist_id
-        Of the playlist.
-    newest
-        Time of its newest snapshot, UTC; None without any.
-    name, entries
-        As in that snapshot's row of the table playlists; None while that is missing.
-    in_tables
-        Whether the transform has finished that snapshot.
-    """
-
-    playlist_id: str
-    newest: datetime | None
-    name: str | None = None
-    entries: int | None = None
-    in_tables: bool = False
+SHOWN_PLAYLISTS: Final = 5
+# Errors of a run that say that Spotify does not accept the sign-in, and what a run logs once it was accepted.
+_REFUSED: Final = {"SignInExpired", "CredentialsMissing"}
+_ACCEPTED: Final = re.compile(
+    r"Snapshot written|Snapshot is already there|Unchanged since its last|playlists are owned by the user"
+)
+LOG_LINES: Final = 200
 
 
 @dataclass(frozen=True)
@@ -118,20 +100,24 @@ def gather(lake: Lake, now: datetime) -> Status:
     now
         UTC.
     """
-    playlists, stale_after = _playlists(lake, now), timedelta(hours=float(lake.parameter("StaleAfterHours")))
+    found, stale_after = (
+        playlists.gather(lake, now),
+        timedelta(hours=float(lake.parameter("StaleAfterHours"))),
+    )
     return Status(
         place=lake.place,
         now=now,
         stale_after=stale_after,
-        playlists=playlists,
+        playlists=found.each,
         lines=[
-            _freshness(playlists, now, stale_after),
+            _freshness(found.each, now, stale_after),
+            _tables(lake, found),
             _schedule(lake, now),
             _sign_in(lake, now),
             _transform_queue(lake),
             _dead_letters(lake),
             _crawler(lake, now),
-            *_continuations(lake),
+            *_continuations(lake, found.each),
             *_bulk(lake, now),
             _alarms(lake),
         ],
@@ -140,29 +126,31 @@ def gather(lake: Lake, now: datetime) -> Status:
 
 def render(status: Status) -> RenderableType:
     """Turn a status into tables for a person."""
-    playlists = Table(title=f"{status.place}, {status.now:%Y-%m-%d %H:%M} UTC", title_justify="left")
-    playlists.add_column("Playlist", overflow="fold")
-    playlists.add_column("Newest snapshot (UTC)", no_wrap=True)
-    playlists.add_column("Age", justify="right", no_wrap=True)
-    playlists.add_column("Entries", justify="right")
-    playlists.add_column("In the tables")
+    table = Table(title=f"{status.place}, {status.now:%Y-%m-%d %H:%M} UTC", title_justify="left")
+    table.add_column("Playlist", overflow="fold")
+    table.add_column("Newest snapshot (UTC)", no_wrap=True)
+    table.add_column("Age", justify="right", no_wrap=True)
+    table.add_column("Entries", justify="right")
+    table.add_column("In the tables")
     for one in status.playlists:
         age = status.now - one.newest if one.newest else None
         stale = age is None or age > status.stale_after
-        playlists.add_row(
+        table.add_row(
             Text(one.name or one.playlist_id),
             f"{one.newest:%Y-%m-%d %H:%M}" if one.newest else "none yet",
             Text(age_in_words(age) if age is not None else "", style="yellow" if stale else "green"),
             "" if one.entries is None else f"{one.entries:,}",
-            ("yes" if one.in_tables else Text("not yet", style="yellow")) if one.newest else "",
+            ("yes" if one.in_tables else Text(one.problem or "not yet", style="yellow"))
+            if one.newest
+            else "",
         )
     if not status.playlists:
-        playlists.add_row("no snapshot yet", "", "", "", "")
+        table.add_row("no snapshot yet", "", "", "", "")
     facts = Table.grid(padding=(0, 2))
     marks = {True: Text("✓", style="green"), False: Text("!", style="bold yellow"), None: Text(" ")}
     for line in status.lines:
         facts.add_row(marks[line.is_good], line.name, Text(line.text))
-    return Group(playlists, Text(), facts)
+    return Group(table, Text(), facts)
 
 
 def age_in_words(age: timedelta) -> str:
@@ -175,44 +163,6 @@ def age_in_words(age: timedelta) -> str:
     return f"{minutes / 60:.0f} h" if minutes < 72 * 60 else f"{minutes / 60 / 24:.0f} d"
 
 
-def _playlists(lake: Lake, now: datetime) -> list[PlaylistStatus]:
-    s3, bucket = lake.client("s3"), lake.output("RawBucketName")
-    wanted = parse_playlist_ids(lake.parameter("PlaylistIds"))
-    known = dict.fromkeys([*(wanted if wanted != OWNED else ()), *objects.playlist_ids(s3, bucket)])
-    with ThreadPoolExecutor(READERS) as readers:
-        found = list(readers.map(lambda playlist_id: _playlist(lake, s3, playlist_id, now), known))
-    return sorted(found, key=lambda one: (one.newest is not None, one.newest or now, one.name or ""))
-
-
-def _playlist(lake: Lake, s3: S3Client, playlist_id: str, now: datetime) -> PlaylistStatus:
-    newest = _newest(s3, lake.output("RawBucketName"), playlist_id, now)
-    if newest is None:
-        return PlaylistStatus(playlist_id, None)
-    row = _row(s3, lake.output("LakeBucketName"), newest)
-    if row is None:
-        return PlaylistStatus(playlist_id, newest.scheduled_at)
-    return PlaylistStatus(
-        playlist_id, newest.scheduled_at, name=row["name"], entries=row["entry_count"], in_tables=True
-    )
-
-
-def _newest(s3: S3Client, bucket: str, playlist_id: str, now: datetime) -> SnapshotId | None:
-    for since in (now - RECENT, None):
-        if found := list(objects.snapshots(s3, bucket, playlist_id, since)):
-            return found[-1]
-    return None
-
-
-def _row(s3: S3Client, bucket: str, snapshot: SnapshotId) -> dict[str, Any] | None:
-    """Read the row of the table playlists that a snapshot became; None if it did not yet."""
-    try:
-        body = s3.get_object(Bucket=bucket, Key=objects.done_key(snapshot))["Body"].read()
-    except s3.exceptions.NoSuchKey:
-        return None
-    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(body), columns=["name", "entry_count"]).to_pylist()
-    return rows[0]
-
-
 def _freshness(playlists: list[PlaylistStatus], now: datetime, stale_after: timedelta) -> Line:
     newest = max((one.newest for one in playlists if one.newest), default=None)
     if newest is None:
@@ -222,6 +172,30 @@ def _freshness(playlists: list[PlaylistStatus], now: datetime, stale_after: time
     hours = f"{stale_after.total_seconds() / 3600:.0f}"
     advice = "" if is_good else f"; more than {hours} h (StaleAfterHours): see Stale in docs/runbook.md"
     return Line("Freshness", f"newest snapshot {age_in_words(age)} old{advice}", is_good=is_good)
+
+
+def _tables(lake: Lake, found: Playlists) -> Line:
+    """Say whether every table has every recent snapshot, and the newest ones whole."""
+    days = playlists.RECENT.days
+    if not found.recent:
+        return Line("Tables", f"no snapshot of the last {days} days to compare")
+    lacking = {name: snapshots for name, snapshots in found.lacking.items() if snapshots}
+    missing = set[SnapshotId]().union(*lacking.values())
+    whole = f"{len(found.recent):,} snapshots of the last {days} days"
+    if missing:
+        tables = ", ".join(f"{name} {len(snapshots):,}" for name, snapshots in lacking.items())
+        first = min(missing).scheduled_at.date()
+        command = lake.command(f"replay --from {first}")
+        text = f"{len(missing):,} of {whole} are not in every table (missing in {tables}): `{command}` rebuilds them"
+        return Line("Tables", text, is_good=False)
+    if odd := [one for one in found.each if one.problem]:
+        names = ", ".join(f"{one.name or one.playlist_id}: {one.problem}" for one in odd[:SHOWN_PLAYLISTS])
+        return Line(
+            "Tables", f"the newest snapshot is not right ({names}): see docs/runbook.md", is_good=False
+        )
+    return Line(
+        "Tables", f"{whole} are in every table, the newest of each playlist with all entries", is_good=True
+    )
 
 
 def _schedule(lake: Lake, now: datetime) -> Line:
@@ -238,16 +212,65 @@ def _sign_in(lake: Lake, now: datetime) -> Line:
         credentials = read_credentials(lake.client("secretsmanager"), lake.output("SpotifySecretArn"))
     except CredentialsMissing as error:
         return Line("Sign-in", str(error), is_good=False)
+    login = lake.command("login")
+    if credentials.refresh_token is None and lake.parameter("PlaylistIds") == OWNED:
+        text = (
+            "as the app only, which owns no playlists: every run fails, because PlaylistIds is `owned`. Run"
+            f" `{login}`, or name playlists in PlaylistIds"
+        )
+        return Line("Sign-in", text, is_good=False)
+    used_at, refusal = _last_use(lake, credentials.authorized_at)
+    if refusal:
+        return Line(
+            "Sign-in", f"refused at {used_at:%Y-%m-%d %H:%M} UTC: {refusal} Run `{login}`", is_good=False
+        )
+    used = f"; last accepted {used_at:%Y-%m-%d %H:%M} UTC" if used_at else "; no run has used it yet"
+    is_good = True if used_at else None
     if credentials.refresh_token is None:
-        return Line("Sign-in", "as the app only, which does not expire", is_good=True)
-    if credentials.authorized_at is None:
-        return Line("Sign-in", "of unknown age; Spotify ends it six months after the consent")
-    end = sign_in_ends(credentials.authorized_at)
+        return Line("Sign-in", f"as the app only, which does not expire{used}", is_good)
+    return _days_left(credentials.authorized_at, now, login, used)
+
+
+def _days_left(authorized_at: datetime | None, now: datetime, login: str, used: str) -> Line:
+    """Say how long a user's consent is valid; it is good only if a run has used it."""
+    if authorized_at is None:
+        return Line("Sign-in", f"of unknown age; Spotify ends it six months after the consent{used}")
+    end = sign_in_ends(authorized_at)
     left = (end - now.date()).days
     if left <= 0:
-        return Line("Sign-in", f"ended on {end}: run `{lake.command('login')}`", is_good=False)
-    advice = f": run `{lake.command('login')}`" if left <= WARNING_DAYS else ""
-    return Line("Sign-in", f"{left} days left, until {end}{advice}", is_good=left > WARNING_DAYS)
+        return Line("Sign-in", f"ended on {end}: run `{login}`", is_good=False)
+    if left <= WARNING_DAYS:
+        return Line("Sign-in", f"{left} days left, until {end}: run `{login}`", is_good=False)
+    return Line("Sign-in", f"{left} days left, until {end}{used}", True if "accepted" in used else None)
+
+
+def _last_use(lake: Lake, since: datetime | None) -> tuple[datetime | None, str]:
+    """Return when a run last signed in, and Spotify's refusal if it was refused; from the log of the function.
+
+    Parameters
+    ----------
+    lake
+        The lake.
+    since
+        When the user consented; earlier lines are about another sign-in.
+    """
+    used_at, refusal = None, ""
+    events = sorted(newest_events(lake, Function.EXTRACT, LOG_LINES), key=lambda event: event[0])
+    for at, line in events:
+        if since is not None and at < since:
+            continue
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            continue
+        message = str(fields.get("message", "")) if isinstance(fields, dict) else ""
+        if isinstance(fields, dict) and (
+            fields.get("error_name") in _REFUSED or "the app's sign-in was not accepted" in message
+        ):
+            used_at, refusal = at, message.removeprefix("The run stopped: ")
+        elif _ACCEPTED.search(message):
+            used_at, refusal = at, ""
+    return used_at, refusal
 
 
 def _transform_queue(lake: Lake) -> Line:
@@ -273,16 +296,37 @@ def _crawler(lake: Lake, now: datetime) -> Line:
     return Line("Crawler", f"last run {status}{ago}{why}", is_good=status == "succeeded")
 
 
-def _continuations(lake: Lake) -> list[Line]:
+def _continuations(lake: Lake, each: Sequence[PlaylistStatus]) -> list[Line]:
     """List the runs that a schedule resumes later; none for a lake without such schedules."""
     scheduler, group = lake.client("scheduler"), f"{lake.parameter('LakeName')}-continuations"
     pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
+    names = {one.playlist_id: one.name or one.playlist_id for one in each}
     try:
-        planned = [schedule["Name"] for page in pages for schedule in page["Schedules"]]
+        planned = [
+            _continuation(scheduler.get_schedule(GroupName=group, Name=schedule["Name"]), names)
+            for page in pages
+            for schedule in page["Schedules"]
+        ]
     except scheduler.exceptions.ResourceNotFoundException:
         return []
-    text = f"planned: {', '.join(planned)}" if planned else "none planned"
-    return [Line("Continuations", text)]
+    return [Line("Continuations", "; ".join(planned) if planned else "none planned")]
+
+
+def _continuation(schedule: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Say which run a schedule resumes, when, and with which playlists."""
+    at = schedule["ScheduleExpression"].removeprefix("at(").removesuffix(")").replace("T", " ")
+    try:
+        rest = msgspec.json.decode(schedule["Target"]["Input"], type=Rest)
+    except (KeyError, msgspec.MsgspecError):
+        return f"{schedule['Name']} at {at} UTC"
+    shown = [names.get(one, one) for one in rest.playlist_ids[:SHOWN_PLAYLISTS]]
+    more = len(rest.playlist_ids) - len(shown)
+    listed = (
+        "all playlists"
+        if rest.playlist_ids == [OWNED]
+        else ", ".join(shown) + f" and {more} more" * bool(more)
+    )
+    return f"the run of {rest.scheduled_at} resumes at {at} UTC with {listed}"
 
 
 def _bulk(lake: Lake, now: datetime) -> list[Line]:

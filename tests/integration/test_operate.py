@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
@@ -14,11 +15,14 @@ import pytest
 from moto import mock_aws
 from rich.console import Console
 
-from cli import objects
+from cli import objects, playlists
 from cli.commands import redrive, replay, status
+from cli.playlists import PlaylistStatus
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
+from spotify_lake import keys
 from spotify_lake.keys import SnapshotId
+from spotify_lake.schema.playlists import TABLES
 from tests.support import payloads
 from tests.support.operated import lake as command
 
@@ -61,6 +65,10 @@ class FakeLambda:
         if self.refuses:
             raise ConnectionError("no answer")
         self.events.append(json.loads(Payload))
+
+    def get_function_configuration(self, *, FunctionName):
+        assert FunctionName == "spotify-lake-extract"
+        return {"LoggingConfig": {"LogGroup": "/aws/lambda/extract"}}
 
 
 @pytest.fixture
@@ -144,6 +152,39 @@ def transform(lake, snapshot, name="A list"):
     lake.client("s3").put_object(Bucket="lake", Key=objects.done_key(snapshot), Body=body.getvalue())
 
 
+def put_whole(lake, snapshot, name="A list", entries=7, without=()):
+    """Put a raw object and what the transform makes of it, without some tables."""
+    s3 = lake.client("s3")
+    items = [payloads.entry(payloads.song(f"t{number}")) for number in range(entries)]
+    body = payloads.raw_object(
+        items, playlist_object=payloads.playlist(id=snapshot.playlist_id), scheduled_at=snapshot.scheduled_at
+    )
+    s3.put_object(Bucket="raw", Key=snapshot.raw_key, Body=body)
+    for table in TABLES:
+        if table.name not in without:
+            rows = {"playlist_entries": entries, "rejects": 0}.get(table.name, 1)
+            file = io.BytesIO()
+            pq.write_table(pa.table({"name": [name] * rows, "entry_count": pa.array([entries] * rows)}), file)
+            key = keys.curated_key(table.prefix, snapshot.playlist_id, snapshot.scheduled_at)
+            s3.put_object(Bucket="lake", Key=key, Body=file.getvalue())
+
+
+def log(lake, *lines):
+    """Have the extract function log lines: seconds before now, message and other fields."""
+    logs, group = lake.client("logs"), "/aws/lambda/extract"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    now = datetime.now(UTC)
+    events = [
+        {
+            "timestamp": int((now - timedelta(seconds=ago)).timestamp() * 1000),
+            "message": json.dumps({"message": message, **fields}),
+        }
+        for ago, message, fields in lines
+    ]
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+
+
 def messages(lake, output):
     sqs, url, found = lake.client("sqs"), lake.output(output), []
     while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
@@ -171,26 +212,72 @@ class TestStatus:
 
     def test_a_healthy_lake(self, lake):
         today = SnapshotId(NOW.replace(hour=6, minute=0), TOP)
-        put_raw(lake, *days(TOP, today.scheduled_at - timedelta(days=3), 3), today)
-        transform(lake, today, "Top 100")
+        for one in [*days(TOP, today.scheduled_at - timedelta(days=3), 3), today]:
+            put_whole(lake, one, "Top 100")
+        log(lake, (60, "Snapshot written", {}))
         found = status.gather(lake, NOW)
-        assert found.playlists == [
-            status.PlaylistStatus(TOP, today.scheduled_at, "Top 100", 7, in_tables=True)
-        ]
+        assert found.playlists == [PlaylistStatus(TOP, today.scheduled_at, "Top 100", 7, in_tables=True)]
         lines = {line.name: line for line in found.lines}
         assert lines["Freshness"].text.startswith("newest snapshot ")
+        assert lines["Tables"].text == (
+            "4 snapshots of the last 45 days are in every table, the newest of each playlist with all entries"
+        )
         assert lines["Daily run"].text == "next at 2026-11-22 06:00 UTC"
-        assert lines["Sign-in"].text == "180 days left, until 2027-05-20"
+        assert lines["Sign-in"].text.startswith("180 days left, until 2027-05-20; last accepted ")
         assert lines["Dead letters"].text == "none"
         assert lines["Crawler"].text == "has not run yet"
         assert lines["Continuations"].text == "none planned"
         assert lines["Alarms"].text == "none"
         assert not [line for line in found.lines if line.is_good is False]
+        assert {name for name, line in lines.items() if line.is_good} >= {"Freshness", "Tables", "Sign-in"}
 
         shown = io.StringIO()
         Console(file=shown, width=100).print(status.render(found))
         assert "Top 100" in shown.getvalue()
         assert "4 h" in shown.getvalue()
+
+    @pytest.mark.parametrize("table", [table.name for table in TABLES])
+    def test_an_object_that_is_missing_in_any_table(self, lake, table):
+        """The tables say yes only if each of them was looked at."""
+        first, second = days(TOP, NOW - timedelta(days=2), 2)
+        put_whole(lake, first, without=[table])
+        put_whole(lake, second)
+        found = status.gather(lake, NOW)
+        [line] = [line for line in found.lines if line.name == "Tables"]
+        assert line.is_good is False
+        assert line.text == (
+            f"1 of 2 snapshots of the last 45 days are not in every table (missing in {table} 1):"
+            " `./lake replay --from 2026-11-19` rebuilds them"
+        )
+        assert found.playlists[0].in_tables
+
+        put_whole(lake, first)
+        put_whole(lake, replace(second, playlist_id=QUIET), without=[table])
+        [quiet] = [one for one in status.gather(lake, NOW).playlists if one.playlist_id == QUIET]
+        assert (quiet.in_tables, quiet.problem) == (False, f"not in {table}")
+
+    def test_entries_that_are_missing_in_the_tables(self, lake):
+        one = SnapshotId(NOW, TOP)
+        put_whole(lake, one, "Top 100", entries=3)
+        table = pa.table({"name": ["x"] * 2})
+        file = io.BytesIO()
+        pq.write_table(table, file)
+        key = keys.curated_key("curated/playlist_entries/", TOP, NOW)
+        lake.client("s3").put_object(Bucket="lake", Key=key, Body=file.getvalue())
+        assert status.gather(lake, NOW).playlists == [
+            PlaylistStatus(TOP, NOW, "Top 100", 3, in_tables=False, problem="2 of 3 entries")
+        ]
+        assert self.lines(lake)["Tables"].text.startswith(
+            "the newest snapshot is not right (Top 100: 2 of 3 entries)"
+        )
+
+    def test_a_raw_object_that_cannot_be_read_leaves_the_playlist_its_name(self, lake):
+        before, now = days(TOP, NOW - timedelta(days=1), 2)
+        put_whole(lake, before, "Top 100")
+        put_raw(lake, now)
+        assert status.gather(lake, NOW).playlists == [
+            PlaylistStatus(TOP, NOW, "Top 100", 7, in_tables=False, problem="the raw object cannot be read")
+        ]
 
     def test_a_lake_without_anything(self, lake):
         found = status.gather(lake, NOW)
@@ -203,8 +290,8 @@ class TestStatus:
         lake.parameters["PlaylistIds"] = f"{TOP},{payloads.spotify_id('never')}"
         old = SnapshotId(NOW - timedelta(days=400), QUIET)
         fresh = SnapshotId(NOW - timedelta(hours=4), TOP)
-        put_raw(lake, old, fresh)
-        transform(lake, old)
+        put_whole(lake, old)
+        put_whole(lake, fresh, without=[table.name for table in TABLES])
         assert [
             (one.playlist_id, one.newest, one.in_tables) for one in status.gather(lake, NOW).playlists
         ] == [
@@ -216,25 +303,61 @@ class TestStatus:
     @pytest.mark.parametrize(
         "secret, is_good, text",
         [
-            ({}, False, "No Spotify credentials"),
+            (None, False, "No Spotify credentials"),
             (
                 {"authorized_at": "2026-06-01T00:00:00Z"},
                 False,
                 "10 days left, until 2026-12-01: run `./lake login`",
             ),
             ({"authorized_at": "2026-01-01T00:00:00Z"}, False, "ended on 2026-07-01: run `./lake login`"),
-            ({"refresh_token": None}, True, "as the app only"),
+            ({"refresh_token": None}, False, "as the app only, which owns no playlists: every run fails"),
             ({"authorized_at": None}, None, "of unknown age"),
+            ({}, None, "180 days left, until 2027-05-20; no run has used it yet"),
         ],
     )
     def test_the_sign_in(self, lake, secret, is_good, text):
-        value = json.dumps(SECRET | secret) if secret else "{}"
+        value = "{}" if secret is None else json.dumps(SECRET | secret)
         lake.client("secretsmanager").put_secret_value(
             SecretId=lake.output("SpotifySecretArn"), SecretString=value
         )
         line = self.lines(lake)["Sign-in"]
         assert line.is_good is is_good
         assert line.text.startswith(text)
+
+    def test_an_app_only_sign_in_for_named_playlists_is_fine(self, lake):
+        lake.parameters["PlaylistIds"] = TOP
+        secret = json.dumps(SECRET | {"refresh_token": None, "authorized_at": None})
+        lake.client("secretsmanager").put_secret_value(
+            SecretId=lake.output("SpotifySecretArn"), SecretString=secret
+        )
+        log(lake, (60, "Snapshot written", {}))
+        line = self.lines(lake)["Sign-in"]
+        assert line.text.startswith("as the app only, which does not expire; last accepted ")
+        assert line.is_good
+
+    @pytest.mark.parametrize(
+        "error_name, message",
+        [
+            ("SignInExpired", "Spotify no longer accepts the sign-in (invalid_grant)."),
+            ("SpotifyRefused", "Spotify refused: the app's sign-in was not accepted (invalid_client)."),
+        ],
+    )
+    def test_the_last_sign_in_is_what_counts(self, lake, error_name, message):
+        refused = (f"The run stopped: {message}", {"error_name": error_name})
+        log(lake, (120, "Snapshot written", {}), (60, *refused))
+        line = self.lines(lake)["Sign-in"]
+        assert line.is_good is False
+        assert line.text.endswith(f"UTC: {message} Run `./lake login`")
+
+    def test_a_refusal_before_the_last_consent_is_history(self, lake):
+        refused = ("The run stopped: no.", {"error_name": "SignInExpired"})
+        log(lake, (120, *refused), (60, "Snapshot written", {}))
+        assert self.lines(lake)["Sign-in"].is_good
+        secret = SECRET | {"authorized_at": (datetime.now(UTC) - timedelta(seconds=30)).isoformat()}
+        lake.client("secretsmanager").put_secret_value(
+            SecretId=lake.output("SpotifySecretArn"), SecretString=json.dumps(secret)
+        )
+        assert "no run has used it yet" in self.lines(lake)["Sign-in"].text
 
     def test_what_is_wrong_is_told(self, lake):
         send(lake, "TransformQueueUrl", "{}")
@@ -263,13 +386,18 @@ class TestStatus:
             Target={
                 "Arn": "arn:aws:lambda:us-east-1:123456789012:function:f",
                 "RoleArn": "arn:aws:iam::123456789012:role/r",
+                "Input": json.dumps(
+                    {"scheduled_at": "2026-11-21T06:00:00Z", "continuation": 1, "playlist_ids": [TOP, QUIET]}
+                ),
             },
         )
         lines = self.lines(lake)
         assert lines["Transform queue"].text.startswith("1 waiting")
         assert lines["Dead letters"].text == "2 in ExtractFailures: `./lake redrive` shows them"
         assert lines["Alarms"].text == "stale: see docs/runbook.md"
-        assert lines["Continuations"].text == "planned: 20261121T060000Z-1-0123456789abcdef"
+        assert lines["Continuations"].text == (
+            f"the run of 2026-11-21T06:00:00Z resumes at 2026-11-21 12:00:00 UTC with {TOP}, {QUIET}"
+        )
         assert lines["Freshness"].text == "no snapshot yet"
         wrong = [name for name, line in lines.items() if line.is_good is False]
         assert wrong == ["Freshness", "Dead letters", "Alarms"]
@@ -290,6 +418,26 @@ FAILED_RUN = {
         "errorMessage": "Spotify no longer accepts the sign-in.",
     },
 }
+
+
+class TestNames:
+    def test_playlists_are_named_by_name_id_or_link(self, lake):
+        put_whole(lake, SnapshotId(NOW, TOP), "Top, 100")
+        put_whole(lake, SnapshotId(NOW, QUIET), "Quiet")
+        assert playlists.with_names(lake, "top, 100", NOW) == (TOP,)
+        assert playlists.with_names(lake, f"Quiet, spotify:playlist:{TOP}", NOW) == (QUIET, TOP)
+        assert playlists.with_names(lake, TOP, NOW) == (TOP,)
+        assert playlists.with_names(lake, "owned", NOW) is None
+        with pytest.raises(
+            OpsError, match=r"No playlist of the lake is called Loud. There are Quiet, Top, 100"
+        ):
+            playlists.with_names(lake, "Loud", NOW)
+
+    def test_a_name_of_several_playlists_is_not_enough(self, lake):
+        put_whole(lake, SnapshotId(NOW, TOP), "Mix")
+        put_whole(lake, SnapshotId(NOW, QUIET), "Mix")
+        with pytest.raises(OpsError, match=rf"Several playlists are called Mix: .*{TOP}.*Give the id"):
+            playlists.with_names(lake, "Mix", NOW)
 
 
 class TestRedrive:
