@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from spotify_lake.printable import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -46,20 +48,21 @@ def show_result(console: Console, result: Answer) -> None:
     if len(result.columns) * NARROWEST_COLUMN <= console.width:
         table = Table()
         for column in result.columns:
-            table.add_column(escape(column.name), justify="right" if column.is_number else "left")
+            table.add_column(escape(printable(column.name)), justify="right" if column.is_number else "left")
         for row in result.rows:
             table.add_row(*map(cell, row))
         console.print(table)
         return
-    widest = max(len(column.name) for column in result.columns)
+    names = [printable(column.name) for column in result.columns]
+    widest = max(map(len, names))
     for number, row in enumerate(result.rows, start=1):
         console.print(Text(f"── row {number} ──", style="dim"))
-        for column, value in zip(result.columns, row, strict=True):
-            console.print(Text.assemble((f"{column.name:<{widest}}  ", "cyan"), cell(value)), soft_wrap=True)
+        for name, value in zip(names, row, strict=True):
+            console.print(Text.assemble((f"{name:<{widest}}  ", "cyan"), cell(value)), soft_wrap=True)
 
 
 def cell(value: Any) -> Text:
-    """Format one value: null differs from an empty text, long texts are truncated."""
+    """Format one value: null differs from an empty text, long texts are truncated, control characters visible."""
     match value:
         case None:
             return Text("null", style="dim")
@@ -72,6 +75,6 @@ def cell(value: Any) -> Text:
         case dt.datetime():
             return Text(value.strftime("%Y-%m-%d %H:%M:%S"))
         case _:
-            text = " ".join(str(value).split())
+            text = printable(" ".join(str(value).split()))
             shown = text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
             return Text(shown, no_wrap=True, overflow="ellipsis")

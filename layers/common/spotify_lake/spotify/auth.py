@@ -27,7 +27,7 @@ from spotify_lake.errors import (
     SpotifyUnavailable,
 )
 from spotify_lake.observability import count, logger
-from spotify_lake.spotify.session import PromptSession
+from spotify_lake.spotify.session import PromptSession, Redirected
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -298,6 +298,8 @@ def retry_after_s(response: requests.Response) -> float | None:
 
 def _sign_in_error(error: Exception, accounts_url: str) -> LakeError:
     response = failed_response(error)
+    if isinstance(error, Redirected):
+        return SpotifyUnavailable(f"{error}; it came from the sign-in at {accounts_url}")
     if response is None:
         if isinstance(error, requests.RequestException) and not isinstance(error, ValueError):
             return SpotifyUnavailable(f"the connection to {accounts_url} failed ({type(error).__name__})")
