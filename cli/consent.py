@@ -125,7 +125,7 @@ class Consent:
         if not hmac.compare_digest(query["state"].encode(), self._state.encode()):
             raise AnswerOfAnother(
                 "The answer that came back belongs to another sign-in (its state is not the one sent). Close"
-                " older Spotify pages in the browser and run `./lake login` again."
+                " older Spotify pages in the browser and open the link in the terminal."
             )
         if "error" in query:
             reason = query["error"]

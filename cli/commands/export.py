@@ -70,7 +70,8 @@ def command(
     *,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = DEFAULT_FOLDER,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Write texts to CSV unchanged, for programs that are not spreadsheets.")
+        bool,
+        typer.Option("--raw", help="Write texts to CSV unchanged, for programs that are not spreadsheets."),
     ] = False,
     laptop: Laptop = False,
     stack: Stack = DEFAULT_STACK,

@@ -6,10 +6,10 @@ from typing import Final
 
 # Colors, the terminal's title, a bell, NUL, C1, overrides of the direction, an invisible character, a faked line.
 NAME: Final = "X\x1b[31mRED\x1b]0;pwned\x07\x00\x9b5n\u202eevil\u2066\u200b\x7f\r\n✓ all is well\u2028\t"
-VISIBLE: Final = (
-    r"X\x1b[31mRED\x1b]0;pwned\x07\x00\x9b5n\u202eevil\u2066\u200b\x7f\r\n✓ all is well\u2028\t"
+VISIBLE: Final = r"X\x1b[31mRED\x1b]0;pwned\x07\x00\x9b5n\u202eevil\u2066\u200b\x7f\r\n✓ all is well\u2028\t"
+START: Final = (
+    r"X\x1b[31mRED\x1b]0;pwned\x07\x00\x9b5n\u202eevil\u2066\u200b\x7f"  # where white space is collapsed
 )
-START: Final = r"X\x1b[31mRED\x1b]0;pwned\x07\x00\x9b5n\u202eevil\u2066\u200b\x7f"  # where white space is collapsed
 _OWN: Final = re.compile(r"\x1b\[(?:\d+(?:;\d+)*)?m")  # the colors that the commands set
 
 

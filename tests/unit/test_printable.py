@@ -64,7 +64,10 @@ class TestTerminal:
         """A terminal or a file, with the console that the commands use."""
         output = io.StringIO()
         console = SafeConsole(
-            file=output, width=60, force_terminal=request.param, color_system="truecolor" if request.param else None
+            file=output,
+            width=60,
+            force_terminal=request.param,
+            color_system="truecolor" if request.param else None,
         )
         return output, console
 
