@@ -318,7 +318,7 @@ class Elsewhere(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, format, *args):
+    def log_message(self, *_):
         pass
 
 
