@@ -1,6 +1,5 @@
 # The environments below .venv and .tools, each with what its lock file says: `make .tools/sam/.installed` makes one.
 
-PYTHON ?= python3.13
 # Each environment is up to date when its stamp is newer than its lock file.
 UV := .tools/uv/.installed
 DEV := .venv/.installed
@@ -31,7 +30,7 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 
 # A python3.13 on PATH may be a version manager's stand-in that refuses to run, so each candidate is tried.
 define find_python
-	for candidate in "$(PYTHON)" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3 \
+	for candidate in "$${PYTHON:-python3.13}" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3 \
 	        "$$(uv python find --no-python-downloads 3.13 2>/dev/null || true)"; do \
 	    python=$$("$$candidate" -c 'import sys; sys.version_info[:2] == (3, 13) and print(sys.executable)' 2>/dev/null || true); \
 	    if [ -n "$$python" ]; then break; fi; \
