@@ -18,6 +18,7 @@ from cli.commands import logs
 from cli.terminal import SafeConsole, Terminal
 from local.display import Steps
 from queries.display import show_result
+from spotify_bulk.errors import NothingToRead
 from spotify_lake import errors
 from spotify_lake.athena import Column, QueryResult
 from spotify_lake.changes.compare import compare, detail
@@ -139,6 +140,12 @@ class TestTerminal:
 def test_errors_can_go_to_any_log_mail_or_dead_letter(error):
     assert obeyed(str(error)) == set()
     assert START in str(error)
+
+
+def test_the_jobs_errors_too():
+    message = str(NothingToRead("s3://lake/staging/charts/", [NAME]))
+    assert obeyed(message) == set()
+    assert START in message
 
 
 class TestLogs:
