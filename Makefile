@@ -12,9 +12,12 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 export SAM_CLI_TELEMETRY := 0
 
 # Values from people reach the shell through its environment, and make expands nothing in them.
-VALUES := STACK ARTIFACTS_BUCKET EXECUTION_ROLE CHANGE_SET LAKE_PARAMETERS CASES SEED ROWS WHAT CHROMIUM
+VALUES := STACK ARTIFACTS_BUCKET EXECUTION_ROLE CHANGE_SET LAKE_PARAMETERS CASES SEED ROWS WHAT QUICK UPGRADE \
+    PYTHON PYTEST_ARGS CHROMIUM
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 export $(VALUES)
+# pytest reads its options from there, without a shell.
+export PYTEST_ADDOPTS := $(value PYTEST_ARGS)
 
 include requirements/environments.mk
 
@@ -89,11 +92,11 @@ SPREAD := -n auto --maxprocesses 4
 
 unit: $(DEV) ## Fast tests without any network
 	@$(call say,unit,pytest tests/unit)
-	@$(RUN)/pytest tests/unit $(SPREAD) --dist worksteal $(PYTEST_ARGS)
+	@$(RUN)/pytest tests/unit $(SPREAD) --dist worksteal
 
 integration: $(DEV) ## Tests against moto and servers on this machine
 	@$(call say,integration,pytest tests/integration)
-	@$(RUN)/pytest tests/integration $(SPREAD) --dist loadfile $(PYTEST_ARGS)
+	@$(RUN)/pytest tests/integration $(SPREAD) --dist loadfile
 
 # Playwright drives the machine's own Chromium, and is installed only where there is one.
 ifeq ($(CHROMIUM),)
@@ -102,20 +105,20 @@ endif
 
 browser: $(DEV) $(if $(CHROMIUM),$(PLAYWRIGHT) $(EMULATOR)) ## The report, and attacks on the laptop stack, in a real browser, where there is Chromium or Chrome
 	@$(call say,browser,pytest tests/browser)
-	@PYTHONPATH=.tools/browser/$(PACKAGES) $(RUN)/pytest tests/browser $(PYTEST_ARGS)
+	@PYTHONPATH=.tools/browser/$(PACKAGES) $(RUN)/pytest tests/browser
 
 # Spark starts the Java it finds; without one the tests of the jobs are skipped, but not in CI.
 bulk-test: $(DEV) $(SPARK) ## The jobs of the bulk data sets, on local Spark, where the machine has Java 17
 	@$(call say,bulk-test,pytest tests/bulk)
-	@PYTHONPATH=.tools/spark/$(PACKAGES) $(RUN)/pytest tests/bulk -n 2 --dist worksteal $(PYTEST_ARGS)
+	@PYTHONPATH=.tools/spark/$(PACKAGES) $(RUN)/pytest tests/bulk -n 2 --dist worksteal
 
 e2e: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack, deployed to the emulator, but for the long ones
 	@$(call say,e2e,pytest tests/e2e)
-	@$(RUN)/pytest tests/e2e -m 'not long' $(PYTEST_ARGS)
+	@$(RUN)/pytest tests/e2e -m 'not long'
 
 long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) bulk-test ## Tests that take minutes: Spark, and hundreds of snapshots on the stack
 	@$(call say,long,pytest tests/e2e)
-	@$(RUN)/pytest tests/e2e -m long $(PYTEST_ARGS)
+	@$(RUN)/pytest tests/e2e -m long
 
 format: $(DEV) ## Format the code and fix what ruff can fix
 	@$(RUN)/ruff check --fix-only --quiet .

@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cli import commands
 from spotify_lake.errors import LakeError
+from spotify_lake.printable import printable
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -124,13 +125,14 @@ def _aws_errors() -> tuple[type[BotoCoreError | ClientError], ...]:
 
 
 def _report(sentence: str, details: tuple[str, ...] | list[str] = ()) -> None:
-    from rich.console import Console  # noqa: PLC0415 (only for errors)
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415 (only for errors)
 
-    console = Console(stderr=True)
-    console.print(Text.assemble(("✗ ", "bold red"), sentence))
+    from cli.terminal import SafeConsole, Terminal  # noqa: PLC0415 (their imports take long)
+
+    terminal = Terminal(SafeConsole(stderr=True))
+    terminal.fail(sentence)
     for detail in details:
-        console.print(Text(f"  {detail}", style="dim"), soft_wrap=True)
+        terminal.console.print(Text(printable(f"  {detail}"), style="dim"), soft_wrap=True)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

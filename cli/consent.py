@@ -24,6 +24,7 @@ from spotipy.oauth2 import SpotifyOAuth
 from cli.stack import OpsError
 from spotify_lake.errors import SpotifyUnavailable
 from spotify_lake.spotify.auth import REQUEST_TIMEOUT_S, Credentials
+from spotify_lake.spotify.session import PromptSession, Redirected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,11 +39,15 @@ class ConsentRefused(OpsError):
     """The user, or Spotify in their name, did not consent."""
 
 
-class NoAnswer(OpsError):
+class NotTheAnswer(OpsError):
+    """An address that Spotify did not send this browser to: anyone can ask for it, so it decides nothing."""
+
+
+class NoAnswer(NotTheAnswer):
     """An address that is not what Spotify redirects to."""
 
 
-class AnswerOfAnother(OpsError):
+class AnswerOfAnother(NotTheAnswer):
     """An answer to a question that was not asked here."""
 
 
@@ -120,7 +125,7 @@ class Consent:
         if not hmac.compare_digest(query["state"].encode(), self._state.encode()):
             raise AnswerOfAnother(
                 "The answer that came back belongs to another sign-in (its state is not the one sent). Close"
-                " older Spotify pages in the browser and run `./lake login` again."
+                " older Spotify pages in the browser and open the link in the terminal."
             )
         if "error" in query:
             reason = query["error"]
@@ -146,7 +151,9 @@ class Consent:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self._redirect_uri}
         app = (self._credentials.client_id, self._credentials.client_secret)
         try:
-            response = requests.post(self._token_url, form, auth=app, timeout=REQUEST_TIMEOUT_S)
+            response = PromptSession().post(self._token_url, form, auth=app, timeout=REQUEST_TIMEOUT_S)
+        except Redirected as error:
+            raise SpotifyUnavailable(f"{error}; it came from {self._token_url}") from error
         except requests.RequestException as error:
             raise SpotifyUnavailable(f"the connection failed ({type(error).__name__})") from error
         try:
@@ -204,7 +211,7 @@ class CallbackServer(ThreadingMixIn, TCPServer):
         return redirect_uri(self.server_address[1])
 
     def wait(self, read: Callable[[str], str], timeout_s: float) -> str:
-        """Wait for the browser.
+        """Wait for the browser that Spotify sends; other requests get an answer and change nothing.
 
         Parameters
         ----------
@@ -216,7 +223,7 @@ class CallbackServer(ThreadingMixIn, TCPServer):
         Raises
         ------
         OpsError
-            What `read` raised, or that nobody came.
+            What `read` raised, unless it is NotTheAnswer; or nobody came.
         """
         self.read = read
         threading.Thread(target=self.serve_forever, args=(0.05,), name="callback", daemon=True).start()
@@ -246,13 +253,16 @@ class _Callback(BaseHTTPRequestHandler):
     timeout = IDLE_CONNECTION_S
 
     def do_GET(self) -> None:
-        """Answer with a page, then hand over what the address says."""
+        """Answer with a page, then hand over what the address says if it is Spotify's answer."""
         if urlsplit(self.path).path != CALLBACK_PATH or self.server.read is None:
             self._send(HTTPStatus.NOT_FOUND, "Nothing here", "Spotify Lake waits at another address.")
             return
         answer: str | OpsError
         try:
             answer = self.server.read(self.path)
+        except NotTheAnswer as error:
+            self._send(HTTPStatus.BAD_REQUEST, "Not signed in", str(error))
+            return
         except OpsError as error:
             answer = error
             self._send(HTTPStatus.BAD_REQUEST, "Not signed in", str(error))

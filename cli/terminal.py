@@ -8,20 +8,38 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, override
 
 import rich.progress
 from rich.console import Console
+from rich.markup import escape
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.segment import Segment
 from rich.text import Text
 
 from cli.stack import OpsError
+from spotify_lake.printable import printable
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Iterable
+
+    from rich.console import ConsoleOptions, RenderableType
 
 SECONDS_BETWEEN_LINES: Final = 10.0
+
+
+class SafeConsole(Console):
+    """A console on which only rich itself moves the cursor or sets colors: in any text, these codes are visible.
+
+    Tables and messages escape names before they are laid out. This is for everything that does not.
+    """
+
+    @override
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render, and make control characters in texts visible."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text, "\n"), segment.style)
 
 
 class Progress(Protocol):
@@ -37,7 +55,7 @@ class _Bar:
         self._task = task
 
     def update(self, done: int, note: str = "") -> None:
-        self._bar.update(self._task, completed=done, note=note)
+        self._bar.update(self._task, completed=done, note=escape(printable(note)))
 
 
 class _Lines:
@@ -51,7 +69,8 @@ class _Lines:
         if time.monotonic() - self._shown_at < SECONDS_BETWEEN_LINES:
             return
         self._shown_at = time.monotonic()
-        self._console.print(Text(f"{self._doing} {done:,} of {self._total:,}{note and f' ({note})'}"))
+        line = f"{self._doing} {done:,} of {self._total:,}{note and f' ({note})'}"
+        self._console.print(Text(printable(line)))
 
 
 class Terminal:
@@ -72,37 +91,37 @@ class Terminal:
         read: Callable[[str], str] = input,
         read_hidden: Callable[[str], str] = getpass.getpass,
     ) -> None:
-        self.console = console or Console(soft_wrap=not sys.stdout.isatty())
+        self.console = console or SafeConsole(soft_wrap=not sys.stdout.isatty())
         self._read = read
         self._read_hidden = read_hidden
 
     def say(self, text: str = "") -> None:
         """Show a paragraph."""
-        self.console.print(Text(text))
+        self.console.print(Text(printable(text, "\n")))
 
     def heading(self, text: str) -> None:
         """Show what is about to happen."""
-        self.console.print(Text(text, style="bold"))
+        self.console.print(Text(printable(text), style="bold"))
 
     def exact(self, text: str) -> None:
         """Show something to copy, such as a link, on one unbroken line."""
-        self.console.print(Text.assemble("\n  ", (text, "cyan"), "\n"), soft_wrap=True)
+        self.console.print(Text.assemble("\n  ", (printable(text), "cyan"), "\n"), soft_wrap=True)
 
     def done(self, text: str) -> None:
         """Show that something succeeded."""
-        self.console.print(Text.assemble(("✓ ", "green"), text))
+        self.console.print(Text.assemble(("✓ ", "green"), printable(text)))
 
     def warn(self, text: str) -> None:
         """Show a warning."""
-        self.console.print(Text.assemble(("! ", "yellow"), text))
+        self.console.print(Text.assemble(("! ", "yellow"), printable(text)))
 
     def fail(self, text: str) -> None:
         """Show something that did not succeed."""
-        self.console.print(Text.assemble(("✗ ", "bold red"), text))
+        self.console.print(Text.assemble(("✗ ", "bold red"), printable(text)))
 
     def detail(self, text: str, depth: int = 1) -> None:
         """Show a detail of the line before, indented."""
-        indent = 4 * depth
+        indent, text = 4 * depth, printable(text)
         fits = " " in text and self.console.is_terminal  # else unbroken, so that it can be copied
         line = Padding(Text(text), (0, 0, 0, indent)) if fits else Text(" " * indent + text)
         self.console.print(line, soft_wrap=not fits)
@@ -158,7 +177,7 @@ class Terminal:
     def _answer(
         self, read: Callable[[str], str], question: str, default: str | None, shown: str | None
     ) -> str:
-        hint = f" [{shown}]" if shown else ""
+        hint = f" [{printable(shown)}]" if shown else ""
         while True:
             try:
                 answer = read(f"{question}{hint}: ").strip()

@@ -22,6 +22,7 @@ from local.display import bar, sparkline
 from local.errors import LaptopError
 from queries import queries
 from queries.display import cell
+from spotify_lake.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -290,7 +291,10 @@ def _journey(result: QueryResult) -> Group | Text:
     first, last = records[0], records[-1]
     song = present[-1]
     return Group(
-        Text.assemble((str(song["song"]), "bold"), f" by {song['artists']}, in “{song['playlist']}”"),
+        Text.assemble(
+            (printable(str(song["song"])), "bold"),
+            printable(f" by {song['artists']}, in “{song['playlist']}”"),
+        ),
         Text.assemble(
             (f"{first['day']}  {_place(first['position']):>4} ", "dim"),
             (sparkline(positions, low_is_high=True), "cyan"),

@@ -7,16 +7,20 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from spotify_lake.printable import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 LONGEST_CELL = 60
+# A spreadsheet takes a cell that begins like this for a formula, which may call programs or send data away.
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 # A text may be cut to this width before an answer is shown with one value per line.
 NARROWEST_TEXT = 16
 
@@ -52,7 +56,7 @@ def show_result(console: Console, result: Answer) -> None:
         table = Table()
         for column in result.columns:
             table.add_column(
-                escape(column.name),
+                escape(printable(column.name)),
                 justify="right" if column.is_number else "left",
                 min_width=len(column.name),
             )
@@ -60,11 +64,12 @@ def show_result(console: Console, result: Answer) -> None:
             table.add_row(*row)
         console.print(table)
         return
-    widest = max(len(column.name) for column in result.columns)
+    names = [printable(column.name) for column in result.columns]
+    widest = max(map(len, names))
     for number, row in enumerate(cells, start=1):
         console.print(Text(f"── row {number} ──", style="dim"))
-        for column, value in zip(result.columns, row, strict=True):
-            console.print(Text.assemble((f"{column.name:<{widest}}  ", "cyan"), value), soft_wrap=True)
+        for name, value in zip(names, row, strict=True):
+            console.print(Text.assemble((f"{name:<{widest}}  ", "cyan"), value), soft_wrap=True)
 
 
 def _width(result: Answer, cells: Sequence[Sequence[Text]]) -> int:
@@ -77,10 +82,14 @@ def _width(result: Answer, cells: Sequence[Sequence[Text]]) -> int:
 
 
 def write_csv(file: TextIO, result: Answer) -> None:
-    """Write an answer as CSV with a line of headings; null is an empty field."""
+    """Write an answer as CSV with a line of headings; null is an empty field, and no text is a formula."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([column.name for column in result.columns])
-    writer.writerows([["" if value is None else _plain(value) for value in row] for row in result.rows])
+    writer.writerows([["" if value is None else _csv_cell(value) for value in row] for row in result.rows])
+
+
+def _csv_cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else _plain(value)
 
 
 def write_json(file: TextIO, result: Answer) -> None:
@@ -115,7 +124,7 @@ def _plain(value: Any) -> Any:
 
 
 def cell(value: Any) -> Text:
-    """Format one value: null differs from an empty text, long texts are truncated."""
+    """Format one value: null differs from an empty text, long texts are truncated, control characters visible."""
     match value:
         case None:
             return Text("null", style="dim")
@@ -128,6 +137,6 @@ def cell(value: Any) -> Text:
         case dt.datetime():
             return Text(value.strftime("%Y-%m-%d %H:%M:%S"))
         case _:
-            text = " ".join(str(value).split())
+            text = printable(" ".join(str(value).split()))
             shown = text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
             return Text(shown, no_wrap=True, overflow="ellipsis")

@@ -1,6 +1,5 @@
 # The environments below .venv and .tools, each with what its lock file says: `make .tools/sam/.installed` makes one.
 
-PYTHON ?= python3.13
 # Each environment is up to date when its stamp is newer than its lock file.
 UV := .tools/uv/.installed
 DEV := .venv/.installed
@@ -13,6 +12,9 @@ FAULTS := .tools/faults/.installed
 SPARK := .tools/spark/.installed
 UV_CLI := .tools/uv/bin/uv
 
+# Wheels only: building a package runs its code, with build tools that no lock file names. PySpark has no wheel.
+WHEELS := --only-binary :all: --no-binary pyspark
+
 # Layers first: what they ship decides the versions in .venv. Pins stay unless UPGRADE=1.
 lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	@set -e; export PATH="$(CURDIR)/.tools/uv/bin:$$PATH"; \
@@ -22,13 +24,13 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	done; \
 	for name in uv dev sam emulator checkov security browser faults spark; do \
 	    $(call say,lock,requirements/$$name.txt); \
-	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.13 --generate-hashes \
+	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) $(WHEELS) --universal --python-version 3.13 --generate-hashes \
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
 	done
 
 # A python3.13 on PATH may be a version manager's stand-in that refuses to run, so each candidate is tried.
 define find_python
-	for candidate in "$(PYTHON)" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3 \
+	for candidate in "$${PYTHON:-python3.13}" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3 \
 	        "$$(uv python find --no-python-downloads 3.13 2>/dev/null || true)"; do \
 	    python=$$("$$candidate" -c 'import sys; sys.version_info[:2] == (3, 13) and print(sys.executable)' 2>/dev/null || true); \
 	    if [ -n "$$python" ]; then break; fi; \
@@ -52,7 +54,7 @@ $(UV): requirements/uv.txt
 	    ''|'uv 0.'[0-9].*) \
 	        $(find_python); \
 	        "$$python" -m venv $(@D); \
-	        $(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $< || \
+	        $(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: --requirement $< || \
 	            { $(not_installed); };; \
 	    *) \
 	        mkdir -p $(@D)/bin; \
@@ -67,7 +69,7 @@ define install
 	$(find_python); \
 	$(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
 	    $(UV_CLI) venv --quiet --clear --no-python-downloads --python "$$python" $(1); \
-	$(UV_CLI) pip sync --quiet --python $(1)/bin/python --require-hashes $< || { $(not_installed); }
+	$(UV_CLI) pip sync --quiet --python $(1)/bin/python --require-hashes $(WHEELS) $< || { $(not_installed); }
 endef
 
 # The code is found through a .pth file: PYTHONPATH would reach the emulated functions too.

@@ -1,6 +1,7 @@
 """Write views, tables and answers to queries as CSV and Parquet.
 
 Without names it writes every view of the playlists. Name views of charts one by one: they have millions of rows.
+In the CSV files, texts that a spreadsheet would run as formulas begin with an apostrophe; --raw leaves them unchanged.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Progress, Terminal
 from queries import queries, used_by, views
+from queries.display import FORMULA
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
 
@@ -66,14 +68,18 @@ def command(
     ] = None,
     *,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = DEFAULT_FOLDER,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Write texts to CSV unchanged, for programs that are not spreadsheets."),
+    ] = False,
     laptop: Laptop = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Run the command; see the module."""
-    run(find(laptop=laptop, stack=stack), Terminal(), names or [], out)
+    run(find(laptop=laptop, stack=stack), Terminal(), names or [], out, raw=raw)
 
 
-def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> None:
+def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path, *, raw: bool = False) -> None:
     """Write each of `names` as `<name>.csv` and `<name>.parquet`.
 
     Parameters
@@ -86,6 +92,8 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> N
         Views, tables and queries; none for every view of the playlists, not of the charts.
     folder
         Created if it does not exist. Existing files are replaced once the new ones are complete.
+    raw
+        As in `export`.
 
     Raises
     ------
@@ -109,7 +117,7 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path) -> N
         with terminal.progress("Exporting", len(chosen)) as progress:
             for number, name in enumerate(chosen):
                 report = functools.partial(_report, progress, number, name)
-                written = export(athena, sources[name], folder / name, report)
+                written = export(athena, sources[name], folder / name, report, raw=raw)
                 sizes = ", ".join(f"{path.name} {_size(path.stat().st_size)}" for path in written.paths)
                 terminal.done(f"{name}: {written.rows:,} rows in {sizes}")
     except OSError as error:
@@ -157,7 +165,9 @@ def _relation(name: str, types: Mapping[str, str]) -> Source:
     return Source(f"SELECT {columns} FROM {name}", lists)  # noqa: S608 # nosec B608 # names of the catalog
 
 
-def export(athena: Athena, source: Source, stem: Path, progress: Callable[[int], object]) -> Written:
+def export(
+    athena: Athena, source: Source, stem: Path, progress: Callable[[int], object], *, raw: bool = False
+) -> Written:
     """Ask for one source and write it as CSV and Parquet.
 
     Parameters
@@ -170,12 +180,15 @@ def export(athena: Athena, source: Source, stem: Path, progress: Callable[[int],
         Path of the files without their endings.
     progress
         Called with the number of rows written so far.
+    raw
+        Leave texts in the CSV file unchanged that a spreadsheet would take for formulas.
 
     Returns
     -------
     Written
         What was written. In the CSV file lists are JSON, times are UTC, and a null is empty where an empty text is
-        `""`.
+        `""`; a text that begins like a formula has an apostrophe before it. The Parquet file has every text
+        unchanged.
     """
     answer = athena.stream(source.sql, TIMEOUT_S)
     schema = pa.schema([_field(column, source) for column in answer.columns])
@@ -189,11 +202,23 @@ def export(athena: Athena, source: Source, stem: Path, progress: Callable[[int],
     ):
         for batch in _batches(answer.pages):
             columns = list(zip(*batch, strict=True))
-            csv.write(_table(columns, flat))
+            csv.write(_table(columns if raw else _as_texts(columns, answer.columns), flat))
             parquet.write(_table(columns, schema))
             rows += len(batch)
             progress(rows)
     return Written(rows, paths)
+
+
+def _as_texts(values: Sequence[Sequence[Any]], columns: Sequence[Column]) -> list[Sequence[Any]]:
+    """Return the values of columns, with an apostrophe before each text that begins like a formula."""
+    return [
+        found if column.is_number else [_as_text(value) for value in found]
+        for found, column in zip(values, columns, strict=True)
+    ]
+
+
+def _as_text(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _field(column: Column, source: Source | None) -> pa.Field:

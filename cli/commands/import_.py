@@ -123,7 +123,7 @@ def command(
         if not dry_run:
             raise
         why = str(error) if isinstance(error, LakeError) else sentence(error)
-        terminal.warn(f"{why} A dry run only reports what the files hold, and continues without a lake.\n")
+        terminal.warn(f"{why} A dry run only reports what the files hold, and continues without a lake.")
     run(lake, terminal, files, Defaults(playlist_id=playlist, taken_at=at), dry_run=dry_run)
 
 

@@ -20,7 +20,7 @@ import msgspec
 import typer
 
 from cli.browser import has_browser
-from cli.consent import SCOPES, CallbackServer, Consent, NoAnswer, redirect_uri
+from cli.consent import SCOPES, CallbackServer, Consent, NotTheAnswer, redirect_uri
 from cli.options import Laptop, Stack
 from cli.schedule import next_run
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
@@ -294,7 +294,7 @@ def _code_from_person(consent: Consent, terminal: Terminal) -> str:
     while True:
         try:
             return consent.read(terminal.ask("Address"))
-        except NoAnswer as error:
+        except NotTheAnswer as error:
             terminal.warn(str(error))
 
 

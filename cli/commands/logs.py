@@ -15,6 +15,7 @@ from rich.text import Text
 from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, find
 from cli.terminal import Terminal
+from spotify_lake.printable import printable
 
 EXAMPLES: Final = ("./lake logs", "./lake logs transform --lines 200", "./lake logs extract --laptop")
 LINES: Final = 60
@@ -129,7 +130,7 @@ def log_line(time: datetime, function: str, line: str) -> Text:
     except ValueError:
         fields = None
     if not isinstance(fields, dict):
-        return Text.assemble(*head, (line, "dim"))
+        return Text.assemble(*head, (printable(line), "dim"))
     if "_aws" in fields:
         return Text.assemble(*head, ("metrics  ", "dim"), (_pairs(_metrics(fields)), "dim"))
     level = str(fields.get("level", ""))
@@ -140,7 +141,10 @@ def log_line(time: datetime, function: str, line: str) -> Text:
     if fields.get("exception"):
         text += f": {str(fields['exception']).splitlines()[-1]}"
     return Text.assemble(
-        *head, (f"{level:<8} ", style or "dim"), (text, style), (f"  {_pairs(extras)}", "dim")
+        *head,
+        (printable(f"{level:<8} "), style or "dim"),
+        (printable(text), style),
+        (f"  {_pairs(extras)}", "dim"),
     )
 
 
@@ -155,6 +159,7 @@ def _metrics(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pairs(fields: dict[str, Any]) -> str:
-    return " ".join(
+    pairs = (
         f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in fields.items()
     )
+    return printable(" ".join(pairs))

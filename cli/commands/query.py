@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import io
 import itertools
 import re
 import sys
@@ -29,6 +30,7 @@ from queries import GROUPS, Statement, queries
 from queries.display import show_result, write_csv, write_json, write_markdown
 from spotify_lake.athena import QueryResult, ResultStream, Row
 from spotify_lake.errors import LakeError, QueryFailed
+from spotify_lake.printable import printable
 
 EXAMPLES: Final = (
     "./lake query",
@@ -172,7 +174,11 @@ def _first_rows(answer: ResultStream, limit: int) -> tuple[QueryResult, bool]:
 
 def _show(terminal: Terminal, result: QueryResult, form: Format) -> None:
     if form in _WRITERS:
-        _WRITERS[form](sys.stdout, result)
+        written = io.StringIO()
+        _WRITERS[form](written, result)
+        text = written.getvalue()
+        # A file or a program gets the data; a terminal must not obey it.
+        sys.stdout.write(printable(text, keep="\n") if sys.stdout.isatty() else text)
         return
     console = terminal.console
     is_long = console.is_terminal and len(result.rows) + 6 > console.height

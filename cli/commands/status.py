@@ -30,6 +30,7 @@ from spotify_lake.bulk import arrival
 from spotify_lake.errors import CredentialsMissing
 from spotify_lake.extract.continuation import Rest
 from spotify_lake.keys import SnapshotId
+from spotify_lake.printable import printable
 from spotify_lake.settings import OWNED
 from spotify_lake.spotify.auth import WARNING_DAYS, read_credentials, sign_in_ends
 
@@ -136,7 +137,7 @@ def render(status: Status) -> RenderableType:
         age = status.now - one.newest if one.newest else None
         stale = age is None or age > status.stale_after
         table.add_row(
-            Text(one.name or one.playlist_id),
+            Text(printable(one.name or one.playlist_id)),
             f"{one.newest:%Y-%m-%d %H:%M}" if one.newest else "none yet",
             Text(age_in_words(age) if age is not None else "", style="yellow" if stale else "green"),
             "" if one.entries is None else f"{one.entries:,}",
@@ -149,7 +150,7 @@ def render(status: Status) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     marks = {True: Text("✓", style="green"), False: Text("!", style="bold yellow"), None: Text(" ")}
     for line in status.lines:
-        facts.add_row(marks[line.is_good], line.name, Text(line.text))
+        facts.add_row(marks[line.is_good], line.name, Text(printable(line.text)))
     return Group(table, Text(), facts)
 
 

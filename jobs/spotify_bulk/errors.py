@@ -6,7 +6,14 @@ MOST_NAMES: Final = 10
 
 
 class BulkError(Exception):
-    """The run cannot continue; the message says why and what to do."""
+    """The run cannot continue; the message says why and what to do.
+
+    Names of files in it cannot control a terminal or the mail of the alarm: characters that are not printable become
+    escapes.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in message))
 
 
 class BadArguments(BulkError):

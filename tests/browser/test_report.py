@@ -1,11 +1,15 @@
 """The report in a real browser."""
 
+import datetime as dt
 import re
 from itertools import pairwise
 
 import pytest
 
+from spotify_lake.report.page import render
 from tests.browser.conftest import SCRIPT
+from tests.support import payloads
+from tests.support.lake_in_memory import Lake, snapshot
 
 LIMIT_BYTES = 5_000_000
 INTERACTIVE_MS = 2000
@@ -345,6 +349,34 @@ def test_those_who_want_no_motion_get_none(visit, weeks):
     page = visit(weeks, reduced_motion="reduce")
     assert page.evaluate("getComputedStyle(document.querySelector('button')).transitionDuration") == "0s"
     assert page.evaluate("Chart.defaults.animation") is False
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://open.spotify.com@evil.example/",
+        "https://i.scdn.co.evil.example/image/1",
+        r"https://evil.example\.scdn.co/image/1",
+        "javascript:document.documentElement.dataset.taken=''",
+    ],
+)
+def test_no_cover_leads_elsewhere(visit, tmp_path, url):
+    lake = Lake()
+    image = {"url": url, "height": 1, "width": 1}
+    song = payloads.song("A")
+    song["album"]["images"] = [image]
+    lake.add(snapshot(dt.date(2026, 9, 7), [payloads.entry(song)], images=[image]))
+    path = tmp_path / "report.html"
+    path.write_bytes(render(lake.report(), dt.datetime(2026, 9, 8, tzinfo=dt.UTC)))
+    page = visit(path, "#playlist=0")
+    page.get_by_role("heading", level=1).wait_for()
+    targets = page.evaluate(
+        "[...document.querySelectorAll('a')].map(a => new URL(a.href)).map(u => u.origin)"
+    )
+    assert set(targets) == {"https://open.spotify.com", "file://"}, "views of the page itself, and Spotify"
+    assert "evil.example" not in page.evaluate(
+        "[...document.querySelectorAll('[href]')].map(a => a.href).join()"
+    )
 
 
 def test_links_lead_to_spotify_and_pictures_are_not_shown(visit, weeks):

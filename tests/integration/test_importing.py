@@ -20,7 +20,7 @@ from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.raw import envelope
-from tests.support import payloads
+from tests.support import hostile, payloads
 from tests.support.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
 from tests.support.operated import lake as command
 
@@ -273,3 +273,14 @@ def test_a_dry_run_needs_no_lake(
     assert "There is no stack my-lake." in told
     assert "would be written" in told
     assert command("import", "good.json") == 1
+
+
+def test_a_hostile_name_is_shown_and_stored_as_it_is(s3: Any, lake: Lake, folder: Path) -> None:
+    (folder / "trip.json").write_bytes(as_json(playlist(entries(2), hostile.NAME)))
+    (folder / "\x1b]0;pwned\x07 \u202e.json").write_bytes(b"{")
+    told = run(lake, str(folder))
+    assert hostile.obeyed(told) == set()
+    assert hostile.is_shown(told)
+    (snapshot,) = in_raw(s3).values()
+    assert snapshot.playlist is not None
+    assert snapshot.playlist.name == hostile.NAME

@@ -1,6 +1,7 @@
 """`./lake login` from the first question to the stored secret: the Spotify stub, a browser's part, moto's secret."""
 
 import base64
+import html
 import io
 import json
 import logging
@@ -10,6 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -19,15 +22,15 @@ from moto import mock_aws
 from rich.console import Console
 
 from cli.commands import login
-from cli.consent import CallbackServer, redirect_uri
+from cli.consent import CallbackServer, Consent, redirect_uri
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from local import spotify_stub
 from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
 from local.spotify_stub.service import access_token
-from spotify_lake.errors import CredentialsMissing
-from spotify_lake.spotify.auth import read_credentials
+from spotify_lake.errors import CredentialsMissing, SpotifyUnavailable
+from spotify_lake.spotify.auth import Credentials, read_credentials, sign_in
 from tests.support import operated
 
 NOW = datetime(2026, 8, 31, 9, 30, 15, 500, tzinfo=UTC)
@@ -265,15 +268,75 @@ def test_the_user_says_no(person):
     assert "Not signed in" in person.browser.page
 
 
-def test_an_answer_to_another_question_is_refused(person):
-    def stale(link):
-        return f"{parse_qs(urlsplit(link).query)['redirect_uri'][0]}?code=AQ-of-another&state=of-another"
+@pytest.mark.parametrize(
+    "query, said",
+    [
+        ("", "not the address Spotify leads back to"),
+        ("?code=AQ-of-another", "not the address Spotify leads back to"),
+        ("?code=AQ-of-another&state=of-another", "belongs to another sign-in"),
+        ("?error=access_denied&state=", "not the address Spotify leads back to"),
+        ("?error=access_denied&state=of-another", "belongs to another sign-in"),
+    ],
+)
+def test_anybody_may_ask_for_the_callback_and_the_login_goes_on(person, query, said):
+    strays = []
 
-    with pytest.raises(OpsError, match="belongs to another sign-in"):
-        person.logs_in(browser=Browser(stale))
+    def after_a_stray(link):
+        callback = parse_qs(urlsplit(link).query)["redirect_uri"][0]
+        strays.append(requests.get(f"{callback}{query}", timeout=10))
+        return link
 
-    assert person.stored is None
-    assert "belongs to another sign-in" in person.browser.page
+    person.logs_in(browser=Browser(after_a_stray))
+
+    assert [stray.status_code for stray in strays] == [400]
+    assert said in html.unescape(strays[0].text)
+    assert person.stored == SIGNED_IN
+    assert "Spotify has answered" in person.browser.page
+
+
+def test_a_pasted_answer_to_another_question_is_asked_for_again(person):
+    class Elsewhere:
+        def __iter__(self):
+            yield spotify_stub.CLIENT_ID
+            yield f"{redirect_uri(8899)}?code=AQ-of-another&state=of-another"
+            link = re.search(r"^  (http\S+/authorize\S+)$", person.screen, re.MULTILINE)[1]
+            yield requests.get(link, allow_redirects=False, timeout=5).headers["Location"]
+
+    person.logs_in(answers=Elsewhere(), no_browser=True, port=8899)
+
+    assert "belongs to another sign-in" in person.screen
+    assert person.stored == SIGNED_IN
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Another host, to which a redirect leads; keeps what it is sent."""
+
+    heard: ClassVar[list[bytes]] = []
+
+    def do_POST(self):
+        self.heard.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_carries_a_code_or_a_token_elsewhere(stub, status):
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as other:
+        threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
+        away = f"http://localhost:{other.server_address[1]}/api/token"
+        stub.faults.replace(
+            [Fault("POST /api/token", times=None, status=status, headers={"Location": away}, body="")]
+        )
+        app = Credentials(client_id="app", client_secret="of-the-app", refresh_token="of-the-user")
+        with pytest.raises(SpotifyUnavailable, match="a redirect to localhost is not followed"):
+            sign_in(app, stub.url)
+        with pytest.raises(SpotifyUnavailable, match="a redirect to localhost is not followed"):
+            Consent(app, stub.url, redirect_uri(8899)).redeem("AQ-code")
+        other.shutdown()
+    assert Elsewhere.heard == []
 
 
 def test_a_permission_is_missing(person):

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from urllib.parse import quote_plus
 
 import boto3
 import pyarrow as pa
@@ -23,7 +24,7 @@ from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.keys import SnapshotId
 from spotify_lake.schema.playlists import TABLES
-from tests.support import payloads
+from tests.support import hostile, payloads
 from tests.support.operated import lake as command
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -438,6 +439,21 @@ class TestNames:
         put_whole(lake, SnapshotId(NOW, QUIET), "Mix")
         with pytest.raises(OpsError, match=rf"Several playlists are called Mix: .*{TOP}.*Give the id"):
             playlists.with_names(lake, "Mix", NOW)
+
+
+def test_a_hostile_name_is_shown_by_every_command_and_obeyed_by_none(lake):
+    put_raw(lake, RAW)
+    transform(lake, RAW, hostile.NAME)
+    key = f"raw/playlist_id={hostile.NAME}/x.json.gz"
+    record = {"s3": {"bucket": {"name": "raw"}, "object": {"key": quote_plus(key)}}}
+    send(lake, "TransformDeadLettersUrl", {"Records": [record]})
+    send(lake, "ExtractFailuresUrl", FAILED_RUN | {"responsePayload": {"errorMessage": hostile.NAME}})
+    send(lake, "ScheduleDeadLettersUrl", "hostile \u202e\x85")
+    person = Person("no")
+    person.terminal.show(status.render(status.gather(lake, NOW)))
+    redrive.run(lake, person.terminal)
+    assert hostile.obeyed(person.saw) == set()
+    assert person.saw.count(hostile.VISIBLE[:20]) == 3, "in status, in the key, in the error"
 
 
 class TestRedrive:

@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from cli.commands import export, views
+from cli.commands import export, query, views
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from local.sql_dialect import to_duckdb
 from queries import queries
 from queries import views as all_views
+from spotify_lake.athena import Column, ResultStream
 from spotify_lake.errors import QueryFailed
-from tests.support import charted, lakes
+from tests.support import charted, hostile, lakes
 
 ATHENA_TYPES = {"VARCHAR": "varchar", "INTEGER": "integer", "HUGEINT": "bigint", "DOUBLE": "double"}
 PAGE_ROWS = 100
@@ -250,3 +252,45 @@ def test_many_rows_become_few_row_groups(
     sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
     assert all(500 <= size < 500 + PAGE_ROWS for size in sizes[:-1])
     assert sum(sizes) > 3 * 500
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", '=cmd|"/c calc"!A1', "=HYPERLINK(1)"]
+PLAIN = ["a=b", "1-1", " =1+1", "'quoted'", "Röyksopp, “So Easy”", hostile.NAME]
+
+
+class OneAnswer:
+    """An Athena that answers every query with the same table."""
+
+    columns = (
+        Column("name", "varchar"),
+        Column("gain", "bigint"),
+        Column("share", "decimal"),
+        Column("rate", "double"),
+    )
+
+    def stream(self, sql: str, timeout_s: float) -> ResultStream:
+        rows: list[Any] = [(text, -5, Decimal("-0.5"), -1.5) for text in FORMULAS + PLAIN]
+        return ResultStream(self.columns, iter([rows, [(None, None, None, None)]]), "id", 0)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_spreadsheet_runs_no_cell_unless_it_is_asked_for(tmp_path: Path, raw: bool) -> None:
+    athena: Any = OneAnswer()
+    export.export(athena, export.Source("SELECT"), tmp_path / "now", lambda _rows: None, raw=raw)
+    with (tmp_path / "now.csv").open(newline="") as file:
+        lines = list(csv.reader(file))[1:]
+    mark = "" if raw else "'"
+    assert [line[0] for line in lines] == [f"{mark}{text}" for text in FORMULAS] + PLAIN + [""]
+    assert {tuple(line[1:]) for line in lines[:-1]} == {("-5", "-0.5", "-1.5")}, "numbers stay numbers"
+    assert pq.read_table(tmp_path / "now.parquet")["name"].to_pylist() == [*FORMULAS, *PLAIN, None]
+
+
+def test_the_commands_show_a_hostile_name_of_a_column_or_value(
+    lake: Lake, terminal: Terminal, told: io.StringIO
+) -> None:
+    sql = f"SELECT '{hostile.NAME.replace(chr(0), '')}' AS name"
+    query.run(lake, terminal, sql)
+    with pytest.raises(OpsError) as refused:
+        export.run(lake, terminal, [hostile.NAME], Path())
+    assert hostile.obeyed(told.getvalue() + str(refused.value)) == set()
+    assert hostile.VISIBLE[:12] in told.getvalue()

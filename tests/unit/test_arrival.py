@@ -229,6 +229,16 @@ def test_other_events_are_refused(event):
         parse_event(event, "my-lake")
 
 
+@pytest.mark.parametrize(
+    "broken", ["text", 7, None, [], ["key"], {"key": 7}, {"key": None}, {"key": ["a"]}, {}]
+)
+def test_a_marker_without_a_key_is_refused(broken):
+    with pytest.raises(EventError, match="neither a marker"):
+        parse_event(ready("x") | {"detail": {"object": broken}}, "my-lake")
+    with pytest.raises(EventError, match="neither a marker"):
+        parse_event(ready("x") | {"detail": broken}, "my-lake")
+
+
 @pytest.mark.parametrize("name, event", [("staging-ready", "charts"), ("job-ended", "charts")])
 def test_the_sample_events_are_understood(name, event):
     sample = json.loads((ROOT / "events" / f"{name}.json").read_text())

@@ -104,7 +104,12 @@ def test_the_detail_says_it_all() -> None:
     assert found == {
         "version": 1,
         "id": f"{stem}-20261120T120000Z",
-        "playlist": {"id": stem, "name": "Röad <Trip>", "url": PLAYLIST["external_urls"]["spotify"]},
+        "playlist": {
+            "id": stem,
+            "name": "Röad <Trip>",
+            "label": "Röad <Trip>",
+            "url": PLAYLIST["external_urls"]["spotify"],
+        },
         "snapshot_id": "v2",
         "scheduled_at": "2026-11-20T12:00:00Z",
         "fetched_at": "2026-11-20T12:00:03.120000Z",

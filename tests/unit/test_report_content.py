@@ -205,14 +205,42 @@ def test_artists_without_an_id_are_named_but_not_counted():
     "url, kept",
     [
         ("https://i.scdn.co/image/ab67", True),
+        ("https://mosaic.scdn.co/640/ab67616d00001e02ab67616d00001e02", True),
+        ("https://image-cdn-ak.spotifycdn.com/image/ab67706c0000da84", True),
+        ("https://thisis-images.spotifycdn.com/37i9dQZF1DZ06evO-default.jpg?v=2&w=300", True),
         ("http://i.scdn.co/image/ab67", False),
         ("javascript:alert(1)", False),
-        ('https://x/"><script>', False),
+        ("data:text/html,<script>", False),
+        ("//i.scdn.co/image/ab67", False),
+        ("HTTPS://i.scdn.co/image/ab67", False),
+        ('https://i.scdn.co/"><script>', False),
+        ("https://open.spotify.com@evil.example/", False),
+        ("https://i.scdn.co@evil.example/image/ab67", False),
+        ("https://i.scdn.co:pass@evil.example/image/ab67", False),
+        ("https://user@i.scdn.co/image/ab67", False),
+        ("https://i.scdn.co:8443/image/ab67", False),
+        ("https://i.scdn.co.evil.example/image/ab67", False),
+        ("https://evilscdn.co/image/ab67", False),
+        ("https://evil-spotifycdn.com/image/ab67", False),
+        ("https://evil.example/i.scdn.co/image", False),
+        ("https://evil.example?i.scdn.co/image", False),
+        ("https://evil.example#i.scdn.co/image", False),
+        (r"https://evil.example\.scdn.co/image", False),
+        (r"https://evil.example\@i.scdn.co/image", False),
+        ("https://evil.example/\n.scdn.co/", False),
+        ("https://i.scdn.co/image\n", False),
+        ("https://i.sсdn.co/image/ab67", False),
+        ("https://i。scdn.co/image/ab67", False),
+        ("https://scdn.co%2eevil.example/", False),
+        ("https://ｉ.scdn.co/image/ab67", False),
     ],
 )
-def test_only_plain_https_becomes_a_link(url, kept):
-    content = report(snapshot(MONDAY, ["A"], images=[{"url": url, "height": 1, "width": 1}]))
+def test_only_covers_on_spotifys_image_hosts_become_links(url, kept):
+    song = payloads.song("A")
+    song["album"]["images"] = [{"url": url, "height": 1, "width": 1}]
+    content = report(snapshot(MONDAY, [payloads.entry(song)], images=[{"url": url, "height": 1, "width": 1}]))
     assert content.playlists[0].image == (url if kept else None)
+    assert [album.image for album in content.albums] == [url if kept else None]
 
 
 def test_ids_that_are_none_become_no_link():
@@ -399,6 +427,18 @@ def test_what_left_is_looked_up_on_as_few_days_as_have_it_all():
 
 def test_texts_from_spotify_cannot_leave_their_quotes():
     assert "IN ('it''s', 'x')" in queries.songs([MONDAY], [MONDAY], ["it's", "x"]).sql
+
+
+@pytest.mark.parametrize("sign", ["x", "'", "é", "😀"])
+@pytest.mark.parametrize("length", [22, 64, 3000])
+def test_however_many_and_long_the_ids_athena_takes_the_query(sign, length):
+    ids = [f"{number:09}".ljust(length, sign) for number in range(400_000 // length)]
+    dates = [MONDAY + dt.timedelta(days=number) for number in range(3660)]
+    text = queries.songs(dates[::2], dates[1::2], ids).sql
+    used = len(text.encode())
+    one = len(f"'{ids[0]}', ".replace(sign, "''" if sign == "'" else sign).encode())
+    assert used <= 262_144
+    assert used + one + 2 > 262_144, "it names as many as fit"
 
 
 def test_a_window_ends_with_the_newest_snapshot():

@@ -7,6 +7,8 @@ the same call may succeed later, so callers never parse messages.
 from collections.abc import Sequence
 from typing import ClassVar
 
+from spotify_lake.printable import printable
+
 SIGN_IN_ADVICE = "Run `./lake login` to sign in and store them."
 
 
@@ -14,6 +16,10 @@ class LakeError(Exception):
     """Base of all named conditions."""
 
     retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        """Set the message; names and answers from outside in it cannot control a terminal or a mail."""
+        super().__init__(printable(message))
 
 
 class SettingsError(LakeError):

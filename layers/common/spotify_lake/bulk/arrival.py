@@ -58,18 +58,17 @@ def parse_event(event: Mapping[str, Any], lake_name: str) -> Event:
     UnknownDataSet
         No job reads the folder of the marker.
     """
-    detail = event.get("detail")
-    match event.get("detail-type"):
-        case None if not event:
-            return Event()
-        case "Scheduled Event":
+    match event:
+        case {"detail-type": "Scheduled Event"}:
             return Event(is_schedule=True)
-        case "Object Created" if isinstance(detail, Mapping):
-            return Event(data_sets=(_data_set(detail.get("object", {}).get("key", "")),))
-        case "Glue Job State Change" if isinstance(detail, Mapping):
-            data_set = str(detail.get("jobName", "")).removeprefix(f"{lake_name}-")
-            if data_set in DATA_SETS and isinstance(detail.get("state"), str):
-                return Event(data_sets=(data_set,), ended=detail["state"])
+        case {"detail-type": "Object Created", "detail": {"object": {"key": str(key)}}}:
+            return Event(data_sets=(_data_set(key),))
+        case {"detail-type": "Glue Job State Change", "detail": {"jobName": str(job), "state": str(state)}}:
+            data_set = job.removeprefix(f"{lake_name}-")
+            if data_set in DATA_SETS:
+                return Event(data_sets=(data_set,), ended=state)
+        case {} if not event:
+            return Event()
     raise EventError(
         "it reports neither a marker _READY, nor the end of a run of this lake's jobs, nor the schedule"
     )

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from spotify_lake.keys import compact_time, iso
 from spotify_lake.normalize.rows import Tables
+from spotify_lake.printable import printable
 from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, SONGS
 
 SOURCE: Final = "spotify-lake"
@@ -103,7 +104,12 @@ def detail(before: Tables, now: Tables, changes: Changes, bucket: str, keys: Seq
     return {
         "version": DETAIL_VERSION,
         "id": f"{now.playlist_id}-{compact_time(now.scheduled_at)}",
-        "playlist": {"id": now.playlist_id, "name": playlist["name"], "url": playlist["url"]},
+        "playlist": {
+            "id": now.playlist_id,
+            "name": playlist["name"],
+            "label": printable(playlist["name"] or now.playlist_id),
+            "url": playlist["url"],
+        },
         "snapshot_id": playlist["snapshot_id"],
         "scheduled_at": iso(now.scheduled_at),
         "fetched_at": iso(playlist["fetched_at"]),

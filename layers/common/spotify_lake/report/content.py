@@ -30,6 +30,8 @@ SHORTEST_RUN: Final = 3
 POPULARITY_STEP: Final = 10
 
 _ID = re.compile(r"[0-9A-Za-z]{22}")
+# Spotify's image hosts, such as i.scdn.co, mosaic.scdn.co and image-cdn-ak.spotifycdn.com; neither user nor port.
+_IMAGE = re.compile(r"https://(?:[a-z0-9-]+\.)+(?:scdn\.co|spotifycdn\.com)/[0-9A-Za-z/._~%?=&-]*")
 
 # Values, in which a run of equal ones may be a pair (value, length).
 type Runs = list[int | tuple[int, int]]
@@ -481,4 +483,4 @@ def _linkable(spotify_id: str | None) -> str | None:
 
 
 def _image(url: str | None) -> str | None:
-    return url if url is not None and re.fullmatch(r"https://[^\s\"'<>\\]+", url) else None
+    return url if url is not None and _IMAGE.fullmatch(url) else None

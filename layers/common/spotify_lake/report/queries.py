@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -26,7 +27,7 @@ GONE: Final = 150  # entries that left recently
 ARTISTS: Final = 40  # per playlist
 ARTISTS_OVERALL: Final = 100
 MOST_DATES: Final = 60  # on which artists are counted
-MOST_OLDER_SONGS: Final = 4000  # ids listed in one query; Athena limits queries to 262,144 characters
+MOST_BYTES: Final = 262_144  # of a query, in UTF-8: Athena refuses longer ones
 
 _SQL = Path(__file__).parent / "sql"
 # Stands for an empty list, which SQL does not allow; no snapshot has this date.
@@ -153,14 +154,10 @@ def artists(window: Window, dates: Iterable[dt.date]) -> Question[ArtistRow]:
 def songs(
     dates: Iterable[dt.date], older_dates: Iterable[dt.date], older_songs: Iterable[str]
 ) -> Question[SongRow]:
-    """Query all songs of some dates, and selected songs of older dates."""
-    text = sql(
-        "songs",
-        dates=_dates(dates),
-        older_dates=_dates(older_dates),
-        older_songs=_texts(list(older_songs)[:MOST_OLDER_SONGS]),
-    )
-    return Question("songs", text, SongRow)
+    """Query all songs of some dates, and selected songs of older dates: as many as one query can name."""
+    days = {"dates": _dates(dates), "older_dates": _dates(older_dates)}
+    room = MOST_BYTES - len(sql("songs", **days, older_songs="").encode())
+    return Question("songs", sql("songs", **days, older_songs=_texts(older_songs, room)), SongRow)
 
 
 def sql(name: str, **values: object) -> str:
@@ -174,5 +171,9 @@ def _dates(dates: Iterable[dt.date]) -> str:
     return ", ".join(f"DATE '{date:%Y-%m-%d}'" for date in sorted(set(dates)) or [_NO_DATE])
 
 
-def _texts(texts: Iterable[str]) -> str:
-    return ", ".join("'{}'".format(text.replace("'", "''")) for text in sorted(set(texts)) or [""])
+def _texts(texts: Iterable[str], most_bytes: int) -> str:
+    """Quote texts, as many of them as fit."""
+    quoted = ["'{}'".format(text.replace("'", "''")) for text in sorted(set(texts))]
+    sizes = accumulate(len(text.encode()) + len(", ") for text in quoted)
+    fitting = [text for text, size in zip(quoted, sizes, strict=True) if size <= most_bytes]
+    return ", ".join(fitting or ["''"])

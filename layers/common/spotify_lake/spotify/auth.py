@@ -27,7 +27,7 @@ from spotify_lake.errors import (
     SpotifyUnavailable,
 )
 from spotify_lake.observability import count, logger
-from spotify_lake.spotify.session import PromptSession
+from spotify_lake.spotify.session import PromptSession, Redirected
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -299,9 +299,7 @@ def retry_after_s(response: requests.Response) -> float | None:
 def _sign_in_error(error: Exception, accounts_url: str) -> LakeError:
     response = failed_response(error)
     if response is None:
-        if isinstance(error, requests.RequestException) and not isinstance(error, ValueError):
-            return SpotifyUnavailable(f"the connection to {accounts_url} failed ({type(error).__name__})")
-        return SpotifyUnavailable(f"the sign-in at {accounts_url} returned no token")
+        return SpotifyUnavailable(_without_response(error, accounts_url))
     status = response.status_code
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(retry_after_s(response) or DEFAULT_RETRY_AFTER_S)
@@ -322,6 +320,14 @@ def _sign_in_error(error: Exception, accounts_url: str) -> LakeError:
         f"the app's sign-in was not accepted ({detail}). Compare the client id and secret with Spotify's"
         " developer dashboard, then run `./lake login`.",
     )
+
+
+def _without_response(error: Exception, accounts_url: str) -> str:
+    if isinstance(error, Redirected):
+        return f"{error}; it came from the sign-in at {accounts_url}"
+    if isinstance(error, requests.RequestException) and not isinstance(error, ValueError):
+        return f"the connection to {accounts_url} failed ({type(error).__name__})"
+    return f"the sign-in at {accounts_url} returned no token"
 
 
 def _access_token(answer: object, credentials: Credentials) -> AccessToken:

@@ -50,18 +50,20 @@ def raw_objects(event: Mapping[str, Any]) -> Iterator[RawObject]:
     EventError
         The event is neither.
     """
-    if event.get("Event") == "s3:TestEvent":
-        logger.info("S3 test event: the notification works")
-        return
-    records = event.get("Records")
-    if not isinstance(records, list):
-        raise EventError("it is not an S3 event notification: it has no list of Records")
-    for record in records:
-        try:
-            bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
-        except (KeyError, TypeError) as error:
-            raise EventError("a record does not name an S3 bucket and object key") from error
-        yield RawObject(bucket, unquote_plus(key), _time(record.get("eventTime")))
+    match event:
+        case {"Event": "s3:TestEvent"}:
+            logger.info("S3 test event: the notification works")
+        case {"Records": [*records]}:
+            yield from map(_raw_object, records)
+        case _:
+            raise EventError("it is not an S3 event notification: it has no list of Records")
+
+
+def _raw_object(record: object) -> RawObject:
+    match record:
+        case {"s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}, **rest}:
+            return RawObject(bucket, unquote_plus(key), _time(rest.get("eventTime")))
+    raise EventError("a record does not name an S3 bucket and object key")
 
 
 def _time(value: object) -> datetime | None:
