@@ -59,6 +59,7 @@ class PlaylistStatus:
     name: str | None = None
     entries: int | None = None
     in_tables: bool = False
+    is_imported: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,10 @@ def render(status: Status) -> RenderableType:
     playlists.add_column("In the tables")
     for one in status.playlists:
         age = status.now - one.newest if one.newest else None
-        stale = age is None or age > status.stale_after
+        stale = age is None or (age > status.stale_after and not one.is_imported)
         playlists.add_row(
             Text(one.name or one.playlist_id),
-            f"{one.newest:%Y-%m-%d %H:%M}" if one.newest else "none yet",
+            f"{one.newest:%Y-%m-%d %H:%M}{' imported' if one.is_imported else ''}" if one.newest else "none yet",
             Text(age_in_words(age) if age is not None else "", style="yellow" if stale else "green"),
             "" if one.entries is None else f"{one.entries:,}",
             ("yes" if one.in_tables else Text("not yet", style="yellow")) if one.newest else "",
@@ -190,17 +191,25 @@ def _playlist(lake: Lake, s3: S3Client, playlist_id: str, now: datetime) -> Play
         return PlaylistStatus(playlist_id, None)
     row = _row(s3, lake.output("LakeBucketName"), newest)
     if row is None:
-        return PlaylistStatus(playlist_id, newest.scheduled_at)
+        return PlaylistStatus(playlist_id, newest.scheduled_at, is_imported=newest.is_imported)
     return PlaylistStatus(
-        playlist_id, newest.scheduled_at, name=row["name"], entries=row["entry_count"], in_tables=True
+        playlist_id,
+        newest.scheduled_at,
+        name=row["name"],
+        entries=row["entry_count"],
+        in_tables=True,
+        is_imported=newest.is_imported,
     )
 
 
 def _newest(s3: S3Client, bucket: str, playlist_id: str, now: datetime) -> SnapshotId | None:
+    """Return a playlist's newest recorded snapshot, or its newest import if no run has recorded it."""
+    found: list[SnapshotId] = []
     for since in (now - RECENT, None):
-        if found := list(objects.snapshots(s3, bucket, playlist_id, since)):
-            return found[-1]
-    return None
+        found = list(objects.snapshots(s3, bucket, playlist_id, since))
+        if recorded := [one for one in found if not one.is_imported]:
+            return recorded[-1]
+    return found[-1] if found else None
 
 
 def _row(s3: S3Client, bucket: str, snapshot: SnapshotId) -> dict[str, Any] | None:
@@ -214,7 +223,7 @@ def _row(s3: S3Client, bucket: str, snapshot: SnapshotId) -> dict[str, Any] | No
 
 
 def _freshness(playlists: list[PlaylistStatus], now: datetime, stale_after: timedelta) -> Line:
-    newest = max((one.newest for one in playlists if one.newest), default=None)
+    newest = max((one.newest for one in playlists if one.newest and not one.is_imported), default=None)
     if newest is None:
         return Line("Freshness", "no snapshot yet", is_good=False)
     age = now - newest

@@ -19,6 +19,7 @@
 -- - image_url string: Cover image, the largest. Null when no cover.
 -- - url string: Link to the playlist. Null when Spotify does not send it.
 -- - contract string: How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one) or `embedded` (the page inside the playlist object).
+-- - is_imported boolean: Imported from a file; otherwise the lake recorded what Spotify sent. The `scheduled_at` of an import lies a millisecond past a whole second, so it never equals that of a recorded snapshot.
 SELECT
     snapshot_date,
     playlist_id,
@@ -35,7 +36,8 @@ SELECT
     entry_count,
     image_url,
     url,
-    contract
+    contract,
+    is_imported
 FROM (
     SELECT
         snapshot_date,
@@ -54,6 +56,7 @@ FROM (
         image_url,
         url,
         contract,
+        is_imported,
         max(scheduled_at) OVER (PARTITION BY playlist_id) AS newest
     FROM playlists
     WHERE snapshot_date >= current_date - INTERVAL '35' DAY

@@ -70,7 +70,7 @@ class Publisher:
             EventBridge does not take the event.
         """
         written_at, fetched_at = raw_object.written_at, tables.playlist["fetched_at"]
-        if written_at is None or abs(written_at - fetched_at) > FRESH:
+        if tables.playlist["is_imported"] or written_at is None or abs(written_at - fetched_at) > FRESH:
             return
         before = self._before(raw_object, tables)
         if before is None:

@@ -226,6 +226,7 @@ def _playlist_values(snapshot: Snapshot) -> Row:
         _largest(playlist.images),
         _link(playlist.external_urls),
         snapshot.contract,
+        snapshot.is_imported,
     )
 
 

@@ -68,6 +68,13 @@ PLAYLISTS: Final = Table(
             " (the page inside the playlist object).",
             "items",
         ),
+        Column(
+            "is_imported",
+            Type.BOOLEAN,
+            "Imported from a file; otherwise the lake recorded what Spotify sent. The `scheduled_at` of an import lies"
+            " a millisecond past a whole second, so it never equals that of a recorded snapshot.",
+            "false",
+        ),
     ),
 )
 
