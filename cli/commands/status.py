@@ -47,11 +47,13 @@ class PlaylistStatus:
     playlist_id
         Of the playlist.
     newest
-        Time of its newest snapshot, UTC; None without any.
+        Time of its newest recorded snapshot, UTC, or of its newest import without one; None without any.
     name, entries
         As in that snapshot's row of the table playlists; None while that is missing.
     in_tables
         Whether the transform has finished that snapshot.
+    is_imported
+        Whether that snapshot is an import.
     """
 
     playlist_id: str
@@ -152,7 +154,9 @@ def render(status: Status) -> RenderableType:
         stale = age is None or (age > status.stale_after and not one.is_imported)
         playlists.add_row(
             Text(one.name or one.playlist_id),
-            f"{one.newest:%Y-%m-%d %H:%M}{' imported' if one.is_imported else ''}" if one.newest else "none yet",
+            f"{one.newest:%Y-%m-%d %H:%M}{' imported' if one.is_imported else ''}"
+            if one.newest
+            else "none yet",
             Text(age_in_words(age) if age is not None else "", style="yellow" if stale else "green"),
             "" if one.entries is None else f"{one.entries:,}",
             ("yes" if one.in_tables else Text("not yet", style="yellow")) if one.newest else "",

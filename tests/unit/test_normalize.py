@@ -114,6 +114,7 @@ def test_a_song_becomes_a_row_in_each_table() -> None:
         "image_url": payloads.playlist()["images"][0]["url"],
         "url": payloads.playlist()["external_urls"]["spotify"],
         "contract": "items",
+        "is_imported": False,
     }
     assert rows(tables, "rejects") == []
 

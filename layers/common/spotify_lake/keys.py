@@ -120,7 +120,9 @@ def curated_key(table_prefix: str, playlist_id: str, scheduled_at: datetime) -> 
     """Return the key of the Parquet object with a snapshot's rows of one table."""
     day = scheduled_at.astimezone(UTC).date()
     imported = "-imported" if is_import_time(scheduled_at) else ""
-    return f"{partition_prefix(table_prefix, day)}{playlist_id}-{compact_time(scheduled_at)}{imported}.parquet"
+    return (
+        f"{partition_prefix(table_prefix, day)}{playlist_id}-{compact_time(scheduled_at)}{imported}.parquet"
+    )
 
 
 def in_curated_key(key: str) -> SnapshotId | None:

@@ -288,7 +288,9 @@ class _Run:
 
     def _is_recent(self, source: envelope.Source | None) -> bool:
         # A time in the future is not the extract function's.
-        return source is not None and timedelta(0) <= self._now() - source.origin.fetched_at < READ_AGAIN_AFTER
+        return (
+            source is not None and timedelta(0) <= self._now() - source.origin.fetched_at < READ_AGAIN_AFTER
+        )
 
     def _copy(self, source: envelope.Source, key: str) -> tuple[bool, dict[str, Any]]:
         details = self._enrichment.details_of_copy(source)
