@@ -376,6 +376,8 @@ class Report:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._unusable: set[str] = set()
+        self._used: set[str] = set()  # files, and ids of playlists, with a snapshot
+        self._mentioned: dict[str, list[Part]] = {}
         self._outcomes: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
         self._rejects = 0
@@ -407,6 +409,7 @@ class Report:
         by_file: dict[str, list[Part]] = {}
         for part in parts:
             by_file.setdefault(part.source, []).append(part)
+        self._mentioned |= by_file
         for name, found in by_file.items():
             total = sum(part.total or 0 for part in found)
             what = (
@@ -428,6 +431,7 @@ class Report:
         self._kinds += kinds
         self._rejects += reasons.total()
         self._outcomes[outcome] += 1
+        self._used |= {*snapshot.sources, snapshot.playlist_id}
         day = snapshot.time.moment.date()
         self._oldest = min(day, self._oldest or day)
         title = f" “{snapshot.name}”" if snapshot.name else ""
@@ -455,9 +459,14 @@ class Report:
         )
         if self._oldest is not None and lake is not None:
             self._report_query_range(self._oldest, lake, dry_run=dry_run)
+        self._unusable |= {
+            name
+            for name, parts in self._mentioned.items()
+            if self._used.isdisjoint([name, *(part.playlist_id for part in parts)])
+        }
         if self._unusable:
             raise OpsError(
-                f"{_count(len(self._unusable), 'file')} could not be used, or not all of it: see ✗ above."
+                f"{_count(len(self._unusable), 'file')} could not be used, or not all of it: see ✗ and ! above."
             )
 
     def _report_query_range(self, oldest: date, lake: Lake, *, dry_run: bool) -> None:
