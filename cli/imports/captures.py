@@ -1,8 +1,8 @@
 """What an imported raw object was made of, and how several captures of one list and time become one. Pure.
 
 The result depends on the set of captures alone, not on their order. The entries are those of the most complete
-capture, with pages of others where they fill its gaps; each field of the playlist object comes from the first capture
-that has it, the most complete one first. Every capture stays in the object, unless another one has all that it has.
+capture, with pages of others that continue it at either end. Each field of the playlist object comes from the first
+capture that has it, the most complete one first. Every capture stays in the object, unless another has all that it has.
 """
 
 import gzip
@@ -23,6 +23,7 @@ from spotify_lake.spotify.models import Contract
 _PAGE_FIELDS = ("items", "tracks")
 
 type Span = tuple[int, int]  # positions, counted from 0; the end is not included
+type Placed = tuple[Span, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +195,7 @@ def _merged(
             continue
         fitting = zip(other.spans, other.entry_pages, strict=True)
         pages += [(span, page) for span, page in fitting if all(_apart(span, taken) for taken, _ in pages)]
+    pages = _joined(pages, pages[0][0]) if pages else pages
     head: dict[str, Any] = {}
     for one in reversed(ordered):
         head |= one.known
@@ -201,7 +203,19 @@ def _merged(
         fields = {name: value for name, value in head.items() if name not in _PAGE_FIELDS}
         return fields | {name: best.head[name] for name in _PAGE_FIELDS if name in best.head}, (), "embedded"
     contract: Contract = best.contract if best.contract != "embedded" else "tracks"
-    return head, [page for _, page in sorted(pages, key=lambda each: each[0])], contract
+    return head, [page for _, page in pages], contract
+
+
+def _joined(pages: Sequence[Placed], first: Span) -> list[Placed]:
+    """Return the pages that follow each other without a gap, among them the first of the most complete capture."""
+    run: list[Placed] = []
+    for span, page in sorted(pages, key=lambda each: each[0]):
+        if run and run[-1][0][1] != span[0]:
+            if run[-1][0] >= first:
+                break
+            run = []
+        run.append((span, page))
+    return run
 
 
 def _apart(one: Span, other: Span) -> bool:

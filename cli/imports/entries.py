@@ -22,6 +22,7 @@ from cli.imports.shapes import (
 )
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
+_URI_OF_NONE = re.compile(r"spotify:(track|episode|chapter):")
 _PART_LINK = re.compile(r"(?:artist|album|show|user)s?[:/](?P<id>[^/?#:\s]+)")
 _MINUTES = re.compile(r"(?:(?P<h>\d+):)?(?P<m>\d{1,2}):(?P<s>\d\d)")
 # Names that only flat rows have, in plain form.
@@ -122,6 +123,8 @@ def _completed(song: dict[str, Any]) -> dict[str, Any]:
     kind = type_of(song) or (link["type"] if link else "track")
     if type_of(song) is None and kind != "track":
         changes["type"] = kind
+    if song_id is None and link is None and _URI_OF_NONE.match(str(song.get("uri"))):
+        changes["uri"] = None
     if song_id is not None and not song.get("uri") and not song.get("is_local"):
         changes["uri"] = f"spotify:{kind}:{song_id}"
     changes |= _completed_credits(song)

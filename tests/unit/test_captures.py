@@ -59,6 +59,13 @@ def test_parts_fill_each_other_s_gaps(order: tuple[int, ...]) -> None:
     assert [entry.content.name for entry in snapshot.entries] == [f"Song {number}" for number in range(9)]  # type: ignore[union-attr]
 
 
+def test_parts_with_a_gap_between_them_stay_parts() -> None:
+    data = imported([bare(0, 2), bare(5, 9)])
+    assert data == imported([bare(5, 9), bare(0, 2)])
+    assert len(envelope.decode(data).entries) == 4
+    assert sorted(one.size for one in captures_in(data)) == [2, 4]
+
+
 def test_the_most_complete_entries_and_each_field_from_where_it_is() -> None:
     short = whole(4, snapshot_id="S", description=None)
     snapshot = envelope.decode(
