@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import takewhile
@@ -25,21 +26,22 @@ def done_key(snapshot: SnapshotId) -> str:
 
 
 def playlist_ids(s3: S3Client, bucket: str) -> list[str]:
-    """Return the ids of the playlists that have raw snapshots."""
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=keys.RAW_PLAYLISTS, Delimiter="/"
+    """Return the ids of the playlists that have raw snapshots, recorded or imported, in order."""
+    lister = s3.get_paginator("list_objects_v2")
+    return sorted(
+        {
+            common["Prefix"].removeprefix(prefix).removesuffix("/")
+            for prefix in (keys.RAW_PLAYLISTS, keys.IMPORTED_PLAYLISTS)
+            for page in lister.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+            for common in page.get("CommonPrefixes", [])
+        }
     )
-    return [
-        common["Prefix"].removeprefix(keys.RAW_PLAYLISTS).removesuffix("/")
-        for page in pages
-        for common in page.get("CommonPrefixes", [])
-    ]
 
 
 def snapshots(
     s3: S3Client, bucket: str, playlist_id: str, since: datetime | None = None
 ) -> Iterator[SnapshotId]:
-    """Yield a playlist's raw snapshots in order of time.
+    """Yield a playlist's raw snapshots, recorded and imported ones, in order of time.
 
     Parameters
     ----------
@@ -52,7 +54,11 @@ def snapshots(
     since
         Time of the first snapshot; None for all.
     """
-    prefix = keys.raw_prefix(playlist_id)
+    prefixes = keys.raw_prefix(playlist_id), keys.imported_prefix(playlist_id)
+    return heapq.merge(*(_below(s3, bucket, prefix, since) for prefix in prefixes))
+
+
+def _below(s3: S3Client, bucket: str, prefix: str, since: datetime | None) -> Iterator[SnapshotId]:
     # A time sorts before the same time with its file ending, so the snapshot at `since` itself is listed.
     start = prefix + keys.compact_time(since) if since else prefix
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=start)

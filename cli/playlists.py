@@ -47,6 +47,8 @@ class PlaylistStatus:
         Whether every table has the newest snapshot, and as many entries as the raw object.
     problem
         What is wrong with that, other than that the transform has not begun.
+    is_imported
+        Whether the newest snapshot is an import; so it is only if no run has recorded one.
     """
 
     playlist_id: str
@@ -55,6 +57,7 @@ class PlaylistStatus:
     entries: int | None = None
     in_tables: bool = False
     problem: str = ""
+    is_imported: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,13 +178,17 @@ def _playlist(
     stored: Mapping[str, set[SnapshotId]],
 ) -> PlaylistStatus:
     playlist_id, recent = raw
-    newest = max(recent or objects.snapshots(s3, raw_bucket, playlist_id), default=None)
-    if newest is None:
+    recorded = [one for one in recent if not one.is_imported]
+    if not recorded:
+        known = list(objects.snapshots(s3, raw_bucket, playlist_id))
+        recorded = [one for one in known if not one.is_imported] or known
+    if not recorded:
         return PlaylistStatus(playlist_id, None)
+    newest = max(recorded)
     rows = [one for one in stored[objects.DONE_TABLE.name] if one.playlist_id == playlist_id]
     row = _row(s3, lake_bucket, max(rows, default=newest))
     name, entries = (row["name"], row["entry_count"]) if row else (None, None)
-    if recent:
+    if newest in recent:
         lacks = [table for table, there in stored.items() if newest not in there]
     else:
         lacks = [one.name for one in TABLES if not store.exists(s3, lake_bucket, _key(one.prefix, newest))]
@@ -190,7 +197,15 @@ def _playlist(
     else:
         problem = _difference(s3, raw_bucket, lake_bucket, newest, row)
     problem = problem or (_unreadable(s3, raw_bucket, newest) if lacks else "")
-    return PlaylistStatus(playlist_id, newest.scheduled_at, name, entries, not lacks and not problem, problem)
+    return PlaylistStatus(
+        playlist_id,
+        newest.scheduled_at,
+        name,
+        entries,
+        not lacks and not problem,
+        problem,
+        newest.is_imported,
+    )
 
 
 def _unreadable(s3: S3Client, bucket: str, snapshot: SnapshotId) -> str:

@@ -6,28 +6,28 @@ It reports what it understood of each file, and exits with status 1 if a file co
 from __future__ import annotations
 
 import glob
+import os.path
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.imports import documents, dumps, snapshots
-from cli.imports.names import is_safe_id
+from cli.import_store import Store
+from cli.imports import archives, dumps, snapshots
+from cli.imports.archives import SUFFIXES
 from cli.imports.parts import Part
 from cli.imports.recognition import playlist_id_in
-from cli.imports.shapes import moment
-from cli.imports.snapshots import Defaults, ImportedSnapshot, fingerprint
+from cli.imports.shapes import is_spotify_id, moment
+from cli.imports.snapshots import Defaults, ImportedSnapshot
 from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find, sentence
 from cli.terminal import Terminal
-from spotify_lake.errors import LakeError, SnapshotUnreadable
-from spotify_lake.normalize.rows import normalize
-from spotify_lake.raw import envelope, store
+from spotify_lake.errors import LakeError
 from spotify_lake.schema.playlists import KINDS, PLAYLIST_ENTRIES, REJECTS
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ EXAMPLES: Final = (
     "./lake import 'archive/**/*.json.gz' s3://bucket/prefix",
     "./lake import liked.json --at 2020-05-17T06:00:00Z",
 )
-SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".har", ".gz", ".zip")
-SECONDS_TO_TRY: Final = 60  # times of one list that may be taken by other snapshots before it is given up
 
 _KIND = PLAYLIST_ENTRIES.column_names.index("kind")
 _REASON = REJECTS.column_names.index("reason")
@@ -77,15 +75,17 @@ def parse_time(text: str) -> datetime:
         raise typer.BadParameter(
             f"{text} is not a time since 2006 such as 2020-05-17T06:00:00Z or 2020-05-17."
         )
+    if found > datetime.now(UTC):
+        raise typer.BadParameter(f"{text} lies in the future.")
     return found
 
 
 def parse_playlist(text: str) -> str:
     """Read the option --playlist: an id, URI or link."""
     playlist_id = playlist_id_in(text)
-    if playlist_id is None or not is_safe_id(playlist_id):
+    if playlist_id is None or not is_spotify_id(playlist_id):
         raise typer.BadParameter(
-            f"{text} is not a playlist. Give an id (letters and digits, up to 64), a spotify:playlist:… URI or an"
+            f"{text} is not a playlist. Give an id (22 letters and digits), a spotify:playlist:… URI or an"
             " open.spotify.com link."
         )
     return playlist_id
@@ -95,7 +95,8 @@ def command(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILES", help="Files, patterns, folders or s3:// prefixes: JSON, JSON lines, gzip, zip."
+            metavar="FILES",
+            help="Files, patterns, folders or s3:// prefixes: JSON, JSON lines, CSV, gzip, zip.",
         ),
     ],
     *,
@@ -233,24 +234,13 @@ def _by_folder(files: Iterable[File]) -> Iterator[list[File]]:
 
 
 def _import_folder(files: Iterable[File], target: Store, report: Report, defaults: Defaults) -> None:
-    parts: dict[str, list[Part]] = {}
-    for file in files:
-        try:
-            contents = list(documents.unpack(file.name, file.read()))
-        except (OSError, ClientError) as error:
-            report.refuse(file.name, f"It could not be read: {error}.")
-            continue
-        if not contents:
-            report.refuse(file.name, "It is a zip archive without any JSON in it.")
-        for name, data in contents:
-            reading = dumps.read(name, data)
-            report.read(name, reading)
-            parts.setdefault(name.rpartition("/")[0], []).extend(reading.parts)
-    for found in parts.values():
-        ready, mentioned, refused = snapshots.assemble(found, defaults)
+    for folder, parts in _read(files, report).items():
+        ready, mentioned, refused = snapshots.assemble(
+            parts, defaults, folder=_absolute(folder), now=datetime.now(UTC)
+        )
         for snapshot in ready:
             try:
-                report.snapshot(*target.put(snapshot))
+                report.snapshot(snapshot, target.put(snapshot))
             except OpsError as error:
                 for name in snapshot.sources:
                     report.refuse(name, str(error))
@@ -259,69 +249,28 @@ def _import_folder(files: Iterable[File], target: Store, report: Report, default
             report.refuse(part.source, why, part)
 
 
-# --- The raw bucket --------------------------------------------------------------------------
-
-
-class Store:
-    """The raw bucket, or an empty stand-in for a dry run.
-
-    Parameters
-    ----------
-    lake
-        Whose raw bucket; None for an empty one that is not there.
-    dry_run
-        Write nothing.
-    """
-
-    def __init__(self, lake: Lake | None, *, dry_run: bool) -> None:
-        self._s3: S3Client | None = None if lake is None else lake.client("s3")
-        self._bucket = "" if lake is None else lake.output("RawBucketName")
-        self._dry_run = dry_run or lake is None
-        self._written: dict[str, tuple[object, ...]] = {}
-
-    def put(self, snapshot: ImportedSnapshot) -> tuple[ImportedSnapshot, str]:
-        """Write a snapshot unless it is there already.
-
-        Where another snapshot of the list has the same time, this one gets the next second that is free.
-
-        Returns
-        -------
-        ImportedSnapshot
-            As it was written.
-        str
-            ``written``, ``already there`` or ``would be written``.
-        """
-        mine = fingerprint(snapshot.tables)
-        moved = snapshot
-        for _ in range(SECONDS_TO_TRY):
-            there = self._there(moved.key)
-            if there == mine:
-                return moved, "already there"
-            if there is None:
-                if self._dry_run:
-                    self._written[moved.key] = mine
-                    return moved, "would be written"
-                if self._s3 is not None and store.put(self._s3, self._bucket, moved.key, moved.body):
-                    self._written[moved.key] = mine
-                    return moved, "written"
-            moved = moved.later()
-        raise OpsError(
-            f"The lake has {SECONDS_TO_TRY} other snapshots of playlist {snapshot.playlist_id} from"
-            f" {snapshot.time.moment:%Y-%m-%d %H:%M:%S} on. Say another time with --at"
-        )
-
-    def _there(self, key: str) -> tuple[object, ...] | None:
-        """Return what makes the snapshot that is there what it is; None if there is none."""
-        if key in self._written or self._s3 is None:
-            return self._written.get(key)
+def _read(files: Iterable[File], report: Report) -> dict[str, list[Part]]:
+    """Read files; return the parts in them by folder."""
+    parts: dict[str, list[Part]] = {}
+    for file in files:
         try:
-            data = _object(self._s3, self._bucket, key)
-        except self._s3.exceptions.NoSuchKey:
-            return None
-        try:
-            return fingerprint(normalize(envelope.decode(data)))
-        except SnapshotUnreadable:
-            return ("unreadable",)
+            for one in archives.unpack(file.name, file.read()):
+                if one.problem is not None:
+                    report.refuse(one.name, one.problem)
+                    continue
+                reading = dumps.read(one.name, one.data)
+                report.read(one.name, reading)
+                parts.setdefault(one.name.rpartition("/")[0], []).extend(reading.parts)
+        except (OSError, ClientError) as error:
+            report.refuse(file.name, f"It could not be read: {error}.")
+        except MemoryError:
+            report.refuse(file.name, "It needs more memory than this machine has free: split it.")
+    return parts
+
+
+def _absolute(folder: str) -> str:
+    """Name a folder in the same way from wherever the command is run."""
+    return folder if folder.startswith("s3://") else os.path.abspath(folder)  # noqa: PTH100 (also for archives)
 
 
 # --- The report -----------------------------------------------------------------------------
@@ -339,6 +288,8 @@ class Report:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._unusable: set[str] = set()
+        self._used: set[str] = set()  # files, and ids of playlists, with a snapshot
+        self._mentioned: dict[str, list[Part]] = {}
         self._outcomes: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
         self._rejects = 0
@@ -370,6 +321,7 @@ class Report:
         by_file: dict[str, list[Part]] = {}
         for part in parts:
             by_file.setdefault(part.source, []).append(part)
+        self._mentioned |= by_file
         for name, found in by_file.items():
             total = sum(part.total or 0 for part in found)
             what = (
@@ -391,6 +343,7 @@ class Report:
         self._kinds += kinds
         self._rejects += reasons.total()
         self._outcomes[outcome] += 1
+        self._used |= {*snapshot.sources, snapshot.playlist_id}
         day = snapshot.time.moment.date()
         self._oldest = min(day, self._oldest or day)
         title = f" “{snapshot.name}”" if snapshot.name else ""
@@ -403,10 +356,7 @@ class Report:
         words += [f"{number:,} rejected as {reason}" for reason, number in sorted(reasons.items())]
         self._terminal.detail(f"entries  {_completeness(snapshot)}{': ' if words else ''}{', '.join(words)}")
         self._terminal.detail(f"raw      {snapshot.key} {outcome}")
-        notes = list(snapshot.notes)
-        if day > datetime.now(UTC).date() + timedelta(days=1):
-            notes.append("That lies in the future, and queries do not look there. Say another time with --at")
-        for note in notes:
+        for note in snapshot.notes:
             self._terminal.detail(f"note     {note}")
 
     def close(self, files: int, skipped: int, lake: Lake | None, *, dry_run: bool) -> None:
@@ -421,9 +371,14 @@ class Report:
         )
         if self._oldest is not None and lake is not None:
             self._report_query_range(self._oldest, lake, dry_run=dry_run)
+        self._unusable |= {
+            name
+            for name, parts in self._mentioned.items()
+            if self._used.isdisjoint([name, *(part.playlist_id for part in parts)])
+        }
         if self._unusable:
             raise OpsError(
-                f"{_count(len(self._unusable), 'file')} could not be used, or not all of it: see ✗ above."
+                f"{_count(len(self._unusable), 'file')} could not be used, or not all of it: see ✗ and ! above."
             )
 
     def _report_query_range(self, oldest: date, lake: Lake, *, dry_run: bool) -> None:
@@ -434,7 +389,7 @@ class Report:
                 f"Queries see snapshots since {first} (FirstSnapshotDate), and the oldest of these is of {oldest}."
                 f" To see them all, run `make deploy` and answer FirstSnapshotDate with {oldest}."
             )
-        if not dry_run and self._outcomes["written"]:
+        if not dry_run and any(outcome.startswith(("written", "merged")) for outcome in self._outcomes):
             self._terminal.say(
                 f"The transform of {lake.place} puts them into the tables, mostly within a minute."
             )

@@ -135,10 +135,12 @@ def render(status: Status) -> RenderableType:
     table.add_column("In the tables")
     for one in status.playlists:
         age = status.now - one.newest if one.newest else None
-        stale = age is None or age > status.stale_after
+        stale = age is None or (age > status.stale_after and not one.is_imported)
         table.add_row(
             Text(printable(one.name or one.playlist_id)),
-            f"{one.newest:%Y-%m-%d %H:%M}" if one.newest else "none yet",
+            f"{one.newest:%Y-%m-%d %H:%M}{' imported' if one.is_imported else ''}"
+            if one.newest
+            else "none yet",
             Text(age_in_words(age) if age is not None else "", style="yellow" if stale else "green"),
             "" if one.entries is None else f"{one.entries:,}",
             ("yes" if one.in_tables else Text(one.problem or "not yet", style="yellow"))
@@ -165,7 +167,7 @@ def age_in_words(age: timedelta) -> str:
 
 
 def _freshness(playlists: list[PlaylistStatus], now: datetime, stale_after: timedelta) -> Line:
-    newest = max((one.newest for one in playlists if one.newest), default=None)
+    newest = max((one.newest for one in playlists if one.newest and not one.is_imported), default=None)
     if newest is None:
         return Line("Freshness", "no snapshot yet", is_good=False)
     age = now - newest

@@ -1,65 +1,33 @@
-"""A file's bytes become JSON documents, from archives, gzip, JSON lines and recorded HTTP responses."""
+"""A file's bytes become JSON documents, from gzip, JSON lines and recorded HTTP responses."""
 
-import gzip
-import io
 import json
 import math
 import re
-import zipfile
-import zlib
-from collections.abc import Iterator
 from typing import Any
 
+from cli.imports import archives
 from cli.imports.parts import Time
 from cli.imports.shapes import moment
 
 
-def unpack(source: str, data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Take the files out of a zip archive; any other file is passed on unchanged.
-
-    Parameters
-    ----------
-    source
-        Name of the file.
-    data
-        Its bytes.
-
-    Yields
-    ------
-    tuple of str and bytes
-        Name (of a file in an archive: with the archive's name before it) and content.
-    """
-    if not data.startswith(b"PK\x03\x04"):
-        yield source, data
-        return
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for member in archive.infolist():
-                if not member.is_dir() and "json" in member.filename.lower():
-                    yield f"{source}/{member.filename}", archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):
-        yield source, data
-
-
 class Unreadable(Exception):
-    """The bytes are not JSON."""
+    """The bytes hold nothing that can be read; the message says why, in a sentence."""
 
 
 def decoded(data: bytes) -> str:
     """Return the text in a file's bytes, gzipped or not; raises Unreadable if there is none."""
-    for _ in range(2):  # some tools compress what is already compressed
-        if not data.startswith(b"\x1f\x8b"):
-            break
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise Unreadable(f"Its gzip data is cut short or damaged ({error}).") from error
+    try:
+        data = archives.gunzip(data)
+    except archives.Unusable as error:
+        raise Unreadable(str(error)) from error
     if data[257:262] == b"ustar":
         raise Unreadable("It is a tar archive: unpack it and import the files in it.")
     if data.startswith(b"PK\x03\x04"):
-        raise Unreadable("It is a zip archive that is damaged or locked.")
+        raise Unreadable("It is an archive inside an archive: unpack it first.")
     if not data.strip():
         raise Unreadable("It is empty.")
+    if data.startswith((b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd")):
+        raise Unreadable("It is compressed in another way than zip or gzip: unpack it first.")
     try:
         return data.decode(json.detect_encoding(data))
     except UnicodeDecodeError:

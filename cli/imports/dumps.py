@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import unquote
 
+from cli.imports import fields, tables
 from cli.imports.documents import Unreadable, decoded, documents_in, parsed
+from cli.imports.entries import as_entry
 from cli.imports.parts import Part, Time, embedded_page
 from cli.imports.recognition import (
     CHANGE_FIELDS,
@@ -27,6 +29,7 @@ from cli.imports.recognition import (
     linked_id,
     own_id,
     playlist_id_in,
+    row_playlist,
     split_playlist,
     tidy_head,
     time_field,
@@ -34,7 +37,6 @@ from cli.imports.recognition import (
     total_of,
 )
 from cli.imports.shapes import (
-    as_entry,
     has_foreign_names,
     is_entry,
     is_song,
@@ -56,7 +58,6 @@ SAVED_EPISODES: Final = "Your Episodes"
 
 _SAVED_EPISODES_LINK = re.compile(r"/v1/me/episodes\b")
 _SAVED_LINK = re.compile(r"/v1/me/tracks\b")
-_ID_FIELDS = ("playlist_id", "playlistId", "playlist_uri", "playlistUri", "playlist_url", "playlistUrl")
 # Keys around a list that say nothing about which list it is.
 _PLAIN_KEYS = frozenset(
     "tracks items data body playlist playlists results result response content contents pages page songs list entries"
@@ -124,12 +125,16 @@ def read(source: str, data: bytes) -> Reading:
         Every entry of the file is in its parts, or a problem or another thing says what is not.
     """
     try:
-        documents, taken, problems = documents_in(decoded(data))
+        text = decoded(data)
+        rows = tables.rows_in(text, source)
+        if rows is not None:
+            return _read_rows(rows, source)
+        documents, taken, problems = documents_in(text)
         context = _Context(source=source, taken=taken)
         reader = _recognize(documents, context)
         if not reader.parts and has_foreign_names(documents):
             reader = _recognize([snake_case(document) for document in documents], context)
-    except Unreadable as error:
+    except (Unreadable, tables.NotAPlaylist) as error:
         return Reading(problems=(str(error),))
     except RecursionError:
         return Reading(problems=("Its JSON is nested too deeply.",))
@@ -141,6 +146,13 @@ def read(source: str, data: bytes) -> Reading:
     return Reading(
         tuple(reader.parts), tuple(_count(*other) for other in reader.others.items()), tuple(problems)
     )
+
+
+def _read_rows(rows: list[dict[str, Any]], source: str) -> Reading:
+    """Read the rows of a CSV file: all of them belong to playlists."""
+    reader = _Reader()
+    reader.add_list({"items": rows}, _Context(source=source), "CSV rows")
+    return Reading(tuple(reader.parts), problems=() if rows else ("It is CSV with a header and no rows.",))
 
 
 def _fields(documents: Sequence[Any]) -> str:
@@ -165,8 +177,8 @@ class _Context:
         taken = time_field(wrapper, TIME_FIELDS)
         if taken is not None:
             found = replace(found, taken=taken)
-        for field in _ID_FIELDS:
-            playlist_id = playlist_id_in(wrapper.get(field))
+        for field, value in wrapper.items():
+            playlist_id = playlist_id_in(value) if fields.plain(field) in fields.PLAYLIST_ID else None
             if playlist_id:
                 found = replace(found, playlist_id=playlist_id, id_from=f"the field {field}")
                 break
@@ -220,7 +232,7 @@ class _Reader:
         rows = [unflattened(value) for value in values]
         what = row_kind(rows)
         if what is not None:
-            self._add_list({"items": rows}, context, f"a bare list of {what}")
+            self.add_list({"items": rows}, context, f"a bare list of {what}")
             return
         if values and all(isinstance(value, str) and is_song_link(value) for value in values):
             self.others["a list of links to songs, without their names"] += 1
@@ -242,7 +254,7 @@ class _Reader:
         elif _is_page(value):
             self._visit_page(value, context)
         elif is_entry(value):
-            self._add_list({"items": [value]}, context, "a single entry")
+            self.add_list({"items": [value]}, context, "a single entry")
         elif is_song(value):
             self.others["a single song"] += 1
         else:
@@ -250,13 +262,19 @@ class _Reader:
 
     def _visit_wrapper(self, value: dict[str, Any], context: _Context) -> None:
         number_of_parts = len(self.parts)
-        if _BANNED & value.keys():  # YourLibrary.json of the account-data export
+        is_library = bool(_BANNED & value.keys())  # YourLibrary.json of the account-data export
+        if is_library:
             context = replace(context, origin=SAVED_SONGS)
         for key, child in value.items():
             if key in _BANNED:
                 self.others["a list of what you have banned"] += 1
             elif isinstance(child, dict | list | str):
-                self.visit(child, context.at(key))
+                inner = (
+                    replace(context, origin=SAVED_EPISODES)
+                    if is_library and key == "episodes"
+                    else context.at(key)
+                )
+                self.visit(child, inner)
         # A playlist object beside a list without any name says whose entries they are.
         found = self.parts[number_of_parts:]
         ids = {part.playlist_id for part in found if part.playlist_id}
@@ -267,6 +285,11 @@ class _Reader:
                 else replace(part, playlist_id=next(iter(ids)), id_from="the playlist object beside it")
                 for part in found
             ]
+        bare = [
+            part for part in found if part.entries and part.total is None and not (part.head or part.origin)
+        ]
+        if len(found) == 1 and bare:
+            self.parts[number_of_parts] = _described(found[0], value)
 
     def _visit_page(self, page: dict[str, Any], context: _Context) -> None:
         rows = [unflattened(value) for value in page["items"]]
@@ -277,14 +300,31 @@ class _Reader:
         if what != "entries" and other is not None:
             self.others[other] += 1
         elif what is not None or (known and not any(rows)):
-            self._add_list({**page, "items": rows}, context, f"a page of {what or 'entries'}")
+            self.add_list({**page, "items": rows}, context, f"a page of {what or 'entries'}")
         elif not rows:
             self.others["an empty page"] += 1
         else:
             for value in rows:
                 self.visit(value, context)
 
-    def _add_list(self, page: dict[str, Any], context: _Context, what: str) -> None:
+    def add_list(self, page: dict[str, Any], context: _Context, what: str) -> None:
+        """Take the rows of a page or list; rows that say whose they are go to their own lists."""
+        owners = [row_playlist(row) for row in page["items"]]
+        if not any(playlist_id or name for playlist_id, name in owners):
+            self._add_rows(page, context, what)
+            return
+        for owner in dict.fromkeys(owners):
+            playlist_id, name = owner
+            rows = [row for row, own in zip(page["items"], owners, strict=True) if own == owner]
+            inner = context
+            if playlist_id or name:
+                id_from = "the rows' playlist id" if playlist_id else ""
+                inner = replace(context, playlist_id=playlist_id, id_from=id_from, origin=name or playlist_id)
+            self._add_rows({"items": rows}, inner, what, {"name": name} if name else {})
+
+    def _add_rows(
+        self, page: dict[str, Any], context: _Context, what: str, head: Mapping[str, Any] | None = None
+    ) -> None:
         links = [page[field] for field in LINK_FIELDS if isinstance(page.get(field), str)]
         playlist_id, id_from = linked_id(page)
         if playlist_id is None:
@@ -301,7 +341,7 @@ class _Reader:
             Part(
                 source=context.source,
                 what="a page of saved songs" if saved else what,
-                head={},
+                head=head or {},
                 pages=({**page, "items": entries},),
                 contract=contract,
                 playlist_id=playlist_id,
@@ -378,6 +418,22 @@ class _Reader:
                 fetched_at=fetched_at if fetched_at and fetched_at.tzinfo else None,
             )
         )
+
+
+def _described(part: Part, wrapper: Mapping[str, Any]) -> Part:
+    """Read what a wrapper, or an object in it, says of the only list in it: its length and its name."""
+    described = [fields.by_plain_name(wrapper)]
+    for key, child in wrapper.items():
+        values = fields.by_plain_name(child) if isinstance(child, dict) and not _is_page(child) else {}
+        if key == "playlist" or any(name in values for name in fields.TOTAL):
+            described.append(values)
+    numbers = (number_of(each[name]) for each in described for name in fields.TOTAL if name in each)
+    total = next((number for number in numbers if number is not None), None)
+    if total is not None and total >= len(part.entries or ()):
+        part = replace(part, total=total)
+    titles = (fields.first_text(each, ("name", "title", *fields.PLAYLIST_NAME)) for each in described)
+    name = next(filter(None, titles), None)
+    return replace(part, head={"name": name}, origin=None if part.playlist_id else name) if name else part
 
 
 def _number_pages(parts: list[Part], start: int, rows: Sequence[Any]) -> None:

@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from cli.imports.parts import Part, Time
-from cli.imports.shapes import looks_like_id, moment
+from cli.imports.shapes import is_spotify_id, looks_like_id, moment
 
 FOLDERS_TO_READ: Final = 3  # how far up a folder's name may say when, and of which list, a file is
 
-_SAFE_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 _WORDS = re.compile(r"[0-9A-Za-z]+")
 _TOKENS = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{22}(?![0-9A-Za-z])")
-_SUFFIXES = re.compile(r"(\.(json|jsonl|ndjson|gz|gzip|txt|har))+$", re.IGNORECASE)
+_SUFFIXES = re.compile(r"(\.(json|jsonl|ndjson|gz|gzip|txt|har|csv|tsv|zip))+$", re.IGNORECASE)
 _CLOCK = r"(?P<h>[0-2]\d)[:h_.-]?(?P<m>[0-5]\d)(?:[:m_.-]?(?P<s>[0-5]\d))?s?(?:[.,]\d+)?Z?"
 _TIMES_IN_NAMES = tuple(
     re.compile(rf"(?<![0-9A-Za-z]){pattern}(?![0-9])")
@@ -28,16 +27,13 @@ _TIMES_IN_NAMES = tuple(
 _PAGE_NUMBER = re.compile(
     r"[-_. ]*(?:page|pages|part|offset|chunk|batch|items|tracks)[-_. ]*\d+", re.IGNORECASE
 )
+_YEAR = re.compile(r"(?<![0-9A-Za-z])(?:19|20)\d\d(?:[-_.][01]\d)?(?![0-9A-Za-z])")
+_COPY = re.compile(r" ?\(\d+\)(?=\.|$)")
 _TRAILING_NUMBER = re.compile(r"[-_. ]\d+$")
 
 
-def is_safe_id(text: str) -> bool:
-    """Return whether an id can be part of an object's key."""
-    return _SAFE_ID.fullmatch(text) is not None
-
-
-def derived_id(text: str) -> str:
-    """Make an id of any text: always the same, as long as Spotify's, and fit for keys.
+def derived_id(text: str, folder: str = "") -> str:
+    """Make an id of any text and the folder it was in: always the same, and in the form of Spotify's ids.
 
     Examples
     --------
@@ -45,7 +41,8 @@ def derived_id(text: str) -> str:
     'importLikedSon286f8b05'
     """
     words = "".join(word[0].upper() + word[1:] for word in _WORDS.findall(text))
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    identity = f"{folder}/{text}" if folder else text
+    digest = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()
     start = f"import{words[:8]}"
     return start + digest[: 22 - len(start)]
 
@@ -54,7 +51,7 @@ def id_in_name(source: str) -> tuple[str, str] | None:
     """Find a playlist's id in the name of a file or of the folders around it; also say where."""
     for number, name in enumerate(_names(source)):
         where = "the folder's name" if number else "the file's name"
-        if name.startswith("playlist_id=") and _SAFE_ID.fullmatch(name.removeprefix("playlist_id=")):
+        if name.startswith("playlist_id=") and is_spotify_id(name.removeprefix("playlist_id=")):
             return name.removeprefix("playlist_id="), where
         found = next(filter(looks_like_id, _TOKENS.findall(name)), None)
         if found is not None:
@@ -93,6 +90,21 @@ def title_of(part: Part) -> str:
     if part.offset is not None:
         name = _TRAILING_NUMBER.sub("", name)
     return name.strip(" -_.") or part.source
+
+
+def folder_title(folder: str) -> str:
+    """Return the names of the nearest folders without times, years and copy numbers, such as `dumps/anna`.
+
+    Backups of different days are then of the same place.
+    """
+    names = [name for name in re.split(r"[/\\]", folder) if name not in {"", ".", ".."}]
+    titles = []
+    for name in names:
+        title = name
+        for pattern in (*_TIMES_IN_NAMES, _YEAR, _COPY):
+            title = pattern.sub("", title)
+        titles.append(_SUFFIXES.sub("", title).strip(" -_."))
+    return "/".join([title for title in titles if title][-FOLDERS_TO_READ:])
 
 
 def _names(source: str) -> Iterator[str]:

@@ -9,8 +9,10 @@ from urllib.parse import unquote
 
 import msgspec
 
+from cli.imports import fields
+from cli.imports.entries import as_entry
 from cli.imports.parts import Time, embedded_page
-from cli.imports.shapes import as_entry, moment, number_of, row_kind, type_of, unflattened
+from cli.imports.shapes import is_entry, is_song, moment, number_of, row_kind, type_of, unflattened
 from spotify_lake.spotify.models import Contract, Playlist
 
 PLAYLIST_LINK = re.compile(
@@ -27,6 +29,8 @@ TIME_FIELDS = (
 ).split()
 CHANGE_FIELDS = ("lastModifiedDate", "modified_at", "last_modified", "lastModified", "updated_at")
 _PLAYLIST_FIELDS = frozenset(Playlist.__struct_fields__)
+_TITLES = ("original_name", "title", "playlist_name", "playlistName")
+_USER_LINK = re.compile(r"(?:/users?/|spotify:user:)(?P<id>[^/?#:\s]+)")
 
 
 def is_playlist(value: Mapping[str, Any]) -> bool:
@@ -153,8 +157,19 @@ def total_of(value: Mapping[str, Any], page: Mapping[str, Any]) -> int | None:
     summaries = [value.get(field) for field in ("items", "tracks")]
     candidates = [page.get("total")]
     candidates += [summary.get("total") if isinstance(summary, dict) else summary for summary in summaries]
-    candidates += [value.get(field) for field in ("total_tracks", "num_tracks", "track_count", "trackCount")]
+    values = fields.by_plain_name(value)
+    candidates += [values.get(name) for name in fields.TOTAL]
     return next((number for number in map(number_of, candidates) if number is not None), None)
+
+
+def row_playlist(row: Any) -> tuple[str | None, str | None]:
+    """Return the playlist that a row says it belongs to: its id and its name."""
+    if not (is_entry(row) or is_song(row)):
+        return None, None
+    values = fields.by_plain_name(row)
+    own = fields.first(values, fields.PLAYLIST_ID)
+    name = fields.first_text(values, fields.PLAYLIST_NAME)
+    return playlist_id_in(str(own) if isinstance(own, int) else own), name
 
 
 def time_field(value: Mapping[str, Any], fields: Sequence[str]) -> Time | None:
@@ -189,10 +204,30 @@ def time_in_snapshot_id(snapshot_id: object) -> Time | None:
 def tidy_head(head: Mapping[str, Any]) -> dict[str, Any]:
     """Take the fields whose type is not the API's out of a playlist object, and keep them under `imported`."""
     tidy = dict(head)
+    if not tidy.get("name"):
+        title = next((tidy[field] for field in _TITLES if isinstance(tidy.get(field), str)), None)
+        tidy |= {"name": title} if title else {}
+    owner, url = tidy.get("owner"), tidy.get("url")
+    if isinstance(owner, dict):
+        tidy["owner"] = _owner(owner)
+    if isinstance(url, str) and "open.spotify.com/" in url and not tidy.get("external_urls"):
+        tidy["external_urls"] = {"spotify": url}
     if isinstance(tidy.get("numberOfFollowers"), int) and "followers" not in tidy:
         tidy["followers"] = {"total": tidy["numberOfFollowers"]}
     odd = {field: tidy.pop(field) for field in list(tidy) if not fits_playlist(field, tidy[field])}
     return tidy | ({"imported": odd} if odd else {})
+
+
+def _owner(owner: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fill in an owner's id and display name from what stands for them."""
+    links = [owner.get(field) for field in ("uri", "url", "href", "external_urls")]
+    found = next(filter(None, (_USER_LINK.search(str(link)) for link in links if link)), None)
+    known: dict[str, Any] = {}
+    if not owner.get("id") and found:
+        known["id"] = unquote(found["id"])
+    if not owner.get("display_name") and isinstance(owner.get("name"), str):
+        known["display_name"] = owner["name"]
+    return {**owner, **known} if known else owner
 
 
 def fits_playlist(field: str, value: Any) -> bool:

@@ -1,22 +1,23 @@
-"""Recognizes the objects in a dump, also songs that are not in the form of the API. Pure."""
+"""What the objects in a dump are: songs, entries, tables of them, or other things. Pure."""
 
 import email.utils
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import unquote_plus
+
+from cli.imports import fields
 
 EARLIEST: Final = datetime(2006, 4, 1, tzinfo=UTC)  # Spotify was founded then, so no dump is older
 
-_BASE62 = re.compile(r"[0-9A-Za-z]+")
-_SONG_LINK = re.compile(
-    r"(?:spotify:|open\.spotify\.com/(?:intl-[\w-]+/)?|/v1/)(?P<type>track|episode)s?[:/](?P<id>[0-9A-Za-z]+)"
+_SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
+SONG_LINK = re.compile(
+    r"(?:spotify:|open\.spotify\.com/(?:intl-[\w-]+/)?|/v1/)(?P<type>track|episode|chapter)s?[:/]"
+    r"(?P<id>[0-9A-Za-z]{22})(?![0-9A-Za-z])"
 )
-_LOCAL_LINK = re.compile(r"spotify:local:(?P<artist>[^:]*):(?P<album>[^:]*):(?P<name>[^:]*):(?P<seconds>\d*)")
+LOCAL_LINK = re.compile(r"spotify:local:(?P<artist>[^:]*):(?P<album>[^:]*):(?P<name>[^:]*):(?P<seconds>\d*)")
 _OTHER_URI = re.compile(r"spotify:(?P<type>album|artist|show|audiobook)[:/]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 _TYPES = {
     "album": "an album",
     "artist": "an artist",
@@ -85,9 +86,14 @@ def number_of(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
 
 
+def is_spotify_id(value: object) -> bool:
+    """Tell whether a value has the form of Spotify's ids: 22 base-62 characters. Anything else is a text."""
+    return isinstance(value, str) and _SPOTIFY_ID.fullmatch(value) is not None
+
+
 def looks_like_id(text: str) -> bool:
-    """Return whether a word is one of Spotify's ids: 22 base-62 characters that are not an ordinary word."""
-    if len(text) != 22 or not _BASE62.fullmatch(text):
+    """Tell whether a word of a file's name is one of Spotify's ids, and not an ordinary word as long as one."""
+    if not is_spotify_id(text):
         return False
     return any(c.isdigit() for c in text) or sum(c.isupper() for c in text) >= 5 <= sum(
         c.islower() for c in text
@@ -111,9 +117,13 @@ def other_object(value: Mapping[str, Any]) -> str | None:
         other = next((words for field, words in _SAVED.items() if isinstance(value.get(field), dict)), None)
     if value.keys() == {"snapshot_id"}:
         other = "Spotify's answer to a change of a playlist"
-    if other is None and "danceability" in value and not any(field in value for field in _NAME_FIELDS):
+    if (
+        other is None
+        and "danceability" in value
+        and fields.first(fields.by_plain_name(value), fields.NAME) is None
+    ):
         other = "audio features"
-    return other or next((words for fields, words in _SIGNS if fields <= value.keys()), None)
+    return other or next((words for signs, words in _SIGNS if signs <= value.keys()), None)
 
 
 def _error(value: Mapping[str, Any]) -> str | None:
@@ -135,7 +145,7 @@ def is_entry(value: object) -> bool:
     """Tell an entry of a playlist, or of the saved songs, from a song: there is something around the song."""
     if not isinstance(value, dict) or "played_at" in value or "is_playing" in value:
         return False
-    if {"localTrack", "episode"} <= value.keys() or _is_saved_episode(value):
+    if {"localTrack", "episode"} <= value.keys() or is_saved_episode(value):
         return True
     for field in ("item", "track"):
         if isinstance(value.get(field), dict):
@@ -146,13 +156,14 @@ def is_entry(value: object) -> bool:
     return "added_at" in value and len(known) >= 2 and value.keys() <= known
 
 
-def _is_saved_episode(value: Mapping[str, Any]) -> bool:
+def is_saved_episode(value: Mapping[str, Any]) -> bool:
+    """Tell an entry of the saved episodes."""
     return value.keys() == {"added_at", "episode"} and isinstance(value["episode"], dict)
 
 
 def is_song_link(text: str) -> bool:
     """Tell whether a text is the URI or address of a song or episode."""
-    return bool(_SONG_LINK.match(text.removeprefix("https://")) or _LOCAL_LINK.match(text))
+    return bool(SONG_LINK.match(text.removeprefix("https://")) or LOCAL_LINK.match(text))
 
 
 def is_song(value: object) -> bool:
@@ -161,12 +172,13 @@ def is_song(value: object) -> bool:
         return False
     if type_of(value) in {"track", "episode"}:
         return True
-    uri = value.get("uri") or value.get("trackUri") or value.get("track_uri")
-    if isinstance(uri, str) and (_SONG_LINK.match(uri) or _LOCAL_LINK.match(uri)):
+    values = fields.by_plain_name(value)
+    links = (values[name] for name in fields.LINK if isinstance(values.get(name), str))
+    if any(SONG_LINK.search(link) or LOCAL_LINK.match(link) for link in links):
         return True
-    name = _first_text(value, _NAME_FIELDS)
-    artist = any(value.get(field) for field in _ARTIST_FIELDS)
-    return bool(name is not None and artist and "playlist" not in (type_of(value) or ""))
+    name = fields.first_text(values, fields.NAME)
+    credited = fields.first(values, (*fields.ARTIST, *fields.SHOW))
+    return bool(name is not None and credited and "playlist" not in (type_of(value) or ""))
 
 
 def row_kind(rows: Sequence[Any]) -> str | None:
@@ -178,161 +190,7 @@ def row_kind(rows: Sequence[Any]) -> str | None:
     return None
 
 
-# --- Entries that are not as the API sends them ----------------------------------------------
-
-_NAME_FIELDS = ("trackName", "track_name", "episodeName", "track", "title", "name", "song")
-_ARTIST_FIELDS = ("artistName", "artist_name", "artist", "artists", "artist_names", "showName", "show")
-_ALBUM_FIELDS = ("albumName", "album_name", "album")
-_URI_FIELDS = (
-    "trackUri",
-    "track_uri",
-    "episodeUri",
-    "uri",
-    "spotify_uri",
-    "url",
-    "track_url",
-    "href",
-    "link",
-)
-_SONG_ID_FIELDS = ("track_id", "trackId", "spotify_id", "spotifyId", "id")
-_DURATION_FIELDS = ("duration_ms", "durationMs", "duration")
-_ADDED_FIELDS = ("added_at", "addedAt", "addedDate", "date_added", "dateAdded")
-
-
-def as_entry(value: Any) -> Any:
-    """Put one row of a list into the form of an entry; one that has it already is returned unchanged."""
-    if not isinstance(value, dict):
-        return value
-    if not is_entry(value):
-        if not is_song(value):
-            return value
-        wrapped: dict[str, Any] = {"track": value}
-        if value.get("added_at") is not None:
-            wrapped["added_at"] = value["added_at"]
-        if _with_id(value) is not value:
-            wrapped |= {"track": _with_id(value), "imported": value}
-        if not _is_api_song(value):
-            wrapped = {"added_at": _first(value, _ADDED_FIELDS), "track": _song(value), "imported": value}
-        return _dated(wrapped)
-    if _is_saved_episode(value):
-        return _dated({**value, "track": value["episode"]})
-    if {"localTrack", "episode"} <= value.keys():
-        content = next(
-            (value[key] for key in ("track", "episode", "localTrack", "audiobook") if value.get(key)), None
-        )
-        song = _song(content) if isinstance(content, dict) else None
-        return _dated({"added_at": _first(value, _ADDED_FIELDS), "track": song, "imported": value})
-    songs = {field: value[field] for field in ("item", "track") if isinstance(value.get(field), dict)}
-    changed = {
-        field: _with_id(song) if _is_api_song(song) else _song(song)
-        for field, song in songs.items()
-        if not _is_api_song(song) or _with_id(song) is not song
-    }
-    return _dated({**value, **changed, "imported": value} if changed else value)
-
-
-def _dated(entry: dict[str, Any]) -> dict[str, Any]:
-    """Write the time of adding as the API does, if it is a time in another notation."""
-    added_at = entry.get("added_at")
-    if added_at is None or (isinstance(added_at, str) and _RFC3339.fullmatch(added_at)):
-        return entry
-    found = moment(added_at)
-    if found is None and added_at != "":
-        return entry
-    text = found.isoformat().replace("+00:00", "Z") if found else None
-    return {**entry, "added_at": text, "imported": entry.get("imported", {"added_at": added_at})}
-
-
-def _is_api_song(song: Mapping[str, Any]) -> bool:
-    """Tell whether a song's parts have the API's types; if not, somebody made a flat row of it."""
-    if not {"type", "uri", "id", "name", "duration_ms", "is_local"} & song.keys():
-        return not any(field in song for field in (*_NAME_FIELDS, *_ARTIST_FIELDS, *_URI_FIELDS))
-    artists = song.get("artists")
-    return (
-        not isinstance(song.get("album"), str)
-        and not isinstance(song.get("artist"), str)
-        and not any(
-            field in song for field in ("trackName", "track_name", "artistName", "artist_name", "trackUri")
-        )
-        and not isinstance(song.get("track"), str)
-        and not isinstance(artists, str)
-        and not (isinstance(artists, list) and any(isinstance(artist, str) for artist in artists))
-    )
-
-
-def _with_id(song: dict[str, Any]) -> dict[str, Any]:
-    """A song that was fetched without its id, but with a link to itself, gets the id of the link."""
-    if song.get("id"):
-        return song
-    urls = song.get("external_urls")
-    links = [song.get("uri"), song.get("href"), urls.get("spotify") if isinstance(urls, dict) else None]
-    found = next(filter(None, (_SONG_LINK.search(link) for link in links if isinstance(link, str))), None)
-    return song if found is None else {**song, "id": found["id"]}
-
-
-def _song(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Make a song object of a flat row: names and links instead of objects."""
-    uris = [row[field] for field in _URI_FIELDS if isinstance(row.get(field), str)]
-    link = next(filter(None, map(_SONG_LINK.search, uris)), None)
-    local = next(filter(None, map(_LOCAL_LINK.match, uris)), None)
-    if local is not None:
-        return _local_song(local)
-    song_id = link["id"] if link else _first_text(row, _SONG_ID_FIELDS)
-    kind = link["type"] if link else "episode" if "episodeName" in row else "track"
-    artists = _first(row, _ARTIST_FIELDS)
-    album = _first(row, _ALBUM_FIELDS)
-    duration = _first(row, _DURATION_FIELDS)
-    song: dict[str, Any] = {
-        "type": kind,
-        "id": song_id,
-        "uri": f"spotify:{kind}:{song_id}" if song_id else None,
-        "name": _first_text(row, _NAME_FIELDS),
-        "artists": [
-            artist if isinstance(artist, dict) else {"id": _id_of(row, "artist"), "name": str(artist)}
-            for artist in (artists if isinstance(artists, list) else [artists])
-            if artist is not None
-        ],
-        "album": {"id": _id_of(row, "album"), "name": album} if isinstance(album, str) else album,
-        "duration_ms": number_of(duration),
-    }
-    same = (
-        "explicit",
-        "popularity",
-        "track_number",
-        "disc_number",
-        "external_ids",
-        "external_urls",
-        "is_local",
-    )
-    return song | {field: row[field] for field in same if field in row}
-
-
-def _local_song(uri: re.Match[str]) -> dict[str, Any]:
-    artist, album, name = (unquote_plus(uri[part]) for part in ("artist", "album", "name"))
-    return {
-        "type": "track",
-        "id": None,
-        "uri": uri[0],
-        "is_local": True,
-        "name": name,
-        "artists": [{"id": None, "name": artist}],
-        "album": {"id": None, "name": album},
-        "duration_ms": number_of(int(uri["seconds"] or 0) * 1000),
-    }
-
-
-def _id_of(row: Mapping[str, Any], what: str) -> str | None:
-    """The id of a flat row's album or artist, if there is a link to it."""
-    uri = row.get(f"{what}_uri") or row.get(f"{what}Uri") or row.get(f"{what}_id") or row.get(f"{what}Id")
-    return uri.rsplit(":", 1)[-1] if isinstance(uri, str) and uri else None
-
-
-def _first(row: Mapping[str, Any], fields: Sequence[str]) -> Any:
-    return next((row[field] for field in fields if row.get(field) is not None), None)
-
-
-def _first_text(row: Mapping[str, Any], fields: Sequence[str]) -> str | None:
-    return next((row[field] for field in fields if isinstance(row.get(field), str)), None)
+# --- Tables and other notations of names -----------------------------------------------------
 
 
 def unflattened(row: Any) -> Any:
@@ -371,9 +229,6 @@ def table_rows(value: Mapping[str, Any]) -> list[Any] | None:
     if not all(index.isdigit() for index in indexes[0]):
         return None
     return [{column: cells[index] for column, cells in value.items()} for index in indexes[0]]
-
-
-# --- Other notations of names ----------------------------------------------------------------
 
 
 def has_foreign_names(value: Any) -> bool:

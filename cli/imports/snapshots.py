@@ -2,20 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
-from cli.imports.dumps import SAVED_SONGS
-from cli.imports.names import derived_id, id_in_name, is_safe_id, time_in_name, title_of
+from cli.imports.captures import Capture, raw_object
+from cli.imports.dumps import SAVED_EPISODES, SAVED_SONGS
+from cli.imports.entries import missing_field
+from cli.imports.names import derived_id, folder_title, id_in_name, time_in_name, title_of
 from cli.imports.parts import Part, Time
-from cli.imports.shapes import moment
+from cli.imports.shapes import is_spotify_id, moment, number_of
 from spotify_lake import keys
 from spotify_lake.errors import SnapshotUnreadable
 from spotify_lake.normalize.rows import Tables, normalize
 from spotify_lake.raw import envelope
-from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, REJECTS
+from spotify_lake.schema.playlists import REJECTS
 from spotify_lake.spotify import models
 
 SAME_CAPTURE: Final = timedelta(hours=1)  # the pages of one list are fetched in less
@@ -89,22 +91,27 @@ class ImportedSnapshot:
     @property
     def key(self) -> str:
         """Key of its raw object."""
+        return keys.raw_key(self.playlist_id, keys.import_time(self.time.moment))
+
+    @property
+    def recorded_key(self) -> str:
+        """Key that a run's snapshot of the same second has."""
         return keys.raw_key(self.playlist_id, self.time.moment)
+
+    @cached_property
+    def capture(self) -> Capture:
+        """What goes into its raw object."""
+        return Capture(
+            head=self.head,
+            pages=self.pages,
+            contract=self.contract,
+            fetched_at=self.fetched_at or self.time.moment,
+        )
 
     @cached_property
     def body(self) -> bytes:
         """The bytes of its raw object; equal snapshots have equal bytes."""
-        snapshot_id = self.head.get("snapshot_id")
-        writer = envelope.SnapshotWriter(
-            playlist_id=self.playlist_id,
-            snapshot_id=snapshot_id if isinstance(snapshot_id, str) else None,
-            scheduled_at=self.time.moment,
-            fetched_at=self.fetched_at or self.time.moment,
-            contract=self.contract,
-        )
-        for page in self.pages:
-            writer.add_page(page)
-        return writer.finish(self.head)
+        return raw_object(self.playlist_id, self.time.moment, [self.capture])
 
     @cached_property
     def tables(self) -> Tables:
@@ -116,21 +123,9 @@ class ImportedSnapshot:
         """Whether the list is known to be longer."""
         return self.total is not None and self.tables.entry_count < self.total
 
-    def later(self) -> "ImportedSnapshot":
-        """Return the same snapshot, one second later."""
-        return replace(self, time=replace(self.time, moment=self.time.moment + timedelta(seconds=1)))
-
-
-def fingerprint(tables: Tables) -> tuple[object, ...]:
-    """Return what makes two snapshots of a list the same: its entries in order, whatever else was sent of them."""
-    identity = 2  # playlist_id and scheduled_at
-    rows = [row[identity:] for row in tables.rows[PLAYLIST_ENTRIES.name]]
-    rejects = [row[identity : identity + 2] for row in tables.rows[REJECTS.name]]
-    return (*rows, *rejects)
-
 
 def assemble(
-    parts: Iterable[Part], defaults: Defaults
+    parts: Iterable[Part], defaults: Defaults, *, folder: str = "", now: datetime | None = None
 ) -> tuple[list[ImportedSnapshot], list[Part], list[tuple[Part, str]]]:
     """Make snapshots of what was found in the files of one folder.
 
@@ -143,6 +138,10 @@ def assemble(
         As `dumps.read` finds them.
     defaults
         For parts that do not say it themselves.
+    folder
+        Where the files are. Lists without an id are told apart by their name and by this, without its times.
+    now
+        UTC; what is from later is refused.
 
     Returns
     -------
@@ -156,7 +155,7 @@ def assemble(
     snapshots: list[ImportedSnapshot] = []
     mentioned: list[Part] = []
     refused: list[tuple[Part, str]] = []
-    for group in _groups(parts, defaults):
+    for group in _groups(parts, defaults, folder_title(folder)):
         chains = list(_chains([part for part in group.parts if part.entries]))
         without = [part for part in group.parts if not part.entries]
         empty = [part for part in without if part.entries is not None and not part.total]
@@ -170,7 +169,8 @@ def assemble(
             headless = head is not None and not any(part.head for part in chain.parts)
             needed = needed or headless
             try:
-                snapshots.append(_snapshot(group, chain, head if headless else None, defaults))
+                snapshot = _snapshot(group, chain, head if headless else None, defaults)
+                snapshots.append(_checked(snapshot, chain.entries, now))
             except CannotImport as error:
                 refused.extend((part, str(error)) for part in (*chain.parts, *chain.duplicates))
         mentioned.extend(part for part in without if part is not head or not needed)
@@ -203,19 +203,20 @@ class _Identity:
     text: str | None = None
 
 
-def _groups(parts: Iterable[Part], defaults: Defaults) -> list[_Group]:
+def _groups(parts: Iterable[Part], defaults: Defaults, folder: str) -> list[_Group]:
     groups: list[_Group] = []
     by_list: dict[str, list[_Group]] = {}
     unnumbered: Counter[tuple[str, str]] = Counter()
     for part in parts:
-        identity = _identity(part, defaults)
+        identity = _identity(part, defaults, folder)
         if identity.text is not None and part.entries and part.offset is None and part.taken is None:
             # Two lists of the same name in one file are two lists.
             unnumbered[part.source, identity.playlist_id] += 1
             number = unnumbered[part.source, identity.playlist_id]
             if number > 1:
                 text = f"{identity.text} {number}"
-                identity = _Identity(derived_id(text), f"{identity.source}, number {number} of it", text)
+                source = f"{identity.source}, number {number} of it"
+                identity = _Identity(derived_id(text, folder), source, text)
         named_time = time_in_name(part.source)
         same_list = by_list.setdefault(identity.playlist_id, [])
         group = next((group for group in same_list if group.takes(part, named_time)), None)
@@ -231,22 +232,20 @@ def _close(one: Time | None, other: Time | None) -> bool:
     return one is None or other is None or abs(one.moment - other.moment) <= SAME_CAPTURE
 
 
-def _identity(part: Part, defaults: Defaults) -> _Identity:
+def _identity(part: Part, defaults: Defaults, folder: str) -> _Identity:
     """Find out which list a part belongs to."""
+    if is_spotify_id(part.playlist_id):
+        return _Identity(str(part.playlist_id), part.id_from)
     if part.playlist_id:
-        safe = is_safe_id(part.playlist_id)
-        return _Identity(
-            part.playlist_id if safe else derived_id(part.playlist_id),
-            part.id_from if safe else f"{part.id_from}, where it is {part.playlist_id!r}",
-        )
+        return _Identity(derived_id(part.playlist_id), f"{part.id_from}, where it is {part.playlist_id!r}")
     if defaults.playlist_id:
         return _Identity(defaults.playlist_id, "--playlist")
-    found = id_in_name(part.source) if part.origin != SAVED_SONGS else None
+    found = id_in_name(part.source) if part.origin not in {SAVED_SONGS, SAVED_EPISODES} else None
     if found is not None:
         return _Identity(*found)
     text = part.origin or title_of(part)
-    whose = "list's" if part.origin else "file's"
-    return _Identity(derived_id(text), f"made up from the {whose} name “{text}”", text)
+    source = f"made up from the {"list's" if part.origin else "file's"} name “{text}”"
+    return _Identity(derived_id(text, folder), source + (f" and the folder {folder}" if folder else ""), text)
 
 
 # --- Which pages -----------------------------------------------------------------------------
@@ -369,7 +368,8 @@ def _newest(entries: Iterable[Any]) -> Time | None:
 
 def _snapshot(group: _Group, chain: _Chain, head: Part | None, defaults: Defaults) -> ImportedSnapshot:
     time, notes = _time(group, chain, defaults)
-    own = next((part for part in (*chain.parts, head) if part is not None and part.head), None)
+    heads = (*chain.parts, *chain.duplicates, head)
+    own = next((part for part in heads if part is not None and part.head), None)
     alone = len(chain.parts) == 1
     if alone and chain.parts[0].contract == "embedded":
         playlist: Mapping[str, Any] = chain.parts[0].head
@@ -384,7 +384,10 @@ def _snapshot(group: _Group, chain: _Chain, head: Part | None, defaults: Default
     if chain.duplicates:
         names = ", ".join(sorted({part.source for part in chain.duplicates}))
         notes += (f"The same entries are in {names}, and were taken once.",)
-    snapshot = ImportedSnapshot(
+    total = _known_total(chain, head)
+    if contract != "embedded":
+        pages = _numbered(pages, chain.first, total)
+    return ImportedSnapshot(
         sources=tuple(
             dict.fromkeys(part.source for part in (*chain.parts, *chain.duplicates, head) if part is not None)
         ),
@@ -397,10 +400,31 @@ def _snapshot(group: _Group, chain: _Chain, head: Part | None, defaults: Default
         pages=pages,
         contract=contract,
         first=chain.first + 1,
-        total=chain.total,
+        total=total,
         notes=notes,
     )
-    return _checked(snapshot, chain.entries)
+
+
+def _known_total(chain: _Chain, head: Part | None) -> int | None:
+    """Return the length of the whole list: as its pages have it, or else the playlist object beside them."""
+    beside = None if head is None else head.total
+    return beside if chain.total is None and beside and beside >= len(chain.entries) else chain.total
+
+
+def _numbered(
+    pages: tuple[Mapping[str, Any], ...], first: int, total: int | None
+) -> tuple[Mapping[str, Any], ...]:
+    """Write into pages where they begin and how long the list is, if they do not say it and it is known."""
+    found, start = [], first
+    for page in pages:
+        known: dict[str, Any] = {}
+        if number_of(page.get("offset")) is None and start:
+            known["offset"] = start
+        if number_of(page.get("total")) is None and total is not None:
+            known["total"] = total
+        found.append({**page, **known} if known else page)
+        start += len(page["items"])
+    return tuple(found)
 
 
 def _pages(part: Part) -> tuple[Mapping[str, Any], ...]:
@@ -410,8 +434,14 @@ def _pages(part: Part) -> tuple[Mapping[str, Any], ...]:
     return (page,) if isinstance(page, dict) else ()
 
 
-def _checked(snapshot: ImportedSnapshot, entries: Sequence[Any]) -> ImportedSnapshot:
-    """See that the transform will understand it and that no entry is lost on the way."""
+def _checked(snapshot: ImportedSnapshot, entries: Sequence[Any], now: datetime | None) -> ImportedSnapshot:
+    """See that it is not from the future, that the transform will understand it, and that no entry is lost."""
+    latest = max(snapshot.time.moment, snapshot.fetched_at or snapshot.time.moment)
+    if now is not None and latest > now:
+        raise CannotImport(
+            f"Its time, {latest:%Y-%m-%d %H:%M:%S} UTC ({snapshot.time.source}), lies in the future. Correct it there,"
+            " or if the file does not say it itself, with --at."
+        )
     try:
         tables = snapshot.tables
     except SnapshotUnreadable as error:
@@ -423,4 +453,14 @@ def _checked(snapshot: ImportedSnapshot, entries: Sequence[Any]) -> ImportedSnap
             f"Of {len(entries)} entries {tables.entry_count} would arrive and {tables.unaccounted} of them in no"
             " table. That is a defect of this program; nothing was written."
         )
+    rejects = list(tables.records(REJECTS))
+    if rejects and len(rejects) == len(entries):
+        raise CannotImport(_all_rejected(rejects, entries))
     return snapshot
+
+
+def _all_rejected(rejects: Sequence[Mapping[str, Any]], entries: Sequence[Any]) -> str:
+    reason = rejects[0]["reason"]
+    if reason == "song_without_id":
+        return f"No entry has a Spotify id, URI or link (22 letters and digits): {missing_field(entries)}."
+    return f"Every entry would be rejected, the first as {reason}: {rejects[0]['detail']}."

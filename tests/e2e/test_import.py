@@ -12,6 +12,7 @@ from rich.console import Console
 from cli.commands.import_ import run
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
+from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
 from tests.support import payloads
@@ -93,7 +94,7 @@ def test_old_dumps_are_found_by_athena_entry_by_entry(stack: LaptopStack, lake: 
 
 
 def test_importing_again_changes_nothing(stack: LaptopStack, lake: Lake, tmp_path: Path) -> None:
-    moment = dt.datetime(2019, 5, 2, 10, tzinfo=dt.UTC)
+    moment = keys.import_time(dt.datetime(2019, 5, 2, 10, tzinfo=dt.UTC))
     (tmp_path / "twice.json").write_bytes(as_json(playlist(entries(2), "Twice imported")))
     key = keys.raw_key(payloads.spotify_id("Twice imported"), moment)
     run(lake, Terminal(Console()), [str(tmp_path)])
@@ -102,6 +103,34 @@ def test_importing_again_changes_nothing(stack: LaptopStack, lake: Lake, tmp_pat
     again = stack.client("s3").head_object(Bucket=stack.outputs["RawBucketName"], Key=key)
     assert first["LastModified"] == again["LastModified"]
     stack.wait_until_idle()
+
+
+def test_an_import_of_a_run_s_own_time_and_the_run_stay_apart(
+    stack: LaptopStack, lake: Lake, tmp_path: Path
+) -> None:
+    """Whoever imports something of the same playlist and second, the run still records what Spotify says."""
+    playlist_id, moment = PLAYLISTS["Morning Ten"], dt.datetime(2026, 5, 12, 6, tzinfo=dt.UTC)
+    part = page(entries(2), playlist_id, total=2)
+    (tmp_path / "20260512T060000Z.json").write_bytes(
+        as_json({"scheduled_at": keys.iso(moment), "page": part})
+    )
+    run(lake, Terminal(Console()), [str(tmp_path)])
+    stack.wait_until_idle()
+    assert stack.invoke_extract(moment, [playlist_id])["written"] == [playlist_id]
+    run(lake, Terminal(Console()), [str(tmp_path)])
+    assert stack.wait_until_idle().is_clear
+    found = stack.athena(
+        """
+        select p.is_imported, p.entry_count, count(*)
+        from playlists p
+        join playlist_entries e
+          on e.playlist_id = p.playlist_id and e.scheduled_at = p.scheduled_at and e.snapshot_date = p.snapshot_date
+        where p.snapshot_date = date '2026-05-12'
+        group by p.is_imported, p.entry_count
+        order by p.entry_count
+        """
+    )
+    assert found.rows == ((True, 2, 2), (False, 10, 10))
 
 
 def test_the_command_reports_what_files_hold(tmp_path: Path) -> None:

@@ -298,6 +298,16 @@ FORBIDDEN = {
             {"Bucket": "RawBucketName", "Key": "elsewhere/x", "Body": b""},
         ),
         "delete a snapshot": ("s3", "delete_object", {"Bucket": "RawBucketName", "Key": "raw/x"}),
+        "read an import": (
+            "s3",
+            "get_object",
+            {"Bucket": "RawBucketName", "Key": "raw/imported/playlist_id=x/y"},
+        ),
+        "write an import": (
+            "s3",
+            "put_object",
+            {"Bucket": "RawBucketName", "Key": "raw/imported/playlist_id=x/y", "Body": b""},
+        ),
         "delete the secret": ("secretsmanager", "delete_secret", {"SecretId": "SpotifySecretArn"}),
         "change another secret": (
             "secretsmanager",

@@ -15,6 +15,7 @@ import boto3
 import moto
 import pytest
 
+from cli.imports.captures import Capture, raw_object
 from functions.extract import app
 from local import spotify_stub
 from local.spotify_stub import playlists
@@ -36,6 +37,7 @@ from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
 from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import SpotifyClient
+from tests.support import payloads
 from tests.support.fakes import FakeClock, read_playlist, spotify_error
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -167,6 +169,46 @@ class TestFunction:
             "/api/token",
             "/v1/me/playlists",
         ]
+
+    def test_an_import_never_stands_for_what_spotify_says(self, aws, stub):
+        """Neither for this run, nor as the last version, nor as a source, nor if the state names it."""
+        playlist_id = LISTS["Morning Ten"]
+        (listed,) = [one for one in client(stub).my_playlists() if one.id == playlist_id]
+        forged = {}
+        for moment in (AT, AT - timedelta(hours=1)):
+            head = payloads.playlist(playlist_id) | {"snapshot_id": listed.snapshot_id}
+            imported = Capture(
+                head=head, pages=(payloads.page([]),), contract="items", fetched_at=datetime.now(UTC)
+            )
+            key = keys.raw_key(playlist_id, keys.import_time(moment))
+            forged[key] = raw_object(playlist_id, moment, [imported])
+            aws.s3.put_object(Bucket="raw", Key=key, Body=forged[key])
+        last = {"snapshot_id": listed.snapshot_id, "key": next(iter(forged))}
+        state = json.dumps({"playlists": {playlist_id: last}}).encode()
+        aws.s3.put_object(Bucket="raw", Key=keys.EXTRACT_STATE, Body=state)
+        result = invoke({**EVENT, "playlist_ids": [playlist_id]})
+        assert (result["written"], result["already_there"], result["unchanged"]) == ([playlist_id], [], [])
+        written = objects(aws.s3)
+        recorded = envelope.decode(written.pop(keys.raw_key(playlist_id, AT)))
+        assert (len(recorded.entries), recorded.copied_from, recorded.is_imported) == (10, None, False)
+        assert written == forged
+
+    def test_a_source_from_the_future_is_not_copied(self, aws, stub):
+        playlist_id = LISTS["Morning Ten"]
+        (listed,) = [one for one in client(stub).my_playlists() if one.id == playlist_id]
+        aws.s3.put_object(
+            Bucket="raw",
+            Key=keys.raw_key(playlist_id, AT - timedelta(days=1)),
+            Body=payloads.raw_object(
+                [],
+                playlist_object=payloads.playlist(playlist_id) | {"snapshot_id": listed.snapshot_id},
+                scheduled_at=AT - timedelta(days=1),
+                fetched_at=datetime(2099, 1, 1, tzinfo=UTC),
+            ),
+        )
+        assert invoke({**EVENT, "playlist_ids": [playlist_id]})["written"] == [playlist_id]
+        recorded = envelope.decode(objects(aws.s3)[keys.raw_key(playlist_id, AT)])
+        assert (len(recorded.entries), recorded.copied_from) == (10, None)
 
     @pytest.mark.parametrize("contract", ["new"], indirect=True)
     def test_forty_unchanged_playlists_cost_two_requests(self, aws, stub, shelf):

@@ -15,11 +15,12 @@ from moto import mock_aws
 from rich.console import Console
 
 from cli.commands import import_ as importing
+from cli.imports.captures import captures_in
 from cli.imports.snapshots import Defaults
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from spotify_lake import keys
-from spotify_lake.raw import envelope
+from spotify_lake.raw import envelope, store
 from tests.support import hostile, payloads
 from tests.support.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
 from tests.support.operated import lake as command
@@ -27,6 +28,7 @@ from tests.support.operated import lake as command
 RAW = "lake-raw"
 ID = payloads.spotify_id("Road Trip")
 NEWEST = datetime(2019, 5, 2, 10, tzinfo=UTC)  # of two entries
+IMPORTED = f"raw/imported/playlist_id={ID}/20190502T100000Z.json.gz"
 
 
 @pytest.fixture
@@ -64,6 +66,13 @@ def keep(folder: Path, **files: Any) -> None:
         path.write_bytes(value if isinstance(value, bytes) else as_json(value))
 
 
+def zipped_file(name: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, as_json(entries(1)))
+    return buffer.getvalue()
+
+
 def run(lake: Lake | None, *files: str, dry_run: bool = False, **defaults: Any) -> str:
     """What is said; a failure at the end is its last line."""
     told = io.StringIO()
@@ -86,7 +95,7 @@ def test_a_dump_becomes_a_raw_object_and_is_told_about(s3: Any, lake: Lake, fold
     keep(folder, trip_json=playlist([*entries(2), None, {"item": {"type": "statue"}}]))
     told = run(lake, "trip.json")
     (key,) = in_raw(s3)
-    assert key == keys.raw_key(ID, NEWEST)
+    assert key == IMPORTED
     assert len(in_raw(s3)[key].entries) == 4
     assert told.splitlines()[:5] == [
         "✓ trip.json: a playlist object “Road Trip”",
@@ -111,33 +120,151 @@ def test_importing_again_writes_nothing(s3: Any, lake: Lake, folder: Path) -> No
     assert s3.list_objects_v2(Bucket=RAW)["Contents"] == before
 
 
-def test_another_snapshot_of_the_same_time_gets_the_next_second(s3: Any, lake: Lake, folder: Path) -> None:
-    first, second = page(entries(2), ID), page([*entries(2), None], ID)
-    keep(folder, a__a_json=first, b__b_json=second)
-    for _ in range(2):
-        run(lake, "a", "b")
-        assert {key: len(snapshot.entries) for key, snapshot in in_raw(s3).items()} == {
-            keys.raw_key(ID, NEWEST): 2,
-            keys.raw_key(ID, NEWEST.replace(second=1)): 3,
-        }
+def test_captures_of_one_time_are_merged_and_none_is_lost(s3: Any, lake: Lake, folder: Path) -> None:
+    keep(folder, a__a_json=page(entries(2), ID), b__b_json=page([*entries(2), None], ID))
+    assert "merged with what was imported before" in run(lake, "a", "b")
+    (first,) = in_raw(s3).items()
+    assert len(first[1].entries) == 3
+    assert [len(capture.pages[0]["items"]) for capture in captures_in(first[1].data)] == [3, 2]
+    assert "2 files: 2 already there" in run(lake, "b", "a")
+    assert list(in_raw(s3).items()) == [first]
 
 
-def test_an_unreadable_object_at_the_same_time_is_left_alone(s3: Any, lake: Lake, folder: Path) -> None:
-    s3.put_object(Bucket=RAW, Key=keys.raw_key(ID, NEWEST), Body=b"not gzip")
+@pytest.mark.parametrize("order", [("page", "whole"), ("whole", "page")], ids="-".join)
+def test_a_richer_capture_completes_what_a_page_lacks(
+    s3: Any, lake: Lake, folder: Path, order: tuple[str, str]
+) -> None:
+    rows = entries(2, key="track")
+    keep(folder, page__x_json=page(rows, ID, way="tracks"), whole__x_json=playlist(rows, snapshot_id="S"))
+    for name in order:
+        run(lake, name)
+    ((key, snapshot),) = in_raw(s3).items()
+    assert key == f"raw/imported/playlist_id={ID}/20190502T100000Z.json.gz"
+    assert (snapshot.playlist.name, snapshot.snapshot_id, len(snapshot.entries)) == ("Road Trip", "S", 2)
+    assert snapshot.playlist.owner is not None
+    assert snapshot.playlist.owner.id == "nadia.k"
+
+
+def test_what_a_run_recorded_is_not_written_over(s3: Any, lake: Lake, folder: Path) -> None:
+    recorded = payloads.raw_object(entries(2), scheduled_at=NEWEST)
+    s3.put_object(Bucket=RAW, Key=keys.raw_key(ID, NEWEST), Body=recorded)
+    keep(folder, same_json=page(entries(2), ID), other_json=page(entries(1), ID, total=1))
+    assert "already there, recorded by the lake itself" in run(lake, "same.json")
+    assert len(in_raw(s3)) == 1
+    run(lake, "other.json", taken_at=NEWEST)
+    assert sorted(in_raw(s3)) == [IMPORTED, keys.raw_key(ID, NEWEST)]
+    assert s3.get_object(Bucket=RAW, Key=keys.raw_key(ID, NEWEST))["Body"].read() == recorded
+
+
+@pytest.mark.parametrize("there", [b"not gzip", payloads.raw_object(entries(1))], ids=["damaged", "recorded"])
+def test_an_object_that_import_did_not_write_is_left_alone(
+    s3: Any, lake: Lake, folder: Path, there: bytes
+) -> None:
+    s3.put_object(Bucket=RAW, Key=IMPORTED, Body=there)
     keep(folder, a_json=page(entries(2), ID))
-    run(lake, "a.json")
-    assert s3.get_object(Bucket=RAW, Key=keys.raw_key(ID, NEWEST))["Body"].read() == b"not gzip"
-    assert s3.head_object(Bucket=RAW, Key=keys.raw_key(ID, NEWEST.replace(second=1)))
+    told = run(lake, "a.json")
+    assert "is not an object that import wrote; nothing was written over it." in told
+    assert "FAILED" in told
+    assert s3.get_object(Bucket=RAW, Key=IMPORTED)["Body"].read() == there
 
 
-def test_more_snapshots_than_seconds_are_refused(
+def test_what_another_import_writes_meanwhile_is_not_lost(
     s3: Any, lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "SECONDS_TO_TRY", 1)
-    keep(folder, a__a_json=page(entries(2), ID), b__b_json=page([*entries(2), None], ID))
-    told = run(lake, "a", "b")
-    assert "✗ b/b.json: The lake has 1 other snapshots of playlist" in told
-    assert len(in_raw(s3)) == 1
+    keep(
+        folder, a__a_json=page(entries(2), ID), b__b_json=page(entries(3), ID), c__c_json=playlist(entries(2))
+    )
+    run(lake, "a", taken_at=NEWEST)
+    replace, others = store.replace, iter([["c"], []])
+
+    def late(*arguments: Any) -> bool:
+        for name in next(others, []):
+            run(lake, name, taken_at=NEWEST)
+        return replace(*arguments)
+
+    monkeypatch.setattr(store, "replace", late)
+    run(lake, "b", taken_at=NEWEST)
+    snapshot = in_raw(s3)[IMPORTED]
+    assert (len(snapshot.entries), snapshot.playlist.name) == (3, "Road Trip")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"exported_at": "2099-01-01", "tracks": entries(1)},
+        page(entries(1, added_at="2090-05-01T00:00:00Z"), ID),
+        payloads.raw_object(entries(1), scheduled_at=datetime(2098, 1, 1, tzinfo=UTC)),
+        payloads.raw_object(entries(1), scheduled_at=NEWEST, fetched_at=datetime(2099, 1, 1, tzinfo=UTC)),
+    ],
+    ids=["a field", "added_at", "scheduled_at", "fetched_at"],
+)
+def test_the_future_is_refused(s3: Any, lake: Lake, folder: Path, value: Any) -> None:
+    keep(folder, x_json=value)
+    told = run(lake, "x.json")
+    assert "lies in the future. Correct it there" in told
+    assert "FAILED" in told
+    assert in_raw(s3) == {}
+
+
+def test_files_of_one_name_in_two_folders_are_two_lists(
+    s3: Any, lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for person in ("mona", "piet"):
+        for day in ("2020-01-01", "2020-02-02"):
+            path = folder / person / day / "favorites.json"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(as_json([payloads.song(person)]))
+    run(lake, ".")
+    ids = {keys.in_raw_key(key).playlist_id for key in in_raw(s3)}  # type: ignore[union-attr]
+    assert len(ids) == 2
+    assert len(in_raw(s3)) == 4
+    monkeypatch.chdir(folder / "mona")
+    assert "already there" in run(lake, "2020-01-01/favorites.json")
+
+
+def test_a_file_of_rejects_is_no_success(s3: Any, lake: Lake, folder: Path) -> None:
+    keep(
+        folder,
+        songs_json=[{"song_id": "TR42", "title": "Tide", "artist": "Mira Sol"}],
+        names_csv=b"Title,Artist\nTide,Mira Sol\n",
+        statues_json=page([{"item": {"type": 7}}], ID),
+    )
+    told = run(lake, ".", taken_at=NEWEST)
+    assert (
+        "No entry has a Spotify id, URI or link (22 letters and digits): the first one's song_id is 'TR42'"
+        in told
+    )
+    assert "the first one's fields are Title, Artist." in told
+    assert told.endswith("FAILED: 3 files could not be used, or not all of it: see ✗ and ! above.")
+    assert "✓" not in told
+    assert in_raw(s3) == {}
+
+
+def test_damage_and_bombs_cost_only_their_own_file(s3: Any, lake: Lake, folder: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.json", b" " * 40_000_000)
+        archive.writestr("inner.zip", zipped_file("x.json"))
+        archive.writestr("__MACOSX/._good.json", b"\0\5\x16\7")
+        archive.writestr("._good.json", b"\0\5\x16\7")
+        archive.writestr("good.json", as_json(page(entries(2), ID)))
+    keep(
+        folder,
+        dumps_zip=buffer.getvalue(),
+        bomb_gz=gzip.compress(b" " * 40_000_000),
+        last_json=playlist(entries(1)),
+    )
+    told = run(lake, ".")
+    for sentence in (
+        "✗ dumps.zip/bomb.json: It unpacks to more than 150 times its size",
+        "✗ dumps.zip/inner.zip: It is an archive inside an archive: unpack it first.",
+        "✗ bomb.gz: It unpacks to more than 150 times its size",
+        "✓ dumps.zip/good.json",
+        "✓ last.json",
+    ):
+        assert sentence in told
+    assert "._good" not in told
+    assert told.endswith("FAILED: 3 files could not be used, or not all of it: see ✗ and ! above.")
 
 
 def test_a_dry_run_writes_nothing_and_knows_what_is_there(s3: Any, lake: Lake, folder: Path) -> None:
@@ -172,13 +299,13 @@ def test_one_bad_file_does_not_stop_the_others(s3: Any, lake: Lake, folder: Path
         "! lists.json: 2 playlists without entries (0 of 15 known).",
     ):
         assert sentence in told
-    assert told.endswith("FAILED: 6 files could not be used, or not all of it: see ✗ above.")
+    assert told.endswith("FAILED: 7 files could not be used, or not all of it: see ✗ and ! above.")
 
 
 def test_options_fill_in_what_files_do_not_say(s3: Any, lake: Lake, folder: Path) -> None:
     keep(folder, songs_json=[payloads.song("One"), payloads.song("Two")])
     told = run(lake, "songs.json", playlist_id=ID, taken_at=datetime(2020, 5, 17, tzinfo=UTC))
-    assert list(in_raw(s3)) == [f"raw/playlist_id={ID}/20200517T000000Z.json.gz"]
+    assert list(in_raw(s3)) == [f"raw/imported/playlist_id={ID}/20200517T000000Z.json.gz"]
     assert "(--playlist)" in told
     assert "(--at)" in told
     assert "2 (whether that is all, nothing says): 2 songs" in told
@@ -199,7 +326,8 @@ def test_pages_of_a_folder_are_joined_and_a_lone_page_is_called_one(
     assert "✓ all/1.json + all/2.json + all/3.json: 3 pages of one list" in told
     assert "entries  all 120: 120 songs" in told
     assert "entries  50 of 120, from number 51 on (part of a longer list): 50 songs" in told
-    assert sorted(len(snapshot.entries) for snapshot in in_raw(s3).values()) == [50, 120]
+    ((_, snapshot),) = in_raw(s3).items()  # the lone page is part of the whole
+    assert len(snapshot.entries) == 120
 
 
 def test_sources_of_every_kind(s3: Any, lake: Lake, folder: Path) -> None:
@@ -221,13 +349,16 @@ def test_sources_of_every_kind(s3: Any, lake: Lake, folder: Path) -> None:
     assert "1 file of other kinds left out" in run(lake, ".")
 
 
-def test_the_lake_s_own_raw_objects_can_be_imported(s3: Any, lake: Lake, folder: Path) -> None:
+def test_raw_objects_of_another_lake_are_imports_here(s3: Any, lake: Lake, folder: Path) -> None:
     key = keys.raw_key(ID, payloads.NOON)
     body = payloads.raw_object(entries(2), payloads.page([None], 2, 3))
     s3.create_bucket(Bucket="other-lake")
     s3.put_object(Bucket="other-lake", Key=key, Body=body)
     run(lake, "s3://other-lake/raw/")
-    assert gzip.decompress(s3.get_object(Bucket=RAW, Key=key)["Body"].read()) == gzip.decompress(body)
+    moment = keys.import_time(payloads.NOON)
+    found = s3.get_object(Bucket=RAW, Key=keys.raw_key(ID, moment))["Body"].read()
+    mark = {"imported": True, "scheduled_at": "2026-11-20T12:00:00.001000Z"}
+    assert json.loads(gzip.decompress(found)) == json.loads(gzip.decompress(body)) | mark
 
 
 # The command
@@ -240,7 +371,9 @@ def test_the_command_ends_with_1_if_a_file_cannot_be_used(
     keep(folder, good_json=entries(2), bad_json=b"<html>")
     arguments = ["import", "--at", "2020-05-17", "--playlist", f"spotify:playlist:{ID}", "--", "good.json"]
     assert command(*arguments) == 0
-    assert json.loads(json.dumps(list(in_raw(s3)))) == [f"raw/playlist_id={ID}/20200517T000000Z.json.gz"]
+    assert json.loads(json.dumps(list(in_raw(s3)))) == [
+        f"raw/imported/playlist_id={ID}/20200517T000000Z.json.gz"
+    ]
     assert command(*arguments, "bad.json") == 1
     assert "1 file could not be used" in capsys.readouterr().err
 

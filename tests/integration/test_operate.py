@@ -287,6 +287,21 @@ class TestStatus:
         Console(file=shown, width=100).print(status.render(found))
         assert "no snapshot yet" in shown.getvalue()
 
+    def test_an_import_makes_no_lake_fresh(self, lake):
+        recorded = SnapshotId(NOW - timedelta(days=5), TOP)
+        imports = [
+            SnapshotId(keys.import_time(NOW - timedelta(hours=1)), playlist) for playlist in (TOP, QUIET)
+        ]
+        put_raw(lake, recorded, *imports)
+        transform(lake, imports[1], "Old list")
+        found = status.gather(lake, NOW)
+        assert [(one.playlist_id, one.newest, one.is_imported) for one in found.playlists] == [
+            (TOP, recorded.scheduled_at, False),
+            (QUIET, imports[1].scheduled_at, True),
+        ]
+        (freshness,) = [line for line in found.lines if line.name == "Freshness"]
+        assert (freshness.is_good, "5 d old" in freshness.text) == (False, True)
+
     def test_playlists_that_lag_come_first(self, lake):
         lake.parameters["PlaylistIds"] = f"{TOP},{payloads.spotify_id('never')}"
         old = SnapshotId(NOW - timedelta(days=400), QUIET)
@@ -630,9 +645,7 @@ class Transform:
             if key in self.poison:
                 send(self.lake, "TransformDeadLettersUrl", message["Body"])
             else:
-                _, playlist, name = key.split("/")
-                moment = datetime.strptime(name, "%Y%m%dT%H%M%SZ.json.gz").replace(tzinfo=UTC)
-                transform(self.lake, SnapshotId(moment, playlist.removeprefix("playlist_id=")))
+                transform(self.lake, keys.in_raw_key(key))
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         if self.interrupt_at is not None and len(self.handled) >= self.interrupt_at:
             raise KeyboardInterrupt
@@ -664,6 +677,16 @@ class TestReplay:
         assert "25 of 25 snapshots rebuilt" in person.saw
         oldest_first = [one.scheduled_at for one in outcome.wanted]
         assert oldest_first == sorted(oldest_first)
+
+    def test_imports_are_rebuilt_too(self, lake):
+        wanted = days(TOP, FIRST, 2)
+        imported = [SnapshotId(keys.import_time(one.scheduled_at), TOP) for one in wanted]
+        only_imported = SnapshotId(keys.import_time(FIRST), QUIET)
+        put_raw(lake, *wanted, *imported, only_imported)
+        worker = Transform(lake)
+        outcome = self.replay(lake, worker)
+        assert outcome.rebuilt == {*wanted, *imported, only_imported}
+        assert f"raw/imported/playlist_id={QUIET}/20261101T060000Z.json.gz" in worker.handled
 
     def test_never_fills_the_queue(self, lake):
         put_raw(lake, *days(TOP, FIRST, 12), *days(QUIET, FIRST, 12))

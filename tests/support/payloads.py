@@ -186,6 +186,7 @@ def raw_object(
     playlist_object: dict[str, Any] | None = None,
     scheduled_at: datetime = NOON,
     contract: models.Contract = "items",
+    fetched_at: datetime | None = None,
 ) -> bytes:
     """The bytes of a raw object with these pages (lists of entries, or whole pages)."""
     playlist_object = playlist() if playlist_object is None else playlist_object
@@ -193,7 +194,7 @@ def raw_object(
         playlist_id=playlist_object.get("id") or spotify_id("Road Trip"),
         snapshot_id=playlist_object.get("snapshot_id"),
         scheduled_at=scheduled_at,
-        fetched_at=scheduled_at.replace(second=3, microsecond=120_000),
+        fetched_at=fetched_at or scheduled_at.replace(second=3, microsecond=120_000),
         contract=contract,
     )
     for each in pages:

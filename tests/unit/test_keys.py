@@ -23,9 +23,24 @@ def test_a_curated_key_names_its_snapshot(table):
     assert keys.in_curated_key(key) == SNAPSHOT
 
 
+def test_an_import_has_keys_and_a_time_that_no_run_has():
+    imported = SnapshotId(keys.import_time(SNAPSHOT.scheduled_at), SNAPSHOT.playlist_id)
+    assert imported.is_imported
+    assert not SNAPSHOT.is_imported
+    assert imported.scheduled_at == datetime(2026, 9, 1, 6, 0, 0, 1000, tzinfo=UTC)
+    assert imported.raw_key == f"raw/imported/playlist_id={SNAPSHOT.playlist_id}/20260901T060000Z.json.gz"
+    assert keys.in_raw_key(imported.raw_key) == imported
+    curated = keys.curated_key("curated/songs/", imported.playlist_id, imported.scheduled_at)
+    assert curated == (
+        f"curated/songs/snapshot_date=2026-09-01/{SNAPSHOT.playlist_id}-20260901T060000Z-imported.parquet"
+    )
+    assert keys.in_curated_key(curated) == imported
+
+
 @pytest.mark.parametrize(
     "key",
     [
+        "raw/imported/other/20260901T060000Z.json.gz",
         "raw/other.json.gz",
         "raw/playlist_id=x/a b.json.gz",
         "raw/x/20261120T060000Z.json.gz",

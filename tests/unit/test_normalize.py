@@ -116,6 +116,7 @@ def test_a_song_becomes_a_row_in_each_table() -> None:
         "url": payloads.playlist()["external_urls"]["spotify"],
         "contract": "items",
         "is_complete": True,
+        "is_imported": False,
     }
     assert rows(tables, "rejects") == []
 

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.imports import dumps, snapshots
+from cli.imports import dumps
+from cli.imports.captures import fingerprint
 from cli.imports.parts import Part
+from cli.imports.shapes import is_spotify_id
 from cli.imports.snapshots import (
     Defaults,
     ImportedSnapshot,
     assemble,
     derived_id,
-    fingerprint,
     id_in_name,
     time_in_name,
 )
@@ -65,7 +66,12 @@ def names(snapshot: ImportedSnapshot) -> list[object]:
         ({"x.json": page(entries(2), ID)}, ID, "its href"),
         ({f"tracks_{ID}.json": entries(2)}, ID, "the file's name"),
         ({f"Road Trip__{ID}/items-page-001.json": entries(2)}, ID, "the folder's name"),
-        ({"raw/playlist_id=abc/20200101T000000Z.json": entries(2)}, "abc", "the folder's name"),
+        ({f"raw/playlist_id={'a' * 22}/20200101T000000Z.json": entries(2)}, "a" * 22, "the folder's name"),
+        (
+            {"raw/playlist_id=abc/x.json": entries(2)},
+            derived_id("x"),
+            "made up from the file's name “x”",
+        ),
         (
             {f"liked-{ID}.json": page(entries(2))},
             derived_id("Liked Songs"),
@@ -87,16 +93,16 @@ def test_which_list_it_is(files: dict[str, Any], playlist_id: str, source: str) 
 
 
 def test_the_option_playlist_is_for_files_that_do_not_say_it() -> None:
-    defaults = Defaults(playlist_id="mine")
-    assert only({f"{ID}.json": entries(1)}, defaults).playlist_id == "mine"
-    assert only({"x.json": page(entries(1))}, defaults).playlist_id == "mine"
+    mine = payloads.spotify_id("mine")
+    defaults = Defaults(playlist_id=mine)
+    assert only({f"{ID}.json": entries(1)}, defaults).playlist_id == mine
+    assert only({"x.json": page(entries(1))}, defaults).playlist_id == mine
     assert only({"x.json": playlist(entries(1))}, defaults).playlist_id == ID
 
 
 @given(st.text(min_size=1))
 def test_a_made_up_id_fits_keys_and_is_as_long_as_spotify_s(text: str) -> None:
-    assert snapshots.is_safe_id(derived_id(text))
-    assert len(derived_id(text)) == 22
+    assert is_spotify_id(derived_id(text))
     assert derived_id(text) == derived_id(text)
 
 
@@ -321,14 +327,14 @@ def test_the_bytes_are_what_the_transform_reads() -> None:
     snapshot = only({"x.json": playlist(rows)})
     decoded = envelope.decode(snapshot.body)
     assert len(decoded.entries) == len(rows)
-    assert (decoded.playlist_id, decoded.scheduled_at) == (ID, snapshot.time.moment)
+    assert (decoded.playlist_id, decoded.scheduled_at) == (ID, keys.import_time(snapshot.time.moment))
+    assert decoded.is_imported
     assert decoded.playlist.name == "Road Trip"
-    assert snapshot.key == keys.raw_key(ID, snapshot.time.moment)
+    assert snapshot.key == keys.raw_key(ID, decoded.scheduled_at)
     assert_fits_schema(snapshot.tables)
     assert only({"x.json": playlist(rows)}).body == snapshot.body
-    later = snapshot.later()
-    assert later.time.moment == snapshot.time.moment + timedelta(seconds=1)
-    assert fingerprint(later.tables) == fingerprint(snapshot.tables)
+    again = only({"x.json": playlist(rows)}, Defaults(taken_at=AT))
+    assert fingerprint(again.tables) == fingerprint(snapshot.tables)
 
 
 def test_what_the_models_reject_goes_to_raw_and_to_the_rejects() -> None:

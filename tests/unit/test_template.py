@@ -294,8 +294,8 @@ class TestRoles:
             (
                 "ExtractRole",
                 {
-                    ("s3:PutObject", "${RawBucket.Arn}/raw/*"),
-                    ("s3:GetObject", "${RawBucket.Arn}/raw/*"),
+                    ("s3:PutObject", "${RawBucket.Arn}/raw/playlist_id=*"),
+                    ("s3:GetObject", "${RawBucket.Arn}/raw/playlist_id=*"),
                     ("s3:ListBucket", "RawBucket.Arn"),
                     ("s3:GetObject", "${RawBucket.Arn}/state/extract.json"),
                     ("s3:GetObject", "${RawBucket.Arn}/state/attempts/*"),

@@ -71,7 +71,8 @@ class Publisher:
             EventBridge does not take the event.
         """
         written_at, fetched_at = raw_object.written_at, tables.playlist["fetched_at"]
-        if written_at is None or abs(written_at - fetched_at) > FRESH or tables.is_partial:
+        is_fresh = written_at is not None and abs(written_at - fetched_at) <= FRESH
+        if not is_fresh or tables.is_partial or tables.playlist["is_imported"]:
             return
         before = self._before(raw_object, tables)
         if before is None:

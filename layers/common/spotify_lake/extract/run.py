@@ -304,7 +304,10 @@ class _Run:
         return source if self._is_recent(source) else None
 
     def _is_recent(self, source: envelope.Source | None) -> bool:
-        return source is not None and self._now() - source.origin.fetched_at < READ_AGAIN_AFTER
+        # A time in the future is not the extract function's.
+        return (
+            source is not None and timedelta(0) <= self._now() - source.origin.fetched_at < READ_AGAIN_AFTER
+        )
 
     def _copy(self, source: envelope.Source, key: str) -> tuple[bool, dict[str, Any]]:
         details = self._enrichment.details_of_copy(source)

@@ -183,7 +183,10 @@ class State:
             logger.warning("The raw object of an unchanged playlist cannot be copied: %s", error, key=key)
             return None
         header = source.header
-        return source if (header.playlist_id, header.snapshot_id) == (playlist_id, snapshot_id) else None
+        # An import is what somebody brought, whatever its envelope says about Spotify's version.
+        if header.imported or (header.playlist_id, header.snapshot_id) != (playlist_id, snapshot_id):
+            return None
+        return source
 
 
 def _decode(data: bytes | None) -> _Content:

@@ -237,6 +237,7 @@ def _playlist_values(snapshot: Snapshot) -> Row:
         _link(playlist.external_urls),
         snapshot.contract,
         snapshot.is_complete,
+        snapshot.is_imported,
     )
 
 

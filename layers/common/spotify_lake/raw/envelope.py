@@ -66,6 +66,7 @@ class Header(Struct, omit_defaults=True):
     fetched_at: _Time
     contract: Contract
     copied_from: Origin | None = None
+    imported: bool = False
 
 
 class _Header(Header, kw_only=True):
@@ -141,6 +142,8 @@ class Snapshot:
         Fields that are null because their values cannot be read.
     data
         The bytes of the raw object.
+    is_imported
+        Whether a person imported it. Only what a run recorded counts as what Spotify sent.
     """
 
     playlist_id: str
@@ -156,6 +159,7 @@ class Snapshot:
     details: Details = field(default_factory=Details)
     unreadable: tuple[UnreadableField, ...] = ()
     data: bytes = field(default=b"", repr=False, compare=False)
+    is_imported: bool = False
 
     @property
     def is_complete(self) -> bool | None:
@@ -193,6 +197,8 @@ class SnapshotWriter:
     ----------
     playlist_id, snapshot_id, scheduled_at, fetched_at, contract
         As in `Snapshot`.
+    imported
+        Mark it as an import.
     """
 
     def __init__(
@@ -203,13 +209,16 @@ class SnapshotWriter:
         scheduled_at: datetime,
         fetched_at: datetime,
         contract: Contract,
+        imported: bool = False,
     ) -> None:
         # Gzip without time stamp and file name: equal content gives equal bytes. Unlike a GzipFile, it may be
         # dropped unfinished, which happens when a playlist changes while it is read.
         self._gzip = zlib.compressobj(wbits=zlib.MAX_WBITS | _GZIP)
         self._written = bytearray()
         self._pages = 0
-        self._header = Header(ENVELOPE_VERSION, playlist_id, snapshot_id, scheduled_at, fetched_at, contract)
+        self._header = Header(
+            ENVELOPE_VERSION, playlist_id, snapshot_id, scheduled_at, fetched_at, contract, imported=imported
+        )
         self._write(b'"pages":[')
 
     def add_page(self, page: Mapping[str, Any]) -> None:
@@ -217,7 +226,12 @@ class SnapshotWriter:
         self._write((b"," if self._pages else b"") + _to_json(page))
         self._pages += 1
 
-    def finish(self, playlist: Mapping[str, Any], details: DetailObjects | None = None) -> bytes:
+    def finish(
+        self,
+        playlist: Mapping[str, Any],
+        details: DetailObjects | None = None,
+        captures: Sequence[Mapping[str, Any]] = (),
+    ) -> bytes:
         """Close the envelope and return the object's bytes.
 
         Parameters
@@ -226,8 +240,11 @@ class SnapshotWriter:
             The playlist object as Spotify sent it.
         details
             The details of `artists` and `albums`.
+        captures
+            What the content was merged from, if an import merged it. The decoder skips it.
         """
-        self._write(b'],"playlist":' + _to_json(playlist) + b"}")
+        self._write(b'],"playlist":' + _to_json(playlist))
+        self._write((b',"captures":' + _to_json(captures) if captures else b"") + b"}")
         self._written += self._gzip.flush()
         return _header_member(self._header, details or {}) + self._written
 
@@ -359,6 +376,7 @@ def decode(data: bytes, key: str | None = None) -> Snapshot:
         details=details,
         unreadable=tuple(mender.found),
         data=data,
+        is_imported=header.imported,
     )
 
 

@@ -70,6 +70,17 @@ def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at:
     return last
 
 
+def replace(s3: "S3Client", bucket: str, object_key: str, body: bytes, etag: str) -> bool:
+    """Write a raw object over the version with this ETag; return False if there is another by now."""
+    try:
+        s3.put_object(Bucket=bucket, Key=object_key, Body=body, ContentType="application/gzip", IfMatch=etag)
+    except s3.exceptions.ClientError as error:
+        if _status(error) in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}:
+            return False
+        raise
+    return True
+
+
 def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_id: str | None = None) -> bool:
     """Write a raw object unless one exists already.
 

@@ -76,6 +76,13 @@ PLAYLISTS: Final = Table(
             "true",
             "an imported dump does not say how long the list is; it counts as complete",
         ),
+        Column(
+            "is_imported",
+            Type.BOOLEAN,
+            "Imported from a file; otherwise the lake recorded what Spotify sent. The `scheduled_at` of an import lies"
+            " a millisecond past a whole second, so it never equals that of a recorded snapshot.",
+            "false",
+        ),
     ),
 )
 
