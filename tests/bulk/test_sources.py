@@ -79,7 +79,7 @@ def test_gzip_is_told_by_its_content() -> None:
 
 
 def test_files_that_are_no_data_are_left_alone(tmp_path: Path) -> None:
-    packed = gzip.compress("".join(f"{number},{number**9}\n" for number in range(9999)).encode())
+    packed = gzip.compress(("rank,title\n" + "".join(f"{n},{n**9}\n" for n in range(9999))).encode())
     files = {"charts.CSV": OLD.encode(), "more/whole.csv.gz": packed, "empty.csv": b"", "blank.csv": b"\n \n"}
     files |= {
         "cut.csv.gz": packed[:-99],
