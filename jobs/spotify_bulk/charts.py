@@ -340,6 +340,9 @@ def classify_entries(rows: DataFrame, tasks: int, mangled: DataFrame | None = No
         F.asc_nulls_last("trend"),
         F.asc("file"),
     ]
+    if mangled is not None:
+        order.insert(0, F.asc_nulls_first("mangled"))
+        rows = rows.join(F.broadcast(mangled.withColumn("mangled", F.lit(True))), "track_key", "left")
     # Spark sorts by the first column first, and it differs for nearly all rows.
     same_entry = Window.partitionBy("sort_key", "region_key", "part").orderBy(*order)
 
@@ -349,9 +352,6 @@ def classify_entries(rows: DataFrame, tasks: int, mangled: DataFrame | None = No
     above = F.lag("track_key").over(same_entry)
     same = (above == F.col("track_key")) & adds_nothing("streams") & adds_nothing("trend")
     state = F.when(above.isNull(), KEPT).when(same, DUPLICATE).otherwise(CONFLICT)
-    if mangled is not None:
-        order.insert(0, F.asc_nulls_first("mangled"))
-        rows = rows.join(F.broadcast(mangled.withColumn("mangled", F.lit(True))), "track_key", "left")
     packed = rows.withColumn("sort_key", _sort_key()).withColumn(
         "part", F.shiftright("sort_key", _PART_SHIFT)
     )
