@@ -294,6 +294,20 @@ def laptop_athena(lake: Lake) -> Athena:
     return on_laptop(lake.client, lake.output("AthenaWorkGroupName"), lake.output("DatabaseName"))
 
 
+def need_java() -> None:
+    """Check that this laptop has a Java for local Spark; raises LakeError if not."""
+    from local import spark
+
+    spark.need_java(os.environ)
+
+
+def laptop_run(data_set: str, run_id: str) -> str | None:
+    """Return how a run of a bulk job ended on this laptop, in Glue's words; None if local Spark never ran it."""
+    from local.bulk import run_state
+
+    return run_state(_laptop_stack().state_dir, data_set, run_id)
+
+
 def run_on_spark(data_set: str, run_id: str) -> dict[str, Any]:
     """Run the Glue job of a bulk data set on local Spark, in place of Glue; return its summary."""
     from local.bulk import run_job

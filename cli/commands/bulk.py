@@ -1,7 +1,7 @@
 """Load files of a bulk data set into the warehouse.
 
-It uploads the files, follows the run of the Glue job and reports what it did with the rows. With --laptop the job runs
-on local Spark, which needs Java 17.
+It uploads the files, follows the run of the Glue job and reports what it did with the rows. It exits with status 1 if
+a file or a value was not used. With --laptop the job runs on local Spark, which needs Java 17.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import glob
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -19,17 +19,20 @@ import typer
 
 from cli import environments
 from cli.options import Laptop, Stack
-from cli.stack import DEFAULT_STACK, Lake, OpsError, find, run_on_spark
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find, need_java, run_on_spark
 from cli.terminal import Terminal
+from spotify_bulk.regions import region_names
 from spotify_lake import keys
 from spotify_lake.bulk import staging
 from spotify_lake.bulk.arrival import DATA_SETS, FAILED
+from spotify_lake.schema.warehouse import ChartName
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
 EXAMPLES: Final = (
     "./lake bulk charts charts.csv exports/",
+    "./lake bulk charts regional-global-daily-latest.csv --date 2021-12-31",
     "./lake bulk kaggle2023 spotify-2023/ --batch 2023 --laptop",
 )
 SUFFIXES: Final = tuple(f"{kind}{packed}" for kind in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
@@ -42,6 +45,13 @@ MEGABYTE: Final = 1_000_000
 DataSet = StrEnum("DataSet", [(name, name) for name in DATA_SETS])  # type: ignore[misc]
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date such as 2021-12-31") from None
+
+
 def command(
     data_set: Annotated[DataSet, typer.Argument(help="The data set that the files belong to.")],
     files: Annotated[
@@ -51,11 +61,31 @@ def command(
     batch: Annotated[
         str | None, typer.Option(metavar="NAME", help="Folder of the upload (default: named for the time).")
     ] = None,
+    day: Annotated[
+        date | None,
+        typer.Option(
+            "--date",
+            parser=_day,
+            metavar="YYYY-MM-DD",
+            help="Date of charts that have none in rows or names.",
+        ),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGION", help="Region of charts that have none: its code, such as us, or name."
+        ),
+    ] = None,
+    chart: Annotated[
+        ChartName | None, typer.Option(help="Chart of rows whose files do not show which it is.")
+    ] = None,
     laptop: Laptop = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Run the command; see the module."""
+    defaults = check_defaults(data_set, staging.Defaults(date=day, region=region, chart=chart))
     if laptop:
+        need_java()
         environments.need("spark")
     run(
         find(laptop=laptop, stack=stack),
@@ -63,6 +93,7 @@ def command(
         data_set,
         files,
         batch or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
+        defaults=defaults,
         run_job=run_on_spark if laptop else None,
     )
 
@@ -74,6 +105,7 @@ def run(
     files: Iterable[str],
     batch: str,
     *,
+    defaults: staging.Defaults | None = None,
     run_job: Callable[[str, str], dict[str, Any]] | None = None,
 ) -> None:
     """Load files into the warehouse.
@@ -90,13 +122,15 @@ def run(
         Paths, patterns and folders.
     batch
         Folder below the data set's.
+    defaults
+        Values for rows that lack them.
     run_job
         Runs the job, given the data set and the id of the run, and returns its summary: on a laptop, which has no Glue.
 
     Raises
     ------
     OpsError
-        A file cannot be used, or the run fails.
+        A file or a value cannot be used or was not used, or the run fails.
     """
     found = find_files(files)
     s3, bucket = lake.client("s3"), lake.output("LakeBucketName")
@@ -104,7 +138,8 @@ def run(
     before = staging.run_of(s3, bucket, prefix)
     size = sum(path.stat().st_size for path in found.values())
     with terminal.progress("Uploading MB", max(1, size // MEGABYTE)) as progress:
-        staging.stage(s3, bucket, prefix, found, _Sum(lambda sent: progress.update(sent // MEGABYTE)))
+        count = _Sum(lambda sent: progress.update(sent // MEGABYTE))
+        staging.stage(s3, bucket, prefix, found, count, defaults=defaults)
     terminal.done(
         f"{_number(len(found), 'file')} ({size / MEGABYTE:,.1f} MB) and {keys.READY} are in s3://{bucket}/{prefix}"
     )
@@ -124,6 +159,56 @@ def run(
         follow(lake.client("glue"), terminal, job, run_id)
         summary = staging.latest_summary(s3, bucket, data_set)
     show(terminal, summary, f"s3://{bucket}/{keys.WAREHOUSE}_runs/{data_set}/{summary['run']}.json")
+    if unused := not_used(summary):
+        raise OpsError(" ".join(unused))
+
+
+def check_defaults(data_set: str, defaults: staging.Defaults) -> staging.Defaults:
+    """Return the values for rows that lack them.
+
+    Raises
+    ------
+    OpsError
+        The data set has no such values, or no charts are known of the region.
+    """
+    if defaults != staging.Defaults() and data_set != staging.CHARTS:
+        raise OpsError(f"--date, --region and --chart are for charts: {data_set} has none of these columns.")
+    if defaults.region is not None and defaults.region.strip().lower() not in region_names():
+        raise OpsError(
+            f"--region: {defaults.region!r} is neither the code nor the name of a region with charts, such as us,"
+            " global or South Korea."
+        )
+    return defaults
+
+
+def not_used(summary: Mapping[str, Any]) -> list[str]:
+    """Return a sentence about each file and each value that a run did not use."""
+    said = []
+    for file in summary["files"]:
+        if not file["rows_in"]:
+            said.append(f"{file['name']} has no rows.")
+        elif file.get("problem"):
+            said.append(f"{file['name']} was not loaded. {file['problem']}")
+        elif sum(file["rejects"].values()) == file["rows_in"]:
+            said.append(
+                f"Nothing of {file['name']} was loaded: {_reasons(file['rejects'])}.{_advice(file['rejects'])}"
+            )
+    said += [
+        f"--{name} was not used: the files give the {name} of every row."
+        for name in summary.get("unused_defaults", ())
+    ]
+    if not said and summary["rejects"] and not summary["rows_out"] + summary["duplicates"]:
+        said.append(f"Nothing was loaded: {_reasons(summary['rejects_by_reason'])}.")
+    return said
+
+
+def _advice(rejects: Mapping[str, int]) -> str:
+    lacking = [f"--{name}" for name in ("date", "region", "chart") if name in rejects]
+    return f" If the rows have none, add {' and '.join(lacking)}." if lacking else ""
+
+
+def _reasons(rejects: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejects.items()))
 
 
 def find_files(names: Iterable[str]) -> dict[str, Path]:
@@ -205,16 +290,15 @@ def follow(glue: GlueClient, terminal: Terminal, job: str, run_id: str, poll_s: 
 
 def show(terminal: Terminal, summary: Mapping[str, Any], where: str) -> None:
     """Report what a run did with the rows."""
-    terminal.done(
+    tell = terminal.warn if not_used(summary) else terminal.done
+    tell(
         f"{summary['rows_in']:,} rows in: {summary['rows_out']:,} new, {summary['duplicates']:,} already loaded,"
         f" {summary['rejects']:,} rejects"
     )
     for file in summary["files"][:SHOWN_FILES]:
-        rejects = ", ".join(f"{reason} {count:,}" for reason, count in sorted(file["rejects"].items()))
-        problem = (
-            f": {file['problem']}" if file.get("problem") else f", rejects: {rejects}" if rejects else ""
-        )
-        terminal.detail(f"{file['name']}: {_number(file['rows_in'], 'row')}{problem}")
+        rejects = f", rejects: {_reasons(file['rejects'])}" if file["rejects"] else ""
+        what = "not loaded" if file.get("problem") else f"{_number(file['rows_in'], 'row')}{rejects}"
+        terminal.detail(f"{file['name']}: {what}")
     if (more := len(summary["files"]) - SHOWN_FILES) > 0:
         terminal.detail(f"and {_number(more, 'more file')}: see {where}")
     for table, rows in summary["tables"].items():

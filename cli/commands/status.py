@@ -23,7 +23,7 @@ from cli.dead_letters import QUEUES, depth
 from cli.options import Laptop, Stack
 from cli.playlists import Playlists, PlaylistStatus
 from cli.schedule import next_run
-from cli.stack import DEFAULT_STACK, Lake, find
+from cli.stack import DEFAULT_STACK, Lake, find, laptop_run
 from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.bulk import arrival
@@ -343,9 +343,11 @@ def _bulk(lake: Lake, now: datetime) -> list[Line]:
         said = [f"{waiting} {'batch waits' if waiting == 1 else 'batches wait'}"] if waiting else []
         is_good = None
         if runs:
-            state = runs[0]["JobRunState"]
-            said.insert(0, f"last run {state.lower()}, {age_in_words(now - runs[0]['StartedOn'])} ago")
-            is_good = False if state in arrival.FAILED else True if state == "SUCCEEDED" else None
+            # The emulator on the laptop reports every run as succeeded without running it.
+            state = laptop_run(data_set, runs[0]["Id"]) if lake.on_laptop else runs[0]["JobRunState"]
+            ended = state.lower() if state else "never ran on this laptop's Spark and loaded nothing"
+            said.insert(0, f"last run {ended}, {age_in_words(now - runs[0]['StartedOn'])} ago")
+            is_good = None if state in arrival.UNFINISHED else state == "SUCCEEDED"
         if said:
             lines.append(Line(f"Job {data_set}", "; ".join(said), is_good))
     return lines

@@ -19,12 +19,27 @@ _GROUPED: Final = r"^\d{1,3}(,\d{3})+(\.0*)?$"
 _COMMA: Final = r"^(-?\d+),(\d+)$"  # a decimal comma, as spreadsheets use it in many countries
 _DAY_FORMATS: Final = (
     "yyyy-M-d", "yyyy/M/d", "yyyyMMdd", "d.M.yyyy", "MMM d, yyyy", "MMMM d, yyyy", "d MMM yyyy", "d MMMM yyyy",
+    "yyyy-MMM-dd", "yyyy-MMMM-dd",
 )  # fmt: skip
+# Months as spreadsheets abbreviate them in several languages.
+_MONTH: Final = (
+    "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|mär|mrz|mai|okt|dez|janv|févr?|mars|avr|juin|juil|août|déc"
+    r"|ene|abr|ago|dic|fev|set|out|gen|mag|giu|lug|ott|mrt|mei)\.?"
+)
+_DATES: Final = (
+    rf"(?iu)^(?:\d{{1,2}}(?:-|/|\. ?| ){_MONTH}(?:[-/. ]\d{{2,4}})?|{_MONTH}[-/ ]\d{{2}}"
+    r"|\d{1,2}[./]\d{1,2}[./]\d{4}|\d{4}-\d{2}-\d{2}(?: 00:00:00)?)$"
+)
 
 
 def text(cell: Column) -> Column:
     """Return the cell without surrounding blanks; null if that leaves nothing."""
     return F.nullif(F.trim(cell), F.lit(""))
+
+
+def looks_like_date(name: Column) -> Column:
+    """Return whether a name is a date, as a spreadsheet makes of some: ``1-Nov``, ``Nov-99``, ``11. Jul``."""
+    return name.rlike(_DATES)
 
 
 def has_value(cell: Column) -> Column:

@@ -16,15 +16,37 @@ from spotify_bulk.artists import COMMA_NAMES
 from spotify_bulk.chart_kinds import CHARTS
 from spotify_bulk.reconciliation import CONFLICT, DUPLICATE, KEPT
 from spotify_bulk.records import small_frame
-from spotify_bulk.regions import CODES, region_names
+from spotify_bulk.regions import CODES, region_names, words_in_file_names
 from spotify_bulk.sources import CsvFile, Layout
 
 LAYOUT: Final = Layout(
     "a chart",
     {
         "title": ("title", "track_name", "song_name", "track_title", "track", "song", "name"),
-        "rank": ("rank", "position", "daily_rank", "chart_position", "ranking", "pos"),
-        "date": ("date", "chart_date", "snapshot_date", "week_date", "week", "day"),
+        "rank": (
+            "rank",
+            "position",
+            "daily_rank",
+            "chart_position",
+            "ranking",
+            "pos",
+            *(
+                f"{which}_{word}"
+                for which in ("current", "chart", "this_week", "weekly", "daily", "track", "song", "spotify")
+                for word in ("rank", "position", "pos", "ranking")
+            ),
+            "current",
+            "this_week",
+        ),
+        "date": (
+            "date",
+            "chart_date",
+            "snapshot_date",
+            "week_date",
+            ("year", "month", "day"),
+            "week",
+            "day",
+        ),
         "artist": ("artist", "artist_names", "artists", "artist_name", "performer"),
         "url": (
             "url",
@@ -41,11 +63,15 @@ LAYOUT: Final = Layout(
         "chart": ("chart", "chart_type", "chart_name"),
         "trend": ("trend",),
         "streams": ("streams", "stream_count", "streams_count"),
-        "previous_rank": ("previous_rank", "previous_position"),
+        "previous_rank": tuple(
+            f"{which}_{word}"
+            for which in ("previous", "prev", "last", "last_week")
+            for word in ("rank", "position", "pos", "ranking")
+        ),
         "artist_and_title": ("artist_and_title",),
     },
     required=(("rank",), ("title", "url", "artist_and_title")),
-    sampled=("date",),
+    sampled=("date", "region", "chart"),
 )
 TRENDS: Final = ("MOVE_UP", "MOVE_DOWN", "SAME_POSITION", "NEW_ENTRY")
 # Values that the name and header of a file can give for all its rows.
@@ -84,7 +110,7 @@ def infer_file_values(source: CsvFile) -> dict[str, Any]:
     dict
         Value by name of FILE_VALUES; None if the file does not give it.
     """
-    names = region_names()
+    names = words_in_file_names()
     dates = [day for match in _DATE.finditer(source.name) if (day := _date(*match.groups()))]
     name = _CHART_WORDS.sub(r"\1\2", source.name.lower().removesuffix(".gz"))
     parts = _DATE.sub(" <date> ", name).rsplit(".", 1)[0].split("/")
@@ -256,10 +282,11 @@ def _trend(rank: Column, previous: Column) -> Column:
     )
 
 
-def fact_rows(frame: DataFrame) -> DataFrame:
-    """Return the fact table's keys and measures of typed rows."""
+def fact_rows(frame: DataFrame, *others: str) -> DataFrame:
+    """Return the fact table's keys and measures of typed rows, and other columns of theirs."""
     return frame.select(
         "file",
+        *others,
         F.col("day").alias("date_key"),
         _key("region").alias("region_key"),
         _key("chart").alias("chart_key"),
@@ -270,7 +297,23 @@ def fact_rows(frame: DataFrame) -> DataFrame:
     )
 
 
-def classify_entries(rows: DataFrame, tasks: int) -> DataFrame:
+def mangled_tracks(rows: DataFrame, existing: DataFrame | None) -> DataFrame:
+    """Return the ``track_key`` of the tracks without id whose title or artist a spreadsheet turned into a date.
+
+    Parameters
+    ----------
+    rows
+        Typed rows.
+    existing
+        The table dim_track, or None.
+    """
+    parts = [rows] if existing is None else [rows, existing]
+    mangled = cells.looks_like_date(F.col("title")) | cells.looks_like_date(F.col("artist"))
+    found = (part.where(F.col("track_id").isNull() & mangled).select("track_key") for part in parts)
+    return reduce(DataFrame.unionByName, found).distinct()
+
+
+def classify_entries(rows: DataFrame, tasks: int, mangled: DataFrame | None = None) -> DataFrame:
     """Choose the entry for each date, region, chart and rank, and mark the other rows.
 
     The choice depends only on the content of the rows. Files can therefore overlap, and be loaded in any order and more
@@ -282,6 +325,8 @@ def classify_entries(rows: DataFrame, tasks: int) -> DataFrame:
         New rows from fact_rows(), and rows of the lake with IN_LAKE as ``file``.
     tasks
         The number of tasks.
+    mangled
+        The ``track_key`` of tracks that lose against all others, or None if there are none.
 
     Returns
     -------
@@ -295,6 +340,9 @@ def classify_entries(rows: DataFrame, tasks: int) -> DataFrame:
         F.asc_nulls_last("trend"),
         F.asc("file"),
     ]
+    if mangled is not None:
+        order.insert(0, F.asc_nulls_first("mangled"))
+        rows = rows.join(F.broadcast(mangled.withColumn("mangled", F.lit(True))), "track_key", "left")
     # Spark sorts by the first column first, and it differs for nearly all rows.
     same_entry = Window.partitionBy("sort_key", "region_key", "part").orderBy(*order)
 
@@ -307,7 +355,8 @@ def classify_entries(rows: DataFrame, tasks: int) -> DataFrame:
     packed = rows.withColumn("sort_key", _sort_key()).withColumn(
         "part", F.shiftright("sort_key", _PART_SHIFT)
     )
-    narrow = packed.select("file", "part", "sort_key", "region_key", "track_key", "streams", "trend")
+    names = ("file", "part", "sort_key", "region_key", "track_key", "streams", "trend")
+    narrow = packed.select(*names, *(() if mangled is None else ("mangled",)))
     return narrow.repartition(tasks, "part").withColumn("state", state)
 
 
@@ -368,8 +417,9 @@ def dim_track(rows: DataFrame, existing: DataFrame | None) -> DataFrame:
     )
     if existing is not None:
         seen = seen.unionByName(existing.select(*seen.columns))
-    # Some exports omit titles now and then.
-    latest = F.struct(F.col("title").isNotNull(), "last_date_key", "title", "artist")
+    # Some exports omit titles now and then, and spreadsheets turn some into dates.
+    sound = [~F.coalesce(cells.looks_like_date(F.col(name)), F.lit(False)) for name in ("title", "artist")]
+    latest = F.struct(F.col("title").isNotNull(), *sound, "last_date_key", "title", "artist")
     return (
         seen.groupBy("track_key")
         .agg(
@@ -392,6 +442,56 @@ def dim_track(rows: DataFrame, existing: DataFrame | None) -> DataFrame:
         .where(F.col("checked").isNull())
         .drop("checked")
     )
+
+
+def without_rejected(tracks: DataFrame, lost: DataFrame, entries: DataFrame) -> DataFrame:
+    """Return the tracks without those that only rejected rows had, and with the dates of their entries.
+
+    Parameters
+    ----------
+    tracks
+        From dim_track().
+    lost
+        The ``track_key`` of entries that lost against others.
+    entries
+        ``track_key`` and ``date_key`` of all entries in the lake, as this run leaves them.
+    """
+    doubtful = lost.select("track_key").distinct()
+    dates = (
+        entries.join(doubtful, "track_key", "left_semi")
+        .groupBy("track_key")
+        .agg(F.min("date_key").alias("first"), F.max("date_key").alias("last"))
+    )
+    checked = doubtful.join(dates, "track_key", "left").withColumn("is_checked", F.lit(True))
+    return (
+        tracks.join(checked, "track_key", "left")
+        .where(F.col("is_checked").isNull() | F.col("first").isNotNull())
+        .withColumns(
+            {
+                "first_date_key": F.coalesce("first", "first_date_key"),
+                "last_date_key": F.coalesce("last", "last_date_key"),
+            }
+        )
+        .select(*tracks.columns)
+    )
+
+
+def as_json(entries: DataFrame, tracks: DataFrame, regions: DataFrame) -> DataFrame:
+    """Return ``content``, entries as JSON with names instead of keys; null if the track is missing.
+
+    Parameters
+    ----------
+    entries
+        Rows of fact_chart_entry().
+    tracks, regions
+        The tables dim_track and dim_region.
+    """
+    region = regions.select("region_key", F.col("name").alias("region"))
+    track = tracks.select("track_key", "title", "artist", "url", F.lit(True).alias("is_known"))
+    date_ = F.to_date(F.col("date_key").cast("string"), "yyyyMMdd").alias("date")
+    row = F.struct(date_, "region", "chart", "rank", "title", "artist", "url", "streams", "trend")
+    named = entries.join(region, "region_key", "left").join(track, "track_key", "left")
+    return named.select(F.when(F.col("is_known"), F.to_json(row)).alias("content"))
 
 
 def bridge_track_artist(tracks: DataFrame) -> DataFrame:

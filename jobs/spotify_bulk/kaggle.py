@@ -150,7 +150,7 @@ def _as_int(number: Column) -> Column:
     return F.when(F.abs(number) < 2**31, number).cast("int")
 
 
-def _same_names(*names: str) -> dict[str, tuple[str, ...]]:
+def _same_names(*names: str) -> dict[str, tuple[str | tuple[str, ...], ...]]:
     return {name: (name,) for name in names}
 
 

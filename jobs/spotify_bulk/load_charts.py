@@ -36,42 +36,80 @@ def load(run: Run) -> dict[str, Any]:
     inspected, ignored = inspect_files(run.arguments.input, [charts.LAYOUT])
     found = [source for source, _ in inspected]
     sources = [source for source in found if source.problem is None]
-    read = records.read(run.spark, _batch(run, sources), charts.type_cells, run.work_path("read"))
+    batch, unused = _batch(run, sources)
+    read = records.read(run.spark, batch, charts.type_cells, run.work_path("read"))
     keys = ("day", "region", "chart")
     seen = run.stage_table("seen", read.rows.select(*keys).distinct(), *keys)
     rows = sum(count["rows"] for count in read.counts.values())
-    entries, counts = _stage_entries(run, read.rows, rows, seen)
-    rejects = [
-        reconciliation.with_file_addresses(run, frame, sources)
-        for frame in (read.rejects, reconciliation.conflict_rejects(_conflicts(entries)))
-    ]
+    months = _months(seen)
+    entries, counts = _stage_entries(run, read.rows, rows, months)
+    lost = entries.where(F.col("conflict_file").isNotNull()).withColumnRenamed("conflict_file", "file")
+    has_lost = counts["conflicts"] + counts["replaced"] > 0
+    parts = [read.rejects, _conflict_rejects(run, read, lost)] if has_lost else [read.rejects]
+    rejects = [reconciliation.with_file_addresses(run, frame, sources) for frame in parts]
     summary = reconciliation.reconcile(run, found, read.counts, counts, rejects)
-    tables = _stage_dimensions(run, read.rows, seen)
+    kept = entries.where(F.col("conflict_file").isNull()).select("track_key", "date_key")
+    others = run.read_existing(FACT, wanted=lambda name: name not in months)
+    tracks = charts.dim_track(read.rows, run.read_existing("dim_track"))
+    if has_lost:
+        whole = kept if others is None else kept.unionByName(others.select("track_key", "date_key"))
+        tracks = charts.without_rejected(tracks, lost, whole)
+    tables = {FACT: counts["kept"] + (0 if others is None else others.count())}
+    tables |= _stage_dimensions(run, tracks, seen)
     # Publish the rejects first, because they hold the rows that facts replace, then the dimensions, so that no entry
-    # refers to a missing row.
-    for table in (reconciliation.REJECTS, *tables):
+    # refers to a missing row unless this run replaces it.
+    for table in (reconciliation.REJECTS, *(table for table in tables if table != FACT)):
         run.publish(table)
     run.publish(FACT, KEPT_ENTRIES, last_partition_names_object=True)
-    return run.write_summary(summary | {"left_alone": ignored, "tables": {FACT: counts["kept"]} | tables})
+    return run.write_summary(summary | {"left_alone": ignored, "unused_defaults": unused, "tables": tables})
 
 
-def _batch(run: Run, sources: list[CsvFile]) -> records.Batch:
+def _batch(run: Run, sources: list[CsvFile]) -> tuple[records.Batch, list[str]]:
+    """Return the files to read, and the names of the defaults that none of them needs."""
     inferred = [charts.infer_file_values(source) for source in sources]
     defaults = dict(run.arguments.defaults)
     if region := defaults.get("region"):
-        defaults["region"] = region_names().get(region.lower(), region)
+        if region.lower() not in region_names():
+            raise BadArguments(
+                f"--region: {region!r} is neither the code nor the name of a region with charts."
+            )
+        defaults["region"] = region_names()[region.lower()]
     if (chart := defaults.get("chart", "top200")) not in CHARTS:
         raise BadArguments(f"--chart: {chart!r} is not one of {', '.join(CHARTS)}.")
+    unused = [
+        name
+        for name in defaults
+        if not any(
+            values[name] is None and _lacks(source, name)
+            for source, values in zip(sources, inferred, strict=True)
+        )
+    ]
     for values in inferred:
         values.update({name: value for name, value in defaults.items() if values[name] is None})
     file_values = {
         name: (type_, [values[name] for values in inferred]) for name, type_ in charts.FILE_VALUES.items()
     }
-    return records.Batch(sources, run.input_paths(sources), list(charts.LAYOUT.columns), file_values)
+    return records.Batch(sources, run.input_paths(sources), charts.LAYOUT, file_values), unused
+
+
+def _lacks(source: CsvFile, name: str) -> bool:
+    """Return whether a file has no column for a value, or has empty cells there in its first records."""
+    if charts.LAYOUT.parts(name, source.columns):
+        return False
+    return name not in source.columns or any(not cell.strip() for cell in source.sample[name])
+
+
+def _months(seen: DataFrame) -> set[str]:
+    """Return the names of the objects of the fact table that get new rows."""
+    months = seen.select("chart", (F.col("day") - F.col("day") % 100).alias("day")).distinct()
+    return {
+        f"{FACT}/year={row.day // 10000}/chart={row.chart}/month-{row.day // 100}.parquet"
+        for row in months.collect()
+    }
 
 
 def _stage_entries(
-    run: Run, typed: DataFrame, count: int, seen: DataFrame
+    run: Run, typed: DataFrame, count: int, months: set[str]
 ) -> tuple[DataFrame, dict[str, int]]:
     """Stage the months of charts that get new rows, merged with their existing rows.
 
@@ -82,13 +120,12 @@ def _stage_entries(
     dict
         How many rows were kept, added, replaced and so on.
     """
-    months = {
-        f"{FACT}/year={row.day // 10000}/chart={row.chart}/month-{row.day // 100}.parquet"
-        for row in seen.select("chart", (F.col("day") - F.col("day") % 100).alias("day")).distinct().collect()
-    }
     existing = run.read_existing(FACT, wanted=months.__contains__)
     rows = reconciliation.add_existing(charts.fact_rows(typed), existing)
-    classified = charts.classify_entries(rows, tasks=max(2, count // ROWS_A_TASK))
+    mangled = charts.mangled_tracks(typed, None if existing is None else run.read_existing("dim_track"))
+    classified = charts.classify_entries(
+        rows, max(2, count // ROWS_A_TASK), None if mangled.isEmpty() else mangled
+    )
     observed, observation = reconciliation.count_states(classified)
     table = charts.fact_chart_entry(observed.where(F.col("state") != reconciliation.DUPLICATE))
     path = run.work_path(f"out/{FACT}")
@@ -103,17 +140,20 @@ def _stage_entries(
     return written, counts
 
 
-def _conflicts(entries: DataFrame) -> DataFrame:
-    lost = entries.where(F.col("conflict_file").isNotNull()).withColumnRenamed("conflict_file", "file")
-    # Year and month are text in the rejects of earlier runs too.
-    year, month = (F.col(name).cast("string").alias(name) for name in ("year", "month"))
-    return lost.select(
-        "file", "date_key", "region_key", "rank", "track_key", "streams", "trend", year, "chart", month
-    )
+def _conflict_rejects(run: Run, read: records.Records, lost: DataFrame) -> DataFrame:
+    """Return the entries that lost against others as rejects."""
+    new = lost.where(F.col("file") != reconciliation.IN_LAKE).drop("year", "chart", "month")
+    replaced = lost.where(F.col("file") == reconciliation.IN_LAKE)
+    regions, tracks = run.read_existing("dim_region"), run.read_existing("dim_track")
+    if regions is None or tracks is None:  # then there are no entries either
+        content = replaced.select(F.lit(None).cast("string").alias("content"))
+    else:
+        content = charts.as_json(replaced, tracks, regions)
+    return reconciliation.conflict_rejects(read, charts.fact_rows(read.rows, *records.PLACE), new, content)
 
 
-def _stage_dimensions(run: Run, rows: DataFrame, seen: DataFrame) -> dict[str, int]:
-    tracks = run.stage_table("dim_track", charts.dim_track(rows, run.read_existing("dim_track")), "track_key")
+def _stage_dimensions(run: Run, tracks: DataFrame, seen: DataFrame) -> dict[str, int]:
+    tracks = run.stage_table("dim_track", tracks, "track_key")
     credits_ = charts.bridge_track_artist(tracks)
     regions = charts.dim_region(seen)
     days = charts.dim_date(seen.withColumnRenamed("day", "date_key"))

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from spotify_bulk import kaggle, reconciliation
 from spotify_bulk.kaggle import KINDS, FileKind
-from spotify_bulk.records import Batch, Records, read
+from spotify_bulk.records import PLACE, Batch, Records, read
 from spotify_bulk.run import Run
 from spotify_bulk.sources import inspect_files
 
@@ -33,19 +33,16 @@ def load(run: Run) -> dict[str, Any]:
     totals = dict.fromkeys(("added", "duplicates", "conflicts", "replaced"), 0)
     rejects: list[DataFrame] = []
     tables: dict[str, DataFrame] = {}
-    for number, kind in enumerate(KINDS):
-        # Files that match no layout have no header. They are read with the first kind, and become rejects.
-        matching = [
-            source
-            for source, layout in inspected
-            if source.problem is None and (layout is kind.layout or (layout is None and number == 0))
-        ]
-        batch = Batch(matching, run.input_paths(matching), list(kind.layout.columns), {})
+    for kind in KINDS:
+        matching = [source for source, layout in inspected if layout is kind.layout and not source.problem]
+        batch = Batch(matching, run.input_paths(matching), kind.layout, {})
         found = read(run.spark, batch, kind.type_cells, run.work_path(f"read/{kind.table}"))
         counts |= found.counts
         tables[kind.table], conflicts, outcomes = _stage_kind(run, kind, found)
         rejects += [
-            reconciliation.with_file_addresses(run, frame, matching) for frame in (found.rejects, conflicts)
+            reconciliation.with_file_addresses(run, frame, matching)
+            for frame in (found.rejects, conflicts)
+            if frame is not None
         ]
         totals = {name: total + outcomes[name] for name, total in totals.items()}
     files = [source for source, _ in inspected]
@@ -57,9 +54,11 @@ def load(run: Run) -> dict[str, Any]:
     return run.write_summary(summary | {"left_alone": ignored, "tables": rows})
 
 
-def _stage_kind(run: Run, kind: FileKind, found: Records) -> tuple[DataFrame, DataFrame, dict[str, int]]:
+def _stage_kind(
+    run: Run, kind: FileKind, found: Records
+) -> tuple[DataFrame, DataFrame | None, dict[str, int]]:
     """Stage the table of one kind of file, merged with its existing rows; return it, its conflicts and its counts."""
-    rows = reconciliation.add_existing(found.rows, run.read_existing(kind.table))
+    rows = reconciliation.add_existing(found.rows.drop(*PLACE), run.read_existing(kind.table))
     observed, observation = reconciliation.count_states(kaggle.classify_rows(rows, kind.key))
     path = run.work_path(f"classified/{kind.table}")
     observed.write.mode("overwrite").partitionBy("state").parquet(path)
@@ -69,7 +68,12 @@ def _stage_kind(run: Run, kind: FileKind, found: Records) -> tuple[DataFrame, Da
         for state in (reconciliation.CONFLICT, reconciliation.KEPT)
     )
     table = run.stage_table(kind.table, kept.drop("file"), *kind.key)
-    return table, reconciliation.conflict_rejects(lost), observation.get
+    counts = observation.get
+    if counts["conflicts"] + counts["replaced"] == 0:
+        return table, None, counts
+    is_new = F.col("file") != reconciliation.IN_LAKE
+    replaced = lost.where(~is_new).drop("file").select(F.to_json(F.struct("*")).alias("content"))
+    return table, reconciliation.conflict_rejects(found, found.rows, lost.where(is_new), replaced), counts
 
 
 def _stage_derived(run: Run, tables: dict[str, DataFrame]) -> dict[str, int]:

@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, Final
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from spotify_bulk.errors import RowsUnaccounted
-from spotify_bulk.records import small_frame
+from spotify_bulk.records import PLACE, Records, small_frame
 from spotify_bulk.run import Run
 from spotify_bulk.sources import CsvFile
 
 REJECTS: Final = "bulk_rejects"
-UNREADABLE: Final = "file"
 IN_LAKE: Final = -1  # file number of a row that was already in the lake
 LAKE: Final = "(the lake)"  # the name shown for it
 # The state of a row. A conflict is also the reason of a reject.
@@ -83,14 +82,39 @@ def with_file_addresses(run: Run, rejects: DataFrame, sources: Sequence[CsvFile]
     return rejects.join(F.broadcast(known), "file").select(*_COLUMNS)
 
 
-def conflict_rejects(rows: DataFrame) -> DataFrame:
-    """Return rows that lost against another row as rejects; ``content`` is every column except ``file``."""
-    return rows.select(
-        "file",
+def conflict_rejects(found: Records, rows: DataFrame, lost: DataFrame, replaced: DataFrame) -> DataFrame:
+    """Return rows that lost against another row as rejects.
+
+    Parameters
+    ----------
+    found
+        The records of the files.
+    rows
+        Their rows, with ``file``, PLACE and the columns of `lost`.
+    lost
+        The rows of the files that lost; of equal rows in a file only one.
+    replaced
+        The ``content`` of the rows of the lake that lost.
+    """
+    same = lost.select(*(F.col(name).alias(f"lost_{name}") for name in lost.columns))
+    is_same = reduce(Column.__and__, (F.col(name).eqNullSafe(F.col(f"lost_{name}")) for name in lost.columns))
+    first = (
+        rows.join(same, is_same)
+        .groupBy(*lost.columns)
+        .agg(F.min(F.struct(*PLACE)).alias("place"))
+        .select("file", "place.*")
+    )
+    in_lake = replaced.select(
+        F.lit(IN_LAKE).alias("file"),
         F.lit(None).cast("bigint").alias("line"),
-        F.lit(CONFLICT).alias("reason"),
-        F.lit("Another row with the same key has different values; that row was kept.").alias("detail"),
-        F.to_json(F.struct(*(name for name in rows.columns if name != "file"))).alias("content"),
+        "content",
+    )
+    rejects = found.with_lines(first).select("file", "line", "content").unionByName(in_lake)
+    return rejects.withColumns(
+        {
+            "reason": F.lit(CONFLICT),
+            "detail": F.lit("Another row with the same key has different values; that row was kept."),
+        }
     )
 
 
@@ -149,7 +173,7 @@ def reconcile(
 
 def _file_counts(source: CsvFile, counts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     if source.problem:
-        return {"name": source.name, "rows_in": 1, "rejects": {UNREADABLE: 1}, "problem": source.problem}
+        return {"name": source.name, "rows_in": 1, "rejects": {source.reason: 1}, "problem": source.problem}
     count = counts[source.name]
     return {
         "name": source.name,
@@ -162,17 +186,18 @@ def _file_counts(source: CsvFile, counts: Mapping[str, Mapping[str, Any]]) -> di
 def _stage_rejects(run: Run, found: Sequence[CsvFile], parts: Sequence[DataFrame]) -> int:
     """Stage this run's rejects with the earlier ones of other files; return the number of this run's."""
     problems = [
-        {"source": run.arguments.input.uri(source.name), "detail": source.problem}
+        {
+            "source": run.arguments.input.uri(source.name),
+            "line": source.header_line,
+            "reason": source.reason,
+            "detail": source.problem,
+            "content": next(iter(source.head), None),
+        }
         for source in found
         if source.problem
     ]
-    unreadable = small_frame(run.spark, problems, {"source": "string", "detail": "string"}).select(
-        "source",
-        F.lit(None).cast("bigint").alias("line"),
-        F.lit(UNREADABLE).alias("reason"),
-        "detail",
-        F.lit(None).cast("string").alias("content"),
-    )
+    types = dict.fromkeys(_COLUMNS, "string") | {"line": "bigint"}
+    unreadable = small_frame(run.spark, problems, types)
     new = run.stage_table(f"{REJECTS}-new", reduce(DataFrame.unionByName, parts, unreadable), *_COLUMNS)
     existing = run.read_existing(f"{REJECTS}/job={run.job}")
     merged = new
@@ -182,8 +207,10 @@ def _stage_rejects(run: Run, found: Sequence[CsvFile], parts: Sequence[DataFrame
         )
         reloaded = run.spark.range(1).select(F.explode(files).alias("source"))
         others = existing.join(F.broadcast(reloaded), "source", "left_anti").select(*_COLUMNS)
-        # If the last run was killed after it published rejects, this run replaces the same row of the lake again.
-        merged = others.unionByName(new).distinct()
+        # If the last run was killed after it published rejects, this run replaces the same row of the lake again. Its
+        # content is null if that run has also published the tracks, without the one of that row.
+        is_known = (F.col("source") != LAKE) | F.col("content").isNotNull()
+        merged = others.unionByName(new.where(is_known)).distinct()
     run.stage_table(f"{REJECTS}/job={run.job}", merged, *_COLUMNS)
     count: int = new.count()
     return count

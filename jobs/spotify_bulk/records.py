@@ -21,20 +21,21 @@ from pyspark.sql import Column, DataFrame, Observation, Row, SparkSession, Windo
 from pyspark.sql import functions as F
 
 from spotify_bulk.errors import LinesUnaccounted
-from spotify_bulk.sources import WINDOWS, CsvFile
+from spotify_bulk.sources import WINDOWS, CsvFile, Layout
 
 # Reasons of rejects that are found before cells are converted.
 BAD_ENCODING: Final = "encoding"
 WRONG_COLUMNS: Final = "columns"
 LOOSE_QUOTE: Final = "quotes"
-NO_HEADER: Final = "header"
 
 _FILE_SCHEME: Final = "^file:/+"
 # Replaces line breaks inside a record during parsing, so that one outside of quotes is detected.
 _BREAK: Final = "\x1e"
-_ROW, _REJECT, _HEADER = "row", "reject", "header_line"  # unlike the reason NO_HEADER
+_ROW, _REJECT, _HEADER = "row", "reject", "header_line"
 _FRAGMENT, _RETRY = "fragment", "retry"  # for a second pass: joined with its neighbors, or alone
 _CORRUPT: Final = "_bad"
+# Where the first line of a row is, how many lines it has, and its text if it took a second pass.
+PLACE: Final = ("block", "id", "span", "value")
 
 
 class TypeCells(Protocol):
@@ -54,15 +55,15 @@ class Batch:
         The files; a file's number is its position.
     paths
         The address of each, for Spark.
-    columns
-        All columns that a row can have.
+    layout
+        The columns that a row can have.
     file_values
         Values that apply to all rows of a file, by name: the SQL type, and one value for each file.
     """
 
     sources: Sequence[CsvFile]
     paths: Sequence[str]
-    columns: Sequence[str]
+    layout: Layout
     file_values: Mapping[str, tuple[str, Sequence[Any]]]
 
 
@@ -73,16 +74,39 @@ class Records:
     Attributes
     ----------
     rows
-        The valid rows: ``file`` and the typed columns.
+        The valid rows: ``file``, PLACE and the typed columns.
     rejects
         The others: ``file``, ``line``, ``reason``, ``detail``, ``content``.
     counts
         By file name: ``header_lines``, ``rows``, and ``rejects`` by reason.
+    starts
+        The number that gives a line's number when added to its ``id``, by ``file`` and ``block``.
+    given
+        The files.
     """
 
     rows: DataFrame
     rejects: DataFrame
     counts: dict[str, dict[str, Any]]
+    starts: DataFrame
+    given: Batch
+
+    def with_lines(self, rows: DataFrame) -> DataFrame:
+        """Return rows with ``file`` and PLACE and the additional columns ``line`` and ``content``, as in the file.
+
+        The lines are read again, because a run that keeps the text of every row takes longer.
+        """
+        spark, numbers = rows.sparkSession, [row["file"] for row in rows.select("file").distinct().collect()]
+        groups = [group for group in _groups(self.given) if set(group) & set(numbers)]
+        lines = _union([_lines(spark, self.given, group) for group in groups or [[]]])
+        text = lines.select("file", "block", "id", F.col("value").alias("text"))
+        # Spark gives the same lines the same ids each time.
+        found = text.join(rows, ["file", "block", "id"])
+        return found.join(F.broadcast(self.starts), ["file", "block"]).select(
+            *rows.columns,
+            (F.col("start") + F.col("id")).alias("line"),
+            _content(F.coalesce("value", "text")).alias("content"),
+        )
 
 
 def read(spark: SparkSession, given: Batch, type_cells: TypeCells, work_path: str) -> Records:
@@ -121,22 +145,23 @@ def read(spark: SparkSession, given: Batch, type_cells: TypeCells, work_path: st
     records = _union([lines.where(~F.col("kind").isin(_FRAGMENT, _RETRY)), *second_passes])
     tally = _tally(lines)
     second_tally = _tally(_union(second_passes)) if second_passes else []
+    starts = _starts(spark, tally)
     return Records(
-        rows=records.where(F.col("kind") == _ROW).drop(
-            "kind", "block", "id", "span", "reason", "detail", "value"
-        ),
-        rejects=_rejects(records, tally),
+        rows=records.where(F.col("kind") == _ROW).drop("kind", "reason", "detail"),
+        rejects=_rejects(records, starts),
         counts=_counts([*tally, *second_tally], given.sources, seen),
+        starts=starts,
+        given=given,
     )
 
 
 def _groups(given: Batch) -> list[list[int]]:
     """Return groups of file numbers; the files of a group have the same format and are read together."""
 
-    def file_format(number: int) -> tuple[str, str, bool, tuple[str, ...]]:
+    def file_format(number: int) -> tuple[str, str, bool, bool, tuple[str, ...]]:
         source = given.sources[number]
         columns = tuple(column or "" for column in source.columns)
-        return source.charset, source.delimiter, source.backslashes, columns
+        return source.charset, source.delimiter, source.backslashes, source.quoted_whole, columns
 
     numbers = sorted(range(len(given.sources)), key=file_format)
     return [list(group) for _, group in groupby(numbers, key=file_format)]
@@ -170,6 +195,8 @@ def _lines(spark: SparkSession, given: Batch, group: Sequence[int]) -> DataFrame
         # Concatenated files can mix both encodings, and some bytes are invalid in either.
         as_is = F.is_valid_utf8(value) | F.contains(decoded, F.lit("\ufffd"))
         value = F.when(as_is, value).otherwise(decoded)
+    if source.quoted_whole:
+        value = _unquoted(value)
     if source.backslashes:
         doubled = F.regexp_replace(value, r'(?<!\\)((?:\\\\)*)\\"', '$1""')
         value = F.replace(doubled, F.lit(r"\\"), F.lit("\\"))
@@ -224,6 +251,8 @@ def _split_lines(lines: DataFrame, given: Batch, group: Sequence[int], *, last: 
     cells = [f"c{position}" for position in range(len(columns))]
     not_text = ~F.is_valid_utf8(F.col("value")) | F.contains(F.col("value"), F.lit("\0"))
     defect = F.when(not_text, BAD_ENCODING)
+    if last:
+        lines = lines.withColumns({"as_read": F.col("value"), "value": _unquoted(F.col("value"))})
     if columns:
         wrong_count = F.col(f"cells.{_CORRUPT}").isNotNull()
         odd = F.col("quoted") & _has_odd_quotes()
@@ -233,8 +262,7 @@ def _split_lines(lines: DataFrame, given: Batch, group: Sequence[int], *, last: 
         )
         defect = defect.when(wrong_count, WRONG_COLUMNS).when(loose if last else odd, LOOSE_QUOTE)
         lines = _parse_cells(lines, sources[0])
-    else:
-        defect = defect.otherwise(NO_HEADER)
+    else:  # without files
         lines = lines.withColumn("cells", F.struct(F.lit(None).cast("string").alias(_CORRUPT)))
     # Concatenated files can have byte order marks in the middle.
     header_lines = sorted(
@@ -246,16 +274,29 @@ def _split_lines(lines: DataFrame, given: Batch, group: Sequence[int], *, last: 
         .when(blank, WRONG_COLUMNS)
         .otherwise(defect)
     )
-    present = {column: f"cells.c{position}" for position, column in enumerate(columns) if column}
-    cell = [
-        F.replace(F.col(present[column]), F.lit(_BREAK), F.lit("\n")).alias(column)
-        if last and column in present
-        else F.col(present[column]).alias(column)
-        if column in present
-        else F.lit(None).cast("string").alias(column)
-        for column in given.columns
-    ]
-    return lines.withColumn("defect", defect).withColumn("cell", F.struct(*cell)).drop("cells", "quoted")
+    present = {column: F.col(f"cells.c{position}") for position, column in enumerate(columns) if column}
+    cell = [_cell(column, present, given.layout, last=last).alias(column) for column in given.layout.columns]
+    split = lines.withColumn("defect", defect).withColumn("cell", F.struct(*cell)).drop("cells", "quoted")
+    return split.withColumn("value", F.col("as_read")).drop("as_read") if last else split
+
+
+def _cell(column: str, present: Mapping[str, Column], layout: Layout, *, last: bool) -> Column:
+    """Return the text of a column, whose parts are joined by hyphens, as in 2019-03-29."""
+    if parts := layout.parts(column, list(present)):
+        texts = (F.regexp_replace(F.trim(present[part]), r"\.0$", "") for part in parts)
+        padded = (F.when(F.length(text) == 1, F.concat(F.lit("0"), text)).otherwise(text) for text in texts)
+        return F.nullif(F.concat_ws("-", *padded), F.lit(""))
+    if column not in present:
+        return F.lit(None).cast("string")
+    return F.replace(present[column], F.lit(_BREAK), F.lit("\n")) if last else present[column]
+
+
+def _unquoted(line: Column) -> Column:
+    """Return the content of a line that is one quoted cell; any other line unchanged, as sources.unquote_line()."""
+    inner = F.substr(line, F.lit(2), F.length(line) - 2)
+    is_cell = F.startswith(line, F.lit('"')) & F.endswith(line, F.lit('"')) & (F.length(line) > 1)
+    is_cell &= ~F.contains(F.replace(inner, F.lit('""'), F.lit("")), F.lit('"'))
+    return F.when(is_cell, F.replace(inner, F.lit('""'), F.lit('"'))).otherwise(line)
 
 
 def _classify(split: DataFrame, type_cells: TypeCells, *, last: bool) -> DataFrame:
@@ -273,7 +314,7 @@ def _classify(split: DataFrame, type_cells: TypeCells, *, last: bool) -> DataFra
             "kind": kind,
             "reason": F.coalesce("defect", "reason"),
             "detail": F.when(F.col("defect").isNull(), F.col("detail")),
-            "value": F.when(F.coalesce("defect", "reason").isNotNull(), F.col("value")),
+            "value": F.when(F.coalesce("defect", "reason").isNotNull() | F.lit(last), F.col("value")),
         }
     ).drop("defect")
 
@@ -399,8 +440,8 @@ def _tally(lines: DataFrame) -> list[Row]:
     return list(grouped.collect())
 
 
-def _rejects(records: DataFrame, tally: Sequence[Row]) -> DataFrame:
-    """Return the rejects with the number of their first line, computed from the `tally` of the first pass."""
+def _starts(spark: SparkSession, tally: Sequence[Row]) -> DataFrame:
+    """Return what gives a line's number when added to its id, from the `tally` of the first pass."""
     lengths, first = Counter[tuple[int, int]](), dict[tuple[int, int], int]()
     for row in tally:
         position = row["file"], row["block"]
@@ -411,18 +452,27 @@ def _rejects(records: DataFrame, tally: Sequence[Row]) -> DataFrame:
         # Line ids are consecutive within a block.
         starts.append({"file": file, "block": block, "start": before[file] - first[file, block] + 1})
         before[file] += lengths[file, block]
-    known = small_frame(records.sparkSession, starts, {"file": "int", "block": "bigint", "start": "bigint"})
+    return small_frame(spark, starts, {"file": "int", "block": "bigint", "start": "bigint"})
+
+
+def _rejects(records: DataFrame, starts: DataFrame) -> DataFrame:
+    """Return the rejects with the number of their first line."""
     return (
         records.where(F.col("kind") == _REJECT)
-        .join(F.broadcast(known), ["file", "block"])
+        .join(F.broadcast(starts), ["file", "block"])
         .select(
             "file",
             (F.col("start") + F.col("id")).alias("line"),
             "reason",
             "detail",
-            F.make_valid_utf8(F.replace("value", F.lit(_BREAK), F.lit("\n"))).alias("content"),
+            _content(F.col("value")).alias("content"),
         )
     )
+
+
+def _content(value: Column) -> Column:
+    """Return the text of a record as it is shown in a reject."""
+    return F.make_valid_utf8(F.replace(value, F.lit(_BREAK), F.lit("\n")))
 
 
 def _counts(tally: Sequence[Row], sources: Sequence[CsvFile], seen: int) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,12 @@ _ARCHIVES: Final = {
     _GZIP: "compressed with gzip twice",
 }
 _UTF16: Final = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+# Reasons of the reject that stands for a whole file.
+UNREADABLE: Final = "file"
+NO_HEADER: Final = "header"
+_SHOWN_NAMES: Final = 5
+_SHOWN_COLUMNS: Final = 20
+_SHOWN_CHARACTERS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,8 @@ class Layout:
     name
         The kind of file.
     columns
-        Each column that is read, with its accepted header names: lower case, words joined by ``_``.
+        Each column that is read, with its accepted header names: lower case, words joined by ``_``. Several names
+        together, such as ``("year", "month", "day")``, mean that the column is spread over as many cells.
     required
         Groups of columns; a header must have at least one column of each group.
     sampled
@@ -54,21 +62,36 @@ class Layout:
     """
 
     name: str
-    columns: Mapping[str, tuple[str, ...]]
+    columns: Mapping[str, tuple[str | tuple[str, ...], ...]]
     required: tuple[tuple[str, ...], ...]
     sampled: tuple[str, ...] = ()
 
     def match(self, cells: Sequence[str]) -> tuple[str | None, ...] | None:
         """Return the column that each header cell names, or None if the line is not a header."""
+        found = self.recognize(cells)
+        return None if self.missing(found) else found
+
+    def recognize(self, cells: Sequence[str]) -> tuple[str | None, ...]:
+        """Return the column, or the part of one, that each header cell names, if any."""
         names = [re.sub(r"[^0-9a-z]+", "_", cell.strip().lower()).strip("_") for cell in cells]
         found: list[str | None] = [None] * len(names)
         for column, accepted in self.columns.items():
-            positions = [names.index(name) for name in accepted if name in names]
-            free = [position for position in positions if found[position] is None]
-            if free:
-                found[free[0]] = column
-        complete = all(any(column in found for column in group) for group in self.required)
-        return tuple(found) if complete else None
+            for name in accepted:
+                meant = {name: column} if isinstance(name, str) else dict(zip(name, name, strict=True))
+                if all(part in names and found[names.index(part)] is None for part in meant):
+                    for part, meaning in meant.items():
+                        found[names.index(part)] = meaning
+                    break
+        return tuple(found)
+
+    def missing(self, found: Sequence[str | None]) -> list[tuple[str, ...]]:
+        """Return the required groups of which no column was found."""
+        return [group for group in self.required if not any(column in found for column in group)]
+
+    def parts(self, column: str, found: Sequence[str | None]) -> tuple[str, ...]:
+        """Return the parts that a column is spread over in a file with these columns; nothing for other columns."""
+        spread = (name for name in self.columns[column] if not isinstance(name, str))
+        return next((parts for parts in spread if column not in found and set(parts) <= set(found)), ())
 
 
 @dataclass(frozen=True)
@@ -85,14 +108,20 @@ class CsvFile:
         Whether the content is compressed, regardless of the name.
     backslashes
         Whether quotes inside a cell are escaped with a backslash instead of being doubled.
+    quoted_whole
+        Whether each line is one quoted cell that contains the cells.
     columns
-        The layout's column at each position; empty if there is no header.
+        The layout's column, or a part of one, at each position; empty if there is no header.
     header
         The header's cells in lower case.
     head
         The lines up to and including the header, unchanged.
     problem
         Why the file cannot be read, or None.
+    reason
+        Of the reject that stands for the file if it cannot be read: UNREADABLE or NO_HEADER.
+    header_line
+        The number of the last line of `head`.
     sample
         Distinct values of the layout's sampled columns in the first records.
     """
@@ -103,10 +132,13 @@ class CsvFile:
     charset: str = "utf-8"
     delimiter: str = ","
     backslashes: bool = False
+    quoted_whole: bool = False
     columns: tuple[str | None, ...] = ()
     header: tuple[str, ...] = ()
     head: tuple[str, ...] = ()
     problem: str | None = None
+    reason: str = UNREADABLE
+    header_line: int | None = None
     sample: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
@@ -163,7 +195,7 @@ def _damage(content: BinaryIO) -> str | None:
 
 
 def detect(item: StoredFile, head: bytes, layouts: Sequence[Layout]) -> tuple[CsvFile, Layout | None]:
-    """Return the file's properties and the layout it matches, if any, from its first bytes."""
+    """Return the file's properties and the layout it matches from its first bytes; None if it has a problem."""
     source = CsvFile(item.name, item.size, gzipped=head.startswith(_GZIP))
     if source.gzipped:
         try:
@@ -176,22 +208,64 @@ def detect(item: StoredFile, head: bytes, layouts: Sequence[Layout]) -> tuple[Cs
     if problem := _unreadable(head, text):
         return replace(source, problem=problem), None
     lines = _lines(text, complete=len(head) < HEAD_BYTES and item.size <= HEAD_BYTES)
-    for number, line in enumerate(lines[:HEADER_WITHIN_LINES]):
-        for delimiter in DELIMITERS:
+    for number, whole in enumerate(lines[:HEADER_WITHIN_LINES]):
+        for line, delimiter in itertools.product(dict.fromkeys((whole, unquote_line(whole))), DELIMITERS):
             cells = _cells(line, delimiter)
             for layout in layouts:
                 if columns := layout.match(cells):
-                    after = lines[number + 1 :]
+                    read = lines if line is whole else [unquote_line(line) for line in lines]
+                    after = read[number + 1 :]
                     return replace(
                         source,
                         delimiter=delimiter,
                         backslashes=_backslashes(after, delimiter),
+                        quoted_whole=line is not whole,
                         columns=columns,
                         header=tuple(cell.strip().lower() for cell in cells),
-                        head=tuple(line for line in lines[: number + 1] if line.strip()),
+                        head=tuple(line for line in read[: number + 1] if line.strip()),
+                        header_line=number + 1,
                         sample=_sample(after, delimiter, columns, layout.sampled),
                     ), layout
-    return source, None
+    return _without_header(source, lines, layouts), None
+
+
+def _without_header(source: CsvFile, lines: Sequence[str], layouts: Sequence[Layout]) -> CsvFile:
+    """Return the file with the problem that no line is a header, and what the most similar line lacks."""
+    *_, number, cells, layout = max(
+        (
+            (len(set(layout.recognize(cells)) - {None}), len(cells), -number, cells, layout)
+            for number, line in enumerate(lines[:HEADER_WITHIN_LINES])
+            if line.strip()
+            for cells in (_cells(unquote_line(line), delimiter) for delimiter in DELIMITERS)
+            for layout in layouts
+        ),
+        key=lambda candidate: candidate[:3],
+        default=(0, 0, 0, [], layouts[0]),
+    )
+    lacks = " and ".join(_named(layout, group) for group in layout.missing(layout.recognize(cells)))
+    shown = ", ".join(cell.strip()[:_SHOWN_CHARACTERS] for cell in cells[:_SHOWN_COLUMNS])
+    more = " and more" if len(cells) > _SHOWN_COLUMNS else ""
+    problem = f"Line {1 - number} has no column for {lacks}. Its columns are: {shown or 'none'}{more}."
+    return replace(
+        source, problem=problem, reason=NO_HEADER, header_line=1 - number, head=(lines[-number][:HEAD_BYTES],)
+    )
+
+
+def _named(layout: Layout, group: tuple[str, ...]) -> str:
+    """Return the columns of a group, with some of the header names that are accepted for them."""
+    accepted = [name for column in group for name in layout.columns[column] if isinstance(name, str)]
+    others = [name.replace("_", " ") for name in accepted if name not in group][:_SHOWN_NAMES]
+    return " or ".join(column.replace("_", " ") for column in group) + (
+        f" (also called {', '.join(others)}, …)" if others else ""
+    )
+
+
+def unquote_line(line: str) -> str:
+    """Return the content of a line that is one quoted cell: ``"1,""One, two"",Ann"``; any other line unchanged."""
+    inner = line[1:-1].replace('""', "")
+    if len(line) < 2 or not (line.startswith('"') and line.endswith('"')) or '"' in inner:
+        return line
+    return line[1:-1].replace('""', '"')
 
 
 def _unreadable(head: bytes, text: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import random
 import re
 from typing import TYPE_CHECKING, Any
@@ -203,7 +204,7 @@ def test_exports_of_other_makers(lake: Lake) -> None:
         (20200214, "France", "top200_weekly", 1, "Kill", 8),
         (20200221, "France", "top200_weekly", 1, "Kill", 7),
     ]
-    assert summary["rejects_by_reason"] == {"date": 2, "header": 2, "file": 1, "url": 1}
+    assert summary["rejects_by_reason"] == {"date": 2, "header": 1, "file": 1, "url": 1}
     assert {("MOVE_UP",), ("NEW_ENTRY",)} <= set(lake.rows("fact_chart_entry", "trend"))
     assert {("SZA",), ("Tyler, The Creator",), ("Au/Ra",)} <= set(lake.rows("dim_artist", "name"))
 
@@ -282,8 +283,141 @@ def test_what_systems_and_transfers_do_to_files(lake: Lake) -> None:
 
 def test_a_file_that_does_not_say_its_date_can_be_told(lake: Lake) -> None:
     summary = lake.load("charts", {"latest.csv": OLD}, date="2017-01-01", region="AR")
-    assert summary["rejects"] == 0
+    assert (summary["rejects"], summary["unused_defaults"]) == (0, [])
     assert {row[:3] for row in entries(lake)} == {(20170101, "Argentina", "top200")}
+
+
+def test_layouts_that_few_makers_use(lake: Lake) -> None:
+    summary = lake.load(
+        "charts",
+        {
+            "ymd.csv": "Position,Track Name,Artist,Streams,URL,Month,Day,Year,Region\n"
+            f"1,One,A,5,{url('a')},03,29,2019,kr\n2,Two,A,4,{url('b')},3,9,2019,kr\n"
+            f"3,Three,A,3,{url('c')},March,30,2019.0,kr\n4,Four,A,2,{url('d')},3,,2019,kr\n",
+            "current.csv": "date,track,artist,current_pos,streams,country,track_uri\n"
+            f'2023-12-28,One,A,2,5,"Korea, Republic of",{ID.format("a")}\n'
+            f"2023-12-28,Two,A,3,5,KOR,{ID.format('b')}\n2023-12-28,Three,A,4,5,Viet Nam,{ID.format('c')}\n",
+            "quoted.csv": '"Position,Track Name,Artist,Streams,URL,Date,Region"\n'
+            f'"1,""One, """"or"""" two"",A,9,{url("e")},2017-01-01,Republic of Korea"\n'
+            f'"2,Two,A,8,{url("b")},2017-01-01,Korea (Republic of)"\n',
+            # Only the lines that had quotes were quoted once more.
+            "partly.csv": "Position,Track Name,Artist,Streams,URL,Date,Region\n"
+            f'"1,""One, two"",A,9,{url("f")},2017-01-02,kr"\n2,Two,A,8,{url("b")},2017-01-02,kr\n"junk"\n',
+        },
+    )
+    balance(summary)
+    assert entries(lake) == [
+        (20170101, "South Korea", "top200", 1, 'One, "or" two', 9),
+        (20170101, "South Korea", "top200", 2, "Two", 8),
+        (20170102, "South Korea", "top200", 1, "One, two", 9),
+        (20170102, "South Korea", "top200", 2, "Two", 8),
+        (20190309, "South Korea", "top200", 2, "Two", 4),
+        (20190329, "South Korea", "top200", 1, "One", 5),
+        (20190330, "South Korea", "top200", 3, "Three", 3),
+        (20231228, "South Korea", "top200", 2, "One", 5),
+        (20231228, "South Korea", "top200", 3, "Two", 5),
+        (20231228, "Vietnam", "top200", 4, "Three", 5),
+    ]
+    assert sorted(lake.rows("dim_region", "name", "region_code")) == [
+        ("South Korea", "kr"),
+        ("Vietnam", "vn"),
+    ]
+    rejects = lake.rows("bulk_rejects", "line", "reason", "detail", "content")
+    assert rejects == [
+        (4, "columns", None, '"junk"'),
+        (5, "date", "2019-03", f"4,Four,A,2,{url('d')},3,,2019,kr"),
+    ]
+
+
+def test_a_conflict_shows_the_row_as_it_is_in_the_file_and_leaves_no_track(
+    lake: Lake, new_lake: Callable[[str], Lake], small_blocks: None
+) -> None:
+    def row(rank: int, title: str, streams: int, track: str, day: str = "2012-01-03") -> str:
+        return f"{rank},{title},Y,{streams},us,{day},{track}\n"
+
+    header, sound, mangled = "position,title,artist,streams,region,date,id\n", "7-11 (Seven Eleven)", "11-Jul"
+    padding = "".join(row(rank, "Padding", 5, ID.format("p")) for rank in range(10, 99))
+    first = (
+        header
+        + padding
+        + row(1, "More", 9, ID.format("m"))
+        + row(1, '"Less\nlines"', 1, ID.format("l"))
+        # The same song without an id, as two spreadsheets have it; and with one.
+        + row(2, mangled, 70, "")
+        + row(2, sound, 60, "")
+        + row(3, sound, 50, ID.format("s"))
+        + row(3, mangled, 50, ID.format("s"))
+        + row(4, "Lost", 1, ID.format("k"))
+        + row(4, "Kept", 2, ID.format("m"))
+        + row(5, "Lost", 1, ID.format("k"), "2012-02-01")
+    )
+    second = header + row(1, "Most", 10, ID.format("n"))
+    line = first[: first.index("1,More")].count("\n") + 1
+
+    summary = lake.load("charts", {"first.csv": first})
+    balance(summary)
+    assert lake.rows("bulk_rejects", "line", "reason", "content") == [
+        (line + 1, "conflict", row(1, '"Less\nlines"', 1, ID.format("l"))[:-1]),
+        (line + 3, "conflict", row(2, mangled, 70, "")[:-1]),
+        (line + 7, "conflict", row(4, "Lost", 1, ID.format("k"))[:-1]),
+    ]
+    more = lake.load("charts", {"second.csv": second})
+    assert (more["rows_out"], more["replaced"]) == (1, 1)
+    (content,) = (
+        content
+        for source, content in lake.rows("bulk_rejects", "source", "content")
+        if source == "(the lake)"
+    )
+    assert json.loads(content) == {
+        "date": "2012-01-03", "region": "United States", "chart": "top200", "rank": 1, "title": "Kept", "artist": "Y",
+        "url": url("m"), "streams": 9,
+    }  # fmt: skip
+    tracks = lake.rows("dim_track", "title", "first_date_key", "last_date_key")
+    assert tracks == [
+        (sound, 20120103, 20120103),
+        (sound, 20120103, 20120103),
+        ("Kept", 20120103, 20120103),
+        ("Lost", 20120201, 20120201),
+        ("Most", 20120103, 20120103),
+        ("Padding", 20120103, 20120103),
+    ]
+    for table, said in more["tables"].items():
+        assert said == len(lake.rows(table)), table
+
+    reverse = new_lake("reverse")
+    reverse.load("charts", {"second.csv": second})
+    again = reverse.load("charts", {"first.csv": first})
+    assert again["rejects_by_reason"] == {"conflict": 4}
+    for table in set(lake.content()) - {"bulk_rejects"}:
+        assert lake.rows(table) == reverse.rows(table), table
+    # Nothing new, and months that this run does not touch.
+    nothing = lake.load("charts", {"second.csv": second})
+    assert nothing["rows_out"] == 0
+    assert nothing["tables"]["fact_chart_entry"] == len(lake.rows("fact_chart_entry")) == 94
+    empty = lake.load("charts", {"empty.csv": header})
+    assert empty["tables"]["fact_chart_entry"] == 94
+
+
+def test_a_file_without_the_columns_is_one_reject_that_names_them(lake: Lake) -> None:
+    summary = lake.load(
+        "charts",
+        {
+            "x.csv": "\ndate;track;artist;streams\n2021-01-01;One;A;5\n2021-01-01;Two;A;4\n",
+            "dated.csv": "rank,title,date,region,streams\n1,One,2021-01-01,us,9\n",
+        },
+        date="2021-01-01",
+        region="us",
+        chart="top200",
+    )
+    balance(summary)
+    assert (summary["rows_in"], summary["rejects_by_reason"]) == (2, {"header": 1})
+    assert summary["unused_defaults"] == ["date", "region", "chart"]
+    problem = summary["files"][1]["problem"]
+    assert problem.startswith("Line 2 has no column for rank (also called position, ")
+    assert problem.endswith("…). Its columns are: date, track, artist, streams.")
+    assert lake.rows("bulk_rejects", "line", "reason", "detail", "content") == [
+        (2, "header", problem, "date;track;artist;streams")
+    ]
 
 
 def test_random_records_come_out_as_the_csv_module_reads_them(lake: Lake, small_blocks: None) -> None:
@@ -336,7 +470,7 @@ def test_the_jvm_can_compile_what_looks_at_each_line(
     (tmp_path / "charts.csv").write_text(KAGGLE)
     (((source, _),), _) = inspect_files(Folder(tmp_path), [charts.LAYOUT])
     file_values = {name: (type_, [None]) for name, type_ in charts.FILE_VALUES.items()}
-    given = records.Batch([source], [str(tmp_path / "charts.csv")], list(charts.LAYOUT.columns), file_values)
+    given = records.Batch([source], [str(tmp_path / "charts.csv")], charts.LAYOUT, file_values)
     spark.conf.set("spark.sql.codegen.wholeStage", "true")
     try:
         records._first_pass(spark, given, [0], charts.type_cells, Observation()).explain("codegen")
@@ -371,6 +505,8 @@ def test_an_empty_input_is_said(lake: Lake) -> None:
 def test_a_chart_that_is_none_is_refused(lake: Lake) -> None:
     with pytest.raises(BadArguments, match="--chart: 'top10' is not one of top200, viral50"):
         lake.load("charts", {"x.csv": OLD}, chart="top10")
+    with pytest.raises(BadArguments, match="--region: 'Atlantis' is neither"):
+        lake.load("charts", {"x.csv": OLD}, region="Atlantis")
 
 
 def test_the_catalog_is_declared() -> None:

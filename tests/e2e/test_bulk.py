@@ -1,5 +1,6 @@
 """Bulk files on the deployed stack: from their arrival to tables that Athena queries, by the jobs on local Spark."""
 
+import datetime as dt
 import io
 import zipfile
 from functools import partial
@@ -9,11 +10,11 @@ import pytest
 
 from cli.commands import bulk
 from cli.stack import OpsError
-from local.bulk import run_job
+from local.bulk import run_job, run_state
 from local.errors import LaptopError
 from local.stack import LaptopStack
 from spotify_lake import keys
-from spotify_lake.bulk.staging import run_of, stage, wait_for_run
+from spotify_lake.bulk.staging import Defaults, run_of, stage, wait_for_run
 from tests.support.deployed import eventually, without
 from tests.support.operated import Person, as_lake
 from tests.support.template import ROOT
@@ -35,10 +36,18 @@ def test_a_marker_starts_a_run_with_its_folder_and_the_code_as_it_was_deployed(
     s3, bucket, batch = stack.client("s3"), stack.outputs["LakeBucketName"], "staging/charts/first/"
     file = tmp_path / "charts.csv"
     file.write_text(HEADER + row(1, 1, "Song", 100))
-    stage(s3, bucket, batch, {"charts.csv": file})
+    defaults = Defaults(date=dt.date(2021, 12, 31), region="us")
+    stage(s3, bucket, batch, {"charts.csv": file}, defaults=defaults)
     run_id = wait_for_run(s3, bucket, batch, None, START_S)
     run = stack.client("glue").get_job_run(JobName=stack.outputs["ChartsJobName"], RunId=run_id)["JobRun"]
     assert run["Arguments"]["--input"] == f"s3://{bucket}/{batch}"
+    assert {name: run["Arguments"].get(name) for name in ("--date", "--region", "--chart")} == {
+        "--date": "2021-12-31",
+        "--region": "us",
+        "--chart": None,
+    }
+    # The emulator says that it succeeded, although nothing has run.
+    assert run_state(stack.state_dir, "charts", run_id) is None
     assert run["Arguments"]["--warehouse"] == f"s3://{bucket}/datawarehouse"
     body = s3.get_object(Bucket=bucket, Key=f"{keys.JOB_CODE}spotify_bulk.zip")["Body"].read()
     with zipfile.ZipFile(io.BytesIO(body)) as packed:
@@ -109,6 +118,8 @@ def test_a_job_that_may_not_write_fails_and_its_batch_can_be_started_again(
     ):
         load(Person(), "kaggle2023", [str(file)], "tracks")
     assert "AccessDenied" in failed.value.log.read_text()  # type: ignore[union-attr]
+    run_id = run_of(stack.client("s3"), stack.outputs["LakeBucketName"], "staging/kaggle2023/tracks/")
+    assert run_state(stack.state_dir, "kaggle2023", str(run_id)) == "FAILED"
     assert stack.athena("select * from catalog_tracks").rows == ()
     load(Person(), "kaggle2023", [str(file)], "tracks")
     assert stack.athena("select track_id, popularity from catalog_tracks").rows == (

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from local.bulk import questions
 from local.sql_dialect import to_duckdb
 from queries import queries, used_by, views
 from spotify_lake import keys
@@ -300,6 +301,27 @@ def test_a_parameter_may_be_changed(
 ) -> None:
     rows = rounded(ask(lake, QUERIES[name].sql.replace(old, new)))
     assert rows == rounded(ANSWERS[name](**changed))
+
+
+def test_the_demo_counts_regions_without_global_and_asks_for_the_genres_of_every_decade(
+    lake: duckdb.DuckDBPyConnection,
+) -> None:
+    asked = {question: ask(lake, sql) for question, sql in questions().items()}
+    songs = []
+    for track, each in grouped(
+        (one.track, one) for one in entries("top200", years=range(2017, 2018))
+    ).items():
+        elsewhere = [one for one in each if one.region != "Global"]
+        if elsewhere:
+            regions, peak = len({one.region for one in elsewhere}), min(one.rank for one in elsewhere)
+            songs.append((track.title, track.by, regions, peak))
+    songs.sort(key=lambda row: (-row[2], row[3], text(row[0])))
+    found = asked["Which songs charted in the most regions?"]
+    assert [row[2:] for row in found] == [row[2:] for row in songs[:5]]
+    assert set(found) <= set(songs)
+    genres = asked["Which genres fill the catalog of each decade?"]
+    assert rounded(genres) == rounded(ANSWERS["genres_by_decade"](limit=2))
+    assert len({decade for decade, *_ in genres}) > 1
 
 
 def test_the_view_has_every_entry_with_names(lake: duckdb.DuckDBPyConnection) -> None:

@@ -418,12 +418,14 @@ class FakeGlue:
     def __init__(self) -> None:
         self.running: dict[str, str] = {}  # a run's id by its job
         self.inputs: dict[str, str] = {}  # what a run was started for, by its id
+        self.arguments: dict[str, dict[str, str]] = {}  # the other arguments of a run, by its id
 
     def start_job_run(self, *, JobName: str, Arguments: dict[str, str]) -> dict[str, str]:
         if JobName in self.running:
             raise self.exceptions.ConcurrentRunsExceededException
         run_id = f"jr_{len(self.inputs)}"
         self.running[JobName], self.inputs[run_id] = run_id, Arguments["--input"]
+        self.arguments[run_id] = {name: value for name, value in Arguments.items() if name != "--input"}
         return {"JobRunId": run_id}
 
 

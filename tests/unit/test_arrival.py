@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.arrival import app
-from spotify_lake.bulk import arrival
+from spotify_lake.bulk import arrival, staging
 from spotify_lake.bulk.arrival import due, parse_event
-from spotify_lake.errors import EventError, JobBusy, SettingsError, UnknownDataSet
+from spotify_lake.errors import BadMarker, EventError, JobBusy, SettingsError, UnknownDataSet
 from tests.support.fakes import FakeGlue, FakeS3
 from tests.support.template import ROOT
 
@@ -48,9 +48,9 @@ class World:
         for data_set in arrival.DATA_SETS:
             self.s3.objects[LATEST.format(data_set)] = json.dumps(SUMMARY).encode()
 
-    def put(self, key: str, minute: int = 0) -> None:
+    def put(self, key: str, minute: int = 0, body: bytes = b"") -> None:
         self.s3.now = at(minute)
-        self.s3.put_object(Bucket="lake", Key=key, Body=b"")
+        self.s3.put_object(Bucket="lake", Key=key, Body=body)
 
     def invoke(self, event: dict, minute: int = 0) -> dict:
         self.s3.now = at(minute)
@@ -152,6 +152,47 @@ class TestMarkers:
             "jobs/spotify_bulk.zip",
         }
         assert world.s3.objects["jobs/spotify_bulk.zip"] == b"content of spotify_bulk.zip"
+
+
+class TestValuesInMarkers:
+    def test_become_arguments_of_the_job(self, world):
+        given = staging.Defaults(date=dt.date(2021, 12, 31), region="us", chart="top200")
+        world.put("staging/charts/one/_READY", body=given.marker())
+        world.put("staging/charts/two/_READY", 1, b'{"region": "South Korea"}')
+        world.invoke(ready("staging/charts/one/_READY"), 2)
+        world.end("charts")
+        world.invoke(ended("charts"), 3)
+        assert world.glue.arguments == {
+            "jr_0": {"--date": "2021-12-31", "--region": "us", "--chart": "top200"},
+            "jr_1": {"--region": "South Korea"},
+        }
+
+    @pytest.mark.parametrize(
+        "data_set, body",
+        [
+            ("charts", b"date: 2021"),
+            ("charts", b"\xff"),
+            ("charts", b'["2021-12-31"]'),
+            ("charts", b'{"date": "31.12.2021"}'),
+            ("charts", b'{"chart": "top10"}'),
+            ("charts", b'{"region": "--work"}'),
+            ("charts", b'{"region": ""}'),
+            ("charts", b'{"warehouse": "s3://elsewhere"}'),
+            ("kaggle2023", b'{"date": "2021-12-31"}'),
+        ],
+    )
+    def test_that_are_invalid_start_nothing_and_hold_nothing_up(self, world, data_set, body):
+        key = f"staging/{data_set}/bad/_READY"
+        world.put(key, body=body)
+        world.put(f"staging/{data_set}/good/_READY", 1)
+        with pytest.raises(BadMarker, match=rf"{key} starts nothing: .*Put it again"):
+            world.invoke(ready(key), 2)
+        assert list(world.glue.inputs.values()) == [f"s3://lake/staging/{data_set}/good/"]
+        # The event of a run that ended is counted once, so it may not fail.
+        world.end(data_set)
+        assert world.invoke(ended(data_set), 3) == {}
+        world.put(key, 4)
+        assert world.invoke(ready(key), 5) == {f"staging/{data_set}/bad/": "jr_1"}
 
 
 class TestEndOfARun:

@@ -8,8 +8,10 @@ import pytest
 from cli.commands import bulk
 from cli.commands.status import _bulk
 from cli.stack import OpsError
+from local.bulk import _recorded, run_state
+from local.errors import LaptopError
 from tests.support.fakes import FakeS3
-from tests.support.operated import Person
+from tests.support.operated import Person, lake
 
 
 @pytest.fixture
@@ -92,12 +94,125 @@ def test_a_run_without_success_says_why_and_what_to_do(state):
         bulk.follow(glue, Person(), "lake-charts", "jr_1", poll_s=0)
 
 
+def summary(of_files: dict[str, tuple[int, dict[str, int]]], **others) -> dict:
+    """Return a run's summary: of each file its rows and its rejects by reason."""
+    rejects = sum(sum(reasons.values()) for _, reasons in of_files.values())
+    rows_in = sum(rows for rows, _ in of_files.values())
+    return {
+        "run": "r",
+        "rows_in": rows_in,
+        "rows_out": rows_in - rejects,
+        "duplicates": 0,
+        "rejects": rejects,
+        "rejects_by_reason": {},
+        "files": [
+            {"name": name, "rows_in": rows, "rejects": reasons} for name, (rows, reasons) in of_files.items()
+        ],
+        "tables": {"fact_chart_entry": 7},
+    } | others
+
+
+def test_a_load_that_used_everything_is_good():
+    person = Person()
+    found = summary({"a.csv": (5, {"rank": 2})}, unused_defaults=[])
+    bulk.show(person, found, "s3://lake/r.json")
+    assert bulk.not_used(found) == []
+    assert person.saw.splitlines()[:3] == [
+        "✓ 5 rows in: 3 new, 0 already loaded, 2 rejects",
+        "    a.csv: 5 rows, rejects: rank 2",
+        "    fact_chart_entry: 7 rows now",
+    ]
+
+
+@pytest.mark.parametrize(
+    "found, said",
+    [
+        (
+            summary({"a.csv": (9, {}), "b.csv": (2, {"date": 2})}),
+            "Nothing of b.csv was loaded: date 2. If the rows have none, add --date.",
+        ),
+        (summary({"a.csv": (9, {}), "b.csv": (0, {})}), "b.csv has no rows."),
+        (
+            summary(
+                {},
+                files=[{"name": "b", "rows_in": 1, "rejects": {"header": 1}, "problem": "Line 1 has no …"}],
+            ),
+            "b was not loaded. Line 1 has no …",
+        ),
+        (
+            summary({"a.csv": (9, {})}, unused_defaults=["region"]),
+            "--region was not used: the files give the region",
+        ),
+        (
+            summary({"a.csv": (1, {})}, rows_out=0, rejects=1, rejects_by_reason={"conflict": 1}),
+            "Nothing was loaded: conflict 1.",
+        ),
+    ],
+)
+def test_what_a_load_did_not_use_is_an_error(found, said):
+    (sentence,) = bulk.not_used(found)
+    assert sentence.startswith(said)
+    person = Person()
+    bulk.show(person, found, "s3://lake/r.json")
+    assert "✓" not in person.saw
+
+
+def test_values_for_rows_without_them_are_checked_before_anything_is_uploaded(capsys):
+    for arguments, said in (
+        (("charts", "x.csv", "--date", "31.12.2021"), "is not a date such as 2021-12-31"),
+        (("charts", "x.csv", "--chart", "top10"), "'top10' is not one of"),
+        (("charts", "x.csv", "--region", "Atlantis"), "neither the code nor the name"),
+        (("kaggle2023", "x.csv", "--region", "us"), "are for charts"),
+    ):
+        assert lake(*("bulk", *arguments)) > 0
+        assert said in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_java_is_looked_for_before_anything_else(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert lake("bulk", "charts", "x.csv", "--laptop") == 1
+    assert "needs Java 17 or 21" in capsys.readouterr().err.replace("\n", " ")
+
+
+class TestRunsOnALaptop:
+    def test_have_the_state_that_was_recorded(self, tmp_path):
+        assert run_state(tmp_path, "charts", "jr_1") is None
+        with _recorded(tmp_path / "bulk", "charts", "jr_1"):
+            assert run_state(tmp_path, "charts", "jr_1") == "RUNNING"
+            with (
+                pytest.raises(LaptopError, match="in progress"),
+                _recorded(tmp_path / "bulk", "charts", "jr_2"),
+            ):
+                pass
+        assert run_state(tmp_path, "charts", "jr_1") == "SUCCEEDED"
+        # The emulator reports a run that Spark never began.
+        assert run_state(tmp_path, "charts", "jr_2") is None
+
+    @pytest.mark.parametrize(
+        "error, state", [(KeyboardInterrupt, "STOPPED"), (LaptopError("no Java"), "FAILED")]
+    )
+    def test_that_did_not_succeed_are_not_called_so(self, tmp_path, error, state):
+        with (
+            pytest.raises(error if isinstance(error, type) else LaptopError),
+            _recorded(tmp_path / "bulk", "charts", "jr_1"),
+        ):
+            raise error
+        assert run_state(tmp_path, "charts", "jr_1") == state
+
+    def test_that_were_killed_are_stopped(self, tmp_path):
+        (tmp_path / "bulk").mkdir()
+        (tmp_path / "bulk" / "charts.json").write_text('{"run": "jr_1", "state": "RUNNING"}')
+        assert run_state(tmp_path, "charts", "jr_1") == "STOPPED"
+
+
 NOW = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
     "state, marked, said",
     [
+        ("STOPPED", False, ("last run stopped, 2 h ago", False)),
+        ("STOPPING", False, ("last run stopping, 2 h ago", None)),
         ("SUCCEEDED", False, ("last run succeeded, 2 h ago", True)),
         ("FAILED", True, ("last run failed, 2 h ago; 1 batch waits", False)),
         ("RUNNING", True, ("last run running, 2 h ago; 1 batch waits", None)),
@@ -107,6 +222,7 @@ NOW = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
 )
 def test_the_status_tells_of_runs_and_of_batches_that_wait(state, marked, said):
     class Lake:
+        on_laptop = False
         s3 = FakeS3()
 
         def output(self, name: str) -> str:
@@ -119,10 +235,39 @@ def test_the_status_tells_of_runs_and_of_batches_that_wait(state, marked, said):
             found = [{"JobRunState": state, "StartedOn": NOW - dt.timedelta(hours=2)}]
             return {"JobRuns": found if state and JobName == "charts" else []}
 
-    lake = Lake()
+    found = Lake()
     if marked:
-        lake.s3.put_object(Bucket="lake", Key="staging/charts/2021/_READY", Body=b"")
-    lines = _bulk(lake, NOW)
+        found.s3.put_object(Bucket="lake", Key="staging/charts/2021/_READY", Body=b"")
+    lines = _bulk(found, NOW)
     assert [(line.name, line.text, line.is_good) for line in lines] == (
         [("Job charts", *said)] if said else []
     )
+
+
+@pytest.mark.parametrize(
+    "recorded, said",
+    [
+        ("SUCCEEDED", ("last run succeeded, 2 h ago", True)),
+        ("STOPPED", ("last run stopped, 2 h ago", False)),
+        ("FAILED", ("last run failed, 2 h ago", False)),
+        (None, ("last run never ran on this laptop's Spark and loaded nothing, 2 h ago", False)),
+    ],
+)
+def test_the_status_on_a_laptop_does_not_believe_the_emulator(monkeypatch, recorded, said):
+    class Lake:
+        on_laptop = True
+        s3 = FakeS3()
+
+        def output(self, name: str) -> str:
+            return {"ChartsJobName": "charts"}.get(name, name)
+
+        def client(self, service: str):
+            return self if service == "glue" else self.s3
+
+        def get_job_runs(self, *, JobName: str, MaxResults: int) -> dict:
+            found = [{"Id": "jr_1", "JobRunState": "SUCCEEDED", "StartedOn": NOW - dt.timedelta(hours=2)}]
+            return {"JobRuns": found if JobName == "charts" else []}
+
+    monkeypatch.setattr("cli.commands.status.laptop_run", lambda *run: {("charts", "jr_1"): recorded}[run])
+    (line,) = _bulk(Lake(), NOW)
+    assert (line.text, line.is_good) == said

@@ -213,6 +213,16 @@ class UnknownDataSet(LakeError):
         )
 
 
+class BadMarker(LakeError):
+    """A marker whose content is neither empty nor valid."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(
+            f"{key} starts nothing: {problem}. It must be empty, or for charts JSON with any of these values for rows"
+            ' that lack them: {"date": "2021-12-31", "region": "us", "chart": "top200"}. Put it again.'
+        )
+
+
 class JobBusy(LakeError):
     """Glue does not start a run although the previous one has ended."""
 

@@ -1,9 +1,9 @@
 """Starts the Glue job of a data set when files arrive below ``staging/``, one run of a job at a time.
 
-A batch is a folder below ``staging/<data set>/``. An empty object ``_READY``, put there last, starts one run for all
-its files. The object ``_STARTED`` records which run loads the batch and since when; newer files are still to be loaded.
-A run lists the files after it has begun, and loading a file twice changes nothing, so a crash in between neither loses
-nor duplicates a row.
+A batch is a folder below ``staging/<data set>/``. An object ``_READY``, put there last, starts one run for all its
+files. It is empty, or holds arguments for the job (see staging.Defaults). The object ``_STARTED`` records which run
+loads the batch and since when; newer files are still to be loaded. A run lists the files after it has begun, and
+loading a file twice changes nothing, so a crash in between neither loses nor duplicates a row.
 """
 
 import importlib.resources
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from spotify_lake import keys
-from spotify_lake.errors import EventError, JobBusy, UnknownDataSet
+from spotify_lake.bulk import staging
+from spotify_lake.errors import BadMarker, EventError, JobBusy, UnknownDataSet
 from spotify_lake.observability import count, logger
 from spotify_lake.settings import ArrivalSettings
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
-DATA_SETS: Final = ("charts", "kaggle2023")
+DATA_SETS: Final = (staging.CHARTS, "kaggle2023")
 CODE_PACKAGE: Final = "glue_jobs"  # of the layer built from the folder jobs
 FAILED: Final = ("FAILED", "TIMEOUT", "ERROR")
+UNFINISHED: Final = ("STARTING", "RUNNING", "WAITING", "STOPPING")
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -94,21 +96,42 @@ def run(event: Event, settings: ArrivalSettings, s3: "S3Client", glue: "GlueClie
     ------
     JobBusy
         A run has ended, but Glue does not start the next one yet: Lambda retries.
+    BadMarker
+        A marker has invalid content. The other batches were started.
     """
     if event.ended is not None:
         _count(event.data_sets[0], event.ended, settings, s3)
     started: dict[str, str] = {}
+    refused: list[BadMarker] = []
     for data_set in event.data_sets:
         found = dict(objects(s3, settings.lake_bucket, keys.staging_prefix(data_set)))
-        batches = due(found, data_set, with_unmarked=event.is_schedule)
-        if not batches:
-            continue
-        run_id = _start(batches[0], data_set, settings, s3, glue)
-        if run_id is not None:
-            started[batches[0]] = run_id
-        elif event.ended is not None:
-            raise JobBusy(data_set, batches[0])
+        for batch in due(found, data_set, with_unmarked=event.is_schedule):
+            try:
+                defaults = _defaults(found, batch, data_set, settings, s3)
+            except BadMarker as error:
+                logger.error(str(error), batch=batch)
+                refused.append(error)
+                continue
+            run_id = _start(batch, data_set, defaults, settings, s3, glue)
+            if run_id is not None:
+                started[batch] = run_id
+            elif event.ended is not None:
+                raise JobBusy(data_set, batch)
+            break
+    if refused and event.ended is None:  # else the retries would count the run again
+        raise refused[0]
     return started
+
+
+def _defaults(
+    found: Mapping[str, datetime], batch: str, data_set: str, settings: ArrivalSettings, s3: "S3Client"
+) -> staging.Defaults:
+    """Return what the marker of a batch holds, if there is one."""
+    key = f"{batch}{keys.READY}"
+    if key not in found:
+        return staging.Defaults()
+    body = s3.get_object(Bucket=settings.lake_bucket, Key=key)["Body"].read()
+    return staging.read_marker(key, body, data_set)
 
 
 def due(found: Mapping[str, datetime], data_set: str, *, with_unmarked: bool) -> list[str]:
@@ -160,7 +183,12 @@ def objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, dat
 
 
 def _start(
-    batch: str, data_set: str, settings: ArrivalSettings, s3: "S3Client", glue: "GlueClient"
+    batch: str,
+    data_set: str,
+    defaults: staging.Defaults,
+    settings: ArrivalSettings,
+    s3: "S3Client",
+    glue: "GlueClient",
 ) -> str | None:
     """Start the run of a batch; return None while another run of the job is active."""
     for name, body in _code():
@@ -168,7 +196,7 @@ def _start(
     try:
         answer = glue.start_job_run(
             JobName=f"{settings.lake_name}-{data_set}",
-            Arguments={"--input": f"s3://{settings.lake_bucket}/{batch}"},
+            Arguments={"--input": f"s3://{settings.lake_bucket}/{batch}"} | defaults.arguments(),
         )
     except glue.exceptions.ConcurrentRunsExceededException:
         logger.info("Another run of the job is active; the batch is next", data_set=data_set, batch=batch)

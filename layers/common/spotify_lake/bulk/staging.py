@@ -1,21 +1,73 @@
-"""Staging of the bulk data sets: uploads a batch of files, waits for the run that loads it and reads its summary."""
+"""Staging of the bulk data sets: uploads a batch of files, waits for the run that loads it and reads its summary.
+
+The marker of a batch may hold values for rows of charts that lack them, as JSON. They become arguments of the job.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
 
 from spotify_lake import keys
+from spotify_lake.errors import BadMarker
+from spotify_lake.schema.warehouse import ChartName
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 UPLOADS_AT_A_TIME: Final = 8
 POLL_S: Final = 0.5
+CHARTS: Final = "charts"
+
+
+class Defaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Values for rows of charts that give none, nor do the names of their files.
+
+    Attributes
+    ----------
+    date
+        Day of the chart; for a weekly one the last day of its week.
+    region
+        Code or name of the region.
+    chart
+        The chart.
+    """
+
+    date: dt.date | None = None
+    region: Annotated[str, msgspec.Meta(pattern=r"^[^\W_][^\x00-\x1f]{0,59}$")] | None = None
+    chart: ChartName | None = None
+
+    def arguments(self) -> dict[str, str]:
+        """Return the arguments of the job."""
+        return {f"--{name}": str(value) for name, value in msgspec.to_builtins(self).items()}
+
+    def marker(self) -> bytes:
+        """Return the content of the marker."""
+        return msgspec.json.encode(self) if self != Defaults() else b""
+
+
+def read_marker(key: str, body: bytes, data_set: str) -> Defaults:
+    """Read the content of a marker.
+
+    Raises
+    ------
+    BadMarker
+        It is neither empty nor JSON with the fields of Defaults, or the data set has no such values.
+    """
+    try:
+        found = msgspec.json.decode(body, type=Defaults) if body.strip() else Defaults()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadMarker(key, f"its content cannot be read ({error})") from error
+    if data_set != CHARTS and found != Defaults():
+        raise BadMarker(key, f"the job {data_set} takes no values")
+    return found
 
 
 def stage(
@@ -24,6 +76,8 @@ def stage(
     batch: str,
     files: Mapping[str, Path],
     progress: Callable[[int], None] = lambda _bytes: None,
+    *,
+    defaults: Defaults | None = None,
 ) -> None:
     """Upload the files of a batch, then the marker that starts the job.
 
@@ -39,6 +93,8 @@ def stage(
         The files by their names below the batch.
     progress
         Called with the number of bytes uploaded since the last call, from several threads.
+    defaults
+        Values for rows that lack them.
     """
     with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
         sent = [
@@ -47,7 +103,7 @@ def stage(
         ]
     for upload in sent:
         upload.result()
-    s3.put_object(Bucket=bucket, Key=f"{batch}{keys.READY}", Body=b"")
+    s3.put_object(Bucket=bucket, Key=f"{batch}{keys.READY}", Body=(defaults or Defaults()).marker())
 
 
 def run_of(s3: S3Client, bucket: str, batch: str) -> str | None:
