@@ -37,6 +37,14 @@ def text(cell: Column) -> Column:
     return F.nullif(F.trim(cell), F.lit(""))
 
 
+def unquoted(line: Column) -> Column:
+    """Return the content of a line that is one quoted cell; any other line unchanged, as sources.unquote_line()."""
+    inner = F.substr(line, F.lit(2), F.length(line) - 2)
+    is_cell = F.startswith(line, F.lit('"')) & F.endswith(line, F.lit('"')) & (F.length(line) > 1)
+    is_cell &= ~F.contains(F.replace(inner, F.lit('""'), F.lit("")), F.lit('"'))
+    return F.when(is_cell, F.replace(inner, F.lit('""'), F.lit('"'))).otherwise(line)
+
+
 def looks_like_date(name: Column) -> Column:
     """Return whether a name is a date, as a spreadsheet makes of some: ``1-Nov``, ``Nov-99``, ``11. Jul``."""
     return name.rlike(_DATES)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spotify_bulk import charts, reconciliation, records
+from spotify_bulk import chart_tables, charts, reconciliation, records
 from spotify_bulk.chart_kinds import CHARTS
 from spotify_bulk.errors import BadArguments, RowsUnaccounted
 from spotify_bulk.regions import region_names
@@ -41,19 +41,19 @@ def load(run: Run) -> dict[str, Any]:
     keys = ("day", "region", "chart")
     seen = run.stage_table("seen", read.rows.select(*keys).distinct(), *keys)
     rows = sum(count["rows"] for count in read.counts.values())
-    months = _months(seen)
-    entries, counts = _stage_entries(run, read.rows, rows, months)
+    months, known = _months(seen), run.read_existing("dim_track")
+    entries, counts = _stage_entries(run, read.rows, rows, months, known)
     lost = entries.where(F.col("conflict_file").isNotNull()).withColumnRenamed("conflict_file", "file")
     has_lost = counts["conflicts"] + counts["replaced"] > 0
-    parts = [read.rejects, _conflict_rejects(run, read, lost)] if has_lost else [read.rejects]
+    parts = [read.rejects, _conflict_rejects(run, read, lost, known)] if has_lost else [read.rejects]
     rejects = [reconciliation.with_file_addresses(run, frame, sources) for frame in parts]
     summary = reconciliation.reconcile(run, found, read.counts, counts, rejects)
     kept = entries.where(F.col("conflict_file").isNull()).select("track_key", "date_key")
     others = run.read_existing(FACT, wanted=lambda name: name not in months)
-    tracks = charts.dim_track(read.rows, run.read_existing("dim_track"))
+    tracks = chart_tables.dim_track(read.rows, known)
     if has_lost:
         whole = kept if others is None else kept.unionByName(others.select("track_key", "date_key"))
-        tracks = charts.without_rejected(tracks, lost, whole)
+        tracks = chart_tables.without_rejected(tracks, lost, whole)
     tables = {FACT: counts["kept"] + (0 if others is None else others.count())}
     tables |= _stage_dimensions(run, tracks, seen)
     # Publish the rejects first, because they hold the rows that facts replace, then the dimensions, so that no entry
@@ -86,6 +86,7 @@ def _batch(run: Run, sources: list[CsvFile]) -> tuple[records.Batch, list[str]]:
     ]
     for values in inferred:
         values.update({name: value for name, value in defaults.items() if values[name] is None})
+        values["chart"] = values["chart"] or values["likely_chart"]
     file_values = {
         name: (type_, [values[name] for values in inferred]) for name, type_ in charts.FILE_VALUES.items()
     }
@@ -109,7 +110,7 @@ def _months(seen: DataFrame) -> set[str]:
 
 
 def _stage_entries(
-    run: Run, typed: DataFrame, count: int, months: set[str]
+    run: Run, typed: DataFrame, count: int, months: set[str], known: DataFrame | None
 ) -> tuple[DataFrame, dict[str, int]]:
     """Stage the months of charts that get new rows, merged with their existing rows.
 
@@ -121,13 +122,13 @@ def _stage_entries(
         How many rows were kept, added, replaced and so on.
     """
     existing = run.read_existing(FACT, wanted=months.__contains__)
-    rows = reconciliation.add_existing(charts.fact_rows(typed), existing)
-    mangled = charts.mangled_tracks(typed, None if existing is None else run.read_existing("dim_track"))
-    classified = charts.classify_entries(
+    rows = reconciliation.add_existing(chart_tables.fact_rows(typed), existing)
+    mangled = chart_tables.mangled_tracks(typed, known)
+    classified = chart_tables.classify_entries(
         rows, max(2, count // ROWS_A_TASK), None if mangled.isEmpty() else mangled
     )
     observed, observation = reconciliation.count_states(classified)
-    table = charts.fact_chart_entry(observed.where(F.col("state") != reconciliation.DUPLICATE))
+    table = chart_tables.fact_chart_entry(observed.where(F.col("state") != reconciliation.DUPLICATE))
     path = run.work_path(f"out/{FACT}")
     table.write.mode("overwrite").partitionBy("conflict_file", "year", "chart", "month").parquet(path)
     written = run.spark.read.schema(table.schema).parquet(path)
@@ -140,28 +141,30 @@ def _stage_entries(
     return written, counts
 
 
-def _conflict_rejects(run: Run, read: records.Records, lost: DataFrame) -> DataFrame:
-    """Return the entries that lost against others as rejects."""
+def _conflict_rejects(run: Run, read: records.Records, lost: DataFrame, known: DataFrame | None) -> DataFrame:
+    """Return the entries that lost against others as rejects; `known` are the tracks in the lake."""
     new = lost.where(F.col("file") != reconciliation.IN_LAKE).drop("year", "chart", "month")
     replaced = lost.where(F.col("file") == reconciliation.IN_LAKE)
-    regions, tracks = run.read_existing("dim_region"), run.read_existing("dim_track")
-    if regions is None or tracks is None:  # then there are no entries either
+    regions = run.read_existing("dim_region")
+    if regions is None or known is None:  # then there are no entries either
         content = replaced.select(F.lit(None).cast("string").alias("content"))
     else:
-        content = charts.as_json(replaced, tracks, regions)
-    return reconciliation.conflict_rejects(read, charts.fact_rows(read.rows, *records.PLACE), new, content)
+        content = chart_tables.as_json(replaced, known, regions)
+    return reconciliation.conflict_rejects(
+        read, chart_tables.fact_rows(read.rows, *records.PLACE), new, content
+    )
 
 
 def _stage_dimensions(run: Run, tracks: DataFrame, seen: DataFrame) -> dict[str, int]:
     tracks = run.stage_table("dim_track", tracks, "track_key")
-    credits_ = charts.bridge_track_artist(tracks)
-    regions = charts.dim_region(seen)
-    days = charts.dim_date(seen.withColumnRenamed("day", "date_key"))
+    credits_ = chart_tables.bridge_track_artist(tracks)
+    regions = chart_tables.dim_region(seen)
+    days = chart_tables.dim_date(seen.withColumnRenamed("day", "date_key"))
     others = {
-        "dim_artist": (charts.dim_artist(credits_), "artist_key"),
+        "dim_artist": (chart_tables.dim_artist(credits_), "artist_key"),
         "bridge_track_artist": (credits_.drop("name", "last_date_key"), "track_key", "position"),
         "dim_region": (_merged(run, "dim_region", regions), "region_key"),
-        "dim_chart": (_merged(run, "dim_chart", charts.dim_chart(seen)), "chart_key"),
+        "dim_chart": (_merged(run, "dim_chart", chart_tables.dim_chart(seen)), "chart_key"),
         "dim_date": (_merged(run, "dim_date", days), "date_key"),
     }
     staged = {"dim_track": tracks} | {

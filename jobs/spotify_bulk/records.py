@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import Column, DataFrame, Observation, Row, SparkSession, Window
 from pyspark.sql import functions as F
 
+from spotify_bulk.cells import unquoted
 from spotify_bulk.errors import LinesUnaccounted
 from spotify_bulk.sources import WINDOWS, CsvFile, Layout
 
@@ -34,6 +35,7 @@ _BREAK: Final = "\x1e"
 _ROW, _REJECT, _HEADER = "row", "reject", "header_line"
 _FRAGMENT, _RETRY = "fragment", "retry"  # for a second pass: joined with its neighbors, or alone
 _CORRUPT: Final = "_bad"
+_PARTITIONS: Final = "spark.sql.files.minPartitionNum"
 # Where the first line of a row is, how many lines it has, and its text if it took a second pass.
 PLACE: Final = ("block", "id", "span", "value")
 
@@ -130,6 +132,9 @@ def read(spark: SparkSession, given: Batch, type_cells: TypeCells, work_path: st
     LinesUnaccounted
         Lines were lost, which is a bug.
     """
+    if spark.conf.get(_PARTITIONS, None) is None:
+        # Lines get the same ids whenever they are read, even if AWS Glue adds workers in between.
+        spark.conf.set(_PARTITIONS, str(spark.sparkContext.defaultParallelism))
     frames, second_passes, seen = [], [], 0
     for number, group in enumerate(_groups(given) or [[]]):  # without files, all frames are empty
         observed = Observation()
@@ -196,7 +201,7 @@ def _lines(spark: SparkSession, given: Batch, group: Sequence[int]) -> DataFrame
         as_is = F.is_valid_utf8(value) | F.contains(decoded, F.lit("\ufffd"))
         value = F.when(as_is, value).otherwise(decoded)
     if source.quoted_whole:
-        value = _unquoted(value)
+        value = unquoted(value)
     if source.backslashes:
         doubled = F.regexp_replace(value, r'(?<!\\)((?:\\\\)*)\\"', '$1""')
         value = F.replace(doubled, F.lit(r"\\"), F.lit("\\"))
@@ -252,7 +257,7 @@ def _split_lines(lines: DataFrame, given: Batch, group: Sequence[int], *, last: 
     not_text = ~F.is_valid_utf8(F.col("value")) | F.contains(F.col("value"), F.lit("\0"))
     defect = F.when(not_text, BAD_ENCODING)
     if last:
-        lines = lines.withColumns({"as_read": F.col("value"), "value": _unquoted(F.col("value"))})
+        lines = lines.withColumns({"as_read": F.col("value"), "value": unquoted(F.col("value"))})
     if columns:
         wrong_count = F.col(f"cells.{_CORRUPT}").isNotNull()
         odd = F.col("quoted") & _has_odd_quotes()
@@ -289,14 +294,6 @@ def _cell(column: str, present: Mapping[str, Column], layout: Layout, *, last: b
     if column not in present:
         return F.lit(None).cast("string")
     return F.replace(present[column], F.lit(_BREAK), F.lit("\n")) if last else present[column]
-
-
-def _unquoted(line: Column) -> Column:
-    """Return the content of a line that is one quoted cell; any other line unchanged, as sources.unquote_line()."""
-    inner = F.substr(line, F.lit(2), F.length(line) - 2)
-    is_cell = F.startswith(line, F.lit('"')) & F.endswith(line, F.lit('"')) & (F.length(line) > 1)
-    is_cell &= ~F.contains(F.replace(inner, F.lit('""'), F.lit("")), F.lit('"'))
-    return F.when(is_cell, F.replace(inner, F.lit('""'), F.lit('"'))).otherwise(line)
 
 
 def _classify(split: DataFrame, type_cells: TypeCells, *, last: bool) -> DataFrame:

@@ -380,6 +380,7 @@ class TestRoles:
                 "ArrivalRole",
                 {
                     ("s3:ListBucket", "LakeBucket.Arn"),
+                    ("s3:GetObject", "${LakeBucket.Arn}/staging/*/_READY"),
                     ("s3:PutObject", "${LakeBucket.Arn}/staging/*/_STARTED"),
                     ("s3:PutObject", "${LakeBucket.Arn}/jobs/*"),
                     ("s3:GetObject", "${LakeBucket.Arn}/datawarehouse/_runs/*"),
