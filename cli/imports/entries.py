@@ -90,7 +90,7 @@ def _in_api_form(song: dict[str, Any]) -> dict[str, Any]:
 def _is_api_song(song: Mapping[str, Any]) -> bool:
     """Tell whether a song's parts have the API's types; if not, somebody made a flat row of it."""
     flat = {fields.plain(name) for name, value in song.items() if isinstance(value, str | int | list)} & _FLAT
-    if flat and not (flat == {"show"} and isinstance(song["show"], dict)):
+    if flat:
         return False
     if not _API_FIELDS & song.keys():
         return not {"album", "artists", "track"} & song.keys()

@@ -379,7 +379,9 @@ def test_the_command_ends_with_1_if_a_file_cannot_be_used(
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--at", "yesterday"], ["--playlist", "my list!"], ["--at", "1999-01-01"]], ids=" ".join
+    "wrong",
+    [["--at", "yesterday"], ["--playlist", "my list!"], ["--at", "1999-01-01"], ["--at", "2099-01-01"]],
+    ids=" ".join,
 )
 def test_options_that_say_nothing_are_refused(
     wrong: list[str],
