@@ -56,6 +56,9 @@ ODD: Final[tuple[Any, ...]] = (
     {"id": 7}, {"items": None}, "2026-11-20T12:00:00Z", 2**70,
 )  # fmt: skip
 
+IDENTITY: Final = {"type", "id", "uri", "item", "track"}  # what an entry is
+UNIDENTIFIED: Final = {"undecodable", "song_without_id"}  # reasons that identity alone may give
+
 type Spot = tuple[Any, Any]  # a container, and the key of one of its values
 
 
@@ -118,6 +121,18 @@ def _spots(value: Any) -> list[Spot]:
 
 def _untouched(_case: Case) -> None:
     pass
+
+
+def _odd_fields(case: Case) -> None:
+    """Anything in place of what does not say what an entry is, in the playlist and in a page's place."""
+    for _ in range(case.chance.randint(1, 6)):
+        spot = case.spot(wanted=lambda spot: isinstance(spot[1], str) and spot[1] not in IDENTITY)
+        case.set(spot, case.chance.choice((*ODD, *INTEGERS, 156923.0, 1e300, -0.0, *SURROGATES)))
+    if case.chance.random() < 0.3:
+        case.set(case.spot(case.envelope["playlist"]), case.chance.choice((*ODD, *INTEGERS, 4.9e7)))
+    if case.chance.random() < 0.3:
+        name = case.chance.choice(("total", "offset"))
+        case.envelope["pages"][0][name] = case.chance.choice((*ODD, *INTEGERS, 3, 3.0, 101.0))
 
 
 def _dropped_keys(case: Case) -> None:
@@ -216,6 +231,7 @@ def _cut_and_spliced(text: bytes, chance: random.Random) -> bytes:
 # Damage to an entry, which must be a reject at worst; and damage to the object.
 IN_ENTRIES: Final[dict[str, Callable[[Case], None]]] = {
     "untouched": _untouched,
+    "odd secondary fields": _odd_fields,
     "dropped keys": _dropped_keys,
     "wrong types": _wrong_types,
     "moved values": _moved_values,
@@ -283,7 +299,9 @@ def check(data: bytes, number: int | None) -> Tables:
     positions = sorted(
         int(str(row[at])) for name in ("playlist_entries", "rejects") for row in tables.rows[name]
     )
-    assert positions == list(range(1, tables.entry_count + 1))
+    first = positions[0] if positions else 1
+    assert first == 1 or tables.is_partial
+    assert positions == list(range(first, first + tables.entry_count))
     for table in TABLES:
         rows = tables.rows[table.name]
         for column, values in zip(table.columns, zip(*rows, strict=True), strict=False):
@@ -291,7 +309,7 @@ def check(data: bytes, number: int | None) -> Tables:
             assert column.nullable or array.null_count == 0, f"{table.name}.{column.name} is null"
         keys = {tuple(row[table.column_names.index(name)] for name in table.key) for row in rows}
         assert len(keys) == len(rows), f"{table.name} has a key twice"
-    found = quality.check(tables.rows, tables.entry_count, payloads.NOON)
+    found = quality.check(tables.rows, first - 1 + tables.entry_count, payloads.NOON)
     broken = [each.rule.name for each in found if each.rule.breaking and each.violations]
     assert not broken, f"rows break {broken}"
     assert len(tables.rows["quality"]) == len(quality.RULES)
@@ -319,6 +337,9 @@ def fuzz(cases: int, seed: int) -> dict[str, Outcome]:
                 outcome.unreadable += 1
                 continue
             raise AssertionError(f"case {case} of seed {seed} ({kind}): {error!r}") from error
+        reasons = {str(row[3]) for row in tables.rows["rejects"]}
+        if kind == "odd secondary fields" and reasons & UNIDENTIFIED:
+            raise AssertionError(f"case {case} of seed {seed} ({kind}): an entry was rejected: {reasons}")
         outcome.entries += tables.entry_count
         outcome.rejects.update(str(row[3]) for row in tables.rows["rejects"])
         outcome.violations += sum(tables.violations.values())
