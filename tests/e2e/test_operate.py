@@ -261,7 +261,7 @@ def filled(stack: LaptopStack) -> LaptopStack:
     return stack
 
 
-def options(**changes: Any) -> replay.Options:
+def options(**changes: Any) -> dict[str, Any]:
     return {"first": DAYS[0].date(), "last": DAYS[-1].date(), "settling_s": 5, **changes}
 
 
