@@ -1,7 +1,7 @@
-"""Run a query in Athena's SQL, or a saved question; without one, list the tables.
+"""Run a query in Athena's SQL, or a saved question.
 
-`show tables` and `show columns in songs` (or `describe songs`) list what there is. A table and Markdown show the first
-1,000 rows unless --limit says otherwise; CSV and JSON have all rows.
+Without one, it lists the tables. `show tables` and `show columns in songs` (or `describe songs`) list what there is. A
+table and Markdown show the first 1,000 rows unless --limit says otherwise; CSV and JSON have all rows.
 """
 
 from __future__ import annotations

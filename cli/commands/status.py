@@ -188,9 +188,9 @@ def _tables(lake: Lake, found: Playlists) -> Line:
     if missing:
         tables = ", ".join(f"{name} {len(snapshots):,}" for name, snapshots in lacking.items())
         first = min(missing).scheduled_at.date()
-        command = lake.command(f"replay --from {first}")
-        text = f"{len(missing):,} of {whole} are not in every table (missing in {tables}): `{command}` rebuilds them"
-        return Line("Tables", text, is_good=False)
+        words = f"replay --from {first}"
+        text = f"{len(missing):,} of {whole} are not in every table (missing in {tables})"
+        return Line("Tables", f"{text}: `{lake.command(words)}` rebuilds them", is_good=False)
     if odd := [one for one in found.each if one.problem]:
         names = ", ".join(f"{one.name or one.playlist_id}: {one.problem}" for one in odd[:SHOWN_PLAYLISTS])
         return Line(
