@@ -246,7 +246,9 @@ def test_fields_select(fields, expected):
     assert select_fields(page, parse_fields(fields)) == expected
 
 
-@pytest.mark.parametrize("fields", ["", "items(", "items)", "a,,b", "a;b", "items()", ".a"])
+@pytest.mark.parametrize(
+    "fields", ["", "items(", "items)", "a,,b", "a;b", "items()", ".a", "a(b}", 'a"', "a:b", "a."]
+)
 def test_malformed_fields_are_refused(fields):
     with pytest.raises(ValueError, match=re.escape(repr(fields))):
         parse_fields(fields)
