@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from bench import floor
 from bench.finding import Finding, Measured
 from bench.payloads import SEED, history
-from bench.plans import LAST_DAY, Planner
+from bench.plans import LAST_DAY, SCHEMA, Planner
 from local.spotify_stub import playlists
 from local.spotify_stub.catalog import base62_id, catalog
 from local.spotify_stub.playlist_objects import entry_object
@@ -151,10 +151,6 @@ def _merge(days: Path, months: Path) -> None:
 
 def _seconds(folder: Path, first: dt.date | None) -> dict[str, float]:
     """Return the CPU seconds of each query on the days from `first` on."""
-    schema = {
-        table.name: {column.name: str(column.type) for column in (*table.columns, PARTITION)}
-        for table in TABLES
-    }
     seconds = {}
     with duckdb.connect(config={"threads": 2}) as connection:
         for table in TABLES:
@@ -172,7 +168,7 @@ def _seconds(folder: Path, first: dt.date | None) -> dict[str, float]:
                 f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet({files}{options})"  # noqa: S608
             )
         for name, question in _questions().items():
-            sql = to_duckdb(question, schema, views(), LAST_DAY)
+            sql = to_duckdb(question, SCHEMA, views(), LAST_DAY)
             begun = time.process_time()
             connection.execute(sql).fetchall()
             seconds[name] = time.process_time() - begun

@@ -1,6 +1,6 @@
 """Fill in the generated parts of files that are otherwise written by hand.
 
-A part lies between two comments: `make schema: tables`, or another name, and `make schema: end`.
+A part lies between two comments: "make schema: tables", or another name, and "make schema: end".
 """
 
 import re
@@ -22,7 +22,7 @@ def filled(path: Path, parts: Mapping[str, str]) -> str:
         start, end = rf"^.*\bmake schema: {name}\b.*\n", r"^.*\bmake schema: end\b"
         found = list(re.finditer(rf"(?m)({start})(?s:.*?)(?={end})", text))
         if len(found) != 1:
-            raise ValueError(f"{path.name} must have one part `make schema: {name}` … `make schema: end`.")
+            raise ValueError(f"{path.name} must have one part 'make schema: {name}' … 'make schema: end'.")
         text = text[: found[0].end(1)] + between + text[found[0].end() :]
     return text
 

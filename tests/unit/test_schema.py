@@ -65,7 +65,7 @@ def test_drift_is_noticed_and_mended(
 @pytest.mark.parametrize("text", ["", "# make schema: x\n", "# make schema: y\n# make schema: end\n"])
 def test_a_file_without_the_part_to_write_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "page.md").write_text(text)
-    with pytest.raises(ValueError, match=r"page\.md must have one part `make schema: x`"):
+    with pytest.raises(ValueError, match=r"page\.md must have one part 'make schema: x'"):
         pages.filled(tmp_path / "page.md", {"x": "new"})
 
 
