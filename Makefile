@@ -12,8 +12,8 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 export SAM_CLI_TELEMETRY := 0
 
 # Values from people reach the shell through its environment, and make expands nothing in them.
-VALUES := STACK ARTIFACTS_BUCKET EXECUTION_ROLE CHANGE_SET LAKE_PARAMETERS CASES SEED ROWS WHAT QUICK UPGRADE \
-    PYTHON PYTEST_ARGS CHROMIUM
+VALUES := STACK ARTIFACTS_BUCKET EXECUTION_ROLE CHANGE_SET LAKE_PARAMETERS CASES SEED WHAT QUICK UPGRADE PYTHON \
+    PYTEST_ARGS CHROMIUM
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 export $(VALUES)
 # pytest reads its options from there, without a shell.
@@ -182,8 +182,7 @@ schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, v
 	@$(RUN)/python -m tools.schema
 
 bench-charts: $(DEV) $(SPARK) ## The charts job on 26 million rows beside DuckDB, for docs/bulk.md: ten minutes, 20 GB of disk
-	@$(RUN)/python -m bench.charts $${ROWS:+"$$ROWS"}
-	@$(RUN)/python -m bench --page
+	@$(RUN)/python -m bench charts
 
 fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes
 	@$(RUN)/python -m tests.support.fuzz $${CASES:+--cases "$$CASES"} $${SEED:+--seed "$$SEED"}

@@ -24,11 +24,12 @@ from rich.table import Table
 
 from bench.finding import Measured
 
-MEASUREMENTS: Final = ("transform", "memory", "cold_start", "request_counts", "report", "backlog", "growth")
+MEASUREMENTS: Final = (
+    "transform", "memory", "cold_start", "request_counts", "report", "backlog", "growth", "charts",
+)  # fmt: skip
+ON_REQUEST: Final = "charts"  # needs Spark, 20 GB and ten minutes: `make bench-charts`
 RESULTS: Final = Path(__file__).with_name("results.md")
 NUMBERS: Final = Path(__file__).with_name("results.json")
-CHARTS: Final = Path(__file__).with_name("charts.json")
-CHARTS_GOALS: Final = {26_000_000: 4}  # times DuckDB's time, by rows
 PACKAGES: Final = ("awswrangler", "pandas", "pyarrow", "msgspec", "spotipy", "boto3")
 
 type Sections = dict[str, dict[str, Any]]  # of results.json, by the measurement's name
@@ -41,22 +42,18 @@ def main() -> int:
         "--quick", action="store_true", help="run shorter measurements for two minutes; write nothing"
     )
     parser.add_argument(
-        "--page", action="store_true", help="measure nothing; write the page from the last results"
-    )
-    parser.add_argument(
-        "names", nargs="*", help=f"measurements to run (default: all): {', '.join(MEASUREMENTS)}"
+        "names",
+        nargs="*",
+        help=f"measurements to run (default: all but {ON_REQUEST}): {', '.join(MEASUREMENTS)}",
     )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(MEASUREMENTS):
         parser.error(f"unknown measurement: {', '.join(sorted(unknown))}")
-    if arguments.page:
-        RESULTS.write_text(page(json.loads(NUMBERS.read_text())))
-        return 0
     warnings.simplefilter("ignore")  # from the tutorials' pandas code and from moto
     console = Console()
     sections: Sections = {}
     begun = time.monotonic()
-    for name in arguments.names or MEASUREMENTS:
+    for name in arguments.names or [name for name in MEASUREMENTS if name != ON_REQUEST]:
         with console.status(f"Measuring: {name.replace('_', ' ')}"):
             measured: Measured = importlib.import_module(f"bench.{name}").measure(quick=arguments.quick)
         sections[name] = {"date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "machine": _machine()} | asdict(
@@ -82,32 +79,6 @@ def rows(sections: Sections) -> list[tuple[str, str, str, str]]:
     return [(f["what"], f["measured"], f["goal"], verdict[f["met"]]) for f in found]
 
 
-def charts_rows() -> list[tuple[str, str, str, str]]:
-    """Return the rows about the charts job. `make bench-charts` measures it separately: it needs Spark and 20 GB."""
-    results = json.loads(CHARTS.read_text()) if CHARTS.exists() else {}
-    lines = []
-    for rows, found in results.items():
-        job, goal = f"Charts job on {int(rows):,} rows", CHARTS_GOALS.get(int(rows))
-        met = "" if goal is None else "yes" if found["ratio"] <= goal else "no"
-        lines.append(
-            (f"{job}: time relative to DuckDB", f"{found['ratio']:.3g} ×", f"≤ {goal} ×" if goal else "", met)
-        )
-        lines.append((f"{job}: CPU time relative to DuckDB", f"{found['ratio_of_cpu_time']:.3g} ×", "", ""))
-    if len(results) > 1:
-        few, many = sorted(results, key=int)[:: len(results) - 1]
-        growth = results[many]["spark"]["seconds"] / results[few]["spark"]["seconds"]
-        limit = 1.1 * int(many) / int(few)
-        lines.append(
-            (
-                f"Charts job on {int(many):,} rows: time relative to {int(few):,}",
-                f"{growth:.3g} ×",
-                f"≤ {limit:.3g} ×",
-                "yes" if growth <= limit else "no",
-            )
-        )
-    return lines
-
-
 def page(sections: Sections) -> str:
     """Return bench/results.md."""
     runs = sorted({(section["date"], section["machine"]) for section in sections.values()})
@@ -121,7 +92,7 @@ def page(sections: Sections) -> str:
         "",
         "| measurement | result | goal | met? |",
         "|---|---|---|---|",
-        *(f"| {' | '.join(row)} |" for row in [*rows(sections), *charts_rows()]),
+        *(f"| {' | '.join(row)} |" for row in rows(sections)),
         "",
     ]
     for section in sections.values():

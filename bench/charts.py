@@ -1,35 +1,35 @@
 """The charts job on millions of rows, compared with a DuckDB script that writes the same tables from the same file.
 
-`make bench-charts` generates the files (26 million rows are 3.9 GB), runs both in turn on the same machine, and writes
-bench/charts.json: seconds, CPU seconds, peak resident memory, and the rows of each table, which must be equal. The
-script may use all memory and all cores. It writes the same columns in the same order, with the same compression, but
-it reads only this one layout, ignores what the warehouse already holds, and gives no reasons for its rejects.
+`make bench-charts` generates the files (26 million rows are 3.9 GB) and runs both in turn on the same machine. The rows
+of each table must be equal. The script may use all memory and all cores. It writes the same columns in the same order,
+with the same compression, but it reads only this one layout, ignores what the warehouse already holds, and gives no
+reasons for its rejects.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
+from bench.finding import Finding, Measured, at_most
 from local.bulk_data import write_charts
-from local.spark import DRIVER_MEMORY, job_command, spark_environment
+from local.spark import job_command, spark_environment
 from spotify_bulk.artists import COMMA_NAMES
 from spotify_bulk.regions import CODES
 from spotify_lake.schema.warehouse import CHARTS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-RESULT: Final = Path(__file__).with_name("charts.json")
 POLL_S: Final = 0.5
 SIZES: Final = (2_600_000, 26_000_000)
+GOALS: Final = {26_000_000: 4}  # times DuckDB's time, by rows
 CODEC: Final = "snappy"  # as jobs/spotify_bulk/run.py has it
 
 _DUCKDB: Final = """
@@ -98,18 +98,30 @@ copy (
 """
 
 
-def main() -> None:
-    """Measure the sizes given on the command line, or all; keep the results of other sizes."""
-    sizes = [int(argument) for argument in sys.argv[1:]] or list(SIZES)
-    results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    for rows in sizes:
+def measure(*, quick: bool) -> Measured:
+    """Load files of both sizes, or of the smaller one."""
+    findings: list[Finding] = []
+    numbers: dict[str, float] = {}
+    for rows in SIZES[:1] if quick else SIZES:
         with tempfile.TemporaryDirectory(prefix="bench-charts-", dir=os.environ.get("BENCH_DIR")) as folder:
-            results[str(rows)] = _measure(rows, Path(folder))
-        RESULT.write_text(json.dumps(results, indent=2) + "\n")
-        sys.stdout.write(f"{rows:,} rows: {json.dumps(results[str(rows)], indent=2)}\n")
+            found = _measure(rows, Path(folder))
+        numbers |= {f"charts_{rows}: {name}": number for name, number in found.items()}
+        of, ratio = f"Charts job on {rows:,} rows", found["spark seconds"] / found["duckdb seconds"]
+        what = f"{of}: time relative to DuckDB"
+        cpu_ratio = found["spark cpu_seconds"] / found["duckdb cpu_seconds"]
+        findings += [
+            at_most(what, ratio, GOALS[rows], "×") if rows in GOALS else Finding(what, f"{ratio:.3g} ×"),
+            Finding(f"{of}: CPU time relative to DuckDB", f"{cpu_ratio:.3g} ×"),
+        ]
+    if not quick:
+        few, many = SIZES
+        growth = numbers[f"charts_{many}: spark seconds"] / numbers[f"charts_{few}: spark seconds"]
+        what = f"Charts job on {many:,} rows: time relative to {few:,}"
+        findings.append(at_most(what, growth, 1.1 * many / few, "×"))
+    return Measured(findings, numbers)
 
 
-def _measure(rows: int, folder: Path) -> dict[str, Any]:
+def _measure(rows: int, folder: Path) -> dict[str, float]:
     source = folder / "input" / "charts.csv"
     source.parent.mkdir()
     records = write_charts(source, rows)
@@ -140,17 +152,13 @@ def _measure(rows: int, folder: Path) -> dict[str, Any]:
     if counts["duckdb"] != counts["spark"]:
         raise SystemExit(f"The tables have different row counts, so the times cannot be compared: {counts}")
     summary = json.loads((folder / "spark" / "_runs" / "charts" / "latest.json").read_text())
-    shutil.rmtree(folder / "work", ignore_errors=True)
     return {
         "records": records,
         "bytes": source.stat().st_size,
-        "driver_memory": DRIVER_MEMORY,
-        "duckdb": by_duckdb,
-        "spark": by_spark,
-        "ratio": round(by_spark["seconds"] / by_duckdb["seconds"], 2),
-        "ratio_of_cpu_time": round(by_spark["cpu_seconds"] / by_duckdb["cpu_seconds"], 2),
-        "rows": counts,
-        "accounted": {name: summary[name] for name in ("rows_in", "rows_out", "rejects", "duplicates")},
+        **{f"duckdb {name}": number for name, number in by_duckdb.items()},
+        **{f"spark {name}": number for name, number in by_spark.items()},
+        **{f"rows of {table}": number for table, number in counts["spark"].items()},
+        **{name: summary[name] for name in ("rows_in", "rows_out", "rejects", "duplicates")},
     }
 
 
@@ -192,7 +200,3 @@ def _session(number: int) -> tuple[float, int]:
             used += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
             resident += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
     return used, resident
-
-
-if __name__ == "__main__":
-    main()

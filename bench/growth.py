@@ -11,7 +11,8 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +23,8 @@ import pyarrow.parquet as pq
 
 from bench import floor
 from bench.finding import Finding, Measured
-from bench.payloads import MOVES_A_DAY, NEW_A_DAY, SEED
-from bench.plans import LAST_DAY, Planner
+from bench.payloads import SEED, history
+from bench.plans import LAST_DAY, SCHEMA, Planner
 from local.spotify_stub import playlists
 from local.spotify_stub.catalog import base62_id, catalog
 from local.spotify_stub.playlist_objects import entry_object
@@ -37,7 +38,6 @@ from spotify_lake.spotify.models import Entry, Playlist
 
 SHORT, LONG = 30, 730  # days
 PLAYLISTS: Final = 4
-ENTRIES: Final = 100
 POOL: Final = 400  # songs that come and go in one playlist
 PUT, GET = 0.005 / 1000, 0.0004 / 1000  # dollars for a listing and a read
 
@@ -97,11 +97,10 @@ def _questions() -> dict[str, str]:
 
 def _write(folder: Path, days: int) -> None:
     """Write the tables of each playlist and day, one object each."""
-    lists = [_Changing(number) for number in range(PLAYLISTS)]
-    for number in range(days):
-        day = LAST_DAY - dt.timedelta(days=days - 1 - number)
-        for playlist, changing in enumerate(lists):
-            rows = normalize(changing.snapshot(day)).rows
+    for playlist in range(PLAYLISTS):
+        for snapshot in _snapshots(playlist, days):
+            rows = normalize(snapshot).rows
+            day = snapshot.scheduled_at.date()
             for table in TABLES:
                 path = folder / table.name / f"{PARTITION.name}={day}" / f"{playlist}.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,45 +108,30 @@ def _write(folder: Path, days: int) -> None:
                 path.write_bytes(floor.parquet(table, columns))
 
 
-class _Changing:
-    """A playlist of songs from the stub's catalog that changes a little every day."""
-
-    def __init__(self, number: int) -> None:
-        self._id = base62_id("bench playlist", number)
-        self._chance = random.Random(f"{SEED} {number}")  # noqa: S311 # nosec B311 # need no secrecy
-        pool = self._chance.sample(sorted(catalog().songs), POOL)
-        self._listed, self._others = pool[:ENTRIES], pool[ENTRIES:]
-        self._entries: dict[str, Entry] = {}
-        self._name = f"Playlist {number}"
-
-    def snapshot(self, day: dt.date) -> Snapshot:
-        """Change the list and return it as it is on `day`."""
-        for _ in range(NEW_A_DAY):
-            place, fresh = self._chance.randrange(ENTRIES), self._chance.randrange(len(self._others))
-            self._listed[place], self._others[fresh] = self._others[fresh], self._listed[place]
-            self._entries.pop(self._listed[place], None)
-        for _ in range(MOVES_A_DAY):
-            song = self._listed.pop(self._chance.randrange(ENTRIES))
-            self._listed.insert(self._chance.randrange(ENTRIES), song)
+def _snapshots(number: int, days: int) -> Iterator[Snapshot]:
+    """Yield a playlist of songs from the stub's catalog that changes a little every day, up to `LAST_DAY`."""
+    playlist_id = base62_id("bench playlist", number)
+    pool = random.Random(f"{SEED} {number}").sample(sorted(catalog().songs), POOL)  # noqa: S311 # nosec B311
+    entries: dict[str, Entry] = {}
+    for age, listed in zip(reversed(range(days)), history(number, days, cycle(pool)), strict=True):
+        day = LAST_DAY - dt.timedelta(days=age)
+        entries = {song: entries.get(song) or _entry(song, day) for song in listed}
         scheduled_at = dt.datetime.combine(day, dt.time(6), dt.UTC)
-        return Snapshot(
-            playlist_id=self._id,
-            snapshot_id=base62_id(self._id, day),
+        yield Snapshot(
+            playlist_id=playlist_id,
+            snapshot_id=base62_id(playlist_id, day),
             scheduled_at=scheduled_at,
             fetched_at=scheduled_at + dt.timedelta(seconds=3),
             contract="items",
             copied_from=None,
-            playlist=msgspec.convert({"name": self._name, "owner": {"id": "bench"}}, Playlist),
-            entries=[self._entry(song, day) for song in self._listed],
+            playlist=msgspec.convert({"name": f"Playlist {number}", "owner": {"id": "bench"}}, Playlist),
+            entries=list(entries.values()),
         )
 
-    def _entry(self, song_id: str, day: dt.date) -> Entry:
-        if song_id not in self._entries:
-            added_at = f"{day}T00:{self._chance.randrange(60):02}:{self._chance.randrange(60):02}Z"
-            entry = playlists.Entry("song", song_id, added_at)
-            sent = entry_object(entry, "new", day, frozenset())
-            self._entries[song_id] = msgspec.convert(sent, Entry)
-        return self._entries[song_id]
+
+def _entry(song: str, day: dt.date) -> Entry:
+    added = playlists.Entry("song", song, f"{day}T00:00:00Z")
+    return msgspec.convert(entry_object(added, "new", day, frozenset()), Entry)
 
 
 def _merge(days: Path, months: Path) -> None:
@@ -167,10 +151,6 @@ def _merge(days: Path, months: Path) -> None:
 
 def _seconds(folder: Path, first: dt.date | None) -> dict[str, float]:
     """Return the CPU seconds of each query on the days from `first` on."""
-    schema = {
-        table.name: {column.name: str(column.type) for column in (*table.columns, PARTITION)}
-        for table in TABLES
-    }
     seconds = {}
     with duckdb.connect(config={"threads": 2}) as connection:
         for table in TABLES:
@@ -188,7 +168,7 @@ def _seconds(folder: Path, first: dt.date | None) -> dict[str, float]:
                 f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet({files}{options})"  # noqa: S608
             )
         for name, question in _questions().items():
-            sql = to_duckdb(question, schema, views(), LAST_DAY)
+            sql = to_duckdb(question, SCHEMA, views(), LAST_DAY)
             begun = time.process_time()
             connection.execute(sql).fetchall()
             seconds[name] = time.process_time() - begun

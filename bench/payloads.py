@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 from local.spotify_stub import Contract, playlists
@@ -21,6 +23,7 @@ from spotify_lake.raw import envelope
 
 NOON: Final = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 SEED: Final = 7
+ENTRIES: Final = 100  # of a playlist that changes
 NEW_A_DAY: Final = 3  # entries replaced on a day on which a playlist changes
 MOVES_A_DAY: Final = 10
 PAGE: Final = {"new": 50, "legacy": 100}  # largest number of entries on a page
@@ -95,6 +98,29 @@ def _entry(number: int, contract: Contract) -> dict[str, Any]:
 
     entry: dict[str, Any] = json.loads(_ID.sub(other_id, text))
     return entry
+
+
+def history(playlist: int, days: int, songs: Iterator[str], changed: float = 1) -> Iterator[list[str]]:
+    """Yield the songs of a playlist day by day.
+
+    Parameters
+    ----------
+    playlist, days
+        Its number, and how many days.
+    songs
+        Songs to start with and to add, without end; those that are in the playlist are passed over.
+    changed
+        Share of the days on which some songs are replaced and others move.
+    """
+    chance = random.Random(f"{SEED} {playlist}")  # noqa: S311 # nosec B311 # need no secrecy
+    listed = list(islice(songs, ENTRIES))
+    for _ in range(days):
+        if chance.random() < changed:
+            for _ in range(NEW_A_DAY):
+                listed[chance.randrange(ENTRIES)] = next(song for song in songs if song not in listed)
+            for _ in range(MOVES_A_DAY):
+                listed.insert(chance.randrange(ENTRIES), listed.pop(chance.randrange(ENTRIES)))
+        yield list(listed)
 
 
 @cache

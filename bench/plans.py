@@ -30,7 +30,7 @@ from spotify_lake.transform.parquet import arrow_schema
 
 LAST_DAY: Final = dt.date(2026, 12, 31)
 MARK: Final = "__"  # between the names of table and column in plans
-_SCHEMA: Final = {
+SCHEMA: Final = {
     table.name: {column.name: str(column.type) for column in (*table.columns, PARTITION)} for table in TABLES
 }
 
@@ -75,7 +75,7 @@ class Planner:
             path = folder / f"{prefix}{PARTITION.name}={day}" / "empty.parquet"
             path.parent.mkdir(parents=True)
             path.write_bytes(empty.getvalue())
-        columns = ", ".join(f'{prefix}{name} AS "{name}"' for name in _SCHEMA[table.name])
+        columns = ", ".join(f'{prefix}{name} AS "{name}"' for name in SCHEMA[table.name])
         self._connection.execute(
             f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet("  # noqa: S608 # nosec B608 # ours
             f"'{folder}/**/*.parquet', hive_partitioning = true, hive_types = {{'{prefix}{PARTITION.name}': DATE}})"
@@ -83,7 +83,7 @@ class Planner:
 
     def scans(self, sql: str) -> list[Scan]:
         """Return what a query reads. Raises ValueError if its plan has filters that this cannot read."""
-        statement = sqlglot.parse_one(to_duckdb(sql, _SCHEMA, views(), LAST_DAY), read="duckdb")
+        statement = sqlglot.parse_one(to_duckdb(sql, SCHEMA, views(), LAST_DAY), read="duckdb")
         for cte in statement.find_all(exp.CTE):
             cte.args["materialized"] = False  # Athena too plans each reference by itself
         explain = f"EXPLAIN (FORMAT JSON) {statement.sql(dialect='duckdb')}"

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import random
 import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +23,7 @@ import pyarrow as pa
 
 from bench.cost import CHANGED, template_settings
 from bench.finding import Finding, Measured
-from bench.payloads import MOVES_A_DAY, NEW_A_DAY, SEED
+from bench.payloads import history
 from bench.plans import LAST_DAY, Planner, Scan
 from local.front import ATHENA_FUNCTIONS
 from spotify_lake.athena import Athena, Question, decode
@@ -35,7 +34,6 @@ from spotify_lake.schema.playlists import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS
 from spotify_lake.transform.parquet import arrow_schema
 
 SQL: Final = Path(queries.__file__).parent / "sql"
-ENTRIES: Final = 100
 DAYS: Final = 365  # in the lake
 NIGHT: Final = dt.datetime.combine(LAST_DAY, dt.time(7), dt.UTC)
 
@@ -141,7 +139,7 @@ def _lake(playlists: int, days: int) -> duckdb.DuckDBPyConnection:
     snapshots = [
         {"playlist_id": f"{number:022}", "scheduled_at": first + dt.timedelta(days=day), "songs": songs}
         for number in range(playlists)
-        for day, songs in enumerate(_history(number, days))
+        for day, songs in enumerate(history(number, days, (f"{number} {song}" for song in count()), CHANGED))
     ]
     connection.register("snapshots", pa.Table.from_pylist(snapshots))
     for table, columns in (
@@ -156,18 +154,3 @@ def _lake(playlists: int, days: int) -> duckdb.DuckDBPyConnection:
             f" CAST(scheduled_at AS DATE) AS {PARTITION.name}, {columns} FROM snapshots"
         )
     return connection
-
-
-def _history(playlist: int, days: int) -> Iterator[list[str]]:
-    """Yield the songs of a list day by day."""
-    chance = random.Random(f"{SEED} {playlist}")  # noqa: S311
-    listed = [f"{playlist} {number}" for number in range(ENTRIES)]
-    fresh = ENTRIES
-    for _ in range(days):
-        if chance.random() < CHANGED:
-            for _ in range(NEW_A_DAY):
-                listed[chance.randrange(ENTRIES)] = f"{playlist} {fresh}"
-                fresh += 1
-            for _ in range(MOVES_A_DAY):
-                listed.insert(chance.randrange(ENTRIES), listed.pop(chance.randrange(ENTRIES)))
-        yield list(listed)

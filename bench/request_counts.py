@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from types import SimpleNamespace
 from typing import Any, Final
 from unittest import mock
 
@@ -21,7 +20,7 @@ import moto
 from botocore.endpoint import Endpoint
 
 from bench.finding import Finding, Measured
-from bench.transform import s3_event
+from bench.transform import CONTEXT, s3_event
 from local import spotify_stub
 from local.emulator import NO_AWS_SETTINGS
 from local.spotify_stub import playlists
@@ -191,26 +190,16 @@ def _run(at: dt.datetime, stub: StubServer) -> Counted:
     printed = io.StringIO()
     with mock.patch.object(Endpoint, "make_request", count), contextlib.redirect_stdout(printed):
         begun = time.thread_time()
-        summary = extract.handler({"scheduled_at": at.isoformat()}, _context())
+        summary = extract.handler({"scheduled_at": at.isoformat()}, CONTEXT)
         counted.extract_cpu_s = time.thread_time() - begun
         counted.written = summary["written"]
         for playlist_id in counted.written:
             event = s3_event(RAW, keys.raw_key(playlist_id, at), dt.datetime.now(dt.UTC))
             begun = time.thread_time()
-            transform.handler(event, _context())
+            transform.handler(event, CONTEXT)
             counted.transform_cpu_s += time.thread_time() - begun
     for line in printed.getvalue().splitlines():
         [published] = json.loads(line)["_aws"]["CloudWatchMetrics"]
         counted.metrics |= {(str(published["Dimensions"]), metric["Name"]) for metric in published["Metrics"]}
     counted.requests[SPOTIFY] = len(stub.requests()) - sent
     return counted
-
-
-def _context() -> Any:
-    return SimpleNamespace(
-        function_name="bench",
-        memory_limit_in_mb=1024,
-        invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:bench",
-        aws_request_id="bench",
-        get_remaining_time_in_millis=lambda: 900_000,
-    )

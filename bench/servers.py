@@ -1,19 +1,13 @@
-"""Fake servers in their own processes, which keeps their CPU time and memory out of the measurements.
-
-`python -m bench.servers s3 FILE` answers each GET with the file, each listing with two raw objects of the playlist, and
-each PUT with success. `python -m bench.servers spotify ENTRIES` is Spotify with one playlist. Both print their port.
-"""
+"""Fake servers in their own processes, which keeps their CPU time and memory out of the measurements."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
+import multiprocessing
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,52 +16,55 @@ from local.process import HOST
 from spotify_lake import keys
 from spotify_lake.raw import envelope
 
-
-@contextmanager
-def s3(data: bytes) -> Iterator[str]:
-    """Serve a raw object from another process; yield the endpoint."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        with _serving("s3", file.name) as endpoint:
-            yield endpoint
+type Answer = Callable[[str], bytes]  # of a path
 
 
-@contextmanager
-def spotify(entries: int) -> Iterator[str]:
+def s3(data: bytes) -> AbstractContextManager[str]:
+    """Serve a raw object from another process; the context is the endpoint.
+
+    Each GET is answered with the object, each listing with two raw objects of its playlist, each PUT with success.
+    """
+    return _serving(_s3, data)
+
+
+def spotify(entries: int) -> AbstractContextManager[str]:
     """Serve a playlist of that many entries, of the legacy contract, from another process; yield the endpoint."""
-    with _serving("spotify", str(entries)) as endpoint:
-        yield endpoint
+    return _serving(_spotify, entries)
 
 
 @contextmanager
-def _serving(*arguments: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.servers", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            port = server.stdout.readline() if server.stdout else ""
-            yield f"http://{HOST}:{int(port)}"
-        finally:
-            server.terminate()
+def _serving[Content](answers: Callable[[Content], Answer], content: Content) -> Iterator[str]:
+    processes = multiprocessing.get_context("spawn")
+    here, there = processes.Pipe()
+    server = processes.Process(target=_serve, args=(answers, content, there), daemon=True)
+    server.start()
+    try:
+        yield f"http://{HOST}:{here.recv()}"
+    finally:
+        server.terminate()
+        server.join()
 
 
-def _s3(file: str) -> Callable[[str], bytes]:
-    data = Path(file).read_bytes()
+def _serve[Content](answers: Callable[[Content], Answer], content: Content, there: Connection) -> None:
+    handler = type("Handler", (_Handler,), {"answer": staticmethod(answers(content))})
+    server = ThreadingHTTPServer((HOST, 0), handler)
+    there.send(server.server_port)
+    server.serve_forever()
+
+
+def _s3(data: bytes) -> Answer:
     header = envelope.Source("", data).header
     own = keys.raw_key(header.playlist_id, header.scheduled_at)
     listing = "".join(
         f"<Contents><Key>{key}</Key><LastModified>{moment:%Y-%m-%dT%H:%M:%S}.000Z</LastModified></Contents>"
         for key, moment in ((own.replace("T12", "T11"), header.scheduled_at), (own, header.fetched_at))
     )
-
-    def answer(path: str) -> bytes:
-        return f"<ListBucketResult>{listing}</ListBucketResult>".encode() if "list-type" in path else data
-
-    return answer
+    listed = f"<ListBucketResult>{listing}</ListBucketResult>".encode()
+    return lambda path: listed if "list-type" in path else data
 
 
-def _spotify(entries: str) -> Callable[[str], bytes]:
-    found = [json.dumps(page).encode() for page in pages(int(entries), "legacy")]
+def _spotify(entries: int) -> Answer:
+    found = [json.dumps(page).encode() for page in pages(entries, "legacy")]
     head = {"id": "bench", "snapshot_id": "version", "owner": {"id": "bench"}, "name": "Bench"}
 
     def answer(path: str) -> bytes:
@@ -83,7 +80,7 @@ def _spotify(entries: str) -> Callable[[str], bytes]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    answer: Callable[[str], bytes]
+    answer: Answer
 
     def do_GET(self) -> None:
         if urlsplit(self.path).path.endswith("/items"):  # as some apps with the legacy contract see
@@ -117,17 +114,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_args: Any) -> None:
         """Say nothing."""
-
-
-def main(kind: str, argument: str) -> None:
-    """Serve until terminated."""
-    answer = {"s3": _s3, "spotify": _spotify}[kind](argument)
-    handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
-    server = ThreadingHTTPServer((HOST, 0), handler)
-    sys.stdout.write(f"{server.server_port}\n")
-    sys.stdout.flush()
-    server.serve_forever()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

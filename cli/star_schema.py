@@ -9,7 +9,6 @@ another table refers to it. Partition columns are left out: they are not in the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from spotify_lake import keys
@@ -32,27 +31,14 @@ _CATALOG_TYPES: Final = {
     Type.DATE: "date",
 }
 
-
-@dataclass(frozen=True)
-class Reference:
-    """A column that is the key of another table."""
-
-    column: str
-    table: str
-
-
 # Those with a key of one column first: the others refer to them.
 TABLES: Final = tuple(sorted((one.table for one in CHARTS), key=lambda table: len(table.key)))
 _OWNER: Final = {table.key[0]: table.name for table in TABLES if len(table.key) == 1}
 
 
-def references(table: Table) -> list[Reference]:
-    """Return which columns of a table are keys of others."""
-    return [
-        Reference(name, _OWNER[name])
-        for name in table.column_names
-        if name in _OWNER and _OWNER[name] != table.name
-    ]
+def references(table: Table) -> dict[str, str]:
+    """Return the columns of a table that are keys of others, each with the other's name."""
+    return {name: _OWNER[name] for name in table.column_names if _OWNER.get(name, table.name) != table.name}
 
 
 def definitions() -> list[str]:
@@ -124,8 +110,8 @@ def _create(table: Table) -> str:
         ),
         f"PRIMARY KEY ({_names(table.key)})",
         *(
-            f"FOREIGN KEY ({_name(one.column)}) REFERENCES {_name(SCHEMA)}.{_name(one.table)} ({_name(one.column)})"
-            for one in references(table)
+            f"FOREIGN KEY ({_name(column)}) REFERENCES {_name(SCHEMA)}.{_name(other)} ({_name(column)})"
+            for column, other in references(table).items()
         ),
     ]
     together = DISTRIBUTED_BY in table.column_names

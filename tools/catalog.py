@@ -1,4 +1,4 @@
-"""stacks/catalog.yaml: the tables of schema.py and warehouse.py in the Glue Data Catalog, and the crawler over them."""
+"""Generate the parts of stacks/catalog.yaml that follow from the schema: the tables, and what the crawler visits."""
 
 from __future__ import annotations
 
@@ -11,46 +11,10 @@ from spotify_lake import keys
 from spotify_lake.schema.playlists import PARTITION, TABLES
 from spotify_lake.schema.types import Column, Table
 from spotify_lake.schema.warehouse import WAREHOUSE, WarehouseTable
+from tools.pages import filled
 from tools.queries import meaning
 
 STACK: Final = Path(__file__).parents[1] / "stacks" / "catalog.yaml"
-
-_HEAD = """\
-# Generated from spotify_lake/schema.py by make schema: change the tables there, the rest in tools/catalog.py.
-AWSTemplateFormatVersion: "2010-09-09"
-Description: >-
-  The tables of Spotify Lake in the Glue Data Catalog, and the crawler over them.
-
-Parameters:
-  LakeName:
-    Description: Name of the lake, and of the crawler.
-    Type: String
-  LakeBucketName:
-    Description: Bucket of the tables.
-    Type: String
-  DatabaseName:
-    Description: Database of the tables.
-    Type: String
-  FirstSnapshotDate:
-    Description: Date of the oldest snapshot that queries see.
-    Type: String
-  CrawlerSchedule:
-    Description: When the crawler runs, as a Glue cron expression in UTC; empty for on demand.
-    Type: String
-  KmsKeyArn:
-    Description: Key of the lake; empty for the keys of AWS.
-    Type: String
-  PermissionsBoundaryArn:
-    Description: Limit of the role; empty for none.
-    Type: String
-
-Conditions:
-  CrawlsOnSchedule: !Not [!Equals [!Ref CrawlerSchedule, ""]]
-  HasKmsKey: !Not [!Equals [!Ref KmsKeyArn, ""]]
-  HasBoundary: !Not [!Equals [!Ref PermissionsBoundaryArn, ""]]
-
-Resources:
-"""
 
 _TABLE = """\
   {logical_id}:
@@ -77,103 +41,11 @@ _TABLE = """\
 
 """
 
-_CRAWLER = """\
-  CrawlerRole:
-    Type: AWS::IAM::Role
-    Properties:
-      Description: What the crawler of Spotify Lake may do.
-      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]
-      AssumeRolePolicyDocument:
-        Version: "2012-10-17"
-        Statement:
-          - Effect: Allow
-            Principal: { Service: glue.amazonaws.com }
-            Action: sts:AssumeRole
-      Policies:
-        - PolicyName: crawler
-          PolicyDocument:
-            Version: "2012-10-17"
-            Statement:
-              - Sid: ReadTables
-                Effect: Allow
-                Action: s3:GetObject
-                Resource:
-                  - !Sub arn:${AWS::Partition}:s3:::${LakeBucketName}/curated/*
-                  - !Sub arn:${AWS::Partition}:s3:::${LakeBucketName}/datawarehouse/*
-              - Sid: ListTables
-                Effect: Allow
-                Action: s3:ListBucket
-                Resource: !Sub arn:${AWS::Partition}:s3:::${LakeBucketName}
-                Condition:
-                  StringLike: { s3:prefix: [curated/*, datawarehouse/*] }
-              - Sid: LocateLake
-                Effect: Allow
-                Action: s3:GetBucketLocation
-                Resource: !Sub arn:${AWS::Partition}:s3:::${LakeBucketName}
-              - Sid: KeepCatalog
-                Effect: Allow
-                Action:
-                  - glue:GetDatabase
-                  - glue:GetTable
-                  - glue:GetTables
-                  - glue:CreateTable
-                  - glue:UpdateTable
-                  - glue:GetPartition
-                  - glue:GetPartitions
-                  - glue:BatchGetPartition
-                  - glue:CreatePartition
-                  - glue:BatchCreatePartition
-                  - glue:UpdatePartition
-                  - glue:BatchUpdatePartition
-                Resource:
-                  - !Sub arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:catalog
-                  - !Sub arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:database/${DatabaseName}
-                  - !Sub arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:table/${DatabaseName}/*
-              - Sid: WriteLogs
-                Effect: Allow
-                Action: [logs:CreateLogGroup, logs:CreateLogStream, logs:PutLogEvents]
-                Resource:
-                  - !Sub arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws-glue/crawlers:*
-              - !If
-                - HasKmsKey
-                - Sid: UseKey
-                  Effect: Allow
-                  Action: kms:Decrypt
-                  Resource: !Ref KmsKeyArn
-                  Condition:
-                    StringEquals:
-                      kms:ViaService: !Sub s3.${AWS::Region}.${AWS::URLSuffix}
-                - !Ref AWS::NoValue
-
-  Crawler:
-    Type: AWS::Glue::Crawler
-    Properties:
-      Name: !Ref LakeName
-      Description: Registers partitions for engines that do not project them, and rebuilds the catalog if it is lost.
-      # The ARN by name, not GetAtt: the emulator of the laptop stack forgets attributes when it updates a nested stack.
-      Role: !Sub arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${CrawlerRole}
-      DatabaseName: !Ref DatabaseName
-      Targets:
-        S3Targets:
-"""
-_CRAWLER_SETTINGS = """\
-      Schedule: !If [CrawlsOnSchedule, { ScheduleExpression: !Ref CrawlerSchedule }, !Ref AWS::NoValue]
-      # The declared tables stay as they are; new tables and partitions are still added.
-      SchemaChangePolicy: { UpdateBehavior: LOG, DeleteBehavior: LOG }
-      # Crawling new folders only would not find the old partitions of a catalog that was lost.
-      RecrawlPolicy: { RecrawlBehavior: CRAWL_EVERYTHING }
-      Configuration: >-
-        {"Version": 1.0,
-        "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}},
-        "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas"},
-        "CreatePartitionIndex": false}
-"""
-
 
 def stack() -> str:
-    """Return stacks/catalog.yaml."""
+    """Return stacks/catalog.yaml with its tables and the folders that the crawler visits."""
     tables = [*map(_lake_table, TABLES), *map(_warehouse_table, WAREHOUSE)]
-    return "".join([_HEAD, *tables, _CRAWLER, _targets(), _CRAWLER_SETTINGS])
+    return filled(STACK, {"tables": "".join(tables), "targets": _targets()})
 
 
 def comment(column: Column) -> str:

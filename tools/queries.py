@@ -1,10 +1,10 @@
-"""Generate the latest_ views, the stack of saved queries, and the documentation of queries and views."""
+"""Generate the latest_ views, the saved queries, and what the documentation says about queries and views."""
 
 from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ import queries
 from queries import Statement
 from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, SONGS
 from spotify_lake.schema.types import Column, Table, Type
+from tools import pages
 
 ROOT: Final = Path(__file__).parents[1]
 SAVED_QUERIES: Final = ROOT / "stacks" / "saved-queries.yaml"
@@ -48,22 +49,6 @@ _LATEST: Final = {
     ),
 }
 
-_STACK_HEAD = """\
-# Generated from queries/ by make schema: change the SQL there.
-AWSTemplateFormatVersion: "2010-09-09"
-Description: The questions and views of Spotify Lake as saved queries in the Athena console.
-
-Parameters:
-  DatabaseName:
-    Description: Database of the tables in the Glue Data Catalog.
-    Type: String
-  WorkGroupName:
-    Description: Workgroup in which the queries are saved.
-    Type: String
-
-Resources:
-"""
-
 _SAVED_QUERY = """\
   {logical_id}:
     Type: AWS::Athena::NamedQuery
@@ -74,35 +59,6 @@ _SAVED_QUERY = """\
       WorkGroup: !Ref WorkGroupName
       QueryString: |
 {sql}
-"""
-
-_PAGE_HEAD = """\
-# Questions to the lake
-
-Each question is written in Athena's SQL, in a file below `queries/`. In the Athena console, look under *Saved queries*;
-on the laptop and from the command line, `./lake export artist_gains` writes the answer to a file. `make schema`
-generates this page from the headers of the files.
-
-The questions read the tables and views of the [data dictionary](data-dictionary.md). On AWS, run `./lake views` once to
-create the views. The parameters of a question are texts in its SQL that you can change. `current_date` is today in
-UTC.
-
-Questions about playlists have conditions on `snapshot_date`, and Athena reads only the days they need. A missing day
-is unknown, not empty: comparisons skip it, and averages are taken over the days that have a snapshot.
-
-Questions about the [bulk data sets](bulk.md) have conditions on `year` and `chart`, or on `release_decade`. They start
-with 2017, as Kaggle's charts do. They read one chart, and either Global or the other regions, because daily and weekly
-charts count the same streams, and so do Global and the countries.
-"""
-
-_VIEWS_HEAD = """\
-# Views
-
-The views of the lake. Their definitions are in `queries/views/`. On AWS, `./lake views` creates or replaces them; on
-the laptop they always exist.
-
-A view reads only what your query needs: give conditions on `snapshot_date`, `week` or `month`, and name the columns
-you want. The `latest_` views read the last 35 days and need no condition.
 """
 
 
@@ -172,13 +128,13 @@ def meaning(column: Column) -> str:
 
 
 def saved_queries(questions: Mapping[str, Statement], views: Mapping[str, Statement]) -> str:
-    """Return stacks/saved-queries.yaml."""
+    """Return the resources of stacks/saved-queries.yaml."""
     parts = [_saved_query(query, query.summary, query.sql) for query in questions.values()]
     parts += [
         _saved_query(view, f"View {number}: {view.name}", view.create)
         for number, view in enumerate(views.values(), start=1)
     ]
-    return _STACK_HEAD + "\n".join(parts)
+    return "\n".join(parts)
 
 
 def _saved_query(statement: Statement, name: str, sql: str) -> str:
@@ -193,50 +149,38 @@ def _saved_query(statement: Statement, name: str, sql: str) -> str:
 
 
 def page(questions: Mapping[str, Statement]) -> str:
-    """Return docs/queries.md."""
-    parts = [_PAGE_HEAD]
+    """Return what docs/queries.md says about the questions."""
+    listed, described = [], []
     for group, title in queries.GROUPS.items():
-        rows = [
-            f"| [{query.summary}](#{name}) | `queries/{query.file}` |"
-            for name, query in questions.items()
-            if query.group == group
-        ]
-        parts.append("\n".join([f"**{title}**", "", "| question | file |", "|---|---|", *rows]) + "\n")
-    for group, title in queries.GROUPS.items():
-        parts.append(f"## {title}\n")
-        parts += [_question(query) for query in questions.values() if query.group == group]
-    return "\n".join(parts)
+        found = [query for query in questions.values() if query.group == group]
+        rows = ((f"[{query.summary}](#{query.name})", f"`queries/{query.file}`") for query in found)
+        listed.append(f"**{title}**\n\n{pages.table(('question', 'file'), rows)}")
+        described += [f"## {title}", *map(_question, found)]
+    return "\n\n".join([*listed, *described])
 
 
 def _question(query: Statement) -> str:
-    lines = [f"### {query.name}", "", f"**{query.summary}** {query.notes}".rstrip(), ""]
-    if query.parameters:
-        lines += ["| to change | meaning |", "|---|---|"]
-        lines += [f"| `{text}` | {words} |" for text, words in query.parameters.items()]
-        lines += [""]
-    lines += ["| column | meaning |", "|---|---|"]
-    lines += [f"| `{column}` | {words} |" for column, words in query.columns.items()]
-    return "\n".join(lines) + "\n"
+    parts = [f"### {query.name}", f"**{query.summary}** {query.notes}".rstrip()]
+    tables = {"to change": query.parameters, "column": query.columns}
+    parts += [pages.table((name, "meaning"), _meanings(words)) for name, words in tables.items() if words]
+    return "\n\n".join(parts)
+
+
+def _meanings(words: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    return ((f"`{name}`", meaning) for name, meaning in words.items())
 
 
 def views_in_dictionary(views: Mapping[str, Statement]) -> str:
-    """Return the views' part of docs/data-dictionary.md."""
-    parts = [_VIEWS_HEAD]
+    """Return what docs/data-dictionary.md says about the views."""
+    parts = []
     for name, view in views.items():
-        lines = [
-            f"## {name}",
-            "",
-            f"{view.summary} {view.notes} One row: {view.row}.".replace("  ", " "),
-            "",
-            "| column | type | meaning |",
-            "|---|---|---|",
-        ]
-        lines += [
-            f"| `{column}` | {view.types[column].replace('<', '\\<')} | {words.replace('|', '\\|')} |"
+        about = f"{view.summary} {view.notes} One row: {view.row}.".replace("  ", " ")
+        rows = (
+            (f"`{column}`", view.types[column].replace("<", "\\<"), words)
             for column, words in view.columns.items()
-        ]
-        parts.append("\n".join(lines) + "\n")
-    return "\n".join(parts)
+        )
+        parts.append(f"## {name}\n\n{about}\n\n{pages.table(('column', 'type', 'meaning'), rows)}")
+    return "\n\n".join(parts)
 
 
 def files() -> tuple[dict[Path, str], str]:
@@ -247,5 +191,8 @@ def files() -> tuple[dict[Path, str], str]:
     views = queries.in_order([*written, *generated])
     questions = queries.queries()
     wanted = {queries.FOLDER / file: text for file, text in latest.items()}
-    wanted |= {SAVED_QUERIES: saved_queries(questions, views), PAGE: page(questions)}
+    wanted |= {
+        SAVED_QUERIES: pages.filled(SAVED_QUERIES, {"queries": saved_queries(questions, views)}),
+        PAGE: pages.filled(PAGE, {"questions": page(questions)}),
+    }
     return wanted, views_in_dictionary(views)

@@ -1,12 +1,13 @@
 """The query parameter ``fields``, which selects parts of a playlist's JSON."""
 
+import json
 import re
 from typing import Any, Final
 
 type Selection = dict[str, Selection | None]
 
-FIELD_TOKEN: Final = re.compile(r"!?\w+|\S")
-END: Final = ""
+ALLOWED: Final = re.compile(r"[\w!.,()\s]*")
+NAME: Final = re.compile(r"(!?\w+(?:\.!?\w+)*)(\(?)")
 
 
 def parse_fields(text: str) -> Selection:
@@ -22,49 +23,30 @@ def parse_fields(text: str) -> Selection:
     ValueError
         The syntax is wrong.
     """
-    tokens = [*FIELD_TOKEN.findall(text), END]
+    # The same in JSON: {"total": null, "items": {"added_at": null, …}}
+    spelled = NAME.sub(lambda name: f'"{name[1]}":{"{" if name[2] else "null"}', text).replace(")", "}")
+    if not ALLOWED.fullmatch(text):
+        spelled = ""  # braces or quotes of its own
     try:
-        selection = _parse_level(tokens)
-        _take(tokens, END)
+        selection: Selection = json.loads(f"{{{spelled}}}", object_pairs_hook=_selection)
     except ValueError as error:
         raise ValueError(f"The fields {text!r} are not a list such as total,items(added_at).") from error
     return selection
 
 
-def _parse_level(tokens: list[str]) -> Selection:
+def _selection(pairs: list[tuple[str, Selection | None]]) -> Selection:
+    """Return what one level selects: ``a.b`` means ``a(b)``, and a name may come several times."""
+    if not pairs:
+        raise ValueError(pairs)
     selection: Selection = {}
-    while True:
-        name = _take_name(tokens)
-        below = _parse_below(tokens)
+    for path, selected in pairs:
+        name, *names = path.split(".")
+        below = selected
+        for one in reversed(names):
+            below = {one: below}
         earlier = selection.get(name)
         selection[name] = earlier | below if earlier and below else below
-        if tokens[0] != ",":
-            return selection
-        _take(tokens, ",")
-
-
-def _parse_below(tokens: list[str]) -> Selection | None:
-    if tokens[0] == ".":
-        _take(tokens, ".")
-        return {_take_name(tokens): _parse_below(tokens)}
-    if tokens[0] == "(":
-        _take(tokens, "(")
-        selection = _parse_level(tokens)
-        _take(tokens, ")")
-        return selection
-    return None
-
-
-def _take_name(tokens: list[str]) -> str:
-    if not re.fullmatch(r"!?\w+", tokens[0]):
-        raise ValueError(tokens)
-    return tokens.pop(0)
-
-
-def _take(tokens: list[str], expected: str) -> None:
-    if tokens[0] != expected:
-        raise ValueError(tokens)
-    tokens.pop(0)
+    return selection
 
 
 def select_fields(value: Any, selection: Selection) -> Any:

@@ -22,15 +22,14 @@ API: Final = "https://api.spotify.com/v1"
 WEB: Final = "https://open.spotify.com"
 IMAGES: Final = "https://i.scdn.co/image"
 
-MARKET_CODES: Final = (
+MARKETS: Final = (
     "AD AE AG AL AM AO AR AT AU AZ BA BB BD BE BF BG BH BI BJ BN BO BR BS BT BW BY BZ CA CD CG CH CI CL CM "
     "CO CR CV CW CY CZ DE DJ DK DM DO DZ EC EE EG ES ET FI FJ FM FR GA GB GD GE GH GM GN GQ GR GT GW GY HK "
     "HN HR HT HU ID IE IL IN IQ IS IT JM JO JP KE KG KH KI KM KN KR KW KZ LA LB LC LI LK LR LS LT LU LV LY "
     "MA MC MD ME MG MH MK ML MN MO MR MT MU MV MW MX MY MZ NA NE NG NI NL NO NP NR NZ OM PA PE PG PH PK PL "
     "PR PS PT PW PY QA RO RS RW SA SB SC SE SG SI SK SL SM SN SR ST SV SZ TD TG TH TJ TL TN TO TR TT TV TW "
-    "TZ UA UG US UY UZ VC VE VN VU WS XK ZA ZM ZW "
-)
-MARKETS: Final = MARKET_CODES.split()
+    "TZ UA UG US UY UZ VC VE VN VU WS XK ZA ZM ZW"
+).split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +100,7 @@ def without_old_fields(item: Json, contract: Contract, *names: str) -> Json:
 
 def user_object(user: lists.User, *, with_name: bool = True) -> Json:
     """Return a user as in a playlist (with the display name) or in an entry (without)."""
-    reference = {
-        "external_urls": {"spotify": f"{WEB}/user/{user.id}"},
-        "href": f"{API}/users/{user.id}",
-        "id": user.id,
-        "type": "user",
-        "uri": f"spotify:user:{user.id}",
-    }
+    reference = links("user", user.id)
     return {"display_name": user.name, **reference} if with_name else reference
 
 

@@ -80,40 +80,28 @@ class Playlist:
 def playlists() -> dict[str, Playlist]:
     """Return the playlists that the owner owns or follows, in Spotify's order."""
     owned = [
-        Playlist(PLAYLISTS["Top 100"], "Top 100", "What everybody plays, every day.", OWNER, _top_100),
-        Playlist(
-            PLAYLISTS["Songs of a Lifetime"],
-            "Songs of a Lifetime",
-            "A few come and go each Friday.",
-            OWNER,
-            _songs_of_a_lifetime,
-        ),
-        Playlist(
-            PLAYLISTS["Featuring"],
+        _owned("Top 100", "What everybody plays, every day.", _top_100),
+        _owned("Songs of a Lifetime", "A few come and go each Friday.", _songs_of_a_lifetime),
+        _owned(
             "Featuring",
             "Songs that took more than one. Sasha &amp; I add to it on Mondays and Thursdays.",
-            OWNER,
             _featuring,
             is_collaborative=True,
         ),
-        Playlist(PLAYLISTS["New on Friday"], "New on Friday", "", OWNER, _new_on_friday),
-        Playlist(
-            PLAYLISTS["Odds & Ends"],
-            "Odds & Ends",
-            "Files, podcasts and things that are gone.",
-            OWNER,
-            _odds_and_ends,
-        ),
-        Playlist(
-            PLAYLISTS["Morning Ten"], "Morning Ten", "Never change a winning team.", OWNER, _morning_ten
-        ),
-        Playlist(PLAYLISTS["Drafts"], "Drafts", "", OWNER, lambda _: [], is_public=False, has_image=False),
+        _owned("New on Friday", "", _new_on_friday),
+        _owned("Odds & Ends", "Files, podcasts and things that are gone.", _odds_and_ends),
+        _owned("Morning Ten", "Never change a winning team.", _morning_ten),
+        _owned("Drafts", "", lambda _: [], is_public=False, has_image=False),
     ]
     followed = [
         Playlist(FOLLOWED_PLAYLIST_ID, "Kitchen Radio", "Sasha cooks.", FRIEND, _kitchen_radio),
         Playlist(SPOTIFY_MADE_PLAYLIST_ID, "Today's Big Ones", "Made by Spotify.", SPOTIFY, _made_by_spotify),
     ]
     return {playlist.id: playlist for playlist in owned + followed}
+
+
+def _owned(name: str, description: str, contents: Callable[[date], list[Entry]], **options: bool) -> Playlist:
+    return Playlist(PLAYLISTS[name], name, description, OWNER, contents, **options)
 
 
 @lru_cache(maxsize=1024)

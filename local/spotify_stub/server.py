@@ -268,7 +268,11 @@ class Handler(BaseHTTPRequestHandler):
         return 200, answer
 
     def _send(
-        self, status: int, body: bytes, headers: dict[str, str] | None = None, fault: Fault | None = None
+        self,
+        status: int,
+        body: bytes,
+        headers: dict[str, str | int] | None = None,
+        fault: Fault | None = None,
     ) -> None:
         fault = fault or Fault(match="* /**")
         if fault.empty:
@@ -276,7 +280,7 @@ class Handler(BaseHTTPRequestHandler):
         elif fault.truncate:
             body = body[: len(body) // 2]
         phrase = HTTPStatus(status).phrase if status in HTTPStatus else "Unknown"
-        all_headers = {
+        all_headers: dict[str, str | int] = {
             "Content-Type": "application/json; charset=utf-8",
             "Cache-Control": "private, max-age=0",
             "Date": self.date_time_string(),

@@ -92,22 +92,20 @@ class Authorization:
     expires_at: float
 
 
+@dataclass(eq=False)
 class OAuthError(Exception):
     """An error of the accounts service, sent with status 400."""
 
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(description)
-        self.error = error
-        self.description = description
+    error: str
+    description: str
 
 
+@dataclass(eq=False)
 class SpotifyError(Exception):
     """An error of the Web API."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+    status: int
+    message: str
 
 
 def error_body(status: int, message: str = "") -> Json:
@@ -168,8 +166,7 @@ class WebApi:
                 (r"/v1/me", self._me),
                 (r"/v1/me/playlists", self._my_playlists),
                 (playlist, self._playlist),
-                (playlist + "/(items)", self._entries),
-                (playlist + "/(tracks)", self._entries),
+                (playlist + "/(items|tracks)", self._entries),
                 (r"/v1/(albums|artists|tracks)/([^/]+)", self._one),
                 (r"/v1/(albums|artists|tracks)", self._several),
             )

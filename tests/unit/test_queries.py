@@ -222,7 +222,7 @@ def test_yaml_keeps_the_sql_as_it_is() -> None:
         "SELECT '${x}' AS a -- # \\\nFROM t",
     )
     text = generator.saved_queries({"odd": odd}, {}).replace("!Ref ", "")
-    (saved,) = yaml.safe_load(text)["Resources"].values()
+    (saved,) = yaml.safe_load(text).values()
     assert saved["Properties"]["QueryString"].rstrip("\n") == odd.sql
     assert saved["Properties"]["Description"] == odd.notes
 

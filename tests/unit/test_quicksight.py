@@ -1,6 +1,7 @@
 """stacks/quicksight.yaml names only what the views have, and grants only what the lake's readers need."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,7 +95,7 @@ def test_the_parts_of_a_sheet_fit_together(shown: str) -> None:
     assert {control["Dropdown"]["SourceFilterId"] for control in sheet["FilterControls"]} <= set(filters)
     # A choice of playlists applies to every data set that is shown, by the column's name.
     assert filters["playlist"]["CrossDataset"] == "ALL_DATASETS"
-    assert all("playlist" in VIEWS[name].types for name in quicksight.DATA_SETS)
+    assert all("playlist" in VIEWS[relational(one)["Name"]].types for one in of_type("DataSet").values())
     for visual in visuals:
         fields = [field for field in _field_ids(visual) if "." in field]
         assert len(set(fields)) == len(fields) - (
@@ -157,6 +158,17 @@ def test_it_is_off_until_somebody_is_named() -> None:
     assert template["Parameters"]["QuickSightPrincipal"]["Default"] == ""
     assert nested["Properties"]["TemplateURL"] == str(quicksight.STACK.relative_to(ROOT))
     assert nested["Properties"]["Parameters"].keys() == STACK["Parameters"].keys()
+
+
+def test_columns_and_dashboard_are_completed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    damaged = yaml.safe_load(quicksight.STACK.read_text())
+    relational(damaged["Resources"]["LatestSongs"]["Properties"])["InputColumns"] = []
+    damaged["Resources"]["Dashboard"]["Properties"]["Definition"] = {}
+    copy = tmp_path / "quicksight.yaml"
+    copy.write_text(yaml.dump(damaged, sort_keys=False))
+    right = quicksight.STACK.read_text()
+    monkeypatch.setattr(quicksight, "STACK", copy)
+    assert quicksight.stack(VIEWS) == right
 
 
 def test_the_generated_text_has_no_aliases() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from spotify_lake.schema.playlists import PARTITION, TABLES
 from spotify_lake.schema.types import Column, Table, Type
-from tools import catalog
+from tools import catalog, pages
 from tools import schema as generator
 
 NAMES = "[a-z][a-z0-9_]*"
@@ -40,22 +40,40 @@ def test_catalog_and_dictionary_follow_the_schema() -> None:
 def test_drift_is_noticed_and_mended(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stack, dictionary = tmp_path / "stacks" / "catalog.yaml", tmp_path / "docs" / "data-dictionary.md"
-    stack.parent.mkdir()
-    dictionary.parent.mkdir()
-    stack.write_text(catalog.STACK.read_text().replace("Name: isrc", "Name: irsc"))
-    wanted = {stack: catalog.STACK.read_text(), dictionary: generator.DICTIONARY.read_text()}
-    monkeypatch.setattr(catalog, "STACK", stack)
-    for name, value in {"ROOT": tmp_path, "DICTIONARY": dictionary}.items():
-        monkeypatch.setattr(generator, name, value)
+    damaged = {}
+    for module, name, right, wrong in (
+        (catalog, "STACK", "Name: isrc", "Name: irsc"),
+        (generator, "DICTIONARY", "`popularity`", "`fame`"),
+    ):
+        path = getattr(module, name)
+        copy = tmp_path / path.relative_to(generator.ROOT)
+        copy.parent.mkdir()
+        copy.write_text(path.read_text().replace(right, wrong) + "# Written by hand.\n")
+        damaged[copy] = (copy.read_text(), path.read_text() + "# Written by hand.\n")
+        monkeypatch.setattr(module, name, copy)
+    monkeypatch.setattr(generator, "ROOT", tmp_path)
     assert generator.main(["--check"]) == 1
     assert "stacks/catalog.yaml does not match" in capsys.readouterr().out
-    assert not dictionary.exists(), "checking writes nothing"
+    assert {path: path.read_text() for path in damaged} == {path: was for path, (was, _) in damaged.items()}
     assert generator.main([]) == 0
-    assert {path: path.read_text() for path in wanted} == wanted
+    assert {path: path.read_text() for path in damaged} == {
+        path: mended for path, (_, mended) in damaged.items()
+    }
     assert generator.main(["--check"]) == 0
 
 
-def test_a_bar_in_a_description_does_not_end_the_cell() -> None:
-    column = Column("x", Type.STRINGS, "One | two.", "a|b")
-    assert generator._markdown_row(column) == r"| `x` | array\<string> | One \| two. | never | `a\|b` |"
+@pytest.mark.parametrize("text", ["", "# make schema: x\n", "# make schema: y\n# make schema: end\n"])
+def test_a_file_without_the_part_to_write_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "page.md").write_text(text)
+    with pytest.raises(ValueError, match=r"page\.md must have one part 'make schema: x'"):
+        pages.filled(tmp_path / "page.md", {"x": "new"})
+
+
+def test_a_bar_in_a_cell_does_not_end_it() -> None:
+    assert pages.table(("a", "b"), [("One | two.", "1")]) == "| a | b |\n|---|---|\n| One \\| two. | 1 |"
+
+
+def test_a_type_in_the_dictionary_is_not_taken_for_html() -> None:
+    table = Table("x", "row", "D.", ("y",), (Column("y", Type.STRINGS, "Z.", "a"),))
+    row = generator._described(table, table.columns, "##").splitlines()[-1]
+    assert row == r"| `y` | array\<string> | Z. | never | `a` |"

@@ -246,7 +246,9 @@ def test_fields_select(fields, expected):
     assert select_fields(page, parse_fields(fields)) == expected
 
 
-@pytest.mark.parametrize("fields", ["", "items(", "items)", "a,,b", "a;b", "items()", ".a"])
+@pytest.mark.parametrize(
+    "fields", ["", "items(", "items)", "a,,b", "a;b", "items()", ".a", "a(b}", 'a"', "a:b", "a."]
+)
 def test_malformed_fields_are_refused(fields):
     with pytest.raises(ValueError, match=re.escape(repr(fields))):
         parse_fields(fields)
@@ -296,16 +298,16 @@ def test_who_may_read_what(contract, playlist_id, for_user, metadata, items):
 @pytest.mark.parametrize(
     "raw, problem",
     [
-        ("GET /v1/me", "needs a"),
-        ({"status": 500}, "needs a"),
+        ("GET /v1/me", "'GET /v1/me' is not a fault: Expected `object`"),
+        ({"status": 500}, "missing required field `match`"),
         ({"match": "/v1/me"}, "not a method and a path"),
-        ({"match": "GET /v1/me", "stauts": 500}, "has no stauts"),
-        ({"match": "GET /v1/me", "status": "500"}, "cannot be '500'"),
-        ({"match": "GET /v1/me", "times": True}, "cannot be True"),
+        ({"match": "GET /v1/me", "stauts": 500}, "unknown field `stauts`"),
+        ({"match": "GET /v1/me", "status": "500"}, "got `str` - at `$.status`"),
+        ({"match": "GET /v1/me", "times": True}, "got `bool` - at `$.times`"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(raw, problem):
-    with pytest.raises(ValueError, match=problem):
+    with pytest.raises(ValueError, match=re.escape(problem)):
         Fault.from_json(raw)
 
 
