@@ -12,11 +12,9 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 export SAM_CLI_TELEMETRY := 0
 
 # Values from people reach the shell through its environment, and make expands nothing in them.
-VALUES := STACK ARTIFACTS_BUCKET EXECUTION_ROLE CHANGE_SET LAKE_PARAMETERS CASES SEED WHAT QUICK UPGRADE PYTHON \
-    PYTEST_ARGS CHROMIUM
+VALUES := STACK ARTIFACTS_BUCKET EXECUTION_ROLE CHANGE_SET LAKE_PARAMETERS CASES SEED WHAT QUICK UPGRADE PYTHON PYTEST_ARGS CHROMIUM
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 export $(VALUES)
-# pytest reads its options from there, without a shell.
 export PYTEST_ADDOPTS := $(value PYTEST_ARGS)
 
 include requirements/environments.mk

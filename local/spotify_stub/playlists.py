@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from local.spotify_stub import FOLLOWED_PLAYLIST_ID, OWNER_ID, OWNER_NAME, PLAYLISTS, SPOTIFY_MADE_PLAYLIST_ID
 from local.spotify_stub.catalog import EPISODES, LOCAL_FILES, Song, catalog, number
@@ -100,7 +100,7 @@ def playlists() -> dict[str, Playlist]:
     return {playlist.id: playlist for playlist in owned + followed}
 
 
-def _owned(name: str, description: str, contents: Callable[[date], list[Entry]], **options: bool) -> Playlist:
+def _owned(name: str, description: str, contents: Callable[[date], list[Entry]], **options: Any) -> Playlist:
     return Playlist(PLAYLISTS[name], name, description, OWNER, contents, **options)
 
 
