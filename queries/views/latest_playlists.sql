@@ -19,7 +19,7 @@
 -- - image_url string: Cover image, the largest. Null when no cover.
 -- - url string: Link to the playlist. Null when Spotify does not send it.
 -- - contract string: How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one) or `embedded` (the page inside the playlist object).
--- - is_complete boolean: Whether the snapshot holds the whole list. False for parts of a list, which only imports have: positions are those in the whole list, and views, queries, change events and the report leave the snapshot out. Null when an imported dump does not say how long the list is; it counts as complete.
+-- - is_complete boolean: Whether the snapshot holds the whole list. Parts of lists, from imports, keep their positions; views, queries, change events and the report leave them out. Null when a dump does not say how long the list is; it counts as complete.
 -- - is_imported boolean: Imported from a file; otherwise the lake recorded what Spotify sent. The `scheduled_at` of an import lies a millisecond past a whole second, so it never equals that of a recorded snapshot.
 SELECT
     snapshot_date,

@@ -311,9 +311,11 @@ def test_the_events_of_many_snapshots_twice_and_in_reverse(stack: LaptopStack) -
 def test_the_state_of_the_extraction_is_lost(stack: LaptopStack) -> None:
     """It is made again from copies in raw: nothing is fetched that is there, and nothing is written twice."""
     morning, noon, evening = (dt.datetime(2026, 5, 7, hour, tzinfo=dt.UTC) for hour in (6, 12, 18))
+    stack.set_stub_clock(morning)
     for days in (2, 1, 0):  # two runs read the same; the third copies it
         moment = morning - dt.timedelta(days=days)
-        assert set(stack.invoke_extract(moment)["written"]) == set(PLAYLISTS.values())
+        run = stack.invoke("extract", {"scheduled_at": moment.isoformat()}).payload
+        assert set(run["written"]) == set(PLAYLISTS.values())
     bucket = stack.outputs["RawBucketName"]
     kept = {key for key, _ in read(stack, "RawBucketName", "state/")}
     assert keys.EXTRACT_STATE in kept

@@ -192,8 +192,10 @@ def test_only_the_poison_reaches_the_dead_letters_and_a_redrive_heals(lake: Lapt
         body = payloads.raw_object(payloads.every_kind(), playlist_object=about, scheduled_at=at)
         good[keys.raw_key(about["id"], at)] = body
     poisoned = payloads.playlist(payloads.spotify_id("poison"))
-    moments = [at + dt.timedelta(hours=number) for number in range(3)]
-    bad = [b"not gzip", body[:-30], payloads.raw_object()[:50] + b"x" * 50]
+    moments = [at + dt.timedelta(hours=number) for number in range(4)]
+    # The last two claim to be other snapshots, one of another playlist.
+    other_time = payloads.raw_object(playlist_object=poisoned, scheduled_at=at - dt.timedelta(days=1))
+    bad = [b"not gzip", body[:-30], body, other_time]
     poison = {keys.raw_key(poisoned["id"], moment): data for moment, data in zip(moments, bad, strict=True)}
     with queue_settings(lake, hidden_s=5, tries=2):
         for key, data in zip([*poison, *good], [*poison.values(), *good.values()], strict=True):

@@ -71,10 +71,10 @@ PLAYLISTS: Final = Table(
         Column(
             "is_complete",
             Type.BOOLEAN,
-            "Whether the snapshot holds the whole list. False for parts of a list, which only imports have: positions"
-            " are those in the whole list, and views, queries, change events and the report leave the snapshot out.",
+            "Whether the snapshot holds the whole list. Parts of lists, from imports, keep their positions; views,"
+            " queries, change events and the report leave them out.",
             "true",
-            "an imported dump does not say how long the list is; it counts as complete",
+            "a dump does not say how long the list is; it counts as complete",
         ),
         Column(
             "is_imported",

@@ -35,7 +35,7 @@ entries AS (
         s.snapshot_date,
         s.last_date,
         s.is_sample,
-        coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), '')) AS entry,
+        coalesce(e.song_id, e.uri, e.name) AS entry,
         min(e.position) AS place,
         max(e.kind) AS kind,
         max(e.name) AS name,
@@ -52,7 +52,7 @@ entries AS (
         AND e.snapshot_date = s.snapshot_date
         AND e.scheduled_at = s.scheduled_at
         AND e.snapshot_date BETWEEN DATE '$first' AND DATE '$last'
-        AND coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), '')) IS NOT NULL
+        AND coalesce(e.song_id, e.uri, e.name) IS NOT NULL
     GROUP BY
         s.playlist_id,
         s.n,
@@ -60,7 +60,7 @@ entries AS (
         s.snapshot_date,
         s.last_date,
         s.is_sample,
-        coalesce(e.song_id, e.uri, e.name || ' by ' || coalesce(array_join(e.credits, ', '), ''))
+        coalesce(e.song_id, e.uri, e.name)
 ),
 neighbors AS (
     SELECT
