@@ -486,7 +486,7 @@ def test_what_is_no_playlist_is_named(name: str) -> None:
 UNREADABLE: dict[str, bytes] = {
     "It is empty.": b" \n",
     "It is a web page or XML": b"<!doctype html><p>Sign in</p>",
-    "It is no JSON: it begins with 'Hello'": b"Hello\n",
+    "It is not JSON: it begins with 'Hello'": b"Hello\n",
     "It is cut short": as_json(playlist(THREE))[:-200].rstrip(b'"'),
     "It is written in Python's notation": repr(playlist(THREE)).encode(),
     "Its gzip data is cut short.": zipped(THREE)[:-20],
