@@ -116,6 +116,6 @@ def _check_shown(snapshot: ImportedSnapshot, merged: bytes) -> None:
     if missing := (mine - shown).total():
         raise OpsError(
             f"Another capture of playlist {snapshot.playlist_id} of {snapshot.time.moment:%Y-%m-%d %H:%M:%S} UTC is"
-            f" more complete. This one is kept beside it in {snapshot.key}, but the tables do not show {missing:,} of its"
-            " entries. Say another time with --at."
+            f" more complete. This one is kept beside it in {snapshot.key}, but the tables do not show {missing:,}"
+            " of its entries. Say another time with --at."
         )
