@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from cli.imports.captures import captures_in, fingerprint, raw_object, united
@@ -11,6 +12,7 @@ from cli.stack import Lake, OpsError
 from spotify_lake.errors import SnapshotUnreadable
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope, store
+from spotify_lake.schema.playlists import PLAYLIST_ENTRIES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -48,7 +50,8 @@ class Store:
         Raises
         ------
         OpsError
-            The key is taken by an object that import did not write.
+            The key is taken by an object that import did not write, or a more complete capture of the same time has
+            other entries, so that some of these are kept in raw but not shown.
         """
         if self._is_recorded(snapshot):
             return "already there, recorded by the lake itself"
@@ -65,9 +68,11 @@ class Store:
                 )
             captures = united(before, snapshot.capture, snapshot.playlist_id, snapshot.time.moment)
             merged = raw_object(snapshot.playlist_id, snapshot.time.moment, captures)
-            if gzip.decompress(merged) == gzip.decompress(data):
-                return "already there"
-            if self._write(snapshot.key, merged, etag):
+            is_there = gzip.decompress(merged) == gzip.decompress(data)
+            if is_there or self._write(snapshot.key, merged, etag):
+                _check_shown(snapshot, merged)
+                if is_there:
+                    return "already there"
                 return f"{'would be ' if self._dry_run else ''}merged with what was imported before"
         raise OpsError(f"Others are writing {snapshot.key} at the same time. Import the file again.")
 
@@ -99,3 +104,18 @@ class Store:
         if etag is None:
             return store.put(self._s3, self._bucket, key, body)
         return store.replace(self._s3, self._bucket, key, body, etag)
+
+
+def _check_shown(snapshot: ImportedSnapshot, merged: bytes) -> None:
+    """See that the entries of a snapshot are among those of the merged object, wherever they stand."""
+    position = PLAYLIST_ENTRIES.column_names.index("position")
+    mine, shown = (
+        Counter(repr(row[position + 1 :]) for row in tables.rows[PLAYLIST_ENTRIES.name])
+        for tables in (snapshot.tables, normalize(envelope.decode(merged)))
+    )
+    if missing := (mine - shown).total():
+        raise OpsError(
+            f"Another capture of playlist {snapshot.playlist_id} of {snapshot.time.moment:%Y-%m-%d %H:%M:%S} UTC is"
+            f" more complete. This one is kept beside it in {snapshot.key}, but the tables do not show {missing:,}"
+            " of its entries. Say another time with --at."
+        )

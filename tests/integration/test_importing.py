@@ -130,6 +130,23 @@ def test_captures_of_one_time_are_merged_and_none_is_lost(s3: Any, lake: Lake, f
     assert list(in_raw(s3).items()) == [first]
 
 
+def test_entries_that_a_more_complete_capture_hides_are_said(s3: Any, lake: Lake, folder: Path) -> None:
+    rows = entries(9)
+    keep(folder, a__a_json=page(rows[:3], ID, total=9), b__b_json=page(rows[7:], ID, offset=7, total=9))
+    run(lake, "a", taken_at=NEWEST)
+    for _ in range(2):
+        told = run(lake, "b", taken_at=NEWEST)
+        assert "is more complete. This one is kept beside it" in told
+        assert "do not show 2 of its entries. Say another time with --at." in told
+        assert "FAILED: 1 file" in told
+    (snapshot,) = in_raw(s3).values()
+    assert len(snapshot.entries) == 3
+    keep(folder, c__c_json=page(rows[3:7], ID, offset=3, total=9))
+    assert "FAILED" not in run(lake, "c", taken_at=NEWEST)
+    (snapshot,) = in_raw(s3).values()
+    assert len(snapshot.entries) == 9
+
+
 @pytest.mark.parametrize("order", [("page", "whole"), ("whole", "page")], ids="-".join)
 def test_a_richer_capture_completes_what_a_page_lacks(
     s3: Any, lake: Lake, folder: Path, order: tuple[str, str]
