@@ -37,7 +37,7 @@ def lake(stack: LaptopStack) -> Lake:
 
 def test_old_dumps_are_found_by_athena_entry_by_entry(stack: LaptopStack, lake: Lake, tmp_path: Path) -> None:
     rows = [*entries(118, key="track"), None, payloads.entry(payloads.local_file(), key="track")]
-    rows += [payloads.entry(payloads.episode(), key="track"), {"track": {"type": "statue"}}]
+    rows += [payloads.entry(payloads.episode(), key="track"), {"track": {"type": 7}}]
     gym = payloads.spotify_id("Gym of old")
     files = {
         "gym-1.json": page(rows[:100], gym, total=len(rows), way="tracks"),
@@ -84,7 +84,7 @@ def test_old_dumps_are_found_by_athena_entry_by_entry(stack: LaptopStack, lake: 
         where p.name = 'Gym of old'
         """
     )
-    assert rejected.rows == ((122, "unknown_type"),)
+    assert rejected.rows == ((122, "undecodable"),)
     names = stack.athena(
         "select song_id, name, album_id from songs where snapshot_date = date '2022-10-09' order by name"
     )

@@ -92,7 +92,7 @@ def in_raw(s3: Any) -> dict[str, envelope.Snapshot]:
 
 
 def test_a_dump_becomes_a_raw_object_and_is_told_about(s3: Any, lake: Lake, folder: Path) -> None:
-    keep(folder, trip_json=playlist([*entries(2), None, {"item": {"type": "statue"}}]))
+    keep(folder, trip_json=playlist([*entries(2), None, {"item": {"type": 7}}]))
     told = run(lake, "trip.json")
     (key,) = in_raw(s3)
     assert key == IMPORTED
@@ -101,7 +101,7 @@ def test_a_dump_becomes_a_raw_object_and_is_told_about(s3: Any, lake: Lake, fold
         "✓ trip.json: a playlist object “Road Trip”",
         f"    playlist {ID} (the playlist object)",
         "    time     2019-05-02 10:00:00 UTC (the newest added_at)",
-        "    entries  all 4: 2 songs, 1 unavailable, 1 rejected as unknown_type",
+        "    entries  all 4: 2 songs, 1 unavailable, 1 rejected as undecodable",
         f"    raw      {key} written",
     ]
     assert "1 file: 1 written; 4 entries, 1 of them rejected." in told

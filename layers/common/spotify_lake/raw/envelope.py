@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from spotify_lake import keys
 from spotify_lake.errors import SnapshotMisplaced, SnapshotUnreadable
-from spotify_lake.spotify.mending import UNDECODABLE, Mender, UnreadableField, storable_json
+from spotify_lake.spotify.mending import UNDECODABLE, Mender, UnreadableField, parsed_json, storable_json
 from spotify_lake.spotify.models import (
     Album,
     Artist,
@@ -35,7 +35,6 @@ ENVELOPE_VERSION: Final = 1
 type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albums`: JSON by id
 
 _GZIP = 16  # zlib's code for a gzip header
-_MAX_DIGITS = 4_000
 _MAX_POSITION = 2**31 - 1  # the tables store positions as 32-bit integers
 _NO_ENTRIES = "neither its pages nor the playlist object have entries"
 _Time = Annotated[datetime, Meta(tz=True)]
@@ -453,17 +452,12 @@ def _decode_piecewise(
 
 def _parse(text: bytes) -> dict[str, Any]:
     try:
-        envelope = json.loads(text, parse_int=_whole)
+        envelope = parsed_json(text)
     except (ValueError, RecursionError) as error:
         raise SnapshotUnreadable(f"it is not JSON ({error})") from error
     if not isinstance(envelope, dict):
         raise SnapshotUnreadable("the JSON is not an object")
     return envelope
-
-
-def _whole(digits: str) -> int | str:
-    """Read a whole number; one that Python refuses because of its length stays a text."""
-    return int(digits) if len(digits) < _MAX_DIGITS else digits
 
 
 def _take_pages(envelope: dict[str, Any]) -> object:

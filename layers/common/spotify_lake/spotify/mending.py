@@ -17,6 +17,7 @@ from msgspec import Struct, inspect
 
 from spotify_lake.spotify.models import Content, Entry, utc
 
+MAX_DIGITS: Final = 4_000  # of a whole number
 SHOWN: Final = 100  # characters of an unreadable value
 UNDECODABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -131,6 +132,11 @@ class Mender:
 
     def _report(self, position: int | None, path: str, value: Any) -> None:
         self.found.append(UnreadableField(position, path, "".join(_shown(value))))
+
+
+def parsed_json(text: bytes) -> Any:
+    """Parse JSON with the standard library; a whole number that Python refuses because of its length stays a text."""
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < MAX_DIGITS else digits)
 
 
 def storable_json(value: object) -> str:
