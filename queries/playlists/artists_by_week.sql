@@ -40,7 +40,7 @@ weeks AS (
         c.week,
         a.artist_id,
         max(a.artist) AS artist,
-        sum(CAST(1 AS double) / o.days) AS appearances_per_day,
+        round(sum(CAST(1 AS double) / o.days), 9) AS appearances_per_day,
         sum(c.score / o.days) AS score_per_day,
         count(DISTINCT c.playlist_id) AS playlists,
         min(c.position) AS best_position
