@@ -8,7 +8,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from local.deploy import Deployment, StackBroken, Tools
 from local.emulator import REGION, Emulator, Keys, client_environment
 from local.errors import LaptopError
 from local.fingerprint import fingerprint
+from local.invocation import Invocation
 from local.process import HOST, exclusive
 from local.sql_dialect import on_laptop
 from local.state import State
@@ -51,29 +52,6 @@ DEAD_LETTER_OUTPUTS = (
 QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
 
 type Step = Callable[[str], contextlib.AbstractContextManager[object]]
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """The result of invoking a function.
-
-    Attributes
-    ----------
-    payload
-        The returned value, or the description of the error.
-    error
-        The kind of error, such as ``Unhandled``, if it raised or timed out, else None.
-    """
-
-    payload: Any
-    error: str | None
-
-    @property
-    def message(self) -> str:
-        """The error as a sentence."""
-        if isinstance(self.payload, dict) and "errorMessage" in self.payload:
-            return str(self.payload["errorMessage"])
-        return str(self.payload)
 
 
 def _silent(_text: str) -> contextlib.AbstractContextManager[object]:

@@ -7,7 +7,7 @@ never changed, and everything else can be rebuilt from it.
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -17,10 +17,9 @@ from msgspec import Meta, Struct
 
 from spotify_lake import keys
 from spotify_lake.errors import SnapshotMisplaced, SnapshotUnreadable
-from spotify_lake.spotify.mending import UNDECODABLE, Mender, UnreadableField, parsed_json, storable_json
+from spotify_lake.raw import pieces
+from spotify_lake.spotify.mending import UNDECODABLE, Mender, UnreadableField, storable_json
 from spotify_lake.spotify.models import (
-    Album,
-    Artist,
     Contract,
     Details,
     Entry,
@@ -36,7 +35,6 @@ type DetailObjects = Mapping[str, Mapping[str, bytes]]  # of `artists` and `albu
 
 _GZIP = 16  # zlib's code for a gzip header
 _MAX_POSITION = 2**31 - 1  # the tables store positions as 32-bit integers
-_NO_ENTRIES = "neither its pages nor the playlist object have entries"
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -182,7 +180,7 @@ class Snapshot:
             if self.contract == "embedded":
                 pages = [msgspec.json.decode(_embedded(envelope.playlist), type=_PageAsSent)]
         except UNDECODABLE:
-            return [storable_json(item) for item in _items(_take_pages(_parse(text)))]
+            return [storable_json(item) for item in pieces.items(pieces.take_pages(pieces.parse(text)))]
         return [bytes(item).decode(errors="replace") for page in pages for item in page.items]
 
 
@@ -419,7 +417,7 @@ def _embedded(playlist: Playlist) -> bytes:
     for page in map(bytes, (playlist.items, playlist.tracks)):
         if page != b"null":
             return page
-    raise SnapshotUnreadable(_NO_ENTRIES)
+    raise SnapshotUnreadable(pieces.NO_ENTRIES)
 
 
 def _check_version(version: object) -> None:
@@ -432,58 +430,22 @@ def _check_version(version: object) -> None:
 def _decode_piecewise(
     text: bytes, mender: Mender
 ) -> tuple[_Header, list[PagePlace], list[Entry | RejectedEntry | None], Details]:
-    envelope = _parse(text)
+    envelope = pieces.parse(text)
     _check_version(envelope.get("envelope_version"))
-    pages, details = _take_pages(envelope), envelope.pop("details", None)
+    pages, details = pieces.take_pages(envelope), envelope.pop("details", None)
     envelope["playlist"] = mender.mend(envelope.get("playlist"), Playlist, "playlist")
     try:
         header = msgspec.json.decode(storable_json(envelope), type=_Header)
     except UNDECODABLE as error:
         raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
-    items = list(_items(pages))
+    items = list(pieces.items(pages))
     places = [
         mender.decode(page, PagePlace, f"pages[{number}]")
         for number, page in enumerate(pages if isinstance(pages, list) else ())
     ]
     first, _ = _extent(places, len(items))
     entries = [_decode_entry(item, position, mender) for position, item in enumerate(items, start=first)]
-    return header, places, entries, _decode_details(details, mender)
-
-
-def _parse(text: bytes) -> dict[str, Any]:
-    try:
-        envelope = parsed_json(text)
-    except (ValueError, RecursionError) as error:
-        raise SnapshotUnreadable(f"it is not JSON ({error})") from error
-    if not isinstance(envelope, dict):
-        raise SnapshotUnreadable("the JSON is not an object")
-    return envelope
-
-
-def _take_pages(envelope: dict[str, Any]) -> object:
-    """Remove all entries from an envelope, where one could prevent decoding the rest; return the pages in use."""
-    pages, playlist = envelope.pop("pages", None), envelope.get("playlist")
-    if not isinstance(playlist, dict):
-        return pages
-    embedded = [
-        page for page in (playlist.pop("items", None), playlist.pop("tracks", None)) if page is not None
-    ]
-    if envelope.get("contract") != "embedded":
-        return pages
-    if not embedded:
-        raise SnapshotUnreadable(_NO_ENTRIES)
-    return embedded[:1]
-
-
-def _items(pages: object) -> Iterator[object]:
-    """Yield the entries of pages that may hold anything."""
-    if not isinstance(pages, list):
-        raise SnapshotUnreadable("its pages are not a list")
-    for number, page in enumerate(pages, start=1):
-        items = page.get("items") if isinstance(page, dict) else None
-        if not isinstance(items, list):
-            raise SnapshotUnreadable(f"its page {number} has no list of entries")
-        yield from items
+    return header, places, entries, pieces.decode_details(details, mender)
 
 
 def _decode_entry(item: object, position: int, mender: Mender) -> Entry | RejectedEntry | None:
@@ -498,22 +460,3 @@ def _decode_entry(item: object, position: int, mender: Mender) -> Entry | Reject
         del mender.found[found:]  # the reject has the entry as it was
         reason = error.__cause__.reason if isinstance(error.__cause__, EntryError) else "undecodable"
         return RejectedEntry(reason=reason, detail=str(error), payload=payload)
-
-
-def _decode_details(details: Any, mender: Mender) -> Details:
-    """Read the details one by one; what is not an object is left out, as if it had never been requested."""
-    return Details(
-        artists=_decodable(details, "artists", Artist, mender),
-        albums=_decodable(details, "albums", Album, mender),
-    )
-
-
-def _decodable[Detail: Struct](
-    details: Any, kind: str, form: type[Detail], mender: Mender
-) -> dict[str, Detail | None]:
-    objects = details.get(kind) if isinstance(details, dict) else None
-    return {
-        object_id: mender.decode(value, form, f"details.{kind}.{object_id}")
-        for object_id, value in (objects.items() if isinstance(objects, dict) else ())
-        if isinstance(value, dict)
-    }
