@@ -19,8 +19,6 @@ from spotify_lake import keys
 from spotify_lake.errors import SnapshotMisplaced, SnapshotUnreadable
 from spotify_lake.spotify.mending import UNDECODABLE, Mender, UnreadableField, parsed_json, storable_json
 from spotify_lake.spotify.models import (
-    Album,
-    Artist,
     Contract,
     Details,
     Entry,
@@ -429,7 +427,7 @@ def _decode_piecewise(
     ]
     first, _ = _extent(places, len(items))
     entries = [_decode_entry(item, position, mender) for position, item in enumerate(items, start=first)]
-    return header, places, entries, _decode_details(details, mender)
+    return header, places, entries, mender.details(details)
 
 
 def _parse(text: bytes) -> dict[str, Any]:
@@ -480,22 +478,3 @@ def _decode_entry(item: object, position: int, mender: Mender) -> Entry | Reject
         del mender.found[found:]  # the reject has the entry as it was
         reason = error.__cause__.reason if isinstance(error.__cause__, EntryError) else "undecodable"
         return RejectedEntry(reason=reason, detail=str(error), payload=payload)
-
-
-def _decode_details(details: Any, mender: Mender) -> Details:
-    """Read the details one by one; what is not an object is left out, as if it had never been requested."""
-    return Details(
-        artists=_decodable(details, "artists", Artist, mender),
-        albums=_decodable(details, "albums", Album, mender),
-    )
-
-
-def _decodable[Detail: Struct](
-    details: Any, kind: str, form: type[Detail], mender: Mender
-) -> dict[str, Detail | None]:
-    objects = details.get(kind) if isinstance(details, dict) else None
-    return {
-        object_id: mender.decode(value, form, f"details.{kind}.{object_id}")
-        for object_id, value in (objects.items() if isinstance(objects, dict) else ())
-        if isinstance(value, dict)
-    }
