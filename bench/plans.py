@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 import sqlglot
 from sqlglot import exp
 
-from local.front import ATHENA_FUNCTIONS
 from local.sql_dialect import to_duckdb
 from queries import views
 from spotify_lake.schema.playlists import PARTITION, TABLES
@@ -57,7 +56,6 @@ class Planner:
     def __init__(self, folder: Path, days: int) -> None:
         self.days = [LAST_DAY - dt.timedelta(days=number) for number in reversed(range(days))]
         self._connection = duckdb.connect()
-        self._connection.execute(ATHENA_FUNCTIONS)
         # These would merge scans, double them, or answer from the statistics of the empty files.
         self._connection.execute(
             "SET disabled_optimizers = 'common_subplan,empty_result_pullup,statistics_propagation,window_self_join'"

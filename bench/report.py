@@ -25,7 +25,6 @@ from bench.cost import CHANGED, template_settings
 from bench.finding import Finding, Measured
 from bench.payloads import history
 from bench.plans import LAST_DAY, Planner, Scan
-from local.front import ATHENA_FUNCTIONS
 from spotify_lake.athena import Athena, Question, decode
 from spotify_lake.observability import logger
 from spotify_lake.report import queries
@@ -131,7 +130,6 @@ class _Bucket:
 def _lake(playlists: int, days: int) -> duckdb.DuckDBPyConnection:
     """Return all tables; only the two that decide which days are read have rows."""
     connection = duckdb.connect(config={"threads": 2})
-    connection.execute(ATHENA_FUNCTIONS)
     for table in TABLES:
         schema = arrow_schema(table).append(pa.field(PARTITION.name, pa.date32()))
         connection.from_arrow(schema.empty_table()).create(table.name)

@@ -6,12 +6,6 @@ It needs nothing that is not in the emulator's environment already.
 """
 
 import hashlib
-from typing import Final
-
-# Functions of Athena that DuckDB knows under another name; the report's SQL reaches the engine untranslated.
-ATHENA_FUNCTIONS: Final = (
-    "CREATE OR REPLACE TEMP MACRO array_join(list, separator) AS array_to_string(list, separator)"
-)
 
 
 def health_token(secret_key: str) -> str:

@@ -18,7 +18,7 @@ from ministack.core import lambda_runtime
 from ministack.services import sts
 
 from local import private
-from local.front import ATHENA_FUNCTIONS, health_token, signatures
+from local.front import health_token, signatures
 from local.front.gate import Gate
 
 _connect = duckdb.connect
@@ -44,7 +44,6 @@ def _connect_without_files(*arguments: Any, **settings: Any) -> duckdb.DuckDBPyC
     copies = [str(path) for path in Path(tempfile.gettempdir()).glob("ministack-athena-*")]
     connection.execute("SET allowed_directories = $copies", {"copies": copies})
     connection.execute("SET enable_external_access = false")
-    connection.execute(ATHENA_FUNCTIONS)
     return connection
 
 

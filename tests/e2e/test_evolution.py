@@ -21,6 +21,7 @@ import pytest
 from cli.commands import replay
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
+from spotify_lake.keys import SnapshotId
 from spotify_lake.schema.playlists import ALBUMS, PARTITION, SONGS
 from tests.support.evolution import COLUMN_ADDED, PACKAGE, SWITCHED, TWO_VERSIONS, Edits, evolved
 from tests.support.operated import Person, as_lake
@@ -163,7 +164,7 @@ def test_a_column_and_a_type_change_while_everybody_goes_on_reading(
     assert {row[-1] for row in albums(stack)} == {day.date() for day in DAYS}
     year = stack.athena("select release_year from albums where release_year is not null limit 1")
     assert (year.columns[0].type, type(year.rows[0][0])) == ("varchar", str)
-    again = [replay.Snapshot(DAYS[0], playlist) for playlist in PLAYLIST_IDS]
+    again = [SnapshotId(DAYS[0], playlist) for playlist in PLAYLIST_IDS]
     for snapshot in again:
         event = json.loads(replay.s3_event(stack.outputs["RawBucketName"], snapshot))
         assert stack.invoke("transform", event).error is None

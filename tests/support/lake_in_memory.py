@@ -12,7 +12,6 @@ from typing import Any
 import duckdb
 from botocore.exceptions import ClientError
 
-from local.front import ATHENA_FUNCTIONS
 from local.spotify_stub.catalog import catalog
 from spotify_lake.athena import Athena
 from spotify_lake.normalize.rows import normalize
@@ -42,7 +41,6 @@ class Lake:
 
     def __init__(self) -> None:
         self.connection = duckdb.connect(config={"threads": 2})
-        self.connection.execute(ATHENA_FUNCTIONS)
         for table in TABLES:
             columns = ", ".join(f"{c.name} {DUCKDB_TYPES[c.type]}" for c in (*table.columns, PARTITION))
             self.connection.execute(f"CREATE TABLE {table.name} ({columns})")

@@ -445,7 +445,7 @@ def _decode_piecewise(
     ]
     first, _ = _extent(places, len(items))
     entries = [_decode_entry(item, position, mender) for position, item in enumerate(items, start=first)]
-    return header, places, entries, pieces.decode_details(details, mender)
+    return header, places, entries, mender.details(details)
 
 
 def _decode_entry(item: object, position: int, mender: Mender) -> Entry | RejectedEntry | None:

@@ -3,11 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from msgspec import Struct
-
 from spotify_lake.errors import SnapshotUnreadable
-from spotify_lake.spotify.mending import Mender, parsed_json
-from spotify_lake.spotify.models import Album, Artist, Details
+from spotify_lake.spotify.mending import parsed_json
 
 NO_ENTRIES: Final = "neither its pages nor the playlist object have entries"
 
@@ -47,22 +44,3 @@ def items(pages: object) -> Iterator[object]:
         if not isinstance(found, list):
             raise SnapshotUnreadable(f"its page {number} has no list of entries")
         yield from found
-
-
-def decode_details(details: Any, mender: Mender) -> Details:
-    """Read the details one by one; what is not an object is left out, as if it had never been requested."""
-    return Details(
-        artists=_decodable(details, "artists", Artist, mender),
-        albums=_decodable(details, "albums", Album, mender),
-    )
-
-
-def _decodable[Detail: Struct](
-    details: Any, kind: str, form: type[Detail], mender: Mender
-) -> dict[str, Detail | None]:
-    objects = details.get(kind) if isinstance(details, dict) else None
-    return {
-        object_id: mender.decode(value, form, f"details.{kind}.{object_id}")
-        for object_id, value in (objects.items() if isinstance(objects, dict) else ())
-        if isinstance(value, dict)
-    }

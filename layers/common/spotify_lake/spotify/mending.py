@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct, inspect
 
-from spotify_lake.spotify.models import Content, Entry, utc
+from spotify_lake.spotify.models import Album, Artist, Content, Details, Entry, utc
 
 MAX_DIGITS: Final = 4_000  # of a whole number
 SHOWN: Final = 100  # characters of an unreadable value
@@ -87,6 +87,20 @@ class Mender:
             It is not an object, or an entry without identity.
         """
         return msgspec.json.decode(storable_json(self.mend(value, model, path, position)), type=model)
+
+    def details(self, details: Any) -> Details:
+        """Read details one by one; what is not an object is left out, as if it had never been requested."""
+        return Details(
+            artists=self._details(details, "artists", Artist), albums=self._details(details, "albums", Album)
+        )
+
+    def _details[Model: Struct](self, details: Any, kind: str, model: type[Model]) -> dict[str, Model | None]:
+        objects = details.get(kind) if isinstance(details, dict) else None
+        return {
+            object_id: self.decode(value, model, f"details.{kind}.{object_id}")
+            for object_id, value in (objects.items() if isinstance(objects, dict) else ())
+            if isinstance(value, dict)
+        }
 
     def _entry(self, value: dict[str, Any], position: int | None) -> dict[str, Any]:
         """Drop the one of an entry's two fields for its content that is not used."""
