@@ -67,12 +67,16 @@ def latest_views() -> dict[str, str]:
     columns = (PARTITION, *PLAYLISTS.columns)
     names = [column.name for column in columns]
     head = _header(
-        "The newest complete snapshot of each playlist.",
+        "The newest complete snapshot of each playlist. Of one day, recorded snapshots come before imports.",
         "Reads the last 35 days; a playlist without a complete snapshot in this time is not in the view.",
         "playlist",
         columns,
     )
-    newest = "max(scheduled_at) OVER (PARTITION BY playlist_id) AS newest"
+    # Of a day, what a run recorded comes before what was imported.
+    newest = (
+        "first_value(scheduled_at) OVER (\n            PARTITION BY playlist_id"
+        f" ORDER BY {PARTITION.name} DESC, coalesce(is_imported, false), scheduled_at DESC\n        ) AS newest"
+    )
     inner = (
         f"SELECT\n{_listed(*names, newest)}\n"  # nosec B608 # names of schema.py
         f"FROM playlists\nWHERE {PARTITION.name} >= {LOOKBACK} AND coalesce(is_complete, true)"

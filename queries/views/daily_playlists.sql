@@ -1,4 +1,4 @@
--- The last complete snapshot of each playlist on each day.
+-- The last complete snapshot of each playlist on each day; an import only if no run recorded one on that day.
 -- A day without a complete snapshot has no row: its content is unknown, which is different from an empty playlist.
 --
 -- One row: playlist and day
@@ -21,7 +21,9 @@ FROM (
         name,
         scheduled_at,
         entry_count,
-        max(scheduled_at) OVER (PARTITION BY playlist_id, snapshot_date) AS last_of_day
+        first_value(scheduled_at) OVER (
+            PARTITION BY playlist_id, snapshot_date ORDER BY coalesce(is_imported, false), scheduled_at DESC
+        ) AS last_of_day
     FROM playlists
     WHERE coalesce(is_complete, true)
 )

@@ -1,4 +1,4 @@
--- The newest complete snapshot of each playlist.
+-- The newest complete snapshot of each playlist. Of one day, recorded snapshots come before imports.
 -- Reads the last 35 days; a playlist without a complete snapshot in this time is not in the view.
 --
 -- One row: playlist
@@ -60,7 +60,9 @@ FROM (
         contract,
         is_complete,
         is_imported,
-        max(scheduled_at) OVER (PARTITION BY playlist_id) AS newest
+        first_value(scheduled_at) OVER (
+                PARTITION BY playlist_id ORDER BY snapshot_date DESC, coalesce(is_imported, false), scheduled_at DESC
+            ) AS newest
     FROM playlists
     WHERE snapshot_date >= current_date - INTERVAL '35' DAY AND coalesce(is_complete, true)
 )

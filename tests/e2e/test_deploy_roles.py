@@ -67,9 +67,7 @@ def assume(stack: LaptopStack, role: str, of: str) -> dict[str, str]:
     # AWS takes this request without a signature. The laptop's front takes none without, since the emulator believes
     # every token.
     sts.meta.events.register_first("choose-signer.sts.AssumeRoleWithWebIdentity", lambda **_: "v4")
-    answer = sts.assume_role_with_web_identity(
-        RoleArn=role, RoleSessionName="test", WebIdentityToken=of
-    )
+    answer = sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="test", WebIdentityToken=of)
     return dict(answer["Credentials"])
 
 

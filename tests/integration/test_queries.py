@@ -152,6 +152,7 @@ def _() -> Iterator[Row]:
         values = {"snapshot_date": found.day, "playlist_id": found.playlist, "scheduled_at": found.at}
         values |= {"fetched_at": found.at, "name": found.name, "owner_id": "nadia", "is_public": True}
         values |= {"entry_count": len(found.entries), "contract": "items", "is_complete": found.is_complete}
+        values |= {"is_imported": found.is_imported}
         yield tuple(values.get(column) for column in VIEWS["latest_playlists"].columns)
 
 
@@ -740,3 +741,28 @@ def test_the_artist_that_gained_most_in_another_month(lake: duckdb.DuckDBPyConne
     """As the query's header says: what comes after that day does not count."""
     sql = QUERIES["artist_gains"].sql.replace("current_date", f"DATE '{day}'")
     assert rounded(ask(lake, sql)) == rounded(gains(day))
+
+
+def test_an_import_stands_behind_what_a_run_recorded_on_its_day() -> None:
+    morning, evening = (dt.datetime.combine(TODAY, dt.time(hour), dt.UTC) for hour in (6, 20))
+    yesterday = morning - dt.timedelta(days=1)
+    songs = tuple(map(lakes.of, lakes.SONGS[:5]))
+    found = [
+        Snapshot("p-both", "Recorded", morning, songs),
+        Snapshot("p-both", "Imported", evening, songs[:2], is_complete=None, is_imported=True),
+        Snapshot("p-newer", "Recorded", yesterday, songs),
+        Snapshot("p-newer", "Imported", evening, songs[:2], is_imported=True),
+        Snapshot("p-import", "Imported", evening, songs[:2], is_imported=True),
+    ]
+    latest = "select playlist_id, name, entry_count from latest_playlists order by playlist_id"
+    daily = (
+        "select playlist_id, playlist, entry_count from daily_playlists where snapshot_date = current_date"
+        " order by playlist_id"
+    )
+    with lakes.database(found) as connection:
+        for query in (latest, daily):
+            assert ask(connection, query) == [
+                ("p-both", "Recorded", 5),
+                ("p-import", "Imported", 2),
+                ("p-newer", "Imported", 2),
+            ]

@@ -102,6 +102,7 @@ class Snapshot:
     entries: tuple[Entry | None, ...]
     is_complete: bool | None = True
     first: int = 1  # position of the first entry
+    is_imported: bool = False
 
     @property
     def day(self) -> dt.date:
@@ -331,6 +332,7 @@ def tables(found: Iterable[Snapshot]) -> dict[str, list[dict[str, Any]]]:
                 "owner_id": "nadia",
                 "is_public": True,
                 "is_complete": snapshot.is_complete,
+                "is_imported": snapshot.is_imported,
             }
         )
         for rule, is_breaking, checked, keys in snapshot.quality():

@@ -2,7 +2,11 @@
 -- One row per playlist and artist; rows without a playlist are totals over all playlists. A song by two artists counts
 -- for both. `days` (counted from $first) and `songs` are parallel lists.
 WITH days AS (
-    SELECT playlist_id, snapshot_date, max(scheduled_at) AS scheduled_at
+    SELECT
+        playlist_id,
+        snapshot_date,
+        coalesce(max(CASE WHEN coalesce(is_imported, false) THEN NULL ELSE scheduled_at END), max(scheduled_at))
+            AS scheduled_at
     FROM playlists
     WHERE snapshot_date IN ($dates) AND coalesce(is_complete, true)
     GROUP BY playlist_id, snapshot_date

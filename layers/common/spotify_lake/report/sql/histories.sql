@@ -1,7 +1,7 @@
 -- Which snapshots are there, and what were the positions of the songs in them?
 -- One query answers both, because a query costs as much as the days it reads: each table is read once, and GROUPING
 -- SETS aggregates the same rows twice. Days are counted from 1970-01-01. If a day has several snapshots, the last
--- complete one counts.
+-- complete one counts, and an import only if no run recorded one.
 --   `what` = 'snapshot': one row per playlist and snapshot, with the number of entries that entered with it and left
 --   after it. The playlist's name, owner and so on come from its last snapshot.
 --   `what` = 'standing': one row per playlist and entry: entries of the last snapshot, entries that left in the 31 days
@@ -10,7 +10,9 @@
 WITH taken AS (
     SELECT
         *,
-        max(scheduled_at) OVER (PARTITION BY playlist_id, snapshot_date) AS last_of_day
+        first_value(scheduled_at) OVER (
+            PARTITION BY playlist_id, snapshot_date ORDER BY coalesce(is_imported, false), scheduled_at DESC
+        ) AS last_of_day
     FROM playlists
     WHERE snapshot_date BETWEEN DATE '$first' AND DATE '$last' AND coalesce(is_complete, true)
 ),
