@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Final
 
-MAX_UNPACKED: Final = 256 * 2**20  # bytes of one file
-MAX_ARCHIVE: Final = 1024 * 2**20  # bytes of all files of an archive
+MAX_UNPACKED: Final = 64 * 2**20  # bytes of one file
+MAX_ARCHIVE: Final = 512 * 2**20  # bytes of all files of an archive
 MAX_RATIO: Final = 150  # JSON reaches about 50
 RATIO_FROM: Final = 16 * 2**20  # smaller files may have any ratio
 MAX_MEMBERS: Final = 20_000

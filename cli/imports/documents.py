@@ -3,11 +3,16 @@
 import json
 import math
 import re
-from typing import Any
+from typing import Any, Final
 
 from cli.imports import archives
 from cli.imports.parts import Time
 from cli.imports.shapes import moment
+
+# What is decoded takes memory by the number of objects, lists and rows, not by bytes. 10,000 entries of a playlist have
+# about 450,000 objects and lists.
+MAX_OBJECTS: Final = 5_000_000
+MAX_LINES: Final = 500_000
 
 
 class Unreadable(Exception):
@@ -29,9 +34,13 @@ def decoded(data: bytes) -> str:
     if data.startswith((b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd")):
         raise Unreadable("It is compressed in another way than zip or gzip: unpack it first.")
     try:
-        return data.decode(json.detect_encoding(data))
+        text = data.decode(json.detect_encoding(data))
     except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+        text = data.decode("cp1252", errors="replace")
+    is_json = text.lstrip("\ufeff \t\r\n").startswith(("{", "["))
+    if text.count("{") + text.count("[") > MAX_OBJECTS or (not is_json and text.count("\n") > MAX_LINES):
+        raise Unreadable("It holds more objects or lines than any playlist has: split it into smaller files.")
+    return text
 
 
 def documents_in(text: str) -> tuple[list[Any], Time | None, list[str]]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.imports import archives, dumps
+from cli.imports import archives, documents, dumps
 from tests.support.dumps import as_json, entries
 
 GOOD = as_json(entries(3))
@@ -125,3 +125,13 @@ def test_no_damage_raises(method: int | None, changes: list[tuple[int, int]], cu
     for file in archives.unpack("x", bytes(data)):
         reading = dumps.read(file.name, file.data)
         assert file.problem or reading.parts or reading.problems or reading.others
+
+
+@pytest.mark.parametrize("piece,limit", [("[],", "MAX_OBJECTS"), ("Song,By\n", "MAX_LINES")])
+def test_more_objects_or_lines_than_a_playlist_has_are_refused(
+    piece: str, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, limit, 1000)
+    assert documents.decoded(piece.encode() * 900)
+    with pytest.raises(documents.Unreadable, match="more objects or lines than any playlist has"):
+        documents.decoded(piece.encode() * 1100)
