@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_CELL = 60
 # A spreadsheet takes a cell that begins like this for a formula, which may call programs or send data away.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # A text may be cut to this width before an answer is shown with one value per line.
 NARROWEST_TEXT = 16
 
