@@ -41,7 +41,7 @@ def fact_rows(frame: DataFrame, *others: str) -> DataFrame:
 
 
 def mangled_tracks(rows: DataFrame, existing: DataFrame | None) -> DataFrame:
-    """Return the ``track_key`` of the tracks without id whose title or artist a spreadsheet turned into a date.
+    """Return the ``track_key``, also repeatedly, of tracks without id whose title or artist became a date.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def mangled_tracks(rows: DataFrame, existing: DataFrame | None) -> DataFrame:
     parts = [rows] if existing is None else [rows, existing]
     mangled = cells.looks_like_date(F.col("title")) | cells.looks_like_date(F.col("artist"))
     found = (part.where(F.col("track_id").isNull() & mangled).select("track_key") for part in parts)
-    return reduce(DataFrame.unionByName, found).distinct()
+    return reduce(DataFrame.unionByName, found)
 
 
 def classify_entries(rows: DataFrame, tasks: int, mangled: DataFrame | None = None) -> DataFrame:
@@ -85,7 +85,8 @@ def classify_entries(rows: DataFrame, tasks: int, mangled: DataFrame | None = No
     ]
     if mangled is not None:
         order.insert(0, F.asc_nulls_first("mangled"))
-        rows = rows.join(F.broadcast(mangled.withColumn("mangled", F.lit(True))), "track_key", "left")
+        flags = mangled.distinct().withColumn("mangled", F.lit(True))
+        rows = rows.join(F.broadcast(flags), "track_key", "left")
     # Spark sorts by the first column first, and it differs for nearly all rows.
     same_entry = Window.partitionBy("sort_key", "region_key", "part").orderBy(*order)
 

@@ -86,6 +86,14 @@ def test_the_four_files_and_what_does_not_match(lake: Lake) -> None:
         assert_declared(lake, declared)
 
 
+def test_a_conflict_shows_the_row_as_it_is_in_the_file(lake: Lake) -> None:
+    header = "id,track_popularity,explicit\n"
+    row = f"{made('t')},70,True"
+    summary = lake.load("kaggle2023", {"a.csv": f"{header}{made('u')},1,True\n{row}\n{made('t')},77,True\n"})
+    assert summary["rejects_by_reason"] == {"conflict": 1}
+    assert lake.rows("bulk_rejects", "line", "reason", "content") == [(3, "conflict", row)]
+
+
 def test_what_is_odd_about_cells(lake: Lake) -> None:
     names = [
         "AC\\DC\\",
