@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from spotify_bulk.errors import RowsUnaccounted
 from spotify_bulk.records import PLACE, Records, small_frame
 from spotify_bulk.run import Run
-from spotify_bulk.sources import CsvFile
+from spotify_bulk.sources import NO_HEADER, CsvFile
 
 REJECTS: Final = "bulk_rejects"
 IN_LAKE: Final = -1  # file number of a row that was already in the lake
@@ -188,7 +188,7 @@ def _stage_rejects(run: Run, found: Sequence[CsvFile], parts: Sequence[DataFrame
     problems = [
         {
             "source": run.arguments.input.uri(source.name),
-            "line": source.header_line,
+            "line": source.header_line if source.reason == NO_HEADER else None,
             "reason": source.reason,
             "detail": source.problem,
             "content": next(iter(source.head), None),
