@@ -10,6 +10,7 @@ from cli.commands import replay
 from local.backlog import Backlog
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
+from spotify_lake import keys
 from tests.support import payloads
 from tests.support.deployed import assert_undisturbed, event_source, put_raw, read, send, workers
 from tests.support.operated import Person, as_lake
@@ -24,16 +25,18 @@ STALL_S = 300
 def test_five_hundred_snapshots_ten_at_a_time(stack: LaptopStack) -> None:
     """Half of the events come twice."""
     at = dt.datetime(2026, 4, 1, 6, tzinfo=dt.UTC)
-    keys = []
+    raw_keys = []
     with event_source(stack, ScalingConfig={"MaximumConcurrency": CONCURRENCY}):
         for number in range(SNAPSHOTS):
             about = payloads.playlist(payloads.spotify_id(f"load {number % 50}"))
             moment = at + dt.timedelta(days=number // 50)
             songs = [payloads.entry(payloads.song(f"{number}/{n}")) for n in range(number % 40)]
             entries = [*payloads.every_kind(), *songs]
-            keys.append(keys.raw_key(about["id"], moment))
-            put_raw(stack, keys[-1], payloads.raw_object(entries, playlist_object=about, scheduled_at=moment))
-        send(stack, *keys[::2])
+            raw_keys.append(keys.raw_key(about["id"], moment))
+            put_raw(
+                stack, raw_keys[-1], payloads.raw_object(entries, playlist_object=about, scheduled_at=moment)
+            )
+        send(stack, *raw_keys[::2])
         most = 0
 
         def count_workers(_backlog: Backlog) -> None:
