@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any, Final, override
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import requests
 from spotipy.cache_handler import MemoryCacheHandler
@@ -116,7 +116,7 @@ class Consent:
         ConsentRefused
             The user refused, or Spotify did.
         """
-        query = dict(parse_qsl(urlsplit(address.strip()).query))
+        query = dict(parse_qsl(address.strip().partition("?")[2].partition("#")[0]))
         if "state" not in query or not {"code", "error"} & query.keys():
             raise NoAnswer(
                 "That is not the address Spotify leads back to: it begins with"
@@ -254,7 +254,7 @@ class _Callback(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a page, then hand over what the address says if it is Spotify's answer."""
-        if urlsplit(self.path).path != CALLBACK_PATH or self.server.read is None:
+        if self.path.partition("?")[0] != CALLBACK_PATH or self.server.read is None:
             self._send(HTTPStatus.NOT_FOUND, "Nothing here", "Spotify Lake waits at another address.")
             return
         answer: str | OpsError

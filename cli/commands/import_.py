@@ -39,6 +39,8 @@ EXAMPLES: Final = (
     "./lake import liked.json --at 2020-05-17T06:00:00Z",
 )
 
+TOO_LARGE: Final = "It needs more memory than this machine has free: split it."
+
 _KIND = PLAYLIST_ENTRIES.column_names.index("kind")
 _REASON = REJECTS.column_names.index("reason")
 _KIND_WORDS = {
@@ -235,9 +237,14 @@ def _by_folder(files: Iterable[File]) -> Iterator[list[File]]:
 
 def _import_folder(files: Iterable[File], target: Store, report: Report, defaults: Defaults) -> None:
     for folder, parts in _read(files, report).items():
-        ready, mentioned, refused = snapshots.assemble(
-            parts, defaults, folder=_absolute(folder), now=datetime.now(UTC)
-        )
+        try:
+            ready, mentioned, refused = snapshots.assemble(
+                parts, defaults, folder=_absolute(folder), now=datetime.now(UTC)
+            )
+        except MemoryError:
+            for name in dict.fromkeys(part.source for part in parts):
+                report.refuse(name, TOO_LARGE)
+            continue
         for snapshot in ready:
             try:
                 report.snapshot(snapshot, target.put(snapshot))
@@ -264,7 +271,7 @@ def _read(files: Iterable[File], report: Report) -> dict[str, list[Part]]:
         except (OSError, ClientError) as error:
             report.refuse(file.name, f"It could not be read: {error}.")
         except MemoryError:
-            report.refuse(file.name, "It needs more memory than this machine has free: split it.")
+            report.refuse(file.name, TOO_LARGE)
     return parts
 
 

@@ -15,6 +15,7 @@ from moto import mock_aws
 from rich.console import Console
 
 from cli.commands import import_ as importing
+from cli.imports import snapshots
 from cli.imports.captures import captures_in
 from cli.imports.snapshots import Defaults
 from cli.stack import Lake, OpsError
@@ -282,6 +283,25 @@ def test_damage_and_bombs_cost_only_their_own_file(s3: Any, lake: Lake, folder: 
         assert sentence in told
     assert "._good" not in told
     assert told.endswith("FAILED: 3 files could not be used, or not all of it: see ✗ and ! above.")
+
+
+def test_a_folder_that_needs_too_much_memory_costs_only_itself(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("large", "small"):
+        (folder / name).mkdir()
+        (folder / name / "list.json").write_text(json.dumps(playlist(entries(2))))
+    assemble = snapshots.assemble
+
+    def assemble_small(parts: Any, defaults: Any, **about: Any) -> Any:
+        if "large" in about["folder"]:
+            raise MemoryError
+        return assemble(parts, defaults, **about)
+
+    monkeypatch.setattr(snapshots, "assemble", assemble_small)
+    told = run(lake, "large", "small")
+    assert "✗ large/list.json: It needs more memory than this machine has free" in told
+    assert "✓ small/list.json" in told
 
 
 def test_a_dry_run_writes_nothing_and_knows_what_is_there(s3: Any, lake: Lake, folder: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import socket
 import threading
 import time
 import urllib.error
@@ -294,10 +295,25 @@ def test_anybody_may_ask_for_the_callback_and_the_login_goes_on(person, query, s
     assert "Spotify has answered" in person.browser.page
 
 
+def test_a_request_line_that_is_no_address_changes_nothing(person, capfd):
+    def after_a_stray(link):
+        callback = urlsplit(parse_qs(urlsplit(link).query)["redirect_uri"][0])
+        with socket.create_connection((callback.hostname, callback.port), timeout=10) as connection:
+            connection.sendall(b"GET http://[x/callback HTTP/1.0\r\n\r\n")
+            assert b" 404 " in connection.recv(100)
+        return link
+
+    person.logs_in(browser=Browser(after_a_stray))
+
+    assert person.stored == SIGNED_IN
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_pasted_answer_to_another_question_is_asked_for_again(person):
     class Elsewhere:
         def __iter__(self):
             yield spotify_stub.CLIENT_ID
+            yield "http://[is-not-an-address/callback"
             yield f"{redirect_uri(8899)}?code=AQ-of-another&state=of-another"
             link = re.search(r"^  (http\S+/authorize\S+)$", person.screen, re.MULTILINE)[1]
             yield requests.get(link, allow_redirects=False, timeout=5).headers["Location"]

@@ -208,6 +208,24 @@ class TestRunsOnALaptop:
 NOW = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
 
 
+class LakeWithRuns:
+    """A lake whose Glue knows runs of the charts job, newest first."""
+
+    def __init__(self, runs: list[dict], *, on_laptop: bool) -> None:
+        self.on_laptop = on_laptop
+        self.s3 = FakeS3()
+        self._runs = runs
+
+    def output(self, name: str) -> str:
+        return {"ChartsJobName": "charts"}.get(name, name)
+
+    def client(self, service: str):
+        return self if service == "glue" else self.s3
+
+    def get_job_runs(self, *, JobName: str, MaxResults: int) -> dict:
+        return {"JobRuns": self._runs if JobName == "charts" else []}
+
+
 @pytest.mark.parametrize(
     "state, marked, said",
     [
@@ -221,21 +239,8 @@ NOW = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
     ],
 )
 def test_the_status_tells_of_runs_and_of_batches_that_wait(state, marked, said):
-    class Lake:
-        on_laptop = False
-        s3 = FakeS3()
-
-        def output(self, name: str) -> str:
-            return {"ChartsJobName": "charts"}.get(name, name)
-
-        def client(self, service: str):
-            return self if service == "glue" else self.s3
-
-        def get_job_runs(self, *, JobName: str, MaxResults: int) -> dict:
-            found = [{"JobRunState": state, "StartedOn": NOW - dt.timedelta(hours=2)}]
-            return {"JobRuns": found if state and JobName == "charts" else []}
-
-    found = Lake()
+    runs = [{"JobRunState": state, "StartedOn": NOW - dt.timedelta(hours=2)}] if state else []
+    found = LakeWithRuns(runs, on_laptop=False)
     if marked:
         found.s3.put_object(Bucket="lake", Key="staging/charts/2021/_READY", Body=b"")
     lines = _bulk(found, NOW)
@@ -254,20 +259,8 @@ def test_the_status_tells_of_runs_and_of_batches_that_wait(state, marked, said):
     ],
 )
 def test_the_status_on_a_laptop_does_not_believe_the_emulator(monkeypatch, recorded, said):
-    class Lake:
-        on_laptop = True
-        s3 = FakeS3()
-
-        def output(self, name: str) -> str:
-            return {"ChartsJobName": "charts"}.get(name, name)
-
-        def client(self, service: str):
-            return self if service == "glue" else self.s3
-
-        def get_job_runs(self, *, JobName: str, MaxResults: int) -> dict:
-            found = [{"Id": "jr_1", "JobRunState": "SUCCEEDED", "StartedOn": NOW - dt.timedelta(hours=2)}]
-            return {"JobRuns": found if JobName == "charts" else []}
+    runs = [{"Id": "jr_1", "JobRunState": "SUCCEEDED", "StartedOn": NOW - dt.timedelta(hours=2)}]
 
     monkeypatch.setattr("cli.commands.status.laptop_run", lambda *run: {("charts", "jr_1"): recorded}[run])
-    (line,) = _bulk(Lake(), NOW)
+    (line,) = _bulk(LakeWithRuns(runs, on_laptop=True), NOW)
     assert (line.text, line.is_good) == said
