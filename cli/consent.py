@@ -9,6 +9,7 @@ import hmac
 import html
 import queue
 import secrets
+import sys
 import threading
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -204,6 +205,12 @@ class CallbackServer(ThreadingMixIn, TCPServer):
                 f" `./lake login --port {port + 1}`, and enter the redirect URI with that port in Spotify's"
                 " dashboard."
             ) from error
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that has gone before its answer: it can ask again."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def redirect_uri(self) -> str:

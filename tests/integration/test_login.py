@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import socket
+import struct
 import threading
 import time
 import urllib.error
@@ -295,12 +296,32 @@ def test_anybody_may_ask_for_the_callback_and_the_login_goes_on(person, query, s
     assert "Spotify has answered" in person.browser.page
 
 
+def connection_to_the_callback(link):
+    callback = urlsplit(parse_qs(urlsplit(link).query)["redirect_uri"][0])
+    return socket.create_connection((callback.hostname, callback.port), timeout=10)
+
+
 def test_a_request_line_that_is_no_address_changes_nothing(person, capfd):
     def after_a_stray(link):
-        callback = urlsplit(parse_qs(urlsplit(link).query)["redirect_uri"][0])
-        with socket.create_connection((callback.hostname, callback.port), timeout=10) as connection:
+        with connection_to_the_callback(link) as connection:
             connection.sendall(b"GET http://[x/callback HTTP/1.0\r\n\r\n")
-            assert b" 404 " in connection.recv(100)
+            assert b" 404 " in connection.makefile("rb").read()
+        return link
+
+    person.logs_in(browser=Browser(after_a_stray))
+
+    assert person.stored == SIGNED_IN
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_browser_that_goes_before_its_answer_changes_nothing(person, capfd):
+    reset_when_closed = struct.pack("ii", 1, 0)
+
+    def after_a_stray(link):
+        for _ in range(20):
+            with connection_to_the_callback(link) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_when_closed)
+                connection.sendall(b"GET /elsewhere HTTP/1.0\r\n\r\n")
         return link
 
     person.logs_in(browser=Browser(after_a_stray))
