@@ -205,13 +205,17 @@ NEEDED: dict[str, list[tuple[str, list[str], str]]] = {
     "AWS::Glue::Crawler": [
         (
             "glue",
-            [arn("glue", "crawler/spotify-lake")],
+            [arn("glue", "crawler/spotify-lake"), arn("glue", "crawler/spotify-lake-recovery")],
             "CreateCrawler UpdateCrawler DeleteCrawler GetCrawler",
         ),
         ("iam", [ROLE], "PassRole"),
     ],
     "AWS::Glue::Database": [
-        ("glue", CATALOG[:2], "CreateDatabase UpdateDatabase DeleteDatabase GetDatabase")
+        (
+            "glue",
+            [*CATALOG[:2], arn("glue", "database/spotify_lake_recovery")],
+            "CreateDatabase UpdateDatabase DeleteDatabase GetDatabase",
+        )
     ],
     "AWS::Glue::Job": [
         ("glue", [arn("glue", "job/spotify-lake-charts")], "CreateJob UpdateJob DeleteJob GetJob"),
