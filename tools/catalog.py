@@ -112,7 +112,7 @@ def _columns(columns: Sequence[Column], indent: int) -> str:
 
 
 def _targets() -> str:
-    """Return the folders that the recovery crawler visits. It names tables by folder, so it cannot visit one named otherwise."""
+    """Return the folders that the recovery crawler visits; it names tables by folder, so others are left out."""
     folders = [table.prefix for table in TABLES if table.prefix.endswith(f"/{table.name}/")]
     folders += [f"{keys.WAREHOUSE}{declared.table.name}/" for declared in WAREHOUSE]
     return "".join(f"          - Path: !Sub s3://${{LakeBucketName}}/{folder}\n" for folder in folders)

@@ -429,7 +429,8 @@ class TestRunbook:
             for name in (*FUNCTIONS.values(), "ArrivalFunction")
         }
         assert set(re.findall(r"--function-name (\S+)", RUNBOOK)) == functions
-        assert set(re.findall(r"crawler --name (\S+)", RUNBOOK)) == {lake}
+        assert set(re.findall(r"crawler --name (\S+)", RUNBOOK)) == {lake, f"{lake}-recovery"}
+        assert set(re.findall(r"--queue-name ([\w-]+)", RUNBOOK)) == {f"{lake}-alarms-undelivered"}
 
     def test_redrive_is_told_queues_that_exist(self):
         from_docs = set(re.findall(r"\./lake redrive --queue (\w+)", RUNBOOK))

@@ -134,6 +134,10 @@ def test_a_message_is_valid_whatever_the_event_says(transformer, pattern):
     message = json.loads(render(transformer, FIELDS[kind]))
     assert isinstance(message, str)
     assert "<" not in message, "a variable without a path"
+    names = [pattern["detail"].get(field, []) for field in ("crawlerName", "jobName")]
+    assert all(set(name) <= {"Ref", "Sub"} for listed in names for name in listed), (
+        "other names may hold anything"
+    )
     assert set(re.findall(r"<(\w+)>", transformer["InputTemplate"])) == set(paths)
 
 
@@ -143,7 +147,7 @@ def test_a_field_with_text_would_be_noticed(kind):
     assert text
     for path in text:
         told = {"InputPathsMap": {"it": path}, "InputTemplate": '"It says <it>."'}
-        with pytest.raises(ValueError, match="Invalid|Expecting|Extra data"):
+        with pytest.raises(ValueError, match=r"Invalid|Expecting|Extra data"):
             json.loads(render(told, FIELDS[kind]))
 
 
