@@ -25,7 +25,7 @@ LIMIT_BYTES = 250 * 1024 * 1024
 FUNCTIONS = ("ExtractFunction", "TransformFunction", "ReportFunction", "ArrivalFunction")
 LAYERS = ("CommonLayer", "PandasLayer", "JobsLayer")
 PYTHON_3_13 = 3571  # the magic number of its bytecode, in every release since the first candidate
-# Lambda's python3.13 is Amazon Linux 2023 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html), which has
+# Lambda's python3.13 is Amazon Linux 2023 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html), with
 # glibc 2.34 and GCC 11 (https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html); GCC's libstdc++ of that version
 # ends with GLIBCXX_3.4.29 and CXXABI_1.3.13 (https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html).
 SYSTEM_VERSIONS = {"GLIBC": (2, 34), "GLIBCXX": (3, 4, 29), "CXXABI": (1, 3, 13), "GCC": (11,)}
@@ -213,7 +213,7 @@ class Library(NamedTuple):
 
 
 def read_library(path: Path) -> Library:
-    """Read an ELF file: its processor, the libraries it loads, and the versions of their symbols, as ("GLIBC", (2, 28))."""
+    """Read an ELF file: its processor, the libraries it loads and their versions, such as ("GLIBC", (2, 28))."""
     with path.open("rb") as file:
         elf = ELFFile(file)
         dynamic = elf.get_section_by_name(".dynamic")
