@@ -453,7 +453,11 @@ PROBES = {
     "AWS::QuickSight::DataSet": "quicksight:UpdateDataSet",
 }
 # The longest names that the parameters allow, and the shortest.
-LONGEST = Lake({"LakeName": "l" * 30, "DatabaseName": "d" * 64}, stack="s" * 24, region="ap-northeast-1")
+LONGEST = Lake(
+    {name: "x" * TEMPLATE["Parameters"][name]["MaxLength"] for name in ("LakeName", "DatabaseName")},
+    stack="x" * DEPLOY["Parameters"]["StackName"]["MaxLength"],
+    region="ap-northeast-1",
+)
 SHORTEST = Lake({"LakeName": "abc", "DatabaseName": "d"}, stack="s", region="sa-east-1")
 
 
