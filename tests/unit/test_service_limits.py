@@ -35,10 +35,12 @@ def longest_region() -> str:
 
 
 def longest_parameters() -> dict[str, str]:
-    """As many characters as each parameter takes; those without a limit of length keep what `Lake` says."""
+    """As many characters as each parameter takes, or its largest number; others keep what `Lake` says."""
     declared = {**template("github-oidc")["Parameters"], **template("template")["Parameters"]}
-    letters = {name: int(one["MaxLength"]) for name, one in declared.items() if "MaxLength" in one}
-    return {name: "x" * length for name, length in letters.items()}
+    numbers = {name: str(one["MaxValue"]) for name, one in declared.items() if "MaxValue" in one}
+    return numbers | {
+        name: "x" * int(one["MaxLength"]) for name, one in declared.items() if "MaxLength" in one
+    }
 
 
 LONGEST = Lake(
@@ -223,3 +225,13 @@ def test_athena_takes_every_saved_query(of: str) -> None:
     for resource in template(of)["Resources"].values():
         if resource["Type"] == "AWS::Athena::NamedQuery":
             assert len(resource["Properties"]["QueryString"].encode()) <= 262_144
+
+
+def test_no_alarm_looks_further_back_than_cloudwatch_does() -> None:
+    """A day, or seven days with periods of an hour and more."""
+    for of, name, kind, properties in things():
+        if kind == "AWS::CloudWatch::Alarm":
+            period, periods = (
+                int(LONGEST.fill(of, properties[key])) for key in ("Period", "EvaluationPeriods")
+            )
+            assert period * periods <= (604_800 if period >= 3600 else 86_400), name
