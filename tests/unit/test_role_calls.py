@@ -44,6 +44,17 @@ CALLS = {
     ("secretsmanager", "get_secret_value"): {"secretsmanager:GetSecretValue"},
     ("secretsmanager", "put_secret_value"): {"secretsmanager:PutSecretValue"},
 }
+# Of whoever deploys, by the method of CloudFormation's client.
+DEPLOYING = {
+    "create_change_set": {"cloudformation:CreateChangeSet", "iam:PassRole"},
+    "change_set_create_complete": {"cloudformation:DescribeChangeSet"},
+    "describe_change_set": {"cloudformation:DescribeChangeSet"},
+    "describe_stack_events": {"cloudformation:DescribeStackEvents"},
+    "describe_stacks": {"cloudformation:DescribeStacks"},
+    "execute_change_set": {"cloudformation:ExecuteChangeSet"},
+    "stack_create_complete": {"cloudformation:DescribeStacks"},
+    "stack_update_complete": {"cloudformation:DescribeStacks"},
+}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
 # What no code of ours calls, by who does it in the role's name, or why it is needed.
@@ -142,7 +153,18 @@ def every_operation() -> set[str]:
     session = boto3.Session()._session
     return {
         xform_name(operation)
-        for service in ("athena", "events", "glue", "logs", "s3", "scheduler", "secretsmanager", "sns", "sqs")
+        for service in (
+            "athena",
+            "cloudformation",
+            "events",
+            "glue",
+            "logs",
+            "s3",
+            "scheduler",
+            "secretsmanager",
+            "sns",
+            "sqs",
+        )
         for operation in session.get_service_model(service).operation_names
     } | {"upload_file", "download_file", "upload_fileobj", "download_fileobj", "copy"}
 
@@ -187,3 +209,23 @@ def test_every_function_and_job_has_its_role_here() -> None:
     found = {str(path.relative_to(ROOT)) for path in (ROOT / "functions").glob("*/app.py")}
     found |= {str(path.relative_to(ROOT)) for path in (ROOT / "jobs").glob("*.py")}
     assert found == {entry for entries in CODE.values() for entry in entries}
+
+
+def test_whoever_deploys_may_do_what_the_tool_does() -> None:
+    """`sam package` uploads, and `sam deploy`, for those who use it, asks for the template's summary."""
+    granted = {
+        action
+        for policy in policies()
+        if policy.owner in ("PreviewPolicy", "ApplyPolicy")
+        for one in policy.statements
+        for action in as_list(one["Action"])
+    }
+    calls = {
+        method
+        for service, method in calls_in(ROOT / "tools" / "change_set.py")
+        if service == "cloudformation"
+    }
+    assert calls == DEPLOYING.keys()
+    by_sam = {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetBucketLocation"}
+    by_sam |= {"cloudformation:GetTemplateSummary"}
+    assert granted == set().union(by_sam, *(DEPLOYING[one] for one in calls))

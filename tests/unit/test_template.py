@@ -457,6 +457,20 @@ class TestRoles:
         }
 
 
+def test_the_secret_of_each_stack_has_a_name_of_its_own():
+    """The name of a deleted secret stays taken for 30 days, which would fail the deployment after a failed one."""
+    name = RESOURCES["SpotifySecret"]["Properties"]["Name"]
+    assert name == {
+        "Join": [
+            "-",
+            [
+                {"Sub": "${LakeName}/spotify"},
+                {"Select": [2, {"Split": ["/", {"Ref": "AWS::StackId"}]}]},
+            ],
+        ]
+    }
+
+
 class TestBuckets:
     @pytest.mark.parametrize("bucket", BUCKETS)
     def test_stays_when_the_stack_goes(self, bucket):
