@@ -371,6 +371,7 @@ class TestRoles:
                         )
                         for resource in CATALOG
                     ),
+                    ("glue:GetDatabase", arn_of("glue", "database/default")),
                     ("s3:GetObject", "${LakeBucket.Arn}/curated/*"),
                     ("s3:GetObject", "${LakeBucket.Arn}/datawarehouse/*"),
                     ("s3:GetObject", "${LakeBucket.Arn}/athena-results/*"),
@@ -421,11 +422,12 @@ class TestRoles:
                     ("s3:DeleteObject", f"{LAKE}/intermediate/*"),
                     ("s3:DeleteObject", f"{LAKE}/intermediate_$folder$"),
                     ("s3:ListBucket", LAKE),
+                    ("s3:ListBucketMultipartUploads", LAKE),
                     ("s3:GetBucketLocation", LAKE),
                     *(
                         (f"logs:{action}", arn_of("logs", f"log-group:/aws-glue/${{LakeName}}/{group}:*"))
                         for group in ("output", "error")
-                        for action in ("CreateLogStream", "PutLogEvents")
+                        for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")
                     ),
                 },
             ),
@@ -446,6 +448,12 @@ class TestRoles:
             for resource in resources_of(statement)
         }
 
+    @pytest.mark.parametrize("role", ["ExtractRole", "TransformRole", "ReportRole", "JobRole"])
+    def test_a_missing_object_is_told_from_a_forbidden_one(self, role):
+        """S3 answers 403 instead of 404 to whoever may not list, and a request for an object has no prefix."""
+        [listing] = [one for one in statements(role) if "s3:ListBucket" in as_list(one["Action"])]
+        assert "Condition" not in listing
+
     def test_only_services_take_the_roles(self):
         principals = {
             role: [
@@ -465,6 +473,20 @@ class TestRoles:
             "ArrivalRole": [{"Service": "lambda.amazonaws.com"}],
             "JobRole": [{"Service": "glue.amazonaws.com"}],
         }
+
+
+def test_the_secret_of_each_stack_has_a_name_of_its_own():
+    """The name of a deleted secret stays taken for 30 days, which would fail the deployment after a failed one."""
+    name = RESOURCES["SpotifySecret"]["Properties"]["Name"]
+    assert name == {
+        "Join": [
+            "-",
+            [
+                {"Sub": "${LakeName}/spotify"},
+                {"Select": [2, {"Split": ["/", {"Ref": "AWS::StackId"}]}]},
+            ],
+        ]
+    }
 
 
 class TestBuckets:
