@@ -158,6 +158,7 @@ def test_what_the_rules_cannot_send_is_kept():
     assert [rule["Targets"][0]["DeadLetterConfig"] for rule in RULES.values()] == [{"Arn": queue}] * len(
         RULES
     )
+    assert {RESOURCES[name]["DependsOn"] for name in RULES} == {"AlarmsUndelivered"}
     assert (keep["Effect"], keep["Principal"]) == ("Allow", {"Service": "events.amazonaws.com"})
     assert (keep["Action"], keep["Resource"]) == ("sqs:SendMessage", queue)
     assert keep["Condition"] == {
