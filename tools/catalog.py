@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from spotify_lake import keys
-from spotify_lake.schema.playlists import PARTITION, TABLES
-from spotify_lake.schema.types import Column, Table
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION, Column, Table
 from spotify_lake.schema.warehouse import WAREHOUSE, WarehouseTable
 from tools.pages import filled
 from tools.queries import meaning

@@ -12,8 +12,8 @@ from typing import Final
 
 from queries import views as all_views
 from spotify_lake.normalize.quality import RULES
-from spotify_lake.schema.playlists import PARTITION, TABLES
-from spotify_lake.schema.types import Column, Table
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION, Column, Table
 from spotify_lake.schema.warehouse import WAREHOUSE
 from tools import catalog, commands, pages, queries, quicksight
 

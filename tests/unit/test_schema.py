@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from spotify_lake.schema.playlists import PARTITION, TABLES
-from spotify_lake.schema.types import Column, Table, Type
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION, Column, Table, Type
 from tools import catalog, pages
 from tools import schema as generator
 
