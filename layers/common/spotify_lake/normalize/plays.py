@@ -330,7 +330,7 @@ def _heard_at(played_at: datetime, played: _Played) -> datetime:
     if not 0 < milliseconds < _MILLISECONDS * 1000:
         return played_at
     heard_at = _EPOCH + timedelta(milliseconds=milliseconds)
-    is_plausible = FOUNDED <= heard_at and played_at - _OFFLINE <= heard_at <= played_at + _CLOCKS
+    is_plausible = heard_at >= FOUNDED and played_at - _OFFLINE <= heard_at <= played_at + _CLOCKS
     return heard_at if is_plausible else played_at
 
 

@@ -367,7 +367,7 @@ def _digest(form: Form, content: bytes) -> str:
 
 
 def _pack(envelope: Mapping[str, Any]) -> bytes:
-    # Without a time stamp, equal content gives equal bytes. Level 9 takes four times as long for a twentieth of the size.
+    # No time stamp: equal content gives equal bytes. Level 9 takes four times as long and saves 5 %.
     return gzip.compress(msgspec.json.encode(envelope), compresslevel=6, mtime=0)
 
 
