@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
 
 import psutil
@@ -21,6 +21,10 @@ from spotify_lake.errors import RawObjectUnreadable
 from spotify_lake.normalize.rows import Tables
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.transform import run as transform
+from spotify_lake.transform.listening import ListeningWriter
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 type Rows = list[dict[str, Any]]
 

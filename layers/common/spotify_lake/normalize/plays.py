@@ -335,21 +335,16 @@ def _heard_at(played_at: datetime, played: _Played) -> datetime:
 
 
 def _extended(row: _Extended) -> _Played:
+    own_uri = row.spotify_track_uri or row.spotify_episode_uri
+    uri = own_uri or row.audiobook_chapter_uri or row.audiobook_uri
     song = row.spotify_track_uri or row.master_metadata_track_name
-    episode = row.spotify_episode_uri or row.episode_name
-    chapter = row.audiobook_chapter_uri or row.audiobook_uri or row.audiobook_chapter_title
-    uri = (
-        row.spotify_track_uri
-        or row.spotify_episode_uri
-        or row.audiobook_chapter_uri
-        or row.audiobook_uri
-        or None
-    )
+    episode = row.spotify_episode_uri or row.episode_name or row.episode_show_name
+    chapter = row.audiobook_chapter_title or row.audiobook_title or uri
     return _Played(
         time=row.ts,
-        kind=_kind(uri, song, episode or row.episode_show_name, chapter or row.audiobook_title),
+        kind=_kind(own_uri, song, episode, chapter),  # a chapter may have the URI of an episode
         ms_played=row.ms_played,
-        uri=uri,
+        uri=uri or None,
         name=row.master_metadata_track_name or row.episode_name or row.audiobook_chapter_title or None,
         artist_name=row.master_metadata_album_artist_name or None,
         album_name=row.master_metadata_album_album_name or None,
