@@ -4,7 +4,7 @@ import pytest
 
 from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
-from spotify_lake.schema.types import PARTITION, Column, Table, Type
+from spotify_lake.schema.types import Column, Table, Type
 from tools import catalog, pages
 from tools import schema as generator
 
@@ -19,7 +19,7 @@ def test_the_tables_of_playlists_name_the_snapshot_first(table: Table) -> None:
     assert table.column_names[:2] == ("playlist_id", "scheduled_at")
 
 
-@pytest.mark.parametrize("table", (*TABLES, *LISTENING), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *LISTENING], ids=lambda table: table.name)
 def test_a_table_describes_itself_completely(table: Table) -> None:
     names = table.column_names
     assert len(set(names)) == len(names)

@@ -16,7 +16,7 @@ SOURCES: Final = ("extended", "account", "api")  # the earlier one is believed
 PLAY_KINDS: Final = ("song", "video", "episode", "chapter", "other")
 LIBRARY_KINDS: Final = ("album", "show", "episode", "audiobook", "followed_artist")
 
-_NOT_EXTENDED = "only the extended history says so"
+_NOT_EXTENDED = "the source is not `extended`, or the row lacks it"
 
 PLAYS: Final = Table(
     "plays",

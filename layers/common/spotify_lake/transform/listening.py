@@ -115,10 +115,17 @@ class ListeningWriter:
                     polls[key] = self._read_poll(raw_object.bucket, key)
             tables = normalize_polls(day, [poll for key in listed if (poll := polls[key])])
             objects = list(_objects(tables))
-            if all(self._put_over(one, versions.get(one.key), metadata) for one in objects):
+            refused = next(
+                (one for one in objects if not self._put_over(one, versions.get(one.key), metadata)), None
+            )
+            if refused is None:
                 return tables
             # Whoever wrote these versions listed the polls before; the next list has all of theirs.
-            versions = dict(self._versions(objects))
+            versions = {
+                one.key: version
+                for one in objects
+                if (version := self._version(one.key, exists=one is refused)) is not None
+            }
         raise CuratedObjectBusy(keys.polls_name(day), ATTEMPTS)
 
     def _list_polls(self, bucket: str, day: date) -> Iterator[str]:
@@ -137,14 +144,14 @@ class ListeningWriter:
             logger.warning(str(RawObjectUnreadable(bucket, key, error.cause)))
             return None
 
-    def _versions(self, objects: Sequence[_Object]) -> Iterator[tuple[str, str]]:
-        for one in objects:
-            try:
-                yield one.key, self._s3.head_object(Bucket=self._bucket, Key=one.key)["ETag"]
-            except self._s3.exceptions.ClientError as error:
-                # The role may not list the lake, so S3 answers 403 if there is no such object.
-                if status(error) not in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
-                    raise
+    def _version(self, key: str, *, exists: bool) -> str | None:
+        """Return an object's ETag; None if there is none. The role may not list the lake, so S3 answers 403 then."""
+        try:
+            return self._s3.head_object(Bucket=self._bucket, Key=key)["ETag"]
+        except self._s3.exceptions.ClientError as error:
+            if exists or status(error) not in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
+                raise
+            return None
 
     def _put_over(self, one: _Object, version: str | None, metadata: Mapping[str, str]) -> bool:
         """Write an object over the version with this ETag, or as the first; return False if there is another."""
