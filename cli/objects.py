@@ -110,8 +110,8 @@ def stored(s3: S3Client, bucket: str, table_prefix: str, first: date) -> set[Sna
     return {found for item in _items(pages) if (found := keys.in_curated_key(item["Key"]))}
 
 
-def written(s3: S3Client, bucket: str, first: date, last: date) -> dict[SnapshotId, datetime]:
-    """Return when the tables of each snapshot of some days were last written.
+def written(s3: S3Client, bucket: str, first: date, last: date) -> dict[str, datetime]:
+    """Return when the last object of each snapshot of some days was written, by key.
 
     Parameters
     ----------
@@ -130,8 +130,7 @@ def written(s3: S3Client, bucket: str, first: date, last: date) -> dict[Snapshot
     end = keys.partition_prefix(DONE_TABLE.prefix, last + timedelta(days=1))
     found = {}
     for stored in takewhile(lambda item: item["Key"] < end, _items(pages)):
-        if snapshot := keys.in_curated_key(stored["Key"]):
-            found[snapshot] = stored["LastModified"]
+        found[stored["Key"]] = stored["LastModified"]
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import batched, takewhile
@@ -241,12 +241,12 @@ class _Replay:
             return f"{queue.in_flight} being worked on, or failed and waiting to be tried again"
         return ""
 
-    def _written(self) -> Mapping[SnapshotId | str, datetime]:
+    def _written(self) -> dict[str, datetime]:
         bucket = self._lake.output("LakeBucketName")
-        listening: dict[str, datetime] = {}
+        found = objects.written(self._s3, bucket, *self._days)
         if any(isinstance(one, ListeningObject) for one in self.outcome.wanted):
-            listening = objects.listening_written(self._s3, bucket)
-        return {**objects.written(self._s3, bucket, *self._days), **listening}
+            found |= objects.listening_written(self._s3, bucket)
+        return found
 
     def _look_at_dead_letters(self) -> None:
         """See which raw objects failed for good."""
@@ -282,9 +282,9 @@ def s3_event(bucket: str, raw_object: Replayed) -> str:
     return json.dumps({"Records": [record]})
 
 
-def _done(one: Replayed) -> SnapshotId | str:
-    """Return how `_written` calls the tables of a raw object."""
-    return one.done_key if isinstance(one, ListeningObject) else one
+def _done(one: Replayed) -> str:
+    """Return the key of the object that the transform writes last."""
+    return one.done_key if isinstance(one, ListeningObject) else objects.done_key(one)
 
 
 def _wanted(
