@@ -215,8 +215,8 @@ def _listening(lake: Lake, now: datetime) -> list[Line]:
     if not whole:
         return []
     if found.missing:
-        advice = lake.command(f"replay --from {found.first_missing}")
-        text = f"{len(found.missing):,} of these are not in the tables: {whole}. `{advice}` rebuilds them"
+        words = f"replay --from {found.first_missing}"
+        text = f"{len(found.missing):,} of these are not in the tables: {whole}. `{lake.command(words)}` rebuilds them"
         return [Line("Listening", text, is_good=False)]
     if found.uncounted:
         names = ", ".join(found.uncounted[:SHOWN_PLAYLISTS])
