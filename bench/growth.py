@@ -32,7 +32,8 @@ from local.sql_dialect import to_duckdb
 from queries import queries, used_by, views
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw.envelope import Snapshot
-from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION
 from spotify_lake.schema.warehouse import WAREHOUSE
 from spotify_lake.spotify.models import Entry, Playlist
 

@@ -23,8 +23,8 @@ from sqlglot import exp
 
 from local.sql_dialect import to_duckdb
 from queries import views
-from spotify_lake.schema.playlists import PARTITION, TABLES
-from spotify_lake.schema.types import Table
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION, Table
 from spotify_lake.transform.parquet import arrow_schema
 
 LAST_DAY: Final = dt.date(2026, 12, 31)

@@ -29,7 +29,8 @@ from spotify_lake.athena import Athena, Question, decode
 from spotify_lake.observability import logger
 from spotify_lake.report import queries
 from spotify_lake.report.run import run
-from spotify_lake.schema.playlists import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
+from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, PLAYLISTS, TABLES
+from spotify_lake.schema.types import PARTITION
 from spotify_lake.transform.parquet import arrow_schema
 
 SQL: Final = Path(queries.__file__).parent / "sql"

@@ -10,8 +10,8 @@ from typing import Final
 
 import queries
 from queries import Statement
-from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, SONGS
-from spotify_lake.schema.types import Column, Table, Type
+from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, SONGS
+from spotify_lake.schema.types import PARTITION, Column, Table, Type
 from tools import pages
 
 ROOT: Final = Path(__file__).parents[1]

@@ -3,7 +3,7 @@
 --
 -- One row: position of a playlist
 -- Columns:
--- - snapshot_date date: UTC date of scheduled_at; the partition of every table.
+-- - snapshot_date date: UTC date of scheduled_at; the partition of the table.
 -- - playlist_id string: Spotify id of the playlist.
 -- - playlist string: Title of the playlist. Null when Spotify does not send it.
 -- - scheduled_at timestamp: Time the snapshot was scheduled for (UTC).

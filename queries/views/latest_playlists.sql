@@ -3,7 +3,7 @@
 --
 -- One row: playlist
 -- Columns:
--- - snapshot_date date: UTC date of scheduled_at; the partition of every table.
+-- - snapshot_date date: UTC date of scheduled_at; the partition of the table.
 -- - playlist_id string: Spotify id of the playlist.
 -- - scheduled_at timestamp: Time the snapshot was scheduled for (UTC).
 -- - fetched_at timestamp: Time Spotify sent the list, or reported it unchanged (UTC).

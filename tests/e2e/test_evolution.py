@@ -22,7 +22,8 @@ from cli.commands import replay
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake.keys import SnapshotId
-from spotify_lake.schema.playlists import ALBUMS, PARTITION, SONGS
+from spotify_lake.schema.playlists import ALBUMS, SONGS
+from spotify_lake.schema.types import PARTITION
 from tests.support.evolution import COLUMN_ADDED, PACKAGE, SWITCHED, TWO_VERSIONS, Edits, evolved
 from tests.support.operated import Person, as_lake
 from tests.support.template import load

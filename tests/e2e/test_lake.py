@@ -14,8 +14,8 @@ from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
 from spotify_lake.normalize.quality import RULES
-from spotify_lake.schema.playlists import PARTITION, TABLES
-from spotify_lake.schema.types import Table
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION, Table
 from tests.support import payloads
 from tests.support.deployed import assert_undisturbed, eventually, put_raw, queue_settings, s3_event, send
 from tests.support.operated import Person, as_lake

@@ -19,8 +19,8 @@ from spotify_lake.raw import envelope
 from spotify_lake.report.charts import FOLDER
 from spotify_lake.report.content import Content
 from spotify_lake.report.run import ask
-from spotify_lake.schema.playlists import PARTITION, TABLES
-from spotify_lake.schema.types import Type
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION, Type
 from spotify_lake.schema.warehouse import CHARTS
 from tests.support import charted, payloads
 

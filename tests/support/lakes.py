@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from spotify_lake.schema.playlists import PARTITION, TABLES
-from spotify_lake.schema.types import Type
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION, Type
 from spotify_lake.schema.warehouse import WAREHOUSE
 
 TODAY = dt.date(2026, 10, 14)

@@ -12,7 +12,8 @@ import yaml
 from cli import app as program
 from queries import queries, views
 from spotify_lake import errors
-from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION
 from spotify_lake.schema.warehouse import CHARTS, WAREHOUSE
 from tests.support import commands
 

@@ -20,7 +20,8 @@ from local.state import State
 from queries.display import show_result
 from spotify_lake.athena import Athena, Column, QueryResult, explain
 from spotify_lake.errors import QueryFailed
-from spotify_lake.schema.playlists import PARTITION, TABLES
+from spotify_lake.schema.playlists import TABLES
+from spotify_lake.schema.types import PARTITION
 from tests.support import template
 
 ROOT = Path(__file__).parents[2]

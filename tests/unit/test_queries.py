@@ -17,8 +17,8 @@ from local.errors import LaptopError
 from local.sql_dialect import to_duckdb
 from local.stack import LAPTOP_PARAMETERS
 from queries import HeaderError, Statement
-from spotify_lake.schema.playlists import PARTITION, PLAYLIST_ENTRIES, PLAYLISTS, TABLES
-from spotify_lake.schema.types import Type
+from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, PLAYLISTS, TABLES
+from spotify_lake.schema.types import PARTITION, Type
 from spotify_lake.schema.warehouse import WAREHOUSE
 from tests.support.lakes import SCHEMA
 from tests.support.template import ROOT, load

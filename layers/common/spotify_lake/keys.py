@@ -14,10 +14,15 @@ from typing import Final
 RAW: Final = "raw/"
 RAW_PLAYLISTS: Final = f"{RAW}playlist_id="
 IMPORTED_PLAYLISTS: Final = f"{RAW}imported/playlist_id="
+RAW_EXPORTS: Final = f"{RAW}plays/export/"
+RAW_POLLS: Final = f"{RAW}plays/api/"
+RAW_LIBRARY: Final = f"{RAW}library/"
 CURATED: Final = "curated/"
-SNAPSHOT_DATE: Final = "snapshot_date"  # the partition column of the tables
+SNAPSHOT_DATE: Final = "snapshot_date"  # the partition column of the playlists' tables
+PLAYED_MONTH: Final = "played_month"  # the partition column of plays
 
 EXTRACT_STATE: Final = "state/extract.json"
+PLAYS_STATE: Final = "state/plays.json"
 ATTEMPTS: Final = "state/attempts/"  # when each invocation was first tried, by its request id
 KNOWN_DETAILS: Final = "state/details/known.jsonl.gz"
 
@@ -37,6 +42,9 @@ _RAW_PLAYLIST: Final = re.compile(
 _CURATED: Final = re.compile(
     rf"{CURATED}.+/{SNAPSHOT_DATE}=[^/]+/(?P<playlist>[0-9A-Za-z]{{1,64}})-{_TIME}(?P<imported>-imported)?\.parquet"
 )
+_RAW_EXPORT: Final = re.compile(rf"{RAW_EXPORTS}(?P<digest>[0-9a-f]{{64}})\.json\.gz")
+_RAW_POLL: Final = re.compile(rf"{RAW_POLLS}[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}/{_TIME}\.json\.gz")
+_RAW_LIBRARY: Final = re.compile(rf"{RAW_LIBRARY}{_TIME}\.json\.gz")
 
 
 # Runs have whole seconds. Imports lie a millisecond later, so no snapshot of a run ever has the same time.
@@ -135,6 +143,65 @@ def in_curated_key(key: str) -> SnapshotId | None:
     return _snapshot_id(_CURATED.fullmatch(key))
 
 
+def raw_export_key(digest: str) -> str:
+    """Return the key of the raw object with the plays of an export's file; `digest` is the SHA-256 of what it holds."""
+    return f"{RAW_EXPORTS}{digest}.json.gz"
+
+
+def in_raw_export_key(key: str) -> str | None:
+    """Return the digest in the key of an export's raw object; None for any other key."""
+    match = _RAW_EXPORT.fullmatch(key)
+    return match["digest"] if match else None
+
+
+def raw_polls_prefix(day: date) -> str:
+    """Return the prefix of the raw objects of a UTC day's polls; below it, keys sort by time."""
+    return f"{RAW_POLLS}{day}/"
+
+
+def raw_poll_key(polled_at: datetime) -> str:
+    """Return the key of the raw object of a poll for plays."""
+    return f"{raw_polls_prefix(polled_at.astimezone(UTC).date())}{compact_time(polled_at)}.json.gz"
+
+
+def in_raw_poll_key(key: str) -> datetime | None:
+    """Return the time in the key of a poll's raw object, UTC; None for any other key."""
+    match = _RAW_POLL.fullmatch(key)
+    moment = _moment(match["time"]) if match else None
+    return moment if moment and key == raw_poll_key(moment) else None
+
+
+def raw_library_key(scheduled_at: datetime) -> str:
+    """Return the key of the raw object of a snapshot of the library."""
+    return f"{RAW_LIBRARY}{compact_time(scheduled_at)}.json.gz"
+
+
+def in_raw_library_key(key: str) -> datetime | None:
+    """Return the time in the key of a library's raw object, UTC; None for any other key."""
+    match = _RAW_LIBRARY.fullmatch(key)
+    return _moment(match["time"]) if match else None
+
+
+def polls_name(day: date) -> str:
+    """Return the name of the curated objects of a UTC day's polls, without the ending."""
+    return f"api-{day}"
+
+
+def plays_key(table_prefix: str, name: str, month: str = "") -> str:
+    """Return the key of a curated object with plays.
+
+    Parameters
+    ----------
+    table_prefix
+        Of the table.
+    name
+        The digest of an export's file, or `polls_name`.
+    month
+        UTC, such as 2026-11, for a table that is partitioned by month.
+    """
+    return f"{table_prefix}{f'{PLAYED_MONTH}={month}/' if month else ''}{name}.parquet"
+
+
 def staging_prefix(data_set: str) -> str:
     """Return the prefix below which files of a bulk data set arrive."""
     return f"{STAGING}{data_set}/"
@@ -148,8 +215,14 @@ def run_summary(data_set: str) -> str:
 def _snapshot_id(match: re.Match[str] | None) -> SnapshotId | None:
     if match is None:
         return None
+    moment = _moment(match["time"])
+    if moment is None:
+        return None
+    return SnapshotId(import_time(moment) if match["imported"] else moment, match["playlist"])
+
+
+def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.strptime(match["time"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return None  # digits that are not a time
-    return SnapshotId(import_time(moment) if match["imported"] else moment, match["playlist"])

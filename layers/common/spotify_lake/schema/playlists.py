@@ -7,12 +7,8 @@ docs/schema-evolution.md says how to change it.
 
 from typing import Final
 
-from spotify_lake import keys
 from spotify_lake.schema.types import Column, Table, Type
 
-PARTITION: Final = Column(
-    keys.SNAPSHOT_DATE, Type.DATE, "UTC date of scheduled_at; the partition of every table.", "2026-11-20"
-)
 KINDS: Final = ("song", "episode", "chapter", "local", "unavailable", "other")
 
 _OLD_APPS_ONLY = "the app gets Spotify's 2026 development-mode contract"

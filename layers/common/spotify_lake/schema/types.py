@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from spotify_lake import keys
 
@@ -35,11 +36,17 @@ class Column:
         return self.null_when is not None
 
 
+PARTITION: Final = Column(
+    keys.SNAPSHOT_DATE, Type.DATE, "UTC date of scheduled_at; the partition of the table.", "2026-11-20"
+)
+
+
 @dataclass(frozen=True)
 class Table:
-    """One table: what a row is, and which columns identify it within one snapshot of a playlist.
+    """One table: what a row is, and which columns identify it (for playlists within one snapshot).
 
-    `folder` holds its objects; a folder with another name holds a later version of the table.
+    `folder` holds its objects; a folder with another name holds a later version of the table. A table without
+    `partition` has all of them directly in that folder.
     """
 
     name: str
@@ -48,6 +55,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     folder: str = ""
+    partition: Column | None = PARTITION
 
     @property
     def column_names(self) -> tuple[str, ...]:
