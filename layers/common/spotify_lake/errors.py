@@ -89,7 +89,22 @@ class SpotifyRefused(LakeError):
     """Spotify refuses the app or the user, whatever the request."""
 
     def __init__(self, status: int, detail: str) -> None:
+        self.status = status
         super().__init__(f"Spotify refused the request ({status}): {detail}")
+
+
+class InsufficientScope(SpotifyRefused):
+    """The access token lacks the scope of the request."""
+
+
+class PermissionMissing(LakeError):
+    """The user's sign-in does not include what an optional part needs; the other parts are not affected."""
+
+    def __init__(self, what: str, scope: str, otherwise: str) -> None:
+        super().__init__(
+            f"The sign-in does not permit reading {what} (scope {scope}). Run `./lake login` and agree to everything on"
+            f" Spotify's page, or {otherwise}."
+        )
 
 
 class RateLimited(LakeError):
@@ -140,7 +155,7 @@ class ContinuationLimitReached(LakeError):
     def __init__(self, scheduled_at: str, continuations: int, remaining: Sequence[str], reason: str) -> None:
         super().__init__(
             f"The run of {scheduled_at} reached the maximum number of continuations ({continuations}) and still lacks"
-            f" snapshots of some playlists ({', '.join(remaining)}). The last reason: {reason}"
+            f" some snapshots ({', '.join(remaining)}). The last reason: {reason}"
             " Once that is resolved, send the event from the failure queue again."
         )
 

@@ -16,6 +16,7 @@ import requests
 import spotipy
 
 from spotify_lake.errors import (
+    InsufficientScope,
     OutOfTime,
     QuotaExceeded,
     RateLimited,
@@ -51,10 +52,8 @@ _REFUSALS = {
         "The user who signed in is not on the app's list: add them under User Management in Spotify's"
         " developer dashboard."
     ),
-    re.compile("scope", re.IGNORECASE): (
-        "The sign-in lacks a permission: run `./lake login` and accept all of them."
-    ),
 }
+_SCOPE = re.compile("scope", re.IGNORECASE)
 
 
 class Refused(Exception):
@@ -136,6 +135,11 @@ class Caller:
     def acts_for_user(self) -> bool:
         """Whether a user signed in; without one, only public playlists with known ids can be read."""
         return self._credentials.refresh_token is not None
+
+    def permits(self, scope: str) -> bool:
+        """Return whether the sign-in may include a scope; the scopes of some sign-ins are not known."""
+        scopes = self._credentials.scopes.split()
+        return self.acts_for_user and (not scopes or scope in scopes)
 
     def check_time(self) -> None:
         """Raise OutOfTime if too little time is left to begin anything."""
@@ -252,6 +256,11 @@ def _condition(what: str, response: requests.Response) -> Exception:
         for pattern, advice in _REFUSALS.items():
             if pattern.search(message):
                 return SpotifyRefused(status, f"{message}. {advice}")
+        if _SCOPE.search(message):
+            return InsufficientScope(
+                status,
+                f"{message}. The sign-in lacks a permission: run `./lake login` and accept all of them.",
+            )
     return Refused(status, message)
 
 
