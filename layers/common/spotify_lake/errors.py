@@ -89,7 +89,6 @@ class SpotifyRefused(LakeError):
     """Spotify refuses the app or the user, whatever the request."""
 
     def __init__(self, status: int, detail: str) -> None:
-        self.status = status
         super().__init__(f"Spotify refused the request ({status}): {detail}")
 
 
@@ -97,8 +96,20 @@ class InsufficientScope(SpotifyRefused):
     """The access token lacks the scope of the request."""
 
 
-class PermissionMissing(LakeError):
-    """The user's sign-in does not include what an optional part needs; the other parts are not affected."""
+class PartLeftOut(LakeError):
+    """A condition of one part of what a user collects; the other parts are not affected."""
+
+
+class PartRefused(PartLeftOut):
+    """Spotify does not show a part, whatever the user permits."""
+
+    def __init__(self, status: int, what: str, message: str) -> None:
+        self.status = status
+        super().__init__(f"Spotify does not show {what} ({status}: {message}).")
+
+
+class PermissionMissing(PartLeftOut):
+    """The user's sign-in does not include the permission that a part needs."""
 
     def __init__(self, what: str, scope: str, otherwise: str) -> None:
         super().__init__(

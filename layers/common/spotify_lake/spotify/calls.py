@@ -43,17 +43,26 @@ type Check = Callable[[dict[str, Any]], str | None]  # returns what is wrong wit
 
 _QUOTA_REASON = "QUOTA_EXCEEDED"
 # Conditions of the app or of the sign-in that Spotify reports with 403, whatever is asked for.
-_REFUSALS = {
+_REFUSALS: Final[dict[re.Pattern[str], tuple[type[SpotifyRefused], str]]] = {
     re.compile("premium", re.IGNORECASE): (
-        "The owner of the app needs Spotify Premium, which every app in development mode requires: renew the"
-        " subscription, then start the run again."
+        SpotifyRefused,
+        (
+            "The owner of the app needs Spotify Premium, which every app in development mode requires: renew the"
+            " subscription, then start the run again."
+        ),
     ),
     re.compile("registered", re.IGNORECASE): (
-        "The user who signed in is not on the app's list: add them under User Management in Spotify's"
-        " developer dashboard."
+        SpotifyRefused,
+        (
+            "The user who signed in is not on the app's list: add them under User Management in Spotify's"
+            " developer dashboard."
+        ),
+    ),
+    re.compile("scope", re.IGNORECASE): (
+        InsufficientScope,
+        "The sign-in lacks a permission: run `./lake login` and accept all of them.",
     ),
 }
-_SCOPE = re.compile("scope", re.IGNORECASE)
 
 
 class Refused(Exception):
@@ -253,14 +262,9 @@ def _condition(what: str, response: requests.Response) -> Exception:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return SpotifyUnavailable(f"the response for {what} is {status} ({message})")
     if status == HTTPStatus.FORBIDDEN:
-        for pattern, advice in _REFUSALS.items():
+        for pattern, (condition, advice) in _REFUSALS.items():
             if pattern.search(message):
-                return SpotifyRefused(status, f"{message}. {advice}")
-        if _SCOPE.search(message):
-            return InsufficientScope(
-                status,
-                f"{message}. The sign-in lacks a permission: run `./lake login` and accept all of them.",
-            )
+                return condition(status, f"{message}. {advice}")
     return Refused(status, message)
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Literal, NamedTuple
 
-from spotify_lake.errors import InsufficientScope, PermissionMissing, SpotifyRefused, SpotifyUnavailable
+from spotify_lake.errors import InsufficientScope, PartRefused, PermissionMissing, SpotifyUnavailable
 from spotify_lake.spotify.calls import Caller, Check, Refused
 from spotify_lake.spotify.mending import whole_number
 from spotify_lake.spotify.scopes import FOLLOW_READ, LIBRARY_READ, RECENTLY_PLAYED
@@ -41,13 +41,20 @@ _SAVED: Final[dict[SavedKind, tuple[str, _Part]]] = {
 class LibraryCaller(Caller):
     """Reads what the user saved and played.
 
-    Its methods raise PermissionMissing if no user signed in, or without the permission.
+    Its methods raise PermissionMissing if no user signed in or without the permission, and PartRefused if Spotify does
+    not show it all the same.
     """
 
     def recent_plays(self) -> Page:
         """Return the last plays, newest first, as Spotify sent them."""
         # Not with a cursor: a play may turn up late, before plays that are known.
         return self._permitted(_PLAYS, "me/player/recently-played", _items_problem, limit=RECENT_PLAYS)
+
+    def check_permission(self, kind: SavedKind) -> None:
+        """Raise PermissionMissing if it is certain that the user did not permit reading this."""
+        _, part = _SAVED[kind]
+        if not self.permits(part.scope):
+            raise PermissionMissing(*part)
 
     def saved_page(self, kind: SavedKind, offset: int) -> Page:
         """Return a page of the songs, albums and so on that the user saved, the latest first.
@@ -77,7 +84,7 @@ class LibraryCaller(Caller):
             while offset < total:
                 try:
                     page = self.saved_page(kind, offset)
-                except SpotifyRefused as refusal:
+                except PartRefused as refusal:
                     if refusal.status == HTTPStatus.NOT_FOUND:
                         return None
                     raise
@@ -114,9 +121,7 @@ class LibraryCaller(Caller):
         except InsufficientScope as error:
             raise PermissionMissing(*part) from error
         except Refused as refusal:
-            raise SpotifyRefused(
-                refusal.status, f"it does not show {part.what} ({refusal.message})"
-            ) from refusal
+            raise PartRefused(refusal.status, part.what, refusal.message) from refusal
 
 
 def page_problem(page: dict[str, Any], *, offset: int, limit: int) -> str | None:

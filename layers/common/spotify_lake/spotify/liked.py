@@ -71,9 +71,7 @@ class LikedReading:
                 self._begin(first)
                 return None
         if self.entries != self._total:
-            raise SpotifyUnavailable(
-                f"there are {self._total} liked songs, but {self.entries} came"
-            )
+            raise SpotifyUnavailable(f"there are {self._total} liked songs, but {self.entries} came")
         playlist: Mapping[str, Any] = {
             "id": self._playlist_id,
             "name": NAME,
@@ -86,7 +84,9 @@ class LikedReading:
 
     def _begin(self, first: Page) -> None:
         if self._attempts == MAX_READINGS:
-            raise SpotifyUnavailable(f"your Liked Songs changed each of the {MAX_READINGS} times they were read")
+            raise SpotifyUnavailable(
+                f"your Liked Songs changed each of the {MAX_READINGS} times they were read"
+            )
         self._attempts += 1
         self.snapshot_id = _version(first)
         self.entries, self._total = 0, whole_number(first["total"]) or 0
