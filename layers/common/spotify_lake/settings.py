@@ -11,6 +11,7 @@ from spotify_lake.errors import SettingsError
 
 OWNED: Final = "owned"
 LIKED: Final = "liked"
+LIKED_SONGS: Final = "Liked Songs"  # their name
 PLAYLIST_FORMS: Final = (
     "a comma-separated list of `owned` (every playlist you own), `liked` (your Liked Songs), 22-character playlist"
     " ids, spotify:playlist:… URIs and open.spotify.com/playlist/… links"

@@ -19,7 +19,7 @@ type Outcome = Literal["written", "already there"]
 _SAVED: Final = ("album", "show", "episode", "audiobook")
 
 
-def snapshot(
+def snapshot_library(
     request: ExtractRequest, bucket: str, spotify: SpotifyClient, s3: "S3Client", now: Callable[[], datetime]
 ) -> Outcome:
     """Write a snapshot of the library, unless its day (UTC) has one.

@@ -17,9 +17,9 @@ from spotify_lake.errors import (
     SpotifyRefused,
     SpotifyUnavailable,
 )
-from spotify_lake.extract import library
 from spotify_lake.extract.continuation import Continuations, Rest
 from spotify_lake.extract.details import Enrichment, Mentions
+from spotify_lake.extract.library import Outcome, snapshot_library
 from spotify_lake.extract.request import ExtractRequest
 from spotify_lake.extract.state import Fingerprint, State
 from spotify_lake.observability import count, logger
@@ -83,7 +83,7 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
     already_there: list[str] = msgspec.field(default_factory=list)
     unchanged: list[str] = msgspec.field(default_factory=list)
     failed: list[Failure] = msgspec.field(default_factory=list)
-    library: library.Outcome | msgspec.UnsetType = msgspec.UNSET
+    library: Outcome | msgspec.UnsetType = msgspec.UNSET
     left_out: list[str] | msgspec.UnsetType = msgspec.UNSET
     continued_by: str | msgspec.UnsetType = msgspec.UNSET
 
@@ -326,7 +326,7 @@ class _Run:
 
     def _snapshot_library(self) -> None:
         try:
-            self.summary.library = library.snapshot(
+            self.summary.library = snapshot_library(
                 self._request, self._settings.raw_bucket, self._spotify, self._s3, self._now
             )
         except PartLeftOut as error:

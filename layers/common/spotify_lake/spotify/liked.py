@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from spotify_lake.errors import SpotifyUnavailable
+from spotify_lake.settings import LIKED_SONGS
 from spotify_lake.spotify.client import Head, ListedPlaylist, SpotifyClient
 from spotify_lake.spotify.library import MAX_READINGS, PAGE_SIZE, Page
 from spotify_lake.spotify.mending import whole_number
 from spotify_lake.spotify.models import Contract
 
-NAME: Final = "Liked Songs"
 URL: Final = "https://open.spotify.com/collection/tracks"
 
 
@@ -48,7 +48,7 @@ class LikedReading:
     @property
     def listed(self) -> ListedPlaylist:
         """The list as far as its first page shows it."""
-        return ListedPlaylist(self._playlist_id, NAME, self.snapshot_id, self._user_id, self._total)
+        return ListedPlaylist(self._playlist_id, LIKED_SONGS, self.snapshot_id, self._user_id, self._total)
 
     def confirm(self) -> Head | None:
         """Compare version and number with what was read; pages that are left are read first.
@@ -74,7 +74,7 @@ class LikedReading:
             raise SpotifyUnavailable(f"there are {self._total} liked songs, but {self.entries} came")
         playlist: Mapping[str, Any] = {
             "id": self._playlist_id,
-            "name": NAME,
+            "name": LIKED_SONGS,
             "owner": {"id": self._user_id},
             "public": False,
             "collaborative": False,
