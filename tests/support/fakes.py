@@ -188,19 +188,8 @@ class FakeWeb(BaseAdapter):
                 ]
                 page = heads[offset : offset + min(limit, self.listing_page)]
                 answer = {"items": page, "total": len(heads), "offset": offset, "limit": limit}
-            case ["me", kind] if kind in self.saved:
-                page = self.saved[kind][offset : offset + limit]
-                answer = {"items": page, "total": len(self.saved[kind]), "offset": offset, "limit": limit}
-            case ["me", "following"]:
-                start = self.followed.index(sent.query["after"]) + 1 if "after" in sent.query else 0
-                names = self.followed[start : start + limit]
-                after = names[-1] if names and names[-1] != self.followed[-1] else None
-                page = [{"id": name, "name": name} for name in names]
-                answer = {
-                    "artists": {"items": page, "cursors": {"after": after}, "total": len(self.followed)}
-                }
-            case ["me", "player", "recently-played"]:
-                answer = {"items": self.recent[:limit], "limit": limit}
+            case ["me", *part]:
+                answer = self._of_user(part, sent.query, offset, limit)
             case ["playlists", name] if name in self.playlists:
                 head = self.playlists[name].head()
                 fields = sent.query["fields"].split(",") if "fields" in sent.query else list(head)
@@ -212,6 +201,23 @@ class FakeWeb(BaseAdapter):
         if answer is None:
             return HTTPStatus.NOT_FOUND, spotify_error(404, "Resource not found")
         return HTTPStatus.OK, answer
+
+    def _of_user(self, part: list[str], query: dict[str, str], offset: int, limit: int) -> object:
+        match part:
+            case [kind] if kind in self.saved:
+                page = self.saved[kind][offset : offset + limit]
+                return {"items": page, "total": len(self.saved[kind]), "offset": offset, "limit": limit}
+            case ["following"]:
+                start = self.followed.index(query["after"]) + 1 if "after" in query else 0
+                names = self.followed[start : start + limit]
+                after = names[-1] if names and names[-1] != self.followed[-1] else None
+                artists = [{"id": name, "name": name} for name in names]
+                return {
+                    "artists": {"items": artists, "cursors": {"after": after}, "total": len(self.followed)}
+                }
+            case ["player", "recently-played"]:
+                return {"items": self.recent[:limit], "limit": limit}
+        return None
 
 
 def spotify_error(status: int, message: str, reason: str | None = None) -> dict[str, Any]:

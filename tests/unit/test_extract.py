@@ -110,8 +110,11 @@ class TestParseEvent:
             ({"playlist_ids": [A, "nonsense"]}, "'nonsense'"),
             (
                 {"playlist_id": A},
-                "unknown field `playlist_id`; it may have scheduled_at, playlist_ids, continuation",
+                "unknown field `playlist_id`; it may have scheduled_at, playlist_ids, library, plays, continuation",
             ),
+            ({"plays": True, "playlist_ids": [A]}, "plays are polled alone"),
+            ({"plays": True, "library": False}, "plays are polled alone"),
+            ({"plays": "yes"}, "got `str`.*plays"),
             ({"continuation": -1}, ">= 0.*continuation"),
             ({"continuation": 11}, "<= 10.*continuation"),
             ({"continuation": True}, "got `bool`.*continuation"),

@@ -1,9 +1,11 @@
 """Liked Songs as a playlist: how they are read, when they have changed, and what a run makes of them."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from local.spotify_stub import LIKED_SONGS_ID
 from spotify_lake import keys
 from spotify_lake.errors import (
     PartRefused,
@@ -17,6 +19,7 @@ from spotify_lake.extract.request import ExtractRequest, parse_event
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.observability import metrics
 from spotify_lake.raw import envelope
+from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, PLAYLISTS
 from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.liked import LikedReading
 from tests.support import payloads
@@ -59,9 +62,8 @@ def run(spotify, s3, at=AT, playlists=("liked",), *, request=None, scheduler=Non
 
 
 def test_the_id_is_one_that_a_playlist_could_have():
-    assert ID == "6xFOvPNXBlhVlVPOJPlCLT" or len(ID) == 22
-    assert ID.isascii()
-    assert ID.isalnum()
+    assert keys.liked_songs_id("31k5xq7zv2mwh3o6cd4pt8yr1jga") == LIKED_SONGS_ID
+    assert re.fullmatch("[0-9A-Za-z]{22}", ID)
     assert keys.liked_songs_id("me") == ID != keys.liked_songs_id("you")
     assert keys.in_raw_key(keys.raw_key(ID, AT)) == keys.SnapshotId(AT, ID)
 
@@ -160,12 +162,13 @@ class TestRun:
         assert summary.written == [A, ID]
         snapshot = envelope.decode(s3.objects[keys.raw_key(ID, AT)], keys.raw_key(ID, AT))
         assert (len(snapshot.entries), snapshot.total, snapshot.contract) == (120, 120, "tracks")
-        rows = normalize(snapshot)
-        [playlist] = rows["playlists"]
+        tables = normalize(snapshot)
+        [playlist] = tables.records(PLAYLISTS)
         assert (playlist["name"], playlist["owner_id"], playlist["entry_count"]) == ("Liked Songs", "me", 120)
-        assert [row["position"] for row in rows["playlist_entries"]] == list(range(1, 121))
-        assert rows["playlist_entries"][3]["added_at"].isoformat() == "2026-01-01T00:00:03+00:00"
-        assert rows["rejects"] == []
+        entries = list(tables.records(PLAYLIST_ENTRIES))
+        assert [row["position"] for row in entries] == list(range(1, 121))
+        assert entries[3]["added_at"] == datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC)
+        assert tables.rows["rejects"] == []
 
     def test_they_are_copied_when_they_have_not_changed_and_read_once_a_week(self):
         spotify, s3 = FakeSpotify({}), FakeS3()
