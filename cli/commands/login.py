@@ -230,8 +230,9 @@ def _app_credentials(lake: Lake, terminal: Terminal, ask_for_app: Callable[[], C
     named = [one for one in playlists if one not in (OWNED, LIKED)]
     if OWNED in playlists or not named:
         raise OpsError(
-            f"This lake collects what a user owns or likes (PlaylistIds={','.join(playlists)}), so a user has to sign in."
-            f" Run `{lake.command('login')}` without --app-only, or name public playlists in PlaylistIds and deploy again."
+            f"This lake collects what a user owns or likes (PlaylistIds={','.join(playlists)}), so a user has to sign"
+            f" in. Run `{lake.command('login')}` without --app-only, or name public playlists in PlaylistIds and deploy"
+            " again."
         )
     terminal.say(
         f"\nClient id and secret are in Spotify's dashboard ({DASHBOARD}), in the settings of your app."

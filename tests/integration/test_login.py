@@ -216,7 +216,9 @@ def test_a_login_from_the_first_question_to_the_stored_secret(person, secrets, s
 
 
 def test_it_asks_for_what_the_parameters_need_and_says_what_for(person):
-    person.lake.parameters.update(PlaylistIds="owned,liked", ListeningSchedule="rate(30 minutes)", Library="on")
+    person.lake.parameters.update(
+        PlaylistIds="owned,liked", ListeningSchedule="rate(30 minutes)", Library="on"
+    )
     person.logs_in()
     assert set(person.stored["scopes"].split()) == set(spotify_stub.SCOPES)
     for line in (

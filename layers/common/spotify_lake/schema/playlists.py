@@ -61,8 +61,8 @@ PLAYLISTS: Final = Table(
         Column(
             "contract",
             Type.STRING,
-            "How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one, and Liked Songs) or `embedded`"
-            " (the page inside the playlist object).",
+            "How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one, and Liked Songs) or"
+            " `embedded` (the page inside the playlist object).",
             "items",
         ),
         Column(
