@@ -84,6 +84,7 @@ def test_result_is_json(world, capsys):
 
 def test_a_poll_writes_plays_and_nothing_else(world, capsys):
     world.web.recent = [{"played_at": "2026-11-20T05:58:12.345Z", "track": {"uri": "spotify:track:a"}}]
+    world.secrets.value = SECRET.replace("}", ', "authorized_at": "2026-11-01T06:00:00Z"}')
     event = {"plays": True, "scheduled_at": "2026-11-20T06:00:00Z"}
     first = json.loads(json.dumps(app.handler(event, context())))
     [key] = world.s3.snapshots
