@@ -22,17 +22,18 @@ import requests
 from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.oauth2 import SpotifyOAuth
 
-from cli.stack import OpsError
+from cli.stack import Lake, OpsError
 from spotify_lake.errors import SpotifyUnavailable
+from spotify_lake.settings import parse_playlist_ids
 from spotify_lake.spotify.auth import REQUEST_TIMEOUT_S, Credentials
+from spotify_lake.spotify.scopes import needed_scopes
 from spotify_lake.spotify.session import PromptSession, Redirected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 HOST: Final = "127.0.0.1"  # Spotify takes this, and no longer localhost
 CALLBACK_PATH: Final = "/callback"
-SCOPES: Final = ("playlist-read-private", "playlist-read-collaborative")
 IDLE_CONNECTION_S: Final = 10.0  # browsers open connections ahead of use
 
 
@@ -79,6 +80,8 @@ class Consent:
         Base URL of Spotify's accounts service.
     redirect_uri
         Where Spotify sends the browser with the answer; the app's settings must name it, exactly so.
+    scopes
+        What to ask for.
 
     Attributes
     ----------
@@ -86,7 +89,10 @@ class Consent:
         The page on which the user answers.
     """
 
-    def __init__(self, credentials: Credentials, accounts_url: str, redirect_uri: str) -> None:
+    def __init__(
+        self, credentials: Credentials, accounts_url: str, redirect_uri: str, scopes: Collection[str]
+    ) -> None:
+        self._scopes = " ".join(scopes)
         self._credentials = credentials
         self._token_url = f"{accounts_url}/api/token"
         self._redirect_uri = redirect_uri
@@ -96,7 +102,7 @@ class Consent:
             credentials.client_secret,
             redirect_uri,
             state=self._state,
-            scope=SCOPES,
+            scope=self._scopes,
             cache_handler=MemoryCacheHandler(),
             # Without it, whoever agreed once is sent back at once, with the account the browser happens to know.
             show_dialog=True,
@@ -174,7 +180,7 @@ class Consent:
         if not isinstance(refresh_token, str) or not refresh_token:
             raise SpotifyUnavailable("the code was answered without a refresh token")
         # OAuth lets a server leave out the scopes if it granted what was asked for.
-        return Grant(refresh_token, frozenset(str(body.get("scope") or " ".join(SCOPES)).split()))
+        return Grant(refresh_token, frozenset(str(body.get("scope") or self._scopes).split()))
 
 
 class CallbackServer(ThreadingMixIn, TCPServer):
@@ -246,6 +252,16 @@ class CallbackServer(ThreadingMixIn, TCPServer):
         if isinstance(answer, OpsError):
             raise answer
         return answer
+
+
+def scopes_of(lake: Lake) -> dict[str, str]:
+    """Return the scopes that a lake needs with its parameters, each with what it is for."""
+    return needed_scopes(
+        parse_playlist_ids(lake.parameter("PlaylistIds")),
+        # A stack of an earlier version has neither.
+        plays=bool(lake.parameters.get("ListeningSchedule")),
+        library=lake.parameters.get("Library") == "on",
+    )
 
 
 def redirect_uri(port: int) -> str:

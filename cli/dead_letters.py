@@ -330,6 +330,8 @@ def _message(message: MessageTypeDef, queue: Queue) -> Message:
 def _run_name(event: Any) -> str:
     if not isinstance(event, dict):
         return f"run with {_shortened(json.dumps(event))}"
+    if event.get("plays"):
+        return f"poll of {event.get('scheduled_at', 'the time it starts')}"
     playlists = event.get("playlist_ids")
     some = f", {len(playlists)} playlists" if isinstance(playlists, list) else ""
     return f"run of {event.get('scheduled_at', 'the time it starts')}{some}"

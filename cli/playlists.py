@@ -19,7 +19,7 @@ from spotify_lake.errors import SettingsError, SnapshotUnreadable
 from spotify_lake.keys import SnapshotId
 from spotify_lake.raw import envelope, store
 from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, REJECTS, TABLES
-from spotify_lake.settings import OWNED, parse_playlist_ids
+from spotify_lake.settings import LIKED, LIKED_SONGS, OWNED, parse_playlist_ids
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -95,7 +95,8 @@ def gather(lake: Lake, now: datetime) -> Playlists:
         lake.output("LakeBucketName"),
     )
     wanted = parse_playlist_ids(lake.parameter("PlaylistIds"))
-    known = dict.fromkeys([*(wanted if wanted != OWNED else ()), *objects.playlist_ids(s3, raw_bucket)])
+    named = [one for one in wanted if one not in (OWNED, LIKED)]
+    known = dict.fromkeys([*named, *objects.playlist_ids(s3, raw_bucket)])
     since = now - RECENT
     with ThreadPoolExecutor(READERS) as readers:
         stored = dict(
@@ -125,7 +126,7 @@ def with_names(lake: Lake, text: str, now: datetime) -> Sequence[str] | None:
     lake
         The lake.
     text
-        Ids, URIs, links or names, separated by commas; `owned` for all.
+        Ids, URIs, links or names, separated by commas; `liked` for Liked Songs, `owned` for all.
     now
         UTC.
 
@@ -142,21 +143,27 @@ def with_names(lake: Lake, text: str, now: datetime) -> Sequence[str] | None:
     try:
         found = parse_playlist_ids(text)
     except SettingsError:
-        each = gather(lake, now).each
-        parts = [text.strip()]
-        if not any(_has_name(one, parts[0]) for one in each):  # a name may contain a comma
-            parts = [part.strip() for part in text.split(",") if part.strip()]
-        return tuple(dict.fromkeys(_with_name(each, part) for part in parts))
-    return None if found == OWNED else found
+        found = (LIKED,)  # names have to be looked up, as this word has to be
+    if OWNED in found:
+        return None
+    if LIKED not in found:
+        return found
+    each = gather(lake, now).each
+    parts = [text.strip()]
+    if not any(_has_name(one, parts[0]) for one in each):  # a name may contain a comma
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+    return tuple(dict.fromkeys(_with_name(each, part) for part in parts))
 
 
 def _with_name(each: Sequence[PlaylistStatus], part: str) -> str:
     try:
-        ids = parse_playlist_ids(part)
-        if ids != OWNED:
-            return ids[0]
+        [one] = parse_playlist_ids(part)
+        if one not in (OWNED, LIKED):
+            return one
     except SettingsError:
         pass
+    if part == LIKED:
+        part = LIKED_SONGS
     found = [one.playlist_id for one in each if _has_name(one, part)]
     if len(found) == 1:
         return found[0]

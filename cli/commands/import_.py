@@ -9,7 +9,7 @@ import glob
 import os.path
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -28,6 +28,7 @@ from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find, sentence
 from cli.terminal import Terminal
 from spotify_lake.errors import LakeError
+from spotify_lake.extract.state import last_user
 from spotify_lake.schema.playlists import KINDS, PLAYLIST_ENTRIES, REJECTS
 
 if TYPE_CHECKING:
@@ -114,6 +115,10 @@ def command(
             parser=parse_time, metavar="TIME", help="When files were made that do not say it themselves."
         ),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Whose Liked Songs are in the files (default: who signed in)."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, only report.")] = False,
     laptop: Laptop = False,
     stack: Stack = DEFAULT_STACK,
@@ -127,7 +132,7 @@ def command(
             raise
         why = str(error) if isinstance(error, LakeError) else sentence(error)
         terminal.warn(f"{why} A dry run only reports what the files hold, and continues without a lake.")
-    run(lake, terminal, files, Defaults(playlist_id=playlist, taken_at=at), dry_run=dry_run)
+    run(lake, terminal, files, Defaults(playlist_id=playlist, taken_at=at, user_id=user), dry_run=dry_run)
 
 
 def run(
@@ -158,6 +163,9 @@ def run(
     OpsError
         At the end, if a file could not be used; all others are imported by then.
     """
+    if lake and not defaults.user_id:
+        user_id = last_user(lake.client("s3"), lake.output("RawBucketName"))
+        defaults = replace(defaults, user_id=user_id)
     target = Store(lake, dry_run=dry_run)
     found = find_files(names, lake)
     if not found.files and not found.missing:

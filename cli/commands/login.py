@@ -20,13 +20,13 @@ import msgspec
 import typer
 
 from cli.browser import has_browser
-from cli.consent import SCOPES, CallbackServer, Consent, NotTheAnswer, redirect_uri
+from cli.consent import CallbackServer, Consent, NotTheAnswer, redirect_uri, scopes_of
 from cli.options import Laptop, Stack
 from cli.schedule import next_run
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
 from spotify_lake.errors import CredentialsMissing, LakeError, PlaylistError
-from spotify_lake.settings import OWNED, parse_playlist_ids
+from spotify_lake.settings import LIKED, OWNED, parse_playlist_ids
 from spotify_lake.spotify.auth import (
     VALID_MONTHS,
     Credentials,
@@ -180,7 +180,7 @@ def _user_credentials(
     now: Callable[[], datetime],
 ) -> Credentials:
     """Get a user's consent and prove that the lake can read with it."""
-    accounts_url = lake.parameter("SpotifyAccountsUrl")
+    accounts_url, scopes = lake.parameter("SpotifyAccountsUrl"), scopes_of(lake)
     with CallbackServer(port) if open_browser else contextlib.nullcontext() as server:
         uri = server.redirect_uri if server else redirect_uri(port)
         terminal.say(
@@ -189,20 +189,23 @@ def _user_credentials(
         )
         terminal.exact(uri)
         app = ask_for_app()
-        consent = Consent(app, accounts_url, uri)
+        terminal.say("\nWith its parameters, this lake asks you to permit reading:")
+        for scope, purpose in scopes.items():
+            terminal.say(f"  {purpose} ({scope})")
+        consent = Consent(app, accounts_url, uri, scopes)
         if server and open_browser:
             code = _code_from_browser(server, consent, terminal, open_browser)
         else:
             code = _code_from_person(consent, terminal)
     grant = consent.redeem(code)
     authorized_at = now().replace(microsecond=0)
-    missing = [scope for scope in SCOPES if scope not in grant.scopes]
+    missing = [scope for scope in scopes if scope not in grant.scopes]
     if missing:
         raise OpsError(
             f"You are signed in, but without the permission {' and '.join(missing)}, which the lake needs. Run"
             f" `{lake.command('login')}` again and agree to everything on Spotify's page."
         )
-    terminal.done(f"Spotify permits {' and '.join(SCOPES)}")
+    terminal.done(f"Spotify permits {', '.join(scopes)}")
     credentials = msgspec.structs.replace(
         app,
         refresh_token=grant.refresh_token,
@@ -224,17 +227,19 @@ def _user_credentials(
 def _app_credentials(lake: Lake, terminal: Terminal, ask_for_app: Callable[[], Credentials]) -> Credentials:
     """Get an app's credentials and prove that they alone can read a playlist of the lake."""
     playlists = parse_playlist_ids(lake.parameter("PlaylistIds"))
-    if playlists == OWNED:
+    named = [one for one in playlists if one not in (OWNED, LIKED)]
+    if OWNED in playlists or not named:
         raise OpsError(
-            f"This lake collects the playlists a user owns (PlaylistIds={OWNED}), so a user has to sign in. Run"
-            f" `{lake.command('login')}` without --app-only, or name public playlists in PlaylistIds and deploy again."
+            f"This lake collects what a user owns or likes (PlaylistIds={','.join(playlists)}), so a user has to sign"
+            f" in. Run `{lake.command('login')}` without --app-only, or name public playlists in PlaylistIds and deploy"
+            " again."
         )
     terminal.say(
         f"\nClient id and secret are in Spotify's dashboard ({DASHBOARD}), in the settings of your app."
     )
     app = ask_for_app()
     try:
-        name, entries, contract = _read(_client(lake, app), playlists[0])
+        name, entries, contract = _read(_client(lake, app), named[0])
     except PlaylistError as error:
         raise OpsError(
             f"{error} Apps registered since February 2026 cannot read without a user: run"
@@ -338,9 +343,7 @@ def _check_as_user(lake: Lake, spotify: SpotifyClient, terminal: Terminal) -> No
 
 def _warn_of_others(lake: Lake, own: list[ListedPlaylist], terminal: Terminal) -> None:
     wanted = parse_playlist_ids(lake.parameter("PlaylistIds"))
-    if wanted == OWNED:
-        return
-    others = sorted(set(wanted) - {playlist.id for playlist in own})
+    others = sorted(set(wanted) - {OWNED, LIKED} - {playlist.id for playlist in own})
     if others:
         terminal.warn(
             f"PlaylistIds names {_count(len(others), 'playlist')} that you do not own: {', '.join(others)}. Apps"

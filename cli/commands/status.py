@@ -19,6 +19,7 @@ from rich.text import Text
 
 from cli import listening, playlists
 from cli.commands.logs import Function, newest_events
+from cli.consent import scopes_of
 from cli.dead_letters import QUEUES, depth
 from cli.options import Laptop, Stack
 from cli.playlists import Playlists, PlaylistStatus
@@ -31,7 +32,7 @@ from spotify_lake.errors import CredentialsMissing
 from spotify_lake.extract.continuation import Rest
 from spotify_lake.keys import SnapshotId
 from spotify_lake.printable import printable
-from spotify_lake.settings import OWNED
+from spotify_lake.settings import OWNED, parse_playlist_ids
 from spotify_lake.spotify.auth import WARNING_DAYS, read_credentials, sign_in_ends
 
 EXAMPLES: Final = ("./lake status", "./lake status --laptop")
@@ -39,8 +40,10 @@ SHOWN_PLAYLISTS: Final = 5
 # Errors of a run that say that Spotify does not accept the sign-in, and what a run logs once it was accepted.
 _REFUSED: Final = {"SignInExpired", "CredentialsMissing"}
 _ACCEPTED: Final = re.compile(
-    r"Snapshot written|Snapshot is already there|Unchanged since its last|playlists are owned by the user"
+    r"Snapshot written|Snapshot is already there|Unchanged since its last|playlists are owned by the user|Plays polled"
 )
+# What a poll logs when it ends.
+_POLLED: Final = re.compile(r"Plays polled|The plays are left to the next poll|The poll failed")
 LOG_LINES: Final = 200
 
 
@@ -116,6 +119,8 @@ def gather(lake: Lake, now: datetime) -> Status:
             *_listening(lake, now),
             _schedule(lake, now),
             _sign_in(lake, now),
+            *_permissions(lake),
+            *_plays(lake, now),
             _transform_queue(lake),
             _dead_letters(lake),
             _crawler(lake, now),
@@ -246,9 +251,9 @@ def _sign_in(lake: Lake, now: datetime) -> Line:
     except CredentialsMissing as error:
         return Line("Sign-in", str(error), is_good=False)
     login = lake.command("login")
-    if credentials.refresh_token is None and lake.parameter("PlaylistIds") == OWNED:
+    if credentials.refresh_token is None and OWNED in parse_playlist_ids(lake.parameter("PlaylistIds")):
         text = (
-            "as the app only, which owns no playlists: every run fails, because PlaylistIds is `owned`. Run"
+            "as the app only, which owns no playlists: every run fails, because PlaylistIds has `owned`. Run"
             f" `{login}`, or name playlists in PlaylistIds"
         )
         return Line("Sign-in", text, is_good=False)
@@ -262,6 +267,46 @@ def _sign_in(lake: Lake, now: datetime) -> Line:
     if credentials.refresh_token is None:
         return Line("Sign-in", f"as the app only, which does not expire{used}", is_good)
     return _days_left(credentials.authorized_at, now, login, used)
+
+
+def _permissions(lake: Lake) -> list[Line]:
+    """Name what the lake is to collect and the sign-in does not permit."""
+    try:
+        credentials = read_credentials(lake.client("secretsmanager"), lake.output("SpotifySecretArn"))
+    except CredentialsMissing:
+        return []
+    granted = credentials.scopes.split()
+    if credentials.refresh_token is not None and not granted:
+        return []  # the scopes of sign-ins that were stored in other ways are not known
+    optional = [(scope, what) for scope, what in scopes_of(lake).items() if scope.startswith("user-")]
+    missing = "; ".join(f"{what} ({scope})" for scope, what in optional if scope not in granted)
+    if not missing:
+        return []
+    text = (
+        f"the sign-in does not permit reading {missing}, so that is left out: run `{lake.command('login')}`"
+    )
+    return [Line("Permissions", text, is_good=False)]
+
+
+def _plays(lake: Lake, now: datetime) -> list[Line]:
+    """Say how the last poll of plays ended, if there is a schedule for them; from the log of the function."""
+    expression = lake.parameters.get("ListeningSchedule")
+    if not expression:
+        return []
+    for at, line in sorted(newest_events(lake, Function.EXTRACT, LOG_LINES), reverse=True):
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            continue
+        message = str(fields.get("message", "")) if isinstance(fields, dict) else ""
+        if not _POLLED.match(message):
+            continue
+        ago = f"{age_in_words(now - at)} ago"
+        if message != "Plays polled":
+            return [Line("Plays", f"last poll {ago}: {message}", is_good=False)]
+        text = f"last poll {ago}: {fields.get('new')} new of {fields.get('plays')}"
+        return [Line("Plays", text, is_good=True)]
+    return [Line("Plays", f"no poll yet; the schedule is {expression}")]
 
 
 def _days_left(authorized_at: datetime | None, now: datetime, login: str, used: str) -> Line:
@@ -352,12 +397,10 @@ def _continuation(schedule: Mapping[str, Any], names: Mapping[str, str]) -> str:
         rest = msgspec.json.decode(schedule["Target"]["Input"], type=Rest)
     except (KeyError, msgspec.MsgspecError):
         return f"{schedule['Name']} at {at} UTC"
-    shown = [names.get(one, one) for one in rest.playlist_ids[:SHOWN_PLAYLISTS]]
-    more = len(rest.playlist_ids) - len(shown)
+    shown = [names.get(one, one) for one in rest.parts[:SHOWN_PLAYLISTS]]
+    more = len(rest.parts) - len(shown)
     listed = (
-        "all playlists"
-        if rest.playlist_ids == [OWNED]
-        else ", ".join(shown) + f" and {more} more" * bool(more)
+        "all playlists" if OWNED in rest.playlist_ids else ", ".join(shown) + f" and {more} more" * bool(more)
     )
     return f"the run of {rest.scheduled_at} resumes at {at} UTC with {listed}"
 

@@ -37,10 +37,13 @@ class Defaults:
         The list that they belong to.
     taken_at
         When they were made.
+    user_id
+        Whose Liked Songs they have.
     """
 
     playlist_id: str | None = None
     taken_at: datetime | None = None
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +243,8 @@ def _identity(part: Part, defaults: Defaults, folder: str) -> _Identity:
         return _Identity(derived_id(part.playlist_id), f"{part.id_from}, where it is {part.playlist_id!r}")
     if defaults.playlist_id:
         return _Identity(defaults.playlist_id, "--playlist")
+    if part.origin == SAVED_SONGS and defaults.user_id:
+        return _Identity(keys.liked_songs_id(defaults.user_id), f"Liked Songs of {defaults.user_id}")
     found = id_in_name(part.source) if part.origin not in {SAVED_SONGS, SAVED_EPISODES} else None
     if found is not None:
         return _Identity(*found)

@@ -9,6 +9,7 @@ import boto3
 import msgspec
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from spotify_lake.extract import plays
 from spotify_lake.extract import run as extract
 from spotify_lake.extract.continuation import Continuations
 from spotify_lake.extract.request import parse_event
@@ -24,7 +25,7 @@ client = cache(boto3.client)  # what every invocation of this environment shares
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Write the snapshots that the event asks for; return what became of each playlist."""
+    """Write the snapshots or plays that the event asks for; return what became of them."""
     now = partial(datetime.now, UTC)
     logger.set_correlation_id(context.aws_request_id)
     settings = ExtractSettings.load(os.environ)
@@ -35,7 +36,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     logger.set_correlation_id(request.correlation_id)
     credentials = read_credentials(client("secretsmanager"), settings.secret_id)
-    publish_days_left(credentials, now())
     spotify = SpotifyClient(
         credentials,
         api_url=settings.spotify_api_url,
@@ -43,6 +43,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
         keep_refresh_token=partial(store_refresh_token, client("secretsmanager"), settings.secret_id),
     )
+    if request.plays:
+        polled = plays.poll(request, settings.raw_bucket, spotify, client("s3"), now)
+        return dict(msgspec.to_builtins(polled))
+    # Not in polls: a metric costs by the hours that have it.
+    publish_days_left(credentials, now())
     continuations = Continuations(client("scheduler"), settings, context.invoked_function_arn)
     summary = extract.run(request, settings, spotify, client("s3"), continuations, now)
     return dict(msgspec.to_builtins(summary))

@@ -16,7 +16,13 @@ type Visibility = Literal["together", "version first", "entries first"]
 CLIENT_ID: Final = "c1" * 16
 CLIENT_SECRET: Final = "5e" * 16
 REFRESH_TOKEN: Final = "AQ" + "-stub-refresh" * 10
-SCOPES: Final = ("playlist-read-private", "playlist-read-collaborative")
+SCOPES: Final = (
+    "playlist-read-private",
+    "playlist-read-collaborative",
+    "user-library-read",
+    "user-follow-read",
+    "user-read-recently-played",
+)
 
 TOKEN_VARIABLE: Final = "SPOTIFY_STUB_TOKEN"
 """The environment variable with the bearer token of the control interface, for ``python -m local.spotify_stub``."""
@@ -36,6 +42,11 @@ PLAYLISTS: Final[dict[str, str]] = {
     "Drafts": "7aUe3SgTk9FqJw2CzDn6Bp",
 }
 """Playlists of the owner: name to id. "Drafts" is private and empty."""
+
+LIKED_SONGS_ID: Final = "lsPMiPrsPnp6g2jtCR3vgw"
+"""The id that the lake gives the owner's Liked Songs. Spotify has none for them."""
+COLLECTED: Final[dict[str, str]] = PLAYLISTS | {"Liked Songs": LIKED_SONGS_ID}
+"""What a lake with the default settings collects: name to id."""
 
 FOLLOWED_PLAYLIST_ID: Final = "0mRs4VxYh8QtKc2ZfLj7Nb"
 """A playlist of another user that the owner follows. The new contract denies access to its entries."""

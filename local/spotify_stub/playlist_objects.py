@@ -47,19 +47,21 @@ def _song_item(entry: lists.Entry, contract: Contract, day: date) -> Json:
     return {"episode": False, "track": True, **track_object(entry.key, contract, day)}
 
 
-def _episode_item(entry: lists.Entry, contract: Contract, _: date) -> Json:
-    episode: Episode = EPISODES[entry.key]
-    sizes = ((640, "ab6765630000ba8a"), (300, "ab67656300005f1f"), (64, "ab6765630000f68d"))
+_SHOW_IMAGES: Final = ((640, "ab6765630000ba8a"), (300, "ab67656300005f1f"), (64, "ab6765630000f68d"))
+_ABOUT: Final = "Made up for the stub: a podcast about lists of songs."
+
+
+def show_object(contract: Contract) -> Json:
+    """Return the one show that there is."""
     show_id = base62_id("show", SHOW_NAME)
-    about = "Made up for the stub: a podcast about lists of songs."
     show = {
         "available_markets": MARKETS,
         "copyrights": [],
-        "description": about,
+        "description": _ABOUT,
         "explicit": False,
         **links("show", show_id),
-        "html_description": about,
-        "images": images("show", show_id, *sizes),
+        "html_description": _ABOUT,
+        "images": images("show", show_id, *_SHOW_IMAGES),
         "is_externally_hosted": False,
         "languages": ["en"],
         "media_type": "audio",
@@ -67,15 +69,20 @@ def _episode_item(entry: lists.Entry, contract: Contract, _: date) -> Json:
         "publisher": "Sasha",
         "total_episodes": len(EPISODES),
     }
+    return without_old_fields(show, contract, "available_markets")
+
+
+def episode_object(episode_id: str, contract: Contract) -> Json:
+    """Return the full object of an episode."""
+    episode: Episode = EPISODES[episode_id]
     return {
         "audio_preview_url": None,
-        "description": about,
+        "description": _ABOUT,
         "duration_ms": episode.duration_ms,
-        "episode": True,
         "explicit": False,
         **links("episode", episode.id),
-        "html_description": about,
-        "images": images("episode", episode.id, *sizes),
+        "html_description": _ABOUT,
+        "images": images("episode", episode.id, *_SHOW_IMAGES),
         "is_externally_hosted": False,
         "is_playable": True,
         "language": "en",
@@ -84,9 +91,12 @@ def _episode_item(entry: lists.Entry, contract: Contract, _: date) -> Json:
         "release_date": episode.released,
         "release_date_precision": "day",
         "resume_point": {"fully_played": False, "resume_position_ms": 0},
-        "show": without_old_fields(show, contract, "available_markets"),
-        "track": False,
+        "show": show_object(contract),
     }
+
+
+def _episode_item(entry: lists.Entry, contract: Contract, _: date) -> Json:
+    return {"episode": True, "track": False, **episode_object(entry.key, contract)}
 
 
 def _local_item(entry: lists.Entry, contract: Contract, _: date) -> Json:

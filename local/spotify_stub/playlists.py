@@ -12,7 +12,14 @@ from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from typing import Any, Final, Literal
 
-from local.spotify_stub import FOLLOWED_PLAYLIST_ID, OWNER_ID, OWNER_NAME, PLAYLISTS, SPOTIFY_MADE_PLAYLIST_ID
+from local.spotify_stub import (
+    FOLLOWED_PLAYLIST_ID,
+    LIKED_SONGS_ID,
+    OWNER_ID,
+    OWNER_NAME,
+    PLAYLISTS,
+    SPOTIFY_MADE_PLAYLIST_ID,
+)
 from local.spotify_stub.catalog import EPISODES, LOCAL_FILES, Song, catalog, number
 
 type Kind = Literal["song", "episode", "local", "unavailable", "missing", "ghost", "nameless"]
@@ -111,7 +118,7 @@ def entries(playlist_id: str, day: date) -> tuple[Entry, ...]:
     Parameters
     ----------
     playlist_id
-        One of `playlists`.
+        One of `playlists`, or LIKED_SONGS_ID.
     day
         Any day; in UTC.
 
@@ -120,6 +127,8 @@ def entries(playlist_id: str, day: date) -> tuple[Entry, ...]:
     KeyError
         The playlist does not exist.
     """
+    if playlist_id == LIKED_SONGS_ID:
+        return tuple(_liked_songs(day))
     return tuple(playlists()[playlist_id].contents(day))
 
 
@@ -255,6 +264,12 @@ def _featuring(day: date) -> list[Entry]:
 def _new_on_friday(day: date) -> list[Entry]:
     songs = [song for song in catalog().recordings if song.released >= "2019"]
     return _edited("new on friday", songs, day, slots=52, weekdays=(FRIDAY,), stays=(1, 4))
+
+
+def _liked_songs(day: date) -> list[Entry]:
+    """Return the songs that the owner likes, the latest first."""
+    songs = [song for song in catalog().recordings if song.genre in ("pop", "rock")]
+    return _edited("liked", songs, day, slots=90, weekdays=(MONDAY, FRIDAY), stays=(30, 200))[::-1]
 
 
 def _kitchen_radio(day: date) -> list[Entry]:

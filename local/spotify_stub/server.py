@@ -228,7 +228,7 @@ class Handler(BaseHTTPRequestHandler):
                 form=dict(parse_qsl(body.decode(errors="replace"))),
                 authorization=self.headers.get("Authorization", ""),
                 base_url=f"http://{self.headers.get('Host', server.url.removeprefix('http://'))}",
-                day=server.clock.now().date(),
+                now=server.clock.now(),
                 unix_time=time.time(),
                 number=server.next_number(),
             )

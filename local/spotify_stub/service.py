@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -25,6 +25,8 @@ from local.spotify_stub import (
 from local.spotify_stub import playlists as lists
 from local.spotify_stub.catalog import catalog
 from local.spotify_stub.fields import Selection, parse_fields, select_fields
+from local.spotify_stub.library import followed_artists, liked_page, saved_page
+from local.spotify_stub.listening import MOST_SHOWN, recent_plays
 from local.spotify_stub.objects import Json, PageRequest, album_object, artist_object, me_object, track_object
 from local.spotify_stub.playlist_objects import entries_page, playlist_object, playlists_page
 
@@ -55,8 +57,8 @@ class Request:
         The Authorization header, or empty.
     base_url
         The address by which the client reached the server, without /v1.
-    day
-        The day (UTC) whose playlists are returned.
+    now
+        The time (UTC) whose playlists and plays are returned.
     unix_time
         The real time in seconds since 1970, for the lifetime of tokens.
     number
@@ -69,9 +71,14 @@ class Request:
     form: Mapping[str, str] = field(default_factory=dict)
     authorization: str = ""
     base_url: str = "http://127.0.0.1"
-    day: date = date(2026, 11, 1)
+    now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
     unix_time: float = 0
     number: int = 0
+
+    @property
+    def day(self) -> date:
+        """The day (UTC) whose playlists are returned."""
+        return self.now.date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,7 @@ class WebApi:
     def __init__(self, contract: Contract) -> None:
         self.contract: Contract = contract
         self.visibility: Visibility = "together"
+        self.granted = frozenset(SCOPES)  # what the owner permitted the app when they last consented
         self._authorizations: dict[str, Authorization] = {}
         playlist = r"/v1/playlists/([^/]+)"
         self._routes: list[tuple[re.Pattern[str], Callable[..., Json]]] = [
@@ -165,6 +173,10 @@ class WebApi:
             for pattern, answer in (
                 (r"/v1/me", self._me),
                 (r"/v1/me/playlists", self._my_playlists),
+                (r"/v1/me/tracks", self._liked),
+                (r"/v1/me/(albums|shows|episodes|audiobooks)", self._saved),
+                (r"/v1/me/following", self._following),
+                (r"/v1/me/player/recently-played", self._recently_played),
                 (playlist, self._playlist),
                 (playlist + "/(items|tracks)", self._entries),
                 (r"/v1/(albums|artists|tracks)/([^/]+)", self._one),
@@ -245,7 +257,7 @@ class WebApi:
             case "refresh_token":
                 if request.form.get("refresh_token") != REFRESH_TOKEN:
                     raise OAuthError("invalid_grant", "Invalid refresh token")
-                return {"scope": " ".join(SCOPES)}
+                return {"scope": " ".join(scope for scope in SCOPES if scope in self.granted)}
             case "authorization_code":
                 # A code works once.
                 authorization = self._authorizations.pop(request.form.get("code", ""), None)
@@ -255,6 +267,7 @@ class WebApi:
                     raise OAuthError("invalid_grant", "Authorization code expired")
                 if request.form.get("redirect_uri") != authorization.redirect_uri:
                     raise OAuthError("invalid_grant", "Invalid redirect URI")
+                self.granted = frozenset(authorization.scopes.split())
                 return {"scope": authorization.scopes, "refresh_token": REFRESH_TOKEN}
         raise OAuthError(
             "unsupported_grant_type",
@@ -269,6 +282,34 @@ class WebApi:
         _require_user(for_user)
         page = self._page(request, f"{request.base_url}/v1/me/playlists", MAX_LIMIT)
         return playlists_page(self.contract, *self._days(request), page, request.number)
+
+    def _liked(self, request: Request, for_user: bool) -> Json:
+        self._require_scope(for_user, "user-library-read")
+        return liked_page(
+            self.contract, request.day, self._page(request, f"{request.base_url}/v1/me/tracks", MAX_LIMIT)
+        )
+
+    def _saved(self, request: Request, for_user: bool, kind: str) -> Json:
+        self._require_scope(for_user, "user-library-read")
+        page = self._page(request, f"{request.base_url}/v1/me/{kind}", MAX_LIMIT)
+        return saved_page(kind, self.contract, request.day, page, request.base_url)
+
+    def _following(self, request: Request, for_user: bool) -> Json:
+        self._require_scope(for_user, "user-follow-read")
+        if request.query.get("type") != "artist":
+            raise SpotifyError(400, "Invalid type")
+        page = self._page(request, f"{request.base_url}/v1/me/following", MAX_LIMIT)
+        return followed_artists(self.contract, request.day, page, request.query.get("after", ""))
+
+    def _recently_played(self, request: Request, for_user: bool) -> Json:
+        self._require_scope(for_user, "user-read-recently-played")
+        limit = self._page(request, request.path, MOST_SHOWN).limit
+        return recent_plays(request.now, self.contract, request.base_url, limit)
+
+    def _require_scope(self, for_user: bool, scope: str) -> None:
+        _require_user(for_user)
+        if scope not in self.granted:
+            raise SpotifyError(403, "Insufficient client scope")
 
     def _playlist(self, request: Request, for_user: bool, playlist_id: str) -> Json:
         playlist = _find_playlist(playlist_id, for_user)

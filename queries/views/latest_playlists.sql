@@ -11,14 +11,14 @@
 -- - description string: Description by its owner. Null when there is none.
 -- - owner_id string: Spotify id of the owner. Null when Spotify does not send it.
 -- - owner_name string: Display name of the owner. Null when the owner has none.
--- - snapshot_id string: Spotify's version of the playlist; it changes with the entries, and with title, cover or privacy. Null when an imported dump lacks it.
+-- - snapshot_id string: Spotify's version of the playlist; it changes with the entries, and with title, cover or privacy. Liked Songs have none: for them, a digest of their number and the first page. Null when an imported dump lacks it.
 -- - is_public boolean: Shown on the owner's profile. Null when Spotify does not send it.
 -- - is_collaborative boolean: Others may add to it. Null when Spotify does not send it.
 -- - followers bigint: Users who saved the playlist. Null when the app gets Spotify's 2026 development-mode contract.
 -- - entry_count int: Entries in the snapshot, rejected ones included.
 -- - image_url string: Cover image, the largest. Null when no cover.
 -- - url string: Link to the playlist. Null when Spotify does not send it.
--- - contract string: How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one) or `embedded` (the page inside the playlist object).
+-- - contract string: How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one, and Liked Songs) or `embedded` (the page inside the playlist object).
 -- - is_complete boolean: Whether the snapshot holds the whole list. Parts of lists, from imports, keep their positions; views, queries, change events and the report leave them out. Null when a dump does not say how long the list is; it counts as complete.
 -- - is_imported boolean: Imported from a file; otherwise the lake recorded what Spotify sent. The `scheduled_at` of an import lies a millisecond past a whole second, so it never equals that of a recorded snapshot.
 SELECT

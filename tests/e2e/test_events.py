@@ -1,5 +1,6 @@
 """Every sample event, invoked on the deployed functions as it lies in events/."""
 
+import datetime as dt
 import json
 import time
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from local.spotify_stub import FOLLOWED_PLAYLIST_ID, PLAYLISTS, SPOTIFY_MADE_PLAYLIST_ID
+from local.spotify_stub import COLLECTED, FOLLOWED_PLAYLIST_ID, PLAYLISTS, SPOTIFY_MADE_PLAYLIST_ID
 from local.stack import LaptopStack
+from spotify_lake.keys import RAW_POLLS
 from tests.support.deployed import function_settings
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -24,7 +26,7 @@ def scheduled(stack: LaptopStack) -> LaptopStack:
     """The stack after events/scheduled.json, which writes the objects that the other events name."""
     answer = stack.invoke("extract", event("scheduled"))
     assert answer.error is None, answer.message
-    assert set(answer.payload["written"] + answer.payload["already_there"]) == set(PLAYLISTS.values())
+    assert set(answer.payload["written"] + answer.payload["already_there"]) == set(COLLECTED.values())
     assert answer.payload["scheduled_at"] == "2026-11-20T06:00:00Z"
     stack.wait_until_idle()
     return stack
@@ -47,6 +49,24 @@ def test_a_single_playlist(scheduled: LaptopStack) -> None:
         "unchanged": [],
         "failed": [],
     }
+
+
+def test_a_poll_writes_plays_once(stack: LaptopStack) -> None:
+    bucket = stack.outputs["RawBucketName"]
+
+    def written() -> list[str]:
+        found = stack.client("s3").list_objects_v2(Bucket=bucket, Prefix=RAW_POLLS).get("Contents", [])
+        return [one["Key"] for one in found]
+
+    stack.set_stub_clock(dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC))
+    answer = stack.invoke("extract", event("plays"))
+    assert answer.error is None, answer.message
+    assert (answer.payload["plays"], answer.payload["new"] > 40) == (50, True)
+    assert written() == [answer.payload["key"]]
+    assert stack.invoke("extract", event("plays")).payload == {"plays": 50, "new": 0}
+    assert written() == [answer.payload["key"]]
+    assert stack.wait_until_idle().is_clear
+    assert stack.dead_letters() == {}
 
 
 @pytest.mark.parametrize("name", ["s3-put", "s3-via-sqs", "s3-test-event"])

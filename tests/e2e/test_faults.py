@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from cli.commands import redrive, replay
-from local.spotify_stub import PLAYLISTS
+from local.spotify_stub import COLLECTED, PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
 from spotify_lake.schema.playlists import TABLES
@@ -350,24 +350,28 @@ def test_the_state_of_the_extraction_is_lost(stack: LaptopStack) -> None:
     for days in (2, 1, 0):  # two runs read the same; the third copies it
         moment = morning - dt.timedelta(days=days)
         run = stack.invoke("extract", {"scheduled_at": moment.isoformat()}).payload
-        assert set(run["written"]) == set(PLAYLISTS.values())
+        assert set(run["written"]) == set(COLLECTED.values())
     bucket = stack.outputs["RawBucketName"]
     kept = {key for key, _ in read(stack, "RawBucketName", "state/")}
     assert keys.EXTRACT_STATE in kept
     for key in kept:
         stack.client("s3").delete_object(Bucket=bucket, Key=key)
 
-    assert requests_of(stack, noon) == ["/api/token", "/v1/me", "/v1/me/playlists"]
-    assert requests_of(stack, evening) == ["/api/token", "/v1/me/playlists"], "the state is there again"
-    assert set(stack.invoke_extract(morning)["already_there"]) == set(PLAYLISTS.values())
+    assert requests_of(stack, noon) == ["/api/token", "/v1/me", "/v1/me/playlists", "/v1/me/tracks"]
+    assert requests_of(stack, evening) == [
+        "/api/token",
+        "/v1/me/playlists",
+        "/v1/me/tracks",
+    ], "the state is there again"
+    assert set(stack.invoke_extract(morning)["already_there"]) == set(COLLECTED.values())
     assert stack.wait_until_idle().is_clear
     of_the_day = [key for key, _ in read(stack, "RawBucketName", "raw/") if "/20260507T" in key]
-    assert len(of_the_day) == len(PLAYLISTS)
+    assert len(of_the_day) == len(COLLECTED)
     assert_undisturbed(stack)
 
 
 def requests_of(stack: LaptopStack, moment: dt.datetime) -> list[str]:
     """What a run asks Spotify that finds every playlist in raw as it is."""
     stack.control_stub("requests", method="DELETE")
-    assert set(stack.invoke_extract(moment)["unchanged"]) == set(PLAYLISTS.values())
+    assert set(stack.invoke_extract(moment)["unchanged"]) == set(COLLECTED.values())
     return [request["path"].rstrip("/") for request in stack.stub_requests()]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.commands import redrive
-from local.spotify_stub import PLAYLISTS
+from local.spotify_stub import COLLECTED, PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
 from spotify_lake.normalize.quality import RULES
@@ -37,7 +37,7 @@ def lake(stack: LaptopStack) -> LaptopStack:
     """The stack with three days of every playlist in it."""
     for day in DAYS:
         result = stack.invoke_extract(day)
-        assert set(result["written"] + result["already_there"]) == set(PLAYLISTS.values())
+        assert set(result["written"] + result["already_there"]) == set(COLLECTED.values())
         assert result["failed"] == []
     backlog = stack.wait_until_idle()
     assert backlog.is_clear
@@ -78,7 +78,7 @@ def test_every_entry_of_spotify_is_found_by_athena(lake: LaptopStack) -> None:
     )
     assert {(row[0], row[1]): (row[2], row[3]) for row in found.rows} == {
         (playlist_id, day.date()): (count, count)
-        for playlist_id in PLAYLISTS.values()
+        for playlist_id in COLLECTED.values()
         for day in DAYS
         for count in [len(in_raw(body(lake, "RawBucketName", keys.raw_key(playlist_id, day))))]
     }
@@ -124,14 +124,14 @@ def test_extracting_a_day_again_writes_nothing(lake: LaptopStack) -> None:
     raw_before, curated_before = objects(lake, lake.outputs["RawBucketName"], "raw/"), curated(lake)
     result = lake.invoke_extract(DAYS[0])
     assert result["written"] == []
-    assert set(result["already_there"]) == set(PLAYLISTS.values())
+    assert set(result["already_there"]) == set(COLLECTED.values())
     assert objects(lake, lake.outputs["RawBucketName"], "raw/") == raw_before
     assert curated(lake) == curated_before
 
 
 def test_duplicate_events_in_any_order_change_no_byte(lake: LaptopStack) -> None:
     before = curated(lake)
-    raw_keys = [keys.raw_key(playlist_id, day) for day in DAYS for playlist_id in PLAYLISTS.values()]
+    raw_keys = [keys.raw_key(playlist_id, day) for day in DAYS for playlist_id in COLLECTED.values()]
     assert lake.invoke("transform", s3_event(lake, *reversed(raw_keys))).payload == {"batchItemFailures": []}
     send(lake, *(2 * raw_keys[::3]))
     lake.wait_until_idle()
@@ -150,7 +150,7 @@ def test_the_declared_table_is_what_a_crawler_would_infer(lake: LaptopStack, tab
         (PARTITION.name, PARTITION.type)
     ]
     found = [key for key in curated(lake) if key.startswith(table.prefix)]
-    assert len(found) >= len(DAYS) * len(PLAYLISTS)
+    assert len(found) >= len(DAYS) * len(COLLECTED)
     for key in found:
         assert key.split("/")[2].startswith(f"{PARTITION.name}=")
         schema = pq.read_schema(io.BytesIO(body(lake, "LakeBucketName", key)))
@@ -181,7 +181,7 @@ def test_partition_projection_leads_to_every_object(lake: LaptopStack, table: Ta
             found += 1
             folder = template.replace("${snapshot_date}", day)
             assert f"s3://{lake.outputs['LakeBucketName']}/{key}".startswith(folder)
-    assert found >= len(DAYS) * len(PLAYLISTS)
+    assert found >= len(DAYS) * len(COLLECTED)
 
 
 def test_only_the_poison_reaches_the_dead_letters_and_a_redrive_heals(lake: LaptopStack) -> None:
@@ -231,7 +231,7 @@ def test_the_quality_of_each_snapshot_is_a_table(lake: LaptopStack) -> None:
         where snapshot_date between date '2026-09-01' and date '2026-09-03'
         """
     )
-    assert found.rows[0] == (len(RULES) * len(DAYS) * len(PLAYLISTS), 0, len(RULES))
+    assert found.rows[0] == (len(RULES) * len(DAYS) * len(COLLECTED), 0, len(RULES))
 
 
 def test_an_entry_that_would_break_queries_becomes_a_reject(lake: LaptopStack) -> None:

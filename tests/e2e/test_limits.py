@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.spotify_stub import PLAYLISTS
+from local.spotify_stub import COLLECTED, PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
 from spotify_lake.raw import store
@@ -96,18 +96,19 @@ def test_a_quota_in_the_middle_of_a_run_is_waited_out_by_a_schedule(limited: Lap
     assert limited.dead_letters() == {}
 
 
-def test_unchanged_playlists_cost_two_requests(stack: LaptopStack) -> None:
+def test_unchanged_playlists_cost_three_requests(stack: LaptopStack) -> None:
     before, morning, next_morning = (dt.datetime(2026, 8, day, 6, tzinfo=dt.UTC) for day in (4, 5, 6))
-    assert set(stack.invoke_extract(before)["written"]) == set(PLAYLISTS.values())
+    assert set(stack.invoke_extract(before)["written"]) == set(COLLECTED.values())
     # Two runs have to read the same before a third copies it.
     run = stack.invoke("extract", {"scheduled_at": morning.isoformat()}).payload
-    assert set(run["written"]) == set(PLAYLISTS.values())
+    assert set(run["written"]) == set(COLLECTED.values())
     stack.control_stub("requests", method="DELETE")
     run = stack.invoke("extract", {"scheduled_at": next_morning.isoformat()}).payload
-    assert set(run["written"]) == set(PLAYLISTS.values())
+    assert set(run["written"]) == set(COLLECTED.values())
     assert [request["path"].rstrip("/") for request in stack.stub_requests()] == [
         "/api/token",
         "/v1/me/playlists",
+        "/v1/me/tracks",
     ]
     assert stack.wait_until_idle().is_clear
     found = stack.athena(

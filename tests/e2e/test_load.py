@@ -8,7 +8,7 @@ import pytest
 
 from cli.commands import replay
 from local.backlog import Backlog
-from local.spotify_stub import PLAYLISTS
+from local.spotify_stub import COLLECTED
 from local.stack import LaptopStack
 from spotify_lake import keys
 from tests.support import payloads
@@ -65,13 +65,13 @@ def test_a_replay_of_thirty_days_while_new_snapshots_arrive(stack: LaptopStack) 
         new_days = 0
         while not found.is_set() and new_days < 20:
             moment = days[-1] + dt.timedelta(days=1 + new_days)
-            assert set(stack.invoke_extract(moment)["written"]) == set(PLAYLISTS.values())
+            assert set(stack.invoke_extract(moment)["written"]) == set(COLLECTED.values())
             new_days += 1
             found.wait(2)
         outcome = replayed.result()
     assert new_days > 1, "nothing arrived during the replay"
     assert (outcome.missing, outcome.failed) == ([], set())
-    assert len(outcome.rebuilt) == len(days) * len(PLAYLISTS)
+    assert len(outcome.rebuilt) == len(days) * len(COLLECTED)
     assert stack.wait_until_idle(STALL_S).is_clear
     assert stack.dead_letters() == {}
     assert_undisturbed(stack)

@@ -21,6 +21,7 @@ from local import spotify_stub
 from local.spotify_stub import playlists
 from local.spotify_stub.catalog import catalog
 from local.spotify_stub.faults import Fault
+from local.spotify_stub.listening import plays_of, recent_plays
 from local.spotify_stub.server import serve
 from local.spotify_stub.service import access_token
 from spotify_lake import keys
@@ -35,6 +36,7 @@ from spotify_lake.errors import (
 )
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
+from spotify_lake.raw.plays import unpack_library, unpack_poll
 from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import SpotifyClient
 from tests.support import payloads
@@ -85,6 +87,13 @@ def aws(stub, monkeypatch):
         app.client.cache_clear()
         yield SimpleNamespace(s3=s3, secrets=secrets, scheduler=scheduler, arn=arn)
         app.client.cache_clear()
+
+
+@pytest.fixture
+def everything(aws, monkeypatch):
+    """Settings that collect all there is."""
+    monkeypatch.setenv("PLAYLIST_IDS", "owned,liked")
+    monkeypatch.setenv("LIBRARY", "on")
 
 
 @pytest.fixture
@@ -723,3 +732,137 @@ class TestClient:
         stub.faults.replace([Fault(match="GET /v1/playlists/*/items", times=None, status=403)])
         reading = read_playlist(client(stub), ten)
         assert (reading.contract, reading.entries) == ("embedded", 10)
+
+
+POLL = {"plays": True, "scheduled_at": "2026-11-20T06:00:00Z"}
+RECENT = "GET /v1/me/player/recently-played"
+
+
+def polls(aws) -> list[Any]:
+    """The plays of each poll in raw, in the order of their times."""
+    found = (unpack_poll(data, key) for key, data in sorted(objects(aws.s3).items()) if "/plays/api/" in key)
+    return [[json.loads(bytes(row)) for row in one.rows] for one in found]
+
+
+def ended_at(item: Any) -> str:
+    return datetime.fromisoformat(item["played_at"]).isoformat(timespec="seconds")
+
+
+@pytest.fixture
+def clock(monkeypatch, stub):
+    """Moves the stub's time and the function's together."""
+
+    class Clock(datetime):
+        at = AT
+
+        @classmethod
+        def now(cls, tz=None):
+            return cls.at.astimezone(tz)
+
+    def move(at: datetime) -> None:
+        Clock.at = at
+        stub.clock.set(at)
+
+    monkeypatch.setattr(app, "datetime", Clock)
+    return move
+
+
+@pytest.mark.usefixtures("signed_in")
+class TestPlays:
+    def test_half_a_day_of_polls_has_every_play(self, aws, clock):
+        noon, turns = AT + timedelta(days=1, hours=6), 24
+        for turn in range(turns):
+            clock(noon + timedelta(minutes=30 * turn))
+            before = len(polls(aws))
+            result = invoke(POLL)
+            assert len(polls(aws)) == before + bool(result["new"])
+            assert "gap" not in result
+        stored = polls(aws)
+        assert 5 < len(stored) < 20
+        items = [item for page in stored for item in page]
+        kept = {(ended_at(item), item["track"].get("uri") or item["track"]["name"]) for item in items}
+        end = noon + timedelta(minutes=30 * (turns - 1))
+        played = [play for play in plays_of(noon.date()) if play.shown_at <= end]
+        assert len(played) > 15
+        for play in played:
+            moment = play.ended_at.isoformat(timespec="seconds")
+            assert {(moment, f"spotify:track:{play.song.id}"), (moment, play.song.name)} & kept
+
+    def test_an_evening_of_skipping_is_a_gap(self, aws, clock, capsys):
+        day = next(
+            day for day in map(AT.date().__add__, map(timedelta, range(10))) if day.toordinal() % 10 == 0
+        )
+        night = datetime(day.year, day.month, day.day, 23, tzinfo=UTC)
+        gaps = []
+        for minutes in (0, 30, 60):
+            clock(night + timedelta(minutes=minutes))
+            gaps.append(invoke(POLL).get("gap"))
+        assert gaps[0] is gaps[2] is None
+        assert gaps[1]["after"] < gaps[1]["before"]
+        assert '"PlayGaps"' in capsys.readouterr().out
+
+    def test_the_page_is_kept_as_it_came(self, aws, stub, clock):
+        clock(AT)
+        invoke(POLL)
+        [page] = polls(aws)
+        assert page == recent_plays(AT, stub.contract, stub.url, 50)["items"]
+        assert len(page) == 50
+        [request] = [one for one in stub.requests() if one["path"] == "/v1/me/player/recently-played"]
+        assert request["query"] == {"limit": "50"}
+
+    @pytest.mark.parametrize("fault", [{"status": 503, "times": None}, {"truncate": True, "times": None}])
+    def test_a_fault_is_left_to_the_next_poll(self, aws, stub, clock, fault, monkeypatch):
+        monkeypatch.setattr(time, "sleep", lambda _: None)
+        clock(AT)
+        stub.faults.replace([Fault(match=RECENT, **fault)])
+        assert "could not be read" in invoke(POLL)["postponed"]
+        stub.faults.replace([])
+        assert invoke(POLL)["new"] > 0
+
+    def test_a_quota_is_left_to_the_next_poll(self, aws, stub, clock):
+        clock(AT)
+        body = spotify_error(429, "Too many requests", "QUOTA_EXCEEDED")
+        stub.faults.replace([Fault(match=RECENT, status=429, body=body, headers={"Retry-After": "3600"})])
+        assert "quota is used up" in invoke(POLL)["postponed"]
+        assert schedules(aws) == []
+        assert invoke(POLL)["new"] > 0
+
+    def test_without_the_scope_it_is_one_sentence(self, aws, stub, clock):
+        clock(AT)
+        stub.api.granted = frozenset({"playlist-read-private"})
+        [sentence] = invoke(POLL)["left_out"]
+        assert "what you played (scope user-read-recently-played)" in sentence
+        assert objects(aws.s3) == {}
+
+
+@pytest.mark.usefixtures("signed_in", "everything")
+class TestEverything:
+    def test_liked_songs_and_library_come_with_the_playlists(self, aws, stub, contract):
+        result = invoke()
+        assert sorted(result["written"]) == sorted(spotify_stub.COLLECTED.values())
+        assert (result["failed"], result["library"], "left_out" in result) == ([], "written", False)
+        key = keys.raw_key(spotify_stub.LIKED_SONGS_ID, AT)
+        snapshot = envelope.decode(objects(aws.s3)[key], key)
+        liked = playlists.entries(spotify_stub.LIKED_SONGS_ID, AT.date())
+        assert [entry.content.id for entry in snapshot.entries] == [entry.key for entry in liked]
+        assert len(liked) > 50
+        key = keys.raw_library_key(AT)
+        found = unpack_library(objects(aws.s3)[key], key).items
+        sizes = {kind: len(items) for kind, items in found.items()}
+        assert sizes == {"followed_artist": 55, "album": 60, "show": 1, "episode": 3, "audiobook": 2}
+        again = invoke()
+        assert (again["written"], again["library"]) == ([], "already there")
+
+    def test_without_their_scopes_the_playlists_are_done(self, aws, stub):
+        stub.api.granted = frozenset(spotify_stub.SCOPES[:2])
+        result = invoke()
+        assert sorted(result["written"]) == sorted(LISTS.values())
+        assert len(result["left_out"]) == 2
+        assert result["failed"] == []
+
+    def test_a_sign_in_that_is_known_to_lack_them_asks_for_nothing(self, aws, stub):
+        narrow = SECRET | {"scopes": "playlist-read-private playlist-read-collaborative"}
+        aws.secrets.put_secret_value(SecretId=aws.arn, SecretString=json.dumps(narrow))
+        assert len(invoke()["left_out"]) == 2
+        asked = {request["path"] for request in stub.requests()}
+        assert not asked & {"/v1/me/tracks", "/v1/me/albums", "/v1/me/following"}

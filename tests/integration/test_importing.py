@@ -110,6 +110,22 @@ def test_a_dump_becomes_a_raw_object_and_is_told_about(s3: Any, lake: Lake, fold
     assert "2019-05-02" in told.split("FirstSnapshotDate", 1)[1]
 
 
+def test_liked_songs_join_those_that_the_lake_collects(s3: Any, lake: Lake, folder: Path) -> None:
+    (folder / f"liked-{ID}.json").write_bytes(as_json(page(entries(2))))
+    assert "made up from the list's name" in run(lake, f"liked-{ID}.json")
+    [made_up] = in_raw(s3)
+    state = {"user": {"sign_in": "x", "id": "me"}}
+    s3.put_object(Bucket=RAW, Key=keys.EXTRACT_STATE, Body=json.dumps(state))
+    assert f"playlist {keys.liked_songs_id('me')} (Liked Songs of me)" in run(lake, f"liked-{ID}.json")
+    assert f"playlist {keys.liked_songs_id('you')}" in run(lake, f"liked-{ID}.json", user_id="you")
+    s3.delete_object(Bucket=RAW, Key=keys.EXTRACT_STATE)
+    assert {snapshot.playlist_id for snapshot in in_raw(s3).values()} == {
+        keys.in_raw_key(made_up).playlist_id,
+        keys.liked_songs_id("me"),
+        keys.liked_songs_id("you"),
+    }
+
+
 def test_importing_again_writes_nothing(s3: Any, lake: Lake, folder: Path) -> None:
     keep(folder, trip_json=playlist(entries(2)))
     run(lake, "trip.json")

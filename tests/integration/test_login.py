@@ -15,7 +15,7 @@ import urllib.request
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import boto3
 import pytest
@@ -202,7 +202,7 @@ def test_a_login_from_the_first_question_to_the_stored_secret(person, secrets, s
     for line in (
         "Signing the lake spotify-lake (AWS account 123456789012, us-east-1) in to Spotify",
         "✓ Spotify knows the app",
-        "✓ Spotify permits playlist-read-private and playlist-read-collaborative",
+        "✓ Spotify permits playlist-read-private, playlist-read-collaborative",
         f"✓ Signed in as {spotify_stub.OWNER_ID}: 7 playlists of your own, 2 followed",
         f"✓ Your playlist “Morning Ten” can be read: 10 entries, by way of {way}",
         "✓ Stored in the lake's secret",
@@ -213,6 +213,37 @@ def test_a_login_from_the_first_question_to_the_stored_secret(person, secrets, s
     assert "Spotify has answered" in person.browser.page
     # The check costs three requests to sign in, and five to read.
     assert len(stub.requests()) == 9
+
+
+def test_it_asks_for_what_the_parameters_need_and_says_what_for(person):
+    person.lake.parameters.update(
+        PlaylistIds="owned,liked", ListeningSchedule="rate(30 minutes)", Library="on"
+    )
+    person.logs_in()
+    assert set(person.stored["scopes"].split()) == set(spotify_stub.SCOPES)
+    for line in (
+        "your private playlists (playlist-read-private)",
+        "your Liked Songs and the albums, shows, episodes and audiobooks that you saved (user-library-read)",
+        "the artists that you follow (user-follow-read)",
+        "what you have played lately (user-read-recently-played)",
+    ):
+        assert f"  {line}" in person.screen.splitlines()
+
+
+@pytest.mark.parametrize(
+    "parameter, value, scope",
+    [
+        ("PlaylistIds", "owned,liked", "user-library-read"),
+        ("ListeningSchedule", "rate(30 minutes)", "user-read-recently-played"),
+        ("Library", "on", "user-library-read and user-follow-read"),
+    ],
+)
+def test_a_consent_without_what_a_parameter_needs_stores_nothing(person, parameter, value, scope):
+    person.lake.parameters[parameter] = value
+    browser = Browser(lambda link: f"{link}&stub_grant={quote(SCOPES)}")
+    with pytest.raises(OpsError, match=f"without the permission {scope}"):
+        person.logs_in(browser=browser)
+    assert person.stored is None
 
 
 def test_no_secret_or_token_is_shown_or_logged_at_any_level(person, caplog, capfd):
@@ -371,7 +402,7 @@ def test_no_redirect_carries_a_code_or_a_token_elsewhere(stub, status):
         with pytest.raises(SpotifyUnavailable, match="a redirect to localhost is not followed"):
             sign_in(app, stub.url)
         with pytest.raises(SpotifyUnavailable, match="a redirect to localhost is not followed"):
-            Consent(app, stub.url, redirect_uri(8899)).redeem("AQ-code")
+            Consent(app, stub.url, redirect_uri(8899), [SCOPES]).redeem("AQ-code")
         other.shutdown()
     assert Elsewhere.heard == []
 

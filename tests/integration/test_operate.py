@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -377,6 +378,58 @@ class TestStatus:
             SecretId=lake.output("SpotifySecretArn"), SecretString=json.dumps(secret)
         )
         assert "no run has used it yet" in self.lines(lake)["Sign-in"].text
+
+    @pytest.mark.parametrize(
+        "parameters, scopes, missing",
+        [
+            ({}, "playlist-read-private", None),
+            ({"PlaylistIds": "owned,liked", "Library": "on", "ListeningSchedule": "rate(1 hour)"}, "", None),
+            (
+                {"PlaylistIds": "owned,liked"},
+                "playlist-read-private",
+                r"your Liked Songs \(user-library-read\)",
+            ),
+            (
+                {"ListeningSchedule": "rate(1 hour)"},
+                "user-library-read",
+                r"lately \(user-read-recently-played\)",
+            ),
+            ({"Library": "on"}, "user-library-read", r"the artists that you follow \(user-follow-read\)"),
+        ],
+    )
+    def test_permissions(self, lake, parameters, scopes, missing):
+        lake.parameters.update(parameters)
+        lake.client("secretsmanager").put_secret_value(
+            SecretId=lake.output("SpotifySecretArn"), SecretString=json.dumps(SECRET | {"scopes": scopes})
+        )
+        line = self.lines(lake).get("Permissions")
+        if missing is None:
+            assert line is None
+        else:
+            assert re.search(missing, line.text)
+            assert "run `./lake login`" in line.text
+            assert line.is_good is False
+
+    def test_polls(self, lake):
+        assert "Plays" not in self.lines(lake)
+        lake.parameters["ListeningSchedule"] = "rate(30 minutes)"
+        assert self.lines(lake)["Plays"].text == "no poll yet; the schedule is rate(30 minutes)"
+        log(
+            lake,
+            (7300, "The plays are left to the next poll: x.", {}),
+            (3650, "Plays polled", {"new": 3, "plays": 50}),
+        )
+        line = self.lines(lake)["Plays"]
+        assert line.text.endswith(" ago: 3 new of 50")
+        assert line.is_good
+
+    def test_a_poll_that_was_turned_away_is_told(self, lake):
+        lake.parameters["ListeningSchedule"] = "rate(30 minutes)"
+        message = "The plays are left to the next poll: The app's Spotify quota is used up."
+        log(lake, (7300, "Plays polled", {"new": 3, "plays": 50}), (60, message, {}))
+        line = self.lines(lake)["Plays"]
+        assert line.text.endswith(message)
+        assert line.is_good is False
 
     def test_what_is_wrong_is_told(self, lake):
         send(lake, "TransformQueueUrl", "{}")

@@ -15,6 +15,7 @@ import requests
 from botocore.exceptions import ClientError
 from requests.adapters import BaseAdapter
 
+from spotify_lake.errors import PermissionMissing
 from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import Head, ListedPlaylist, SpotifyClient
 from spotify_lake.spotify.models import Contract
@@ -103,6 +104,9 @@ class FakeWeb(BaseAdapter):
         super().__init__()
         self.playlists = {playlist.id: playlist for playlist in playlists}
         self.user = user
+        self.saved: dict[str, list[Any]] = {}  # what /me/tracks, /me/albums and so on list
+        self.followed: list[str] = []
+        self.recent: list[Any] = []  # what /me/player/recently-played lists
         self.listing_page = listing_page
         self.token: dict[str, Any] = {
             "access_token": ACCESS_TOKEN,
@@ -184,6 +188,8 @@ class FakeWeb(BaseAdapter):
                 ]
                 page = heads[offset : offset + min(limit, self.listing_page)]
                 answer = {"items": page, "total": len(heads), "offset": offset, "limit": limit}
+            case ["me", *part]:
+                answer = self._of_user(part, sent.query, offset, limit)
             case ["playlists", name] if name in self.playlists:
                 head = self.playlists[name].head()
                 fields = sent.query["fields"].split(",") if "fields" in sent.query else list(head)
@@ -195,6 +201,23 @@ class FakeWeb(BaseAdapter):
         if answer is None:
             return HTTPStatus.NOT_FOUND, spotify_error(404, "Resource not found")
         return HTTPStatus.OK, answer
+
+    def _of_user(self, part: list[str], query: dict[str, str], offset: int, limit: int) -> object:
+        match part:
+            case [kind] if kind in self.saved:
+                page = self.saved[kind][offset : offset + limit]
+                return {"items": page, "total": len(self.saved[kind]), "offset": offset, "limit": limit}
+            case ["following"]:
+                start = self.followed.index(query["after"]) + 1 if "after" in query else 0
+                names = self.followed[start : start + limit]
+                after = names[-1] if names and names[-1] != self.followed[-1] else None
+                artists = [{"id": name, "name": name} for name in names]
+                return {
+                    "artists": {"items": artists, "cursors": {"after": after}, "total": len(self.followed)}
+                }
+            case ["player", "recently-played"]:
+                return {"items": self.recent[:limit], "limit": limit}
+        return None
 
 
 def spotify_error(status: int, message: str, reason: str | None = None) -> dict[str, Any]:
@@ -297,6 +320,39 @@ class FakeSpotify:
         self.listed_versions: dict[str, str | None] = {}
         self.listing_error: Exception | None = None
         self.sign_in_fingerprint = "the-sign-in"
+        self.liked: list[Any] | Exception = []
+        self.liked_pages: list[int] = []  # the offsets that were asked for
+        self.library: Exception | None = None
+        self.recent: list[Any] | Exception = []
+
+    def check_permission(self, kind: str) -> None:
+        if isinstance(self.liked, PermissionMissing):
+            raise self.liked
+
+    def saved_page(self, kind: str, offset: int) -> dict[str, Any]:
+        self.requests += 1
+        self.liked_pages.append(offset)
+        if isinstance(self.liked, Exception):
+            raise self.liked
+        return {"items": self.liked[offset : offset + 50], "total": len(self.liked), "offset": offset}
+
+    def saved(self, kind: str) -> list[Any] | None:
+        self.requests += 1
+        if self.library:
+            raise self.library
+        return (
+            None if kind == "audiobook" else [{"items": [{"added_at": None, kind: {"id": kind}}], "total": 1}]
+        )
+
+    def followed_artists(self) -> list[Any]:
+        self.requests += 1
+        return [{"items": [{"id": "artist"}], "total": 1}]
+
+    def recent_plays(self) -> dict[str, Any]:
+        self.requests += 1
+        if isinstance(self.recent, Exception):
+            raise self.recent
+        return {"items": self.recent[:50], "limit": 50}
 
     def check_time(self) -> None:
         """There is always time."""

@@ -12,13 +12,14 @@ from rich.console import Console
 
 from cli.browser import has_browser
 from cli.commands import login
-from cli.consent import SCOPES, AnswerOfAnother, Consent, ConsentRefused, NoAnswer, redirect_uri
+from cli.consent import AnswerOfAnother, Consent, ConsentRefused, NoAnswer, redirect_uri
 from cli.stack import OpsError
 from cli.terminal import Terminal
 from spotify_lake.spotify.auth import Credentials
 from tests.support.operated import lake
 
 URI = "http://127.0.0.1:8765/callback"
+SCOPES = ("playlist-read-private", "user-library-read")
 APP = Credentials(client_id="the-client", client_secret="the-client-secret")
 
 
@@ -86,7 +87,7 @@ def test_what_is_to_be_copied_is_never_broken_or_styled():
 
 @pytest.fixture
 def consent():
-    return Consent(APP, "https://accounts.test", URI)
+    return Consent(APP, "https://accounts.test", URI, SCOPES)
 
 
 def state(consent):
@@ -103,7 +104,7 @@ def test_the_link(consent):
     assert set(query["scope"][0].split()) == set(SCOPES)
     assert "the-client-secret" not in consent.link
     assert len(state(consent)) >= 24
-    assert state(consent) != state(Consent(APP, "https://accounts.test", URI))
+    assert state(consent) != state(Consent(APP, "https://accounts.test", URI, SCOPES))
 
 
 @pytest.mark.parametrize("address", ["{uri}?code=AQ-x&state={state}", " {uri}?state={state}&code=AQ-x#_=_\n"])

@@ -330,7 +330,7 @@ class TestContracts:
         web = FakeWeb(WebPlaylist(ID, 3))
         web.fault(pattern, 403, spotify_error(403, message))
         error = fetch_error(web)
-        assert type(error) is SpotifyRefused
+        assert isinstance(error, SpotifyRefused)
         assert message in str(error)
         assert advice in str(error)
 

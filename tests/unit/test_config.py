@@ -47,7 +47,11 @@ def test_several_playlists_keep_their_order() -> None:
 
 
 def test_owned_is_a_word() -> None:
-    assert parse_playlist_ids(" owned ") == "owned"
+    assert parse_playlist_ids(" owned ") == ("owned",)
+
+
+def test_words_and_ids_can_be_combined() -> None:
+    assert parse_playlist_ids(f"liked, {A},owned,spotify:playlist:{B},liked") == ("liked", A, "owned", B)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,7 @@ def test_owned_is_a_word() -> None:
         ("", ""),
         (" , ", " , "),
         ("all", "all"),
-        (f"owned,{A}", "owned"),
+        (f"Liked,{A}", "Liked"),
         (A[:-1], A[:-1]),
         (A + "x", A + "x"),
         (f"{A} {B}", f"{A} {B}"),
@@ -79,7 +83,7 @@ def test_what_is_no_playlist_is_refused_with_the_accepted_forms(text: str, named
 def test_settings_are_read_from_the_environment() -> None:
     settings = ExtractSettings.load(EXTRACT)
     assert settings.raw_bucket == "lake-raw"
-    assert settings.playlists == "owned"
+    assert settings.playlists == ("owned",)
     assert settings.spotify_api_url == "https://api.spotify.com"
     transform = TransformSettings.load({"LAKE_BUCKET": "lake", "EVENT_BUS": "lake-changes"})
     assert (transform.lake_bucket, transform.event_bus) == ("lake", "lake-changes")

@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 20, 6, 0, 1, 500_000, tzinfo=UTC)
 A, B = spotify_id("A"), spotify_id("B")
 SETTINGS = ExtractSettings(
     raw_bucket="raw",
-    playlists="owned",
+    playlists=("owned",),
     secret_id="the-secret",
     spotify_api_url="https://api.test",
     spotify_accounts_url="https://accounts.test",

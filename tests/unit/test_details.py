@@ -190,7 +190,7 @@ class World:
         metrics.clear_metrics()
         settings = ExtractSettings(
             raw_bucket="raw",
-            playlists="owned",
+            playlists=("owned",),
             secret_id="the-secret",
             spotify_api_url=API_URL,
             spotify_accounts_url=ACCOUNTS_URL,

@@ -44,7 +44,7 @@ def counted():
     metrics.clear_metrics()
 
 
-def settings(playlists="owned") -> ExtractSettings:
+def settings(playlists=("owned",), *, library=False) -> ExtractSettings:
     return ExtractSettings(
         raw_bucket="raw",
         playlists=playlists,
@@ -54,12 +54,13 @@ def settings(playlists="owned") -> ExtractSettings:
         schedule_group="continuations",
         schedule_role_arn="the-role",
         schedule_dead_letters_arn="the-queue",
+        library=library,
     )
 
 
-def run(spotify, s3=None, playlists="owned", request=None, scheduler=None):
+def run(spotify, s3=None, playlists=("owned",), request=None, scheduler=None, *, library=False):
     request = request or ExtractRequest(scheduled_at=AT)
-    chosen = settings(playlists)
+    chosen = settings(playlists, library=library)
     continuations = Continuations(scheduler or FakeScheduler(), chosen, "the-function")
     return extract.run(request, chosen, spotify, s3 or FakeS3(), continuations, lambda: NOW)
 
@@ -87,7 +88,7 @@ class TestParseEvent:
     def test_playlists_in_every_form(self):
         ids = [A, f"spotify:playlist:{B}", f" https://open.spotify.com/playlist/{C}?si=1 ", A]
         assert parse_event({"playlist_ids": ids}, lambda: NOW).playlists == (A, B, C)
-        assert parse_event({"playlist_ids": ["owned"]}, lambda: NOW).playlists == "owned"
+        assert parse_event({"playlist_ids": ["liked", "owned"]}, lambda: NOW).playlists == ("liked", "owned")
 
     @pytest.mark.parametrize(
         "event,problem",
@@ -109,8 +110,11 @@ class TestParseEvent:
             ({"playlist_ids": [A, "nonsense"]}, "'nonsense'"),
             (
                 {"playlist_id": A},
-                "unknown field `playlist_id`; it may have scheduled_at, playlist_ids, continuation",
+                "unknown field `playlist_id`; it may have scheduled_at, playlist_ids, library, plays, continuation",
             ),
+            ({"plays": True, "playlist_ids": [A]}, "plays are polled alone"),
+            ({"plays": True, "library": False}, "plays are polled alone"),
+            ({"plays": "yes"}, "got `str`.*plays"),
             ({"continuation": -1}, ">= 0.*continuation"),
             ({"continuation": 11}, "<= 10.*continuation"),
             ({"continuation": True}, "got `bool`.*continuation"),
@@ -379,7 +383,7 @@ class TestUnchangedPlaylists:
     LATER = AT + timedelta(days=1)
 
     def again(self, spotify, s3, *, now=None, **options):
-        chosen = settings(options.pop("playlists", "owned"))
+        chosen = settings(options.pop("playlists", ("owned",)))
         return extract.run(
             ExtractRequest(scheduled_at=self.LATER),
             chosen,

@@ -82,6 +82,26 @@ def test_result_is_json(world, capsys):
     assert json.loads(emf)["EntriesFetched"] == [60]
 
 
+def test_a_poll_writes_plays_and_nothing_else(world, capsys):
+    world.web.recent = [{"played_at": "2026-11-20T05:58:12.345Z", "track": {"uri": "spotify:track:a"}}]
+    world.secrets.value = SECRET.replace("}", ', "authorized_at": "2026-11-01T06:00:00Z"}')
+    event = {"plays": True, "scheduled_at": "2026-11-20T06:00:00Z"}
+    first = json.loads(json.dumps(app.handler(event, context())))
+    [key] = world.s3.snapshots
+    assert first == {"plays": 1, "new": 1, "key": key}
+    assert keys.in_raw_poll_key(key)
+    assert world.s3.metadata[key] == {"correlation-id": "1"}
+    assert set(world.s3.objects) == {key, keys.PLAYS_STATE}
+    [emf] = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    [published] = json.loads(emf)["_aws"]["CloudWatchMetrics"]
+    assert [metric["Name"] for metric in published["Metrics"]] == ["PlaysNew"]
+
+    assert app.handler(event, context()) == {"plays": 1, "new": 0}
+    assert list(world.s3.snapshots) == [key]
+    assert "CloudWatchMetrics" not in capsys.readouterr().out, "a metric costs by the hours that have it"
+    assert world.web.paths()[2:] == ["/api/token", "/v1/me/player/recently-played"]
+
+
 def test_failures_are_json_too(world):
     missing = spotify_id("missing")
     result = app.handler({"playlist_ids": [missing]}, context())

@@ -92,6 +92,13 @@ def test_which_list_it_is(files: dict[str, Any], playlist_id: str, source: str) 
     assert (snapshot.playlist_id, snapshot.id_from) == (playlist_id, source)
 
 
+def test_liked_songs_of_a_known_user_have_the_id_under_which_they_are_collected() -> None:
+    defaults = Defaults(user_id="me")
+    snapshot = only({f"liked-{ID}.json": page(entries(2))}, defaults)
+    assert (snapshot.playlist_id, snapshot.id_from) == (keys.liked_songs_id("me"), "Liked Songs of me")
+    assert only({"x.json": playlist(entries(1))}, defaults).playlist_id == ID
+
+
 def test_the_option_playlist_is_for_files_that_do_not_say_it() -> None:
     mine = payloads.spotify_id("mine")
     defaults = Defaults(playlist_id=mine)

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ import pytest
 
 from spotify_lake import keys
 from spotify_lake.bulk.arrival import DATA_SETS
+from spotify_lake.extract.request import parse_event
 from spotify_lake.keys import KNOWN_DETAILS as KEY
 from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
@@ -103,6 +105,10 @@ class TestParameters:
         [
             "owned",
             " owned ",
+            "owned,liked",
+            "liked",
+            f"{PLAYLIST} , liked, owned,",
+            f"owned,{PLAYLIST}",
             PLAYLIST,
             f"{PLAYLIST},{PLAYLIST}",
             f" {PLAYLIST} , {PLAYLIST} ,",
@@ -127,9 +133,10 @@ class TestParameters:
             ",",
             "Owned",
             "mine",
-            "owned,owned",
-            f"owned,{PLAYLIST}",
-            f"{PLAYLIST},owned",
+            "owned liked",
+            "ownedliked",
+            f"liked{PLAYLIST}",
+            "loved",
             PLAYLIST[:-1],
             PLAYLIST + "0",
             f"{PLAYLIST} {PLAYLIST}",
@@ -162,6 +169,11 @@ class TestParameters:
                 "ScheduleExpression",
                 ["cron(0 6 * * ? *)", "rate(1 day)", "rate(12 hours)"],
                 ["0 6 * * *", "cron()", "rate(0 days)", "rate(1 week)", "at(2026-11-20T06:00:00)", "daily"],
+            ),
+            (
+                "ListeningSchedule",
+                ["", "rate(30 minutes)", "cron(0/30 * * * ? *)"],
+                ["30 minutes", "rate(0 days)"],
             ),
             ("ReportSchedule", ["cron(0 7 * * ? *)", "rate(15 minutes)"], ["0 7 * * *", "rate(0 days)", ""]),
             (
@@ -313,9 +325,13 @@ class TestRoles:
                 "ExtractRole",
                 {
                     ("s3:PutObject", "${RawBucket.Arn}/raw/playlist_id=*"),
+                    ("s3:PutObject", "${RawBucket.Arn}/raw/plays/api/*"),
+                    ("s3:PutObject", "${RawBucket.Arn}/raw/library/*"),
                     ("s3:GetObject", "${RawBucket.Arn}/raw/playlist_id=*"),
                     ("s3:ListBucket", "RawBucket.Arn"),
                     ("s3:GetObject", "${RawBucket.Arn}/state/extract.json"),
+                    ("s3:GetObject", "${RawBucket.Arn}/state/plays.json"),
+                    ("s3:PutObject", "${RawBucket.Arn}/state/plays.json"),
                     ("s3:GetObject", "${RawBucket.Arn}/state/attempts/*"),
                     ("s3:PutObject", "${RawBucket.Arn}/state/extract.json"),
                     ("s3:PutObject", "${RawBucket.Arn}/state/attempts/*"),
@@ -627,6 +643,7 @@ class TestFunctions:
                 "SCHEDULE_ROLE_ARN",
                 "SCHEDULE_DEAD_LETTERS_ARN",
                 "DETAIL_CALLS_PER_RUN",
+                "LIBRARY",
             },
             "TransformFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET", "EVENT_BUS"},
             "ReportFunction": {
@@ -653,6 +670,20 @@ class TestFunctions:
             "Type": "SQS",
             "Destination": {"GetAtt": "ExtractFailures.Arn"},
         }
+
+    def test_plays_are_polled_only_if_somebody_says_when(self):
+        polls = RESOURCES["ExtractFunction"]["Properties"]["Events"]["Plays"]["Properties"]
+        event = json.loads(polls["Input"])
+        assert event == {
+            "plays": True,
+            "scheduled_at": "<aws.scheduler.scheduled-time>",
+            "correlation_id": "<aws.scheduler.execution-id>",
+        }
+        assert parse_event(event, lambda: datetime.now(UTC)).plays
+        assert PARAMETERS["ListeningSchedule"]["Default"] == ""
+        assert polls["State"] == {"If": ["PollsPlays", "ENABLED", "DISABLED"]}
+        assert polls["ScheduleExpression"]["If"][:2] == ["PollsPlays", {"Ref": "ListeningSchedule"}]
+        assert polls["DeadLetterConfig"] == {"Arn": {"GetAtt": "ScheduleDeadLetters.Arn"}}
 
     def test_the_report_is_written_after_the_snapshots_and_failures_are_kept(self):
         report = RESOURCES["ReportFunction"]["Properties"]

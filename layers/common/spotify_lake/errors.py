@@ -92,6 +92,32 @@ class SpotifyRefused(LakeError):
         super().__init__(f"Spotify refused the request ({status}): {detail}")
 
 
+class InsufficientScope(SpotifyRefused):
+    """The access token lacks the scope of the request."""
+
+
+class PartLeftOut(LakeError):
+    """A condition of one part of what a user collects; the other parts are not affected."""
+
+
+class PartRefused(PartLeftOut):
+    """Spotify does not show a part, whatever the user permits."""
+
+    def __init__(self, status: int, what: str, message: str) -> None:
+        self.status = status
+        super().__init__(f"Spotify does not show {what} ({status}: {message}).")
+
+
+class PermissionMissing(PartLeftOut):
+    """The user's sign-in does not include the permission that a part needs."""
+
+    def __init__(self, what: str, scope: str, otherwise: str) -> None:
+        super().__init__(
+            f"The sign-in does not permit reading {what} (scope {scope}). Run `./lake login` and agree to everything on"
+            f" Spotify's page, or {otherwise}."
+        )
+
+
 class RateLimited(LakeError):
     """429: too many requests in the last 30 seconds."""
 
@@ -140,7 +166,7 @@ class ContinuationLimitReached(LakeError):
     def __init__(self, scheduled_at: str, continuations: int, remaining: Sequence[str], reason: str) -> None:
         super().__init__(
             f"The run of {scheduled_at} reached the maximum number of continuations ({continuations}) and still lacks"
-            f" snapshots of some playlists ({', '.join(remaining)}). The last reason: {reason}"
+            f" some snapshots ({', '.join(remaining)}). The last reason: {reason}"
             " Once that is resolved, send the event from the failure queue again."
         )
 

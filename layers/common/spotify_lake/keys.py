@@ -6,7 +6,9 @@ holds `curated/` (tables), `staging/` (bulk files that arrive), `datawarehouse/`
 Glue) and `report/`.
 """
 
+import hashlib
 import re
+import string
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -46,6 +48,9 @@ _RAW_EXPORT: Final = re.compile(rf"{RAW_EXPORTS}(?P<digest>[0-9a-f]{{64}})\.json
 _RAW_POLL: Final = re.compile(rf"{RAW_POLLS}[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}/{_TIME}\.json\.gz")
 _RAW_LIBRARY: Final = re.compile(rf"{RAW_LIBRARY}{_TIME}\.json\.gz")
 
+
+_BASE62: Final = string.digits + string.ascii_lowercase + string.ascii_uppercase
+_ID_LENGTH: Final = 22  # of Spotify's ids
 
 # Runs have whole seconds. Imports lie a millisecond later, so no snapshot of a run ever has the same time.
 _AFTER_RUNS: Final = timedelta(milliseconds=1)
@@ -96,6 +101,16 @@ def compact_time(moment: datetime) -> str:
     """Format a time for object keys, for example 20261120T060000Z."""
     # Not strftime: on some systems its %Y has fewer than four digits for early years.
     return re.sub("[-:]", "", iso(moment.replace(microsecond=0)))
+
+
+def liked_songs_id(user_id: str) -> str:
+    """Return the playlist id of a user's Liked Songs: Spotify gives them none, so it is derived from the user's id."""
+    value = int.from_bytes(hashlib.sha256(user_id.encode()).digest())
+    digits = []
+    for _ in range(_ID_LENGTH):
+        value, digit = divmod(value, len(_BASE62))
+        digits.append(_BASE62[digit])
+    return "".join(digits)
 
 
 def raw_prefix(playlist_id: str) -> str:
@@ -174,6 +189,11 @@ def in_raw_poll_key(key: str) -> datetime | None:
 def raw_library_key(scheduled_at: datetime) -> str:
     """Return the key of the raw object of a snapshot of the library."""
     return f"{RAW_LIBRARY}{compact_time(scheduled_at)}.json.gz"
+
+
+def raw_library_prefix(day: date) -> str:
+    """Return the prefix of the raw objects of a UTC day's snapshots of the library."""
+    return f"{RAW_LIBRARY}{day:%Y%m%d}"
 
 
 def in_raw_library_key(key: str) -> datetime | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -10,9 +10,11 @@ import msgspec
 from spotify_lake.errors import SettingsError
 
 OWNED: Final = "owned"
+LIKED: Final = "liked"
+LIKED_SONGS: Final = "Liked Songs"  # their name
 PLAYLIST_FORMS: Final = (
-    "`owned` for every playlist you own, or a comma-separated list of 22-character playlist ids,"
-    " spotify:playlist:… URIs or open.spotify.com/playlist/… links"
+    "a comma-separated list of `owned` (every playlist you own), `liked` (your Liked Songs), 22-character playlist"
+    " ids, spotify:playlist:… URIs and open.spotify.com/playlist/… links"
 )
 MAX_DETAIL_CALLS: Final = 1000  # about three minutes of a run
 # Playlist ids are 22 base-62 characters; links may carry a locale (/intl-de/) and a ?si=… tail.
@@ -22,7 +24,7 @@ _PLAYLIST = re.compile(
     r"(?P<id>[0-9A-Za-z]{22})/?(?:[?#][^,\s]*)?"
 )
 
-type PlaylistSelection = Literal["owned"] | tuple[str, ...]
+type PlaylistSelection = tuple[str, ...]  # ids, and the words OWNED and LIKED
 
 
 def parse_playlist_ids(text: str) -> PlaylistSelection:
@@ -31,12 +33,12 @@ def parse_playlist_ids(text: str) -> PlaylistSelection:
     Parameters
     ----------
     text
-        `owned`, or playlist ids, URIs or links separated by commas.
+        `owned`, `liked`, and playlist ids, URIs or links, separated by commas.
 
     Returns
     -------
     PlaylistSelection
-        The word `owned`, or the 22-character ids in the order given, each once.
+        The words and the 22-character ids in the order given, each once.
 
     Raises
     ------
@@ -46,10 +48,11 @@ def parse_playlist_ids(text: str) -> PlaylistSelection:
     pieces = [piece.strip() for piece in text.split(",") if piece.strip()]
     if not pieces:
         raise SettingsError("PLAYLIST_IDS", text, "names no playlist", PLAYLIST_FORMS)
-    if pieces == [OWNED]:
-        return "owned"
     ids: dict[str, None] = {}
     for piece in pieces:
+        if piece in (OWNED, LIKED):
+            ids[piece] = None
+            continue
         match = _PLAYLIST.fullmatch(piece)
         if match is None:
             raise SettingsError("PLAYLIST_IDS", piece, "is not a playlist id, URI or link", PLAYLIST_FORMS)
@@ -65,7 +68,7 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
     raw_bucket
         Bucket of the raw snapshots.
     playlists
-        `owned` or the ids to extract.
+        Which to extract.
     secret_id
         Name or ARN of the secret with the Spotify credentials.
     spotify_api_url, spotify_accounts_url
@@ -74,6 +77,8 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
         For the one-off schedules that resume a run.
     detail_calls_per_run
         The most requests a run may send for details of artists and albums; 0 for no details.
+    library
+        Whether the daily run takes a snapshot of the library.
     """
 
     raw_bucket: str
@@ -85,6 +90,7 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
     schedule_role_arn: str
     schedule_dead_letters_arn: str
     detail_calls_per_run: int = 0
+    library: bool = False
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
@@ -99,6 +105,7 @@ class ExtractSettings(msgspec.Struct, frozen=True, kw_only=True):
             schedule_role_arn=_required(environ, "SCHEDULE_ROLE_ARN", "the ARN of a role"),
             schedule_dead_letters_arn=_required(environ, "SCHEDULE_DEAD_LETTERS_ARN", "the ARN of a queue"),
             detail_calls_per_run=_number(environ, "DETAIL_CALLS_PER_RUN", 0, MAX_DETAIL_CALLS, default="0"),
+            library=_is_on(environ, "LIBRARY"),
         )
 
 
@@ -199,6 +206,13 @@ def _base_url(environ: Mapping[str, str], name: str) -> str:
     if not usable:
         raise SettingsError(name, value, "is not a base URL", accepted)
     return value
+
+
+def _is_on(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name, "").strip() or "off"
+    if value not in {"on", "off"}:
+        raise SettingsError(name, value, "is neither on nor off", "`on` or `off`")
+    return value == "on"
 
 
 def _number(environ: Mapping[str, str], name: str, least: int, most: int, default: str = "") -> int:

@@ -38,27 +38,39 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     continuation
         The first is 1.
     playlist_ids
-        Those without a snapshot; only the word `owned` if the run was stopped before it knew their ids.
+        Those without a snapshot, with the words `owned` and `liked` if the run was stopped before it knew their ids.
+    library
+        Whether the snapshot of the library is left.
     correlation_id
         Of the run and its continuations.
     """
 
     scheduled_at: str
     continuation: int
-    playlist_ids: list[str]
+    playlist_ids: list[str] = []
+    library: bool = False
     correlation_id: str | None = None
 
     @property
     def name(self) -> str:
         """Name of the schedule: the same for the same rest, whatever the order of the playlists."""
-        digest = hashlib.sha256(",".join(sorted(self.playlist_ids)).encode()).hexdigest()
+        digest = hashlib.sha256(",".join(sorted(self.playlist_ids) + self._library).encode()).hexdigest()
         time = self.scheduled_at.replace(":", "").replace("-", "")
         return f"{time}-{self.continuation}-{digest[:16]}"
 
     @property
+    def parts(self) -> list[str]:
+        """What is left, for messages."""
+        return [*self.playlist_ids, *self._library]
+
+    @property
     def size(self) -> str:
-        """How many playlists are left, for messages."""
-        return OWNED if self.playlist_ids == [OWNED] else str(len(self.playlist_ids))
+        """How much is left, for messages."""
+        return ", ".join(self.parts) if OWNED in self.playlist_ids else str(len(self.parts))
+
+    @property
+    def _library(self) -> list[str]:
+        return ["library"] if self.library else []
 
 
 def wait_s(reason: LakeError, number: int) -> float:
@@ -127,9 +139,7 @@ class Continuations:
         """
         if rest.continuation > MAX_CONTINUATIONS:
             count("ContinuationLimitReached")
-            raise ContinuationLimitReached(
-                rest.scheduled_at, MAX_CONTINUATIONS, rest.playlist_ids, str(reason)
-            )
+            raise ContinuationLimitReached(rest.scheduled_at, MAX_CONTINUATIONS, rest.parts, str(reason))
         # The scheduler accepts whole seconds.
         wait = timedelta(seconds=1 + wait_s(reason, rest.continuation))
         at = now.astimezone(UTC).replace(microsecond=0) + wait
@@ -139,13 +149,13 @@ class Continuations:
             else "A schedule to resume it existed already"
         )
         logger.warning(
-            "The run of %s ended early, without a snapshot of some playlists (%s): %s %s.",
+            "The run of %s ended early, and some snapshots are left (%s): %s %s.",
             rest.scheduled_at,
             rest.size,
             reason,
             plan,
             schedule=rest.name,
-            not_done=rest.playlist_ids,
+            not_done=rest.parts,
         )
         count("RunsContinued")
         return rest.name

@@ -17,10 +17,12 @@ EXECUTION_ID_PLACEHOLDER: Final = "<aws.scheduler.execution-id>"
 
 
 class _Event(msgspec.Struct, forbid_unknown_fields=True):
-    """The event as JSON; `events/scheduled.json` and `events/single-playlist.json` are examples."""
+    """The event as JSON; `events/` has examples: scheduled.json, single-playlist.json and plays.json."""
 
     scheduled_at: str | None = None
     playlist_ids: Annotated[list[str], msgspec.Meta(min_length=1)] | None = None
+    library: bool | None = None
+    plays: bool | None = None
     continuation: Annotated[int, msgspec.Meta(ge=0, le=MAX_CONTINUATIONS)] | None = None
     # S3 stores it as a header.
     correlation_id: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,128}\Z")] | None = None
@@ -35,6 +37,10 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
         UTC, whole seconds; names the snapshots.
     playlists
         Which playlists; None for those of the settings.
+    library
+        Whether to take a snapshot of the library; None for what the settings say.
+    plays
+        Poll the last plays, and do nothing else.
     continuation
         How often the run was resumed before.
     correlation_id
@@ -43,6 +49,8 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     scheduled_at: datetime
     playlists: PlaylistSelection | None = None
+    library: bool | None = None
+    plays: bool = False
     continuation: int = 0
     correlation_id: str | None = None
 
@@ -53,7 +61,8 @@ def parse_event(event: object, now: Callable[[], datetime], request_id: str | No
     Parameters
     ----------
     event
-        `{"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": ["…"]}`, both optional.
+        `{"scheduled_at": "2026-11-20T06:00:00Z", "playlist_ids": ["…"], "library": true}`, all optional. With a part
+        that is named, only those that are named are collected. `{"plays": true}` polls plays instead.
     now
         Returns the scheduled time for an event without one; called only then.
     request_id
@@ -72,8 +81,15 @@ def parse_event(event: object, now: Callable[[], datetime], request_id: str | No
     correlation_id = fields.correlation_id
     if correlation_id == EXECUTION_ID_PLACEHOLDER:
         correlation_id = None
+    if fields.plays and (
+        fields.playlist_ids is not None or fields.library is not None or fields.continuation
+    ):
+        raise EventError("plays are polled alone, without playlist_ids, library and continuation")
+    playlists = _playlists(fields.playlist_ids)
     return ExtractRequest(
-        playlists=_playlists(fields.playlist_ids),
+        playlists=() if fields.library and playlists is None else playlists,
+        library=False if playlists and fields.library is None else fields.library,
+        plays=bool(fields.plays),
         scheduled_at=_scheduled_at(fields.scheduled_at, now),
         continuation=fields.continuation or 0,
         correlation_id=correlation_id or request_id,

@@ -12,19 +12,22 @@ from spotify_lake import keys
 from spotify_lake.errors import (
     CredentialsMissing,
     LakeError,
+    PartLeftOut,
     PlaylistError,
     SpotifyRefused,
     SpotifyUnavailable,
 )
 from spotify_lake.extract.continuation import Continuations, Rest
 from spotify_lake.extract.details import Enrichment, Mentions
+from spotify_lake.extract.library import Outcome, snapshot_library
 from spotify_lake.extract.request import ExtractRequest
 from spotify_lake.extract.state import Fingerprint, State
 from spotify_lake.observability import count, logger
 from spotify_lake.raw import envelope, store
-from spotify_lake.settings import OWNED, ExtractSettings
+from spotify_lake.settings import LIKED, OWNED, ExtractSettings
 from spotify_lake.spotify import models
 from spotify_lake.spotify.client import ListedPlaylist, PlaylistReading, SpotifyClient
+from spotify_lake.spotify.liked import LikedReading
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -67,6 +70,10 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
         Ids of those that need none: their last snapshot is from the same day (UTC) and shows the same version.
     failed
         Those that Spotify did not show. A continuation retries them if that may help.
+    library
+        What became of the snapshot of the library, if it was due.
+    left_out
+        Sentences about Liked Songs and library, if Spotify does not show them or the sign-in does not permit it.
     continued_by
         Name of the schedule that resumes the run, if anything is left to do.
     """
@@ -76,6 +83,8 @@ class ExtractSummary(msgspec.Struct, kw_only=True):
     already_there: list[str] = msgspec.field(default_factory=list)
     unchanged: list[str] = msgspec.field(default_factory=list)
     failed: list[Failure] = msgspec.field(default_factory=list)
+    library: Outcome | msgspec.UnsetType = msgspec.UNSET
+    left_out: list[str] | msgspec.UnsetType = msgspec.UNSET
     continued_by: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -87,9 +96,10 @@ def run(
     continuations: Continuations,
     now: Callable[[], datetime],
 ) -> ExtractSummary:
-    """Write a snapshot of every playlist that needs one and has none yet for the scheduled time.
+    """Write a snapshot of every playlist that needs one and has none yet for the scheduled time, then of the library.
 
-    A playlist gets at least one snapshot a day, and one whenever it has changed since its last.
+    A playlist gets at least one snapshot a day, and one whenever it has changed since its last. The library gets one a
+    day, if it is to be collected.
 
     Parameters
     ----------
@@ -124,6 +134,7 @@ def run(
                 scheduled_at=work.summary.scheduled_at,
                 continuation=request.continuation + 1,
                 playlist_ids=work.remaining,
+                library=work.is_library_due,
                 correlation_id=request.correlation_id,
             )
             work.summary.continued_by = continuations.plan(rest, stopped_by, now())
@@ -159,13 +170,18 @@ class _Run:
         self._listed_at = now()
         self._read_by: Counter[models.Contract] = Counter()
         self._copied = 0
+        self._wanted = settings.playlists if request.playlists is None else request.playlists
+        self._liked_id: str | None = None
         self._due: list[str] | None = None
         self._postponed: list[str] = []
+        self.is_library_due = settings.library if request.library is None else request.library
 
     @property
     def remaining(self) -> list[str]:
-        """Playlists left for another run; the word `owned` as long as the run does not know which those are."""
-        return [OWNED] if self._due is None else [*self._due, *self._postponed]
+        """Playlists left for another run; the words `owned` and `liked` for those whose ids are not known."""
+        if self._due is None:
+            return [*self._wanted]
+        return [LIKED if one == self._liked_id else one for one in [*self._due, *self._postponed]]
 
     def extract(self) -> LakeError | None:
         """Write what is due; return the temporary condition that prevented some of it, if any."""
@@ -177,10 +193,14 @@ class _Run:
                 playlist_id = due[0]
                 try:
                     self._snapshot(playlist_id)
+                except PartLeftOut as error:
+                    self._leave_out(error)
                 except (PlaylistError, SpotifyUnavailable) as error:
                     self._note_failure(playlist_id, error)
                     postponed_by = error if error.retryable else postponed_by
                 due.pop(0)
+            if self.is_library_due:
+                self._snapshot_library()
         except LakeError as error:
             if not error.retryable:
                 raise
@@ -206,14 +226,19 @@ class _Run:
 
     def _find_due(self) -> list[str]:
         """Find the playlists without a snapshot, and their entries in Spotify's listing."""
-        wanted = self._settings.playlists if self._request.playlists is None else self._request.playlists
-        if wanted == OWNED:
-            self._due = self._without_snapshot(self._owned())
-            return self._due
-        self._due = self._without_snapshot(wanted)
-        if self._due and self._spotify.acts_for_user:
+        ids: dict[str, None] = {}
+        for one in self._wanted:
+            if one == OWNED:
+                ids |= dict.fromkeys(self._owned())
+            elif one == LIKED:
+                ids |= dict.fromkeys(self._liked())
+            else:
+                ids[one] = None
+        self._due = self._without_snapshot(ids)
+        named = [one for one in self._due if one != self._liked_id]
+        if named and OWNED not in self._wanted and self._spotify.acts_for_user:
             try:
-                self._list(self._due)
+                self._list(named)
             except (SpotifyRefused, SpotifyUnavailable) as error:
                 logger.warning(
                     "The playlists are read one by one, because they could not be listed first: %s", error
@@ -226,14 +251,27 @@ class _Run:
                 self._settings.secret_id,
                 f"to find the playlists you own (PlaylistIds={OWNED}), a user has to sign in",
             )
-        user_id = self._state.user_id(self._spotify.sign_in_fingerprint)
-        if user_id is None:
-            user_id = self._spotify.me()
-            self._state.remember_user(self._spotify.sign_in_fingerprint, user_id)
+        user_id = self._user_id()
         self._list()
         owned = [playlist.id for playlist in self._listed.values() if playlist.owner_id == user_id]
         logger.info("%d playlists are owned by the user", len(owned))
         return owned
+
+    def _liked(self) -> list[str]:
+        try:
+            self._spotify.check_permission("song")
+        except PartLeftOut as error:
+            self._leave_out(error)
+            return []
+        self._liked_id = keys.liked_songs_id(self._user_id())
+        return [self._liked_id]
+
+    def _user_id(self) -> str:
+        user_id = self._state.user_id(self._spotify.sign_in_fingerprint)
+        if user_id is None:
+            user_id = self._spotify.me()
+            self._state.remember_user(self._spotify.sign_in_fingerprint, user_id)
+        return user_id
 
     def _list(self, wanted: Sequence[str] | None = None) -> None:
         self._listed_at = self._now()
@@ -254,7 +292,8 @@ class _Run:
         """Write the snapshot of a playlist; Spotify sends it again only if it has changed."""
         started = time.monotonic()
         key = keys.raw_key(playlist_id, self._request.scheduled_at)
-        listed = self._listed.get(playlist_id)
+        liked = self._open_liked(playlist_id) if playlist_id == self._liked_id else None
+        listed = liked.listed if liked else self._listed.get(playlist_id)
         shown = self._shown(listed) if listed else None
         if (
             shown
@@ -267,7 +306,7 @@ class _Run:
         source = self._unchanged(listed) if listed else None
         if source:
             written, details = self._copy(source, key)
-        elif outcome := self._read(playlist_id, listed, key, shown):
+        elif outcome := self._read(playlist_id, listed, key, shown, liked):
             written, details = outcome
         else:
             self._note_unchanged(playlist_id)
@@ -280,6 +319,24 @@ class _Run:
             key=key,
             **details,
         )
+
+    def _open_liked(self, playlist_id: str) -> LikedReading:
+        self._listed_at = self._now()
+        return LikedReading(self._spotify, playlist_id, self._user_id())
+
+    def _snapshot_library(self) -> None:
+        try:
+            self.summary.library = snapshot_library(
+                self._request, self._settings.raw_bucket, self._spotify, self._s3, self._now
+            )
+        except PartLeftOut as error:
+            self._leave_out(error)
+        self.is_library_due = False
+
+    def _leave_out(self, error: PartLeftOut) -> None:
+        logger.warning("%s", error, error_name=type(error).__name__)
+        left_out = [] if self.summary.left_out is msgspec.UNSET else self.summary.left_out
+        self.summary.left_out = [*left_out, str(error)]
 
     def _shown(self, listed: ListedPlaylist) -> str | None:
         """Return the key of the last snapshot before this one, if it is of the same day and the listed version."""
@@ -316,10 +373,15 @@ class _Run:
         return written, {"contract": source.header.contract, "copied_from": source.origin.key}
 
     def _read(
-        self, playlist_id: str, listed: ListedPlaylist | None, key: str, shown: str | None
+        self,
+        playlist_id: str,
+        listed: ListedPlaylist | None,
+        key: str,
+        shown: str | None,
+        liked: LikedReading | None,
     ) -> tuple[bool, dict[str, Any]] | None:
         """Read a playlist and write its snapshot, unless the one under the key `shown` has the same entries."""
-        reading = self._spotify.read(playlist_id, listed.snapshot_id if listed else None)
+        reading = liked or self._spotify.read(playlist_id, listed.snapshot_id if listed else None)
         while True:
             writer, mentions, entries = self._writer(playlist_id, reading), Mentions(), Fingerprint()
             for page in reading.pages:
@@ -330,7 +392,8 @@ class _Run:
                 break
         if reading.contract == "embedded":
             entries.add_page(head.embedded_page)
-        self._read_by[reading.contract] += 1
+        if liked is None:
+            self._read_by[reading.contract] += 1
         count("EntriesFetched", reading.entries)
         if shown and self._state.has_read(playlist_id, head.snapshot_id, entries, shown):
             self._state.remember(playlist_id, head.snapshot_id, shown, entries)
@@ -343,7 +406,7 @@ class _Run:
             self._state.remember(playlist_id, head.snapshot_id, key, entries)
         return written, {"contract": reading.contract, "entries": reading.entries}
 
-    def _writer(self, playlist_id: str, reading: PlaylistReading) -> envelope.SnapshotWriter:
+    def _writer(self, playlist_id: str, reading: PlaylistReading | LikedReading) -> envelope.SnapshotWriter:
         return envelope.SnapshotWriter(
             playlist_id=playlist_id,
             snapshot_id=reading.snapshot_id,

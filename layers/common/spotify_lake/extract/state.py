@@ -93,6 +93,12 @@ def first_attempt_at(s3: "S3Client", bucket: str, invocation: str, now: datetime
     return datetime.fromisoformat((store.get(s3, bucket, key) or b"").decode())
 
 
+def last_user(s3: "S3Client", bucket: str) -> str | None:
+    """Return the id of the user for whom a run last collected what they own or like; None if there was none."""
+    user = _decode(store.get(s3, bucket, keys.EXTRACT_STATE)).user
+    return user.id if user else None
+
+
 class State:
     """The state of a lake, read from the raw bucket when it is first needed.
 

@@ -59,6 +59,12 @@ def newest_key(s3: "S3Client", bucket: str, playlist_id: str) -> str | None:
     return newest
 
 
+def any_key(s3: "S3Client", bucket: str, prefix: str) -> bool:
+    """Return whether any key begins with `prefix`."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return any(page.get("Contents") for page in pages)
+
+
 def last_key_of_day(s3: "S3Client", bucket: str, playlist_id: str, scheduled_at: datetime) -> str | None:
     """Return the key of a playlist's last snapshot before `scheduled_at` on the same day (UTC), if any."""
     end = keys.raw_key(playlist_id, scheduled_at)

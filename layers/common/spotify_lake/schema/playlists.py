@@ -43,7 +43,8 @@ PLAYLISTS: Final = Table(
         Column(
             "snapshot_id",
             Type.STRING,
-            "Spotify's version of the playlist; it changes with the entries, and with title, cover or privacy.",
+            "Spotify's version of the playlist; it changes with the entries, and with title, cover or privacy. Liked"
+            " Songs have none: for them, a digest of their number and the first page.",
             "AAAAAqEcxS92ddZ6R83Q8TWFhYshm18s",
             "an imported dump lacks it",
         ),
@@ -60,8 +61,8 @@ PLAYLISTS: Final = Table(
         Column(
             "contract",
             Type.STRING,
-            "How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one) or `embedded`"
-            " (the page inside the playlist object).",
+            "How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one, and Liked Songs) or"
+            " `embedded` (the page inside the playlist object).",
             "items",
         ),
         Column(

@@ -16,6 +16,7 @@ import requests
 import spotipy
 
 from spotify_lake.errors import (
+    InsufficientScope,
     OutOfTime,
     QuotaExceeded,
     RateLimited,
@@ -42,17 +43,24 @@ type Check = Callable[[dict[str, Any]], str | None]  # returns what is wrong wit
 
 _QUOTA_REASON = "QUOTA_EXCEEDED"
 # Conditions of the app or of the sign-in that Spotify reports with 403, whatever is asked for.
-_REFUSALS = {
+_REFUSALS: Final[dict[re.Pattern[str], tuple[type[SpotifyRefused], str]]] = {
     re.compile("premium", re.IGNORECASE): (
-        "The owner of the app needs Spotify Premium, which every app in development mode requires: renew the"
-        " subscription, then start the run again."
+        SpotifyRefused,
+        (
+            "The owner of the app needs Spotify Premium, which every app in development mode requires: renew the"
+            " subscription, then start the run again."
+        ),
     ),
     re.compile("registered", re.IGNORECASE): (
-        "The user who signed in is not on the app's list: add them under User Management in Spotify's"
-        " developer dashboard."
+        SpotifyRefused,
+        (
+            "The user who signed in is not on the app's list: add them under User Management in Spotify's"
+            " developer dashboard."
+        ),
     ),
     re.compile("scope", re.IGNORECASE): (
-        "The sign-in lacks a permission: run `./lake login` and accept all of them."
+        InsufficientScope,
+        "The sign-in lacks a permission: run `./lake login` and accept all of them.",
     ),
 }
 
@@ -136,6 +144,11 @@ class Caller:
     def acts_for_user(self) -> bool:
         """Whether a user signed in; without one, only public playlists with known ids can be read."""
         return self._credentials.refresh_token is not None
+
+    def permits(self, scope: str) -> bool:
+        """Return whether the sign-in may include a scope; the scopes of some sign-ins are not known."""
+        scopes = self._credentials.scopes.split()
+        return self.acts_for_user and (not scopes or scope in scopes)
 
     def check_time(self) -> None:
         """Raise OutOfTime if too little time is left to begin anything."""
@@ -249,9 +262,9 @@ def _condition(what: str, response: requests.Response) -> Exception:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return SpotifyUnavailable(f"the response for {what} is {status} ({message})")
     if status == HTTPStatus.FORBIDDEN:
-        for pattern, advice in _REFUSALS.items():
+        for pattern, (condition, advice) in _REFUSALS.items():
             if pattern.search(message):
-                return SpotifyRefused(status, f"{message}. {advice}")
+                return condition(status, f"{message}. {advice}")
     return Refused(status, message)
 
 

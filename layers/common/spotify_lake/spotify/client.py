@@ -15,7 +15,8 @@ from spotify_lake.errors import (
     SpotifyRefused,
     SpotifyUnavailable,
 )
-from spotify_lake.spotify.calls import Caller, Refused
+from spotify_lake.spotify.calls import Refused
+from spotify_lake.spotify.library import LibraryCaller, page_problem
 from spotify_lake.spotify.mending import whole_number
 from spotify_lake.spotify.models import Contract
 
@@ -99,7 +100,7 @@ class Head:
         return _owner_id(self.playlist) == SPOTIFY
 
 
-class SpotifyClient(Caller):
+class SpotifyClient(LibraryCaller):
     """Reads playlists in whatever way the app is allowed to."""
 
     _details_in_batches = True
@@ -217,7 +218,7 @@ class SpotifyClient(Caller):
             what = f"playlist {playlist_id} from entry {offset} on"
             request = partial(self._entries, playlist_id, endpoint, limit, offset)
             try:
-                page = self._call(what, request, partial(_page_problem, offset=offset, limit=limit))
+                page = self._call(what, request, partial(page_problem, offset=offset, limit=limit))
             except Refused as refusal:
                 if offset == 0:
                     raise
@@ -410,22 +411,6 @@ def _batch_problem(answer: dict[str, Any], *, kind: DetailKind, size: int) -> st
         return f"it does not hold {size} {kind}"
     problems = (_object_problem(found) if isinstance(found, dict) else found for found in objects)
     return f"some {kind} are not objects with an id" if any(problems) else None
-
-
-def _page_problem(page: dict[str, Any], *, offset: int, limit: int) -> str | None:
-    """Return what is wrong with a page of entries: each must be full, except for the last."""
-    entries = page.get("items")
-    total, served_offset, served_limit = (
-        whole_number(page.get(name)) for name in ("total", "offset", "limit")
-    )
-    if not isinstance(entries, list) or total is None:
-        return "it is not a page of entries"
-    if served_offset is not None and served_offset != offset:
-        return f"it starts at entry {served_offset}"
-    if served_limit is not None and 0 < served_limit < limit:
-        limit = served_limit
-    due = max(0, min(limit, total - offset))
-    return f"it holds {len(entries)} of {due} entries" if len(entries) < due else None
 
 
 def _started(pages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
