@@ -26,6 +26,7 @@ from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Progress, Terminal
 from queries import queries, used_by, views
 from queries.display import FORMULA
+from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
 
@@ -148,7 +149,7 @@ class Source:
 
 def _sources(lake: Lake) -> dict[str, Source]:
     """Return everything that can be exported, by name."""
-    ours = {table.name for table in (*TABLES, *(one.table for one in WAREHOUSE))}
+    ours = {table.name for table in (*TABLES, *LISTENING_TABLES, LIBRARY, *(one.table for one in WAREHOUSE))}
     stored = {table["Name"]: column_types(table) for table in tables(lake) if table["Name"] in ours}
     relations = stored | {name: dict(view.types) for name, view in views().items()}
     return {name: _relation(name, types) for name, types in relations.items()} | {
