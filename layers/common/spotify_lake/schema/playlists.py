@@ -41,7 +41,13 @@ PLAYLISTS: Final = Table(
             "2026-11-20 06:00:03.120000",
         ),
         Column("name", Type.STRING, "Title of the playlist.", "Road Trip", _NOT_SENT),
-        Column("description", Type.STRING, "Description by its owner.", "Windows down.", "there is none"),
+        Column(
+            "description",
+            Type.STRING,
+            "Description by its owner; Spotify sends it with HTML entities, and here they are characters again.",
+            "Windows down.",
+            "there is none",
+        ),
         Column("owner_id", Type.STRING, "Spotify id of the owner.", "nadia.k", _NOT_SENT),
         Column("owner_name", Type.STRING, "Display name of the owner.", "Nadia", "the owner has none"),
         Column(
