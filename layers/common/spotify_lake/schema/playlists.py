@@ -16,8 +16,7 @@ PARTITION: Final = Column(
 KINDS: Final = ("song", "episode", "chapter", "local", "unavailable", "other")
 
 _OLD_APPS_ONLY = "the app gets Spotify's 2026 development-mode contract"
-_NO_DETAILS = "the lake has no details of it (see DetailCallsPerRun)"
-_NO_OLD_DETAILS = f"{_NO_DETAILS} or {_OLD_APPS_ONLY}"
+_NO_OLD_DETAILS = f"the lake has no details of it (see DetailCallsPerRun) or {_OLD_APPS_ONLY}"
 _NOT_SENT = "Spotify does not send it"
 
 _SNAPSHOT_COLUMNS = (
@@ -250,7 +249,7 @@ ARTISTS: Final = Table(
             Type.STRINGS,
             "Genres (deprecated by Spotify); often empty.",
             "[dance pop]",
-            _NO_DETAILS,
+            _NO_OLD_DETAILS,
         ),
         Column(
             "followers",
