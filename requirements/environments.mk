@@ -28,9 +28,34 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
 	done
 
+# Says in one sentence why the Python that PYTHON names cannot be used.
+define check_python
+	said=$$("$$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>&1) && status=0 || status=$$?; \
+	case "$$status $$said" in \
+	    '0 3.13') why=;; \
+	    '0 '[0-9].[0-9]*) why="is Python $$said";; \
+	    127\ *) why='names no program';; \
+	    126\ *) why='names nothing that can be run';; \
+	    *) why="did not answer as Python does (exit status $$status)";; \
+	esac; \
+	if [ -n "$$why" ]; then \
+	    echo "PYTHON=$$PYTHON $$why; name a Python 3.13, or leave PYTHON out and one is looked for." >&2; \
+	    exit 1; \
+	fi
+endef
+
+# Also where nothing has to be installed: what a person gave is never ignored.
+ifneq ($(filter PYTHON=%,$(MAKEOVERRIDES)),)
+$(or $(MAKECMDGOALS),help): | named-python
+endif
+
+named-python:
+	@$(check_python)
+
 # A python3.13 on PATH may be a version manager's stand-in that refuses to run, so each candidate is tried.
 define find_python
-	for candidate in "$${PYTHON:-python3.13}" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3 \
+	if [ -n "$${PYTHON:-}" ]; then $(check_python); fi; \
+	for candidate in "$${PYTHON:-python3.13}" "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3 \
 	        "$$(uv python find --no-python-downloads 3.13 2>/dev/null || true)"; do \
 	    python=$$("$$candidate" -c 'import sys; sys.version_info[:2] == (3, 13) and print(sys.executable)' 2>/dev/null || true); \
 	    if [ -n "$$python" ]; then break; fi; \
