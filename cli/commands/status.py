@@ -187,10 +187,18 @@ def _tables(lake: Lake, found: Playlists) -> Line:
     whole = f"{len(found.recent):,} snapshots of the last {days} days"
     if missing:
         tables = ", ".join(f"{name} {len(snapshots):,}" for name, snapshots in lacking.items())
-        first = min(missing).scheduled_at.date()
-        words = f"replay --from {first}"
         text = f"{len(missing):,} of {whole} are not in every table (missing in {tables})"
-        return Line("Tables", f"{text}: `{lake.command(words)}` rebuilds them", is_good=False)
+        advice = []
+        if rest := missing.difference(found.unreadable):
+            words = f"replay --from {min(rest).scheduled_at.date()}"
+            advice.append(f"`{lake.command(words)}` rebuilds {'the others' if found.unreadable else 'them'}")
+        if found.unreadable:
+            advice.insert(
+                0,
+                f"{len(found.unreadable):,} cannot be rebuilt, as the raw object cannot be read, for example"
+                f" {found.unreadable[-1].raw_key}: see A raw object cannot be read in docs/runbook.md",
+            )
+        return Line("Tables", f"{text}: {'; '.join(advice)}", is_good=False)
     if odd := [one for one in found.each if one.problem]:
         names = ", ".join(f"{one.name or one.playlist_id}: {one.problem}" for one in odd[:SHOWN_PLAYLISTS])
         return Line(
