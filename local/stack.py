@@ -451,7 +451,7 @@ class LaptopStack:
         self.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
 
     def _store_credentials(self) -> None:
-        """Sign the lake in to the stub, as `./lake login` does with Spotify."""
+        """Sign the lake in to the stub, as `./lake login` does with Spotify, also if its secret was deleted."""
         secrets = self.client("secretsmanager")
         secret_id = self.outputs["SpotifySecretArn"]
         credentials = {
@@ -462,6 +462,9 @@ class LaptopStack:
         }
         try:
             stored = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
+        except secrets.exceptions.InvalidRequestException:  # marked for deletion
+            secrets.restore_secret(SecretId=secret_id)
+            stored = {}
         except (secrets.exceptions.ResourceNotFoundException, KeyError, ValueError):
             stored = {}
         if {name: stored.get(name) for name in credentials} == credentials:
@@ -469,7 +472,11 @@ class LaptopStack:
         with self._step("Storing the stub's credentials in the secret"):
             now = _zulu(dt.datetime.now(dt.UTC))
             value = json.dumps(credentials | {"authorized_at": now})
-            secrets.put_secret_value(SecretId=secret_id, SecretString=value)
+            try:
+                secrets.put_secret_value(SecretId=secret_id, SecretString=value)
+            except secrets.exceptions.ResourceNotFoundException:
+                # The emulator finds a secret by the beginning of its ARN: this one answers for the deleted one.
+                secrets.create_secret(Name=secret_id.rpartition(":secret:")[2], SecretString=value)
 
     def _forget(self) -> None:
         """Discard the clients and outputs of the previous emulator."""
