@@ -27,6 +27,7 @@ from local.sql_dialect import on_laptop
 from local.state import State
 from local.stub import Stub
 from spotify_lake.athena import QueryResult
+from spotify_lake.log_lines import errors_in, is_disk_full
 
 EMULATOR_PORT = 4566
 STUB_PORT = 8700
@@ -293,14 +294,15 @@ class LaptopStack:
         self, stall_s: float = STALL_S, progress: Callable[[Backlog], None] = lambda _backlog: None
     ) -> Backlog:
         """Wait for the transform; see `local.backlog.wait_until_idle`."""
-        begun = dt.datetime.now(dt.UTC)
+        begun, log = dt.datetime.now(dt.UTC), self.emulator.process
+        seen = log.log_size()
 
         def errors() -> list[str]:
-            return backlog.errors_in(line for at, line in self.log_events("transform") if at >= begun)
+            # The emulator's own log has other programs' lines, too: only a full disk stops everything.
+            full = [line for line in log.log_since(seen) if is_disk_full([line])]
+            return [*errors_in(line for at, line in self.log_events("transform") if at >= begun), *full[-1:]]
 
-        return backlog.wait_until_idle(
-            self.backlog, stall_s, progress, self.emulator.process.log_path, errors
-        )
+        return backlog.wait_until_idle(self.backlog, stall_s, progress, log.log_path, errors)
 
     def queue_length(self, output: str) -> int:
         """Return the number of messages in a queue, waiting and in flight; `output` names the queue's URL."""
