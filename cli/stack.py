@@ -39,9 +39,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 # What `make demo` puts into a fresh clone besides .venv, which comes first; measured, and rounded up.
 ROOM_MB: Final = {
     ".tools/sam/.installed": 250,
-    ".tools/emulator/.installed": 250,
-    ".aws-sam/local": 500,
-    ".local/state.json": 150,
+    ".tools/emulator/.installed": 200,
+    ".aws-sam/local": 450,
+    ".local/state.json": 650,
 }
 _SIGN_IN_TO_AWS = (
     "Sign in with `aws login`, `aws sso login` or `aws configure`, or set AWS_PROFILE. For the lake on this"

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -50,6 +51,7 @@ DEAD_LETTER_OUTPUTS = (
     "ReportFailuresUrl",
     "ScheduleDeadLettersUrl",
 )
+MADE = ("bulk", "report")  # folders with what the demos made, besides the emulator's own
 QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
 
 type Step = Callable[[str], contextlib.AbstractContextManager[object]]
@@ -152,6 +154,8 @@ class LaptopStack:
         with self._alone():
             was_running = [self.stub.stop(), self.emulator.stop()]
             self._state_path.unlink(missing_ok=True)
+            for name in MADE:
+                shutil.rmtree(self.state_dir / name, ignore_errors=True)
             self._state = State()
             self._forget()
         return any(was_running)

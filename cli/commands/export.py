@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -123,7 +124,12 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path, *, r
                 written = export(athena, sources[name], folder / name, report, raw=raw)
                 sizes = ", ".join(f"{path.name} {_size(path.stat().st_size)}" for path in written.paths)
                 terminal.done(f"{name}: {written.rows:,} rows in {sizes}")
+    except KeyboardInterrupt as error:
+        error.add_note(f"What is named above is complete in {folder}; nothing else was changed there.")
+        raise
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise
         raise OpsError(
             f"{folder} cannot be written to: {error.strerror or error}. Name another folder with --out."
         ) from error

@@ -219,11 +219,11 @@ def _schedule(lake: Lake, now: datetime) -> Line:
 
 
 def _sign_in(lake: Lake, now: datetime) -> Line:
+    login = lake.command("login")
     try:
         credentials = read_credentials(lake.client("secretsmanager"), lake.output("SpotifySecretArn"))
     except CredentialsMissing as error:
-        return Line("Sign-in", str(error), is_good=False)
-    login = lake.command("login")
+        return Line("Sign-in", str(error).replace("`./lake login`", f"`{login}`"), is_good=False)
     if credentials.refresh_token is None and lake.parameter("PlaylistIds") == OWNED:
         text = (
             "as the app only, which owns no playlists: every run fails, because PlaylistIds is `owned`. Run"
