@@ -162,8 +162,8 @@ def _failure(lake: Lake, state: _Wait, total: int, why: str) -> str:
     if state.errors:
         sentence += f" The last error it logged: {state.errors[-1].rstrip('.')}."
     if state.pending and why == "no queue holds them":
-        day = min(state.pending).scheduled_at.date()
-        sentence += f" `{lake.command(f'replay --from {day} --to {day}')}` rebuilds those of the first day."
+        words = f"replay --from {min(state.pending).scheduled_at.date()}"
+        sentence += f" `{lake.command(words)}` rebuilds them."
     return f"{sentence} `{lake.command('logs transform')}` shows the log. What was imported stays in raw."
 
 

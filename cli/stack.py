@@ -339,9 +339,10 @@ def run_bulk_demo(console: Console) -> None:
 def laptop_trouble(error: BaseException) -> str | None:
     """Say what on this machine a failure comes from: a full disk, or an emulator that has stopped; None if neither."""
     from local import trouble
+    from local.process import BackgroundProcess
 
-    stack = _laptop_stack()
-    return trouble.explain(error, stack.state_dir, stack.emulator.process)
+    folder = ROOT / ".local"
+    return trouble.explain(error, folder, BackgroundProcess("emulator", folder / "emulator"))
 
 
 def need_room() -> None:
