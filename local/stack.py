@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local import backlog, private, spotify_stub, stub
+from local import backlog, private, sign_in, spotify_stub, stub
 from local.backlog import STALL_S, Backlog
 from local.deploy import Deployment, StackBroken, Tools
 from local.emulator import REGION, Emulator, Keys, client_environment
@@ -24,6 +24,7 @@ from local.errors import LaptopError
 from local.fingerprint import fingerprint
 from local.invocation import Invocation
 from local.process import HOST, exclusive
+from local.sign_in import Step
 from local.sql_dialect import on_laptop
 from local.state import State
 from local.stub import Stub
@@ -53,8 +54,6 @@ DEAD_LETTER_OUTPUTS = (
 )
 MADE = ("bulk", "report")  # folders with what the demos made, besides the emulator's own
 QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
-
-type Step = Callable[[str], contextlib.AbstractContextManager[object]]
 
 
 def _silent(_text: str) -> contextlib.AbstractContextManager[object]:
@@ -131,7 +130,12 @@ class LaptopStack:
             self._ensure_stub()
             self._ensure_deployed(fresh=fresh)
             self._allow_report_to_follow_queries()
-            self._store_credentials()
+            sign_in.store(
+                self.client("secretsmanager"),
+                self.outputs["SpotifySecretArn"],
+                self._step,
+                lambda statement: self._grant("ExtractRole", statement),
+            )
             return self._state != before
 
     def attach(self) -> None:
@@ -444,45 +448,18 @@ class LaptopStack:
         AWS derives the workgroup from the id of a query and checks the permission on that workgroup. The emulator
         checks for a permission on all workgroups.
         """
-        role = self.client("cloudformation").describe_stack_resource(
-            StackName=self.deployment.settings.stack_name, LogicalResourceId="ReportRole"
-        )["StackResourceDetail"]["PhysicalResourceId"]
-        statement = {
-            "Sid": "FollowQueries",
-            "Effect": "Allow",
-            "Action": list(QUERY_ACTIONS),
-            "Resource": "*",
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
+        actions = list(QUERY_ACTIONS)
+        self._grant(
+            "ReportRole", {"Sid": "FollowQueries", "Effect": "Allow", "Action": actions, "Resource": "*"}
+        )
 
-    def _store_credentials(self) -> None:
-        """Sign the lake in to the stub, as `./lake login` does with Spotify, also if its secret was deleted."""
-        secrets = self.client("secretsmanager")
-        secret_id = self.outputs["SpotifySecretArn"]
-        credentials = {
-            "client_id": spotify_stub.CLIENT_ID,
-            "client_secret": spotify_stub.CLIENT_SECRET,
-            "refresh_token": spotify_stub.REFRESH_TOKEN,
-            "scopes": " ".join(spotify_stub.SCOPES),
-        }
-        try:
-            stored = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
-        except secrets.exceptions.InvalidRequestException:  # marked for deletion
-            secrets.restore_secret(SecretId=secret_id)
-            stored = {}
-        except (secrets.exceptions.ResourceNotFoundException, KeyError, ValueError):
-            stored = {}
-        if {name: stored.get(name) for name in credentials} == credentials:
-            return
-        with self._step("Storing the stub's credentials in the secret"):
-            now = _zulu(dt.datetime.now(dt.UTC))
-            value = json.dumps(credentials | {"authorized_at": now})
-            try:
-                secrets.put_secret_value(SecretId=secret_id, SecretString=value)
-            except secrets.exceptions.ResourceNotFoundException:
-                # The emulator finds a secret by the beginning of its ARN: this one answers for the deleted one.
-                secrets.create_secret(Name=secret_id.rpartition(":secret:")[2], SecretString=value)
+    def _grant(self, role: str, statement: dict[str, object]) -> None:
+        """Give a role of the template a permission that it needs on the emulator only."""
+        name = self.client("cloudformation").describe_stack_resource(
+            StackName=self.deployment.settings.stack_name, LogicalResourceId=role
+        )["StackResourceDetail"]["PhysicalResourceId"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client("iam").put_role_policy(RoleName=name, PolicyName="emulator", PolicyDocument=policy)
 
     def _forget(self) -> None:
         """Discard the clients and outputs of the previous emulator."""
