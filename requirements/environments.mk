@@ -87,10 +87,15 @@ $(UV): requirements/uv.txt
 	esac
 	@touch $@
 
+# Before the first environment: .venv alone has 620 MB, and what make demo installs, builds and writes 2 GB.
+need_room = if [ ! -e .venv ] && [ "$$(df -Pk . | awk 'END { print $$4 }')" -lt 700000 ]; then \
+    echo 'The disk is too full: Spotify Lake needs about 2 GB here, and less than 0.7 GB are free.' >&2; exit 1; fi
+
 # $(call install,environment): what the lock file says, exactly, in an environment of its own
 define install
 	@$(call say,install,$(1) from $<)
 	@set -e; \
+	$(need_room); \
 	$(find_python); \
 	$(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
 	    $(UV_CLI) venv --quiet --clear --no-python-downloads --python "$$python" $(1); \
