@@ -109,6 +109,11 @@ def test_a_python_that_can_be_used_is_used() -> None:
     assert make(*how, f"PYTHON={sys.executable}").strip() == sys.executable
 
 
+def test_the_browser_that_a_person_chose_stays_chosen() -> None:
+    how = ["--eval", "shown: ; @printf '%s' \"$$BROWSER\"", "shown"]
+    assert make(*how, BROWSER="open-on-host") == "open-on-host"
+
+
 def test_pytest_gets_its_options() -> None:
     how = ["--eval", "shown: ; @printf '%s' \"$$PYTEST_ADDOPTS\"", "shown"]
     assert make(*how, "PYTEST_ARGS=-k 'a or b'") == "-k 'a or b'"
