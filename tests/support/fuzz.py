@@ -59,8 +59,8 @@ ODD: Final[tuple[Any, ...]] = (
 
 IDENTITY: Final = {"type", "id", "uri", "item", "track"}  # what an entry is
 SECONDARY: Final = (
-    "duration_ms", "popularity", "total_tracks", "followers", "genres", "label", "disc_number", "track_number", "explicit",
-    "release_date", "images", "external_urls", "external_ids", "artists",
+    "duration_ms", "popularity", "total_tracks", "followers", "genres", "label", "disc_number", "track_number",
+    "explicit", "release_date", "images", "external_urls", "external_ids", "artists",
 )  # fmt: skip
 FRACTIONS: Final = (156923.0, 4.9e7, 0.5, -0.0, 1e300, 2.0**63, "51", "5e1")
 UNIDENTIFIED: Final = {"undecodable", "song_without_id"}  # reasons that identity alone may give

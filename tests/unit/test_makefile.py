@@ -93,11 +93,11 @@ def test_a_python_that_cannot_be_used_is_named_with_the_reason(
         (tmp_path / name).chmod(0o755)
     named = program.format(tmp=tmp_path)
     how = ["--silent", "--eval", "installed: ; @$(find_python); echo $$python", "installed"]
+    typed, around = (
+        (["--silent", "demo", f"PYTHON={named}"], {}) if "line" in given else (how, {"PYTHON": named})
+    )
     with pytest.raises(subprocess.CalledProcessError) as refused:
-        if given == "on the command line":
-            make("--silent", "demo", f"PYTHON={named}")
-        else:
-            make(*how, PYTHON=named)
+        make(*typed, **around)
     sentence = f"PYTHON={named} {why}; name a Python 3.13, or leave PYTHON out and one is looked for."
     said = [line for line in refused.value.stderr.splitlines() if not line.startswith("make: ***")]
     assert said == [sentence]

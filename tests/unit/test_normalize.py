@@ -296,7 +296,7 @@ def description_of(text: str | None) -> object:
 @pytest.mark.parametrize(
     "sent, shown",
     [
-        ("Sasha &amp; I &lt;3 it&#x27;s &quot;ours&quot; &#x2F; 2019", "Sasha & I <3 it's \"ours\" / 2019"),
+        ("Sasha &amp; I &lt;3 it&#x27;s &quot;ours&quot; &#x2F; 2019", 'Sasha & I <3 it\'s "ours" / 2019'),
         ("&amp;amp;", "&amp;"),  # once: the owner typed an entity
         ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
         ("Rock & Roll", "Rock & Roll"),
