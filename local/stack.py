@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local import backlog, private, sign_in, spotify_stub, stub
+from local import backlog, private, sign_in, spotify_stub, stub, trouble
 from local.backlog import STALL_S, Backlog
 from local.deploy import Deployment, StackBroken, Tools
 from local.emulator import REGION, Emulator, Keys, client_environment
@@ -306,6 +306,8 @@ class LaptopStack:
         seen = log.log_size()
 
         def errors() -> list[str]:
+            if trouble.is_full_for(self.state_dir):
+                raise LaptopError(trouble.disk_is_full(self.state_dir))
             # The emulator's own log has other programs' lines, too: only a full disk stops everything.
             full = [line for line in log.log_since(seen) if is_disk_full([line])]
             return [*errors_in(line for at, line in self.log_events("transform") if at >= begun), *full[-1:]]

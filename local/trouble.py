@@ -40,6 +40,19 @@ def need(path: Path, megabytes: int) -> None:
         )
 
 
+def is_full_for(folder: Path) -> bool:
+    """Return whether there is too little room for anything."""
+    return free_mb(folder) < FULL_MB
+
+
+def disk_is_full(folder: Path) -> str:
+    """Say that the disk is full, and what to do."""
+    return (
+        f"The disk is full: {free_mb(folder):,} MB are free for {folder}. Make room (`./lake down` deletes the lake on"
+        " this laptop), then run the command again."
+    )
+
+
 def explain(error: BaseException, folder: Path, emulator: BackgroundProcess) -> str | None:
     """Say what on this machine a failure comes from.
 
@@ -62,11 +75,8 @@ def explain(error: BaseException, folder: Path, emulator: BackgroundProcess) -> 
         chain.append(cause)
     texts = [text for each in chain for text in (str(each), *getattr(each, "__notes__", ()))]
     is_full = any(isinstance(each, OSError) and each.errno in FULL_CODES for each in chain)
-    if is_full or is_disk_full(texts) or free_mb(folder) < FULL_MB:
-        return (
-            f"The disk is full: {free_mb(folder):,} MB are free for {folder}. Make room (`./lake down` deletes the lake"
-            " on this laptop), then run the command again."
-        )
+    if is_full or is_disk_full(texts) or is_full_for(folder):
+        return disk_is_full(folder)
     if any(isinstance(each, NO_ANSWER) for each in chain):
         if emulator.pid() is None:
             return (
