@@ -182,7 +182,7 @@ schema: $(DEV) ## Write what is generated from schema.py and queries/: tables, v
 bench-charts: $(DEV) $(SPARK) ## The charts job on 26 million rows beside DuckDB, for docs/bulk.md: ten minutes, 20 GB of disk
 	@$(RUN)/python -m bench charts
 
-fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=100000 SEED=7; some minutes
+fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=20000 SEED=7; all 220,000 take a while
 	@$(RUN)/python -m tests.support.fuzz $${CASES:+--cases "$$CASES"} $${SEED:+--seed "$$SEED"}
 
 bench: $(DEV) $(SAM) $(EMULATOR) ## Measure speed, memory, cold starts, requests and queries: bench/results.md [QUICK=1 WHAT=transform]

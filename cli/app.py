@@ -6,10 +6,14 @@ may type, and its function `command` declares the flags. Only the module of the 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import pkgutil
+import re
+import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, override
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
 
 PROGRAM: Final = "lake"
 INTERRUPTED: Final = 130  # what shells report for Ctrl-C
+NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
+LAPTOP_ONLY: Final = {"up", "down", "demo", "bulk-demo"}
+_COMMAND: Final = re.compile(r"`(?P<typed>\./lake (?P<command>[a-z-]+)(?P<rest>[^`]*))`")
 
 
 def main() -> None:
@@ -57,6 +64,7 @@ class Commands(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self._target = Target(())
         self.commands = {name: TyperCommand(name, help=_summary(module)) for name, module in names().items()}
 
     @override
@@ -71,16 +79,64 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except LakeError as error:
-            _report(str(error), getattr(error, "__notes__", ()))
+            _report(*self._explained(error, str(error)))
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
-            _report("Stopped.")
+            states = getattr(error, "__notes__", ())
+            _report(" ".join(["Stopped.", *states, f"`{self._target.again}` runs it again."]))
             raise typer.Exit(INTERRUPTED) from error
         except _aws_errors() as error:
             from cli.stack import sentence  # noqa: PLC0415 (its imports take long)
 
-            _report(sentence(error))
+            _report(*self._explained(error, sentence(error)))
             raise typer.Exit(1) from error
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            _report(*self._explained(error, f"The disk is full: {error}."))
+            raise typer.Exit(1) from error
+
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Remember what was typed: advice repeats it."""
+        self._target = Target(args)
+        return super().parse_args(ctx, args)
+
+    def _explained(self, error: BaseException, text: str) -> tuple[str, list[str]]:
+        """Return what to say of a failure, and the details."""
+        details = list(getattr(error, "__notes__", ()))
+        trouble = None
+        if self._target.on_laptop:
+            from cli.stack import laptop_trouble  # noqa: PLC0415 (its imports take long)
+
+            trouble = laptop_trouble(error)
+        if trouble:
+            details.insert(0, text)
+        return self._target.aimed(trouble or text), details
+
+
+class Target:
+    """The lake that a typed command is for, as advice has to name it."""
+
+    def __init__(self, typed: Sequence[str]) -> None:
+        self.again = shlex.join(["./lake", *typed])
+        self.on_laptop = "--laptop" in typed or (bool(typed) and typed[0] in LAPTOP_ONLY)
+        self._options = ["--laptop"] if self.on_laptop else []
+        for number, word in enumerate(typed):
+            if word == "--stack":
+                self._options.append(shlex.join(typed[number : number + 2]))
+            elif word.startswith("--stack="):
+                self._options.append(shlex.quote(word))
+
+    def aimed(self, text: str) -> str:
+        """Return a text in which each command that takes them has the options that name the lake."""
+        return _COMMAND.sub(self._with_options, text)
+
+    def _with_options(self, found: re.Match[str]) -> str:
+        if found["command"] in LAPTOP_ONLY:
+            return found[0]
+        missing = [option for option in self._options if option not in found["rest"]]
+        return f"`{' '.join([found['typed'], *missing])}`"
 
 
 def load(name: str) -> Command:

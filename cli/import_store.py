@@ -17,6 +17,8 @@ from spotify_lake.schema.playlists import PLAYLIST_ENTRIES
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+WRITTEN, MERGED, THERE = "written", "merged with what was imported before", "already there"
+IMPORTED: Final = {WRITTEN, MERGED, THERE}  # what became of a snapshot that is in the raw bucket as an import
 TRIES: Final = 5  # to write an object that others write at the same time
 
 
@@ -59,7 +61,7 @@ class Store:
             data, etag = self._there(snapshot.key)
             if data is None:
                 if self._write(snapshot.key, snapshot.body, None):
-                    return "would be written" if self._dry_run else "written"
+                    return "would be written" if self._dry_run else WRITTEN
                 continue
             before = captures_in(data)
             if not before:
@@ -72,8 +74,8 @@ class Store:
             if is_there or self._write(snapshot.key, merged, etag):
                 _check_shown(snapshot, merged)
                 if is_there:
-                    return "already there"
-                return f"{'would be ' if self._dry_run else ''}merged with what was imported before"
+                    return THERE
+                return f"{'would be ' if self._dry_run else ''}{MERGED}"
         raise OpsError(f"Others are writing {snapshot.key} at the same time. Import the file again.")
 
     def _is_recorded(self, snapshot: ImportedSnapshot) -> bool:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Snapshots of this time are compared with every table; of older ones only a playlist's newest.
 RECENT: Final = timedelta(days=45)
 READERS: Final = 8
+EXAMINED: Final = 40  # raw objects that are read because a table lacks them
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,14 @@ class Playlists:
         The raw snapshots of the last days (`RECENT`).
     lacking
         By table, those of them that it lacks.
+    unreadable
+        Of the newest snapshots that a table lacks (`EXAMINED`), those whose raw objects cannot be read.
     """
 
     each: list[PlaylistStatus]
     recent: set[SnapshotId]
     lacking: Mapping[str, set[SnapshotId]]
+    unreadable: Sequence[SnapshotId]
 
 
 def gather(lake: Lake, now: datetime) -> Playlists:
@@ -111,11 +115,15 @@ def gather(lake: Lake, now: datetime) -> Playlists:
         raw = readers.map(lambda one: list(objects.snapshots(s3, raw_bucket, one, since)), known)
         found = dict(zip(known, raw, strict=True))
         recent = {snapshot for snapshots in found.values() for snapshot in snapshots}
+        lacking = {name: recent - there for name, there in stored.items()}
+        examined = sorted(set[SnapshotId]().union(*lacking.values()))[-EXAMINED:]
+        problems = readers.map(lambda one: _unreadable(s3, raw_bucket, one), examined)
+        unreadable = [one for one, problem in zip(examined, problems, strict=True) if problem]
         each = list(
             readers.map(lambda one: _playlist(s3, raw_bucket, lake_bucket, one, stored), found.items())
         )
     each.sort(key=lambda one: (one.newest is not None, one.newest or now, one.name or ""))
-    return Playlists(each, recent, {name: recent - there for name, there in stored.items()})
+    return Playlists(each, recent, lacking, unreadable)
 
 
 def with_names(lake: Lake, text: str, now: datetime) -> Sequence[str] | None:
@@ -241,7 +249,7 @@ def _difference(
 def _entries(s3: S3Client, bucket: str, snapshot: SnapshotId) -> int | None:
     """Return the number of entries of a raw object; None if it cannot be read."""
     try:
-        return len(envelope.decode(_get(s3, bucket, snapshot.raw_key)).entries)
+        return len(envelope.decode(_get(s3, bucket, snapshot.raw_key), snapshot.raw_key).entries)
     except SnapshotUnreadable:
         return None
 

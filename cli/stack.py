@@ -36,6 +36,13 @@ DEFAULT_STACK: Final = "spotify-lake"
 # A function may run for a quarter of an hour, and an invocation that is sent again would run it again.
 _PATIENT = Config(read_timeout=900, retries={"total_max_attempts": 1})
 ROOT: Final = Path(__file__).resolve().parent.parent
+# What `make demo` puts into a fresh clone besides .venv, which comes first; measured, and rounded up.
+ROOM_MB: Final = {
+    ".tools/sam/.installed": 250,
+    ".tools/emulator/.installed": 200,
+    ".aws-sam/local": 450,
+    ".local/state.json": 650,
+}
 _SIGN_IN_TO_AWS = (
     "Sign in with `aws login`, `aws sso login` or `aws configure`, or set AWS_PROFILE. For the lake on this"
     " laptop, add --laptop."
@@ -340,6 +347,22 @@ def run_bulk_demo(console: Console) -> None:
     from local import bulk
 
     bulk.demo(_laptop_stack(console), console, _steps(console))
+
+
+def laptop_trouble(error: BaseException) -> str | None:
+    """Say what on this machine a failure comes from: a full disk, or an emulator that has stopped; None if neither."""
+    from local import trouble
+    from local.process import BackgroundProcess
+
+    folder = ROOT / ".local"
+    return trouble.explain(error, folder, BackgroundProcess("emulator", folder / "emulator"))
+
+
+def need_room() -> None:
+    """Check that this laptop's disk has room for what is missing to deploy and fill a lake; raises LakeError if not."""
+    from local import trouble
+
+    trouble.need(ROOT, sum(megabytes for path, megabytes in ROOM_MB.items() if not (ROOT / path).exists()))
 
 
 def _running_laptop() -> LaptopStack:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from local.errors import LaptopError
 from spotify_lake import keys
+from spotify_lake.log_lines import is_lasting
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,9 +20,6 @@ QUIET_S = 3.0
 STALL_S = 90.0
 # The log is looked at when nothing was finished for this time, and no more often.
 LOOK_AT_LOG_S = 5.0
-# What no retry changes: a missing permission, or code that cannot be loaded.
-_LASTING = re.compile(r"AccessDenied|not authorized|ImportModuleError|No module named")
-_ERROR_LEVELS = {"ERROR", "CRITICAL"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ def wait_until_idle(
         idle_s = now - finished_at
         if idle_s > min(LOOK_AT_LOG_S, stall_s) and now - looked_at > LOOK_AT_LOG_S:
             logged, looked_at = [*errors()], now
-        if idle_s > stall_s or any(map(_LASTING.search, logged)):
+        if idle_s > stall_s or is_lasting(logged):
             why = f" The last error it logged: {logged[-1].rstrip('.')}." if logged else ""
             raise LaptopError(
                 f"{backlog.raw - backlog.done} of {backlog.raw} snapshots are waiting for the transform function, which"
@@ -131,23 +127,6 @@ def wait_until_idle(
                 log=log,
             )
         time.sleep(0.4)
-
-
-def errors_in(messages: Iterable[str]) -> list[str]:
-    """Return the errors among the lines of a function's log, each as a sentence."""
-    found = []
-    for line in messages:
-        try:
-            fields = json.loads(line)
-        except ValueError:
-            if line.startswith("[ERROR]"):
-                found.append(" ".join(line.removeprefix("[ERROR]").split()))
-            continue
-        if isinstance(fields, dict) and fields.get("level") in _ERROR_LEVELS:
-            message = str(fields.get("message", ""))
-            exception = str(fields.get("exception") or "").strip().splitlines()
-            found.append(f"{message}: {exception[-1]}" if exception else message)
-    return found
 
 
 def _keys(s3: S3Client, bucket: str, prefix: str) -> list[str]:

@@ -126,8 +126,14 @@ def run_job(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
         Java is missing, another run of the job is in progress, or the job fails. The arrival function receives the
         event that Glue would send.
     """
-    with _recorded(stack.state_dir / "bulk", job, run_id):
-        return _run(stack, job, run_id)
+    try:
+        with _recorded(stack.state_dir / "bulk", job, run_id):
+            return _run(stack, job, run_id)
+    except KeyboardInterrupt as error:
+        error.add_note(
+            "The files are uploaded, and their run was stopped on this laptop; loading twice adds nothing."
+        )
+        raise
 
 
 def run_state(state_dir: Path, job: str, run_id: str) -> str | None:

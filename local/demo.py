@@ -65,9 +65,13 @@ def run(stack: LaptopStack, console: Console, steps: Steps, last_day: dt.date | 
             f"The last day of the demo can be {newest} (yesterday, UTC) or earlier, not {last_day}."
         )
     console.print("\n[bold]Spotify Lake on this laptop[/]\n")
-    if not stack.up():
-        steps.done("Found the laptop stack running and up to date", time.monotonic() - started)
-    added = fill(stack, console, steps, moments(last_day))
+    try:
+        if not stack.up():
+            steps.done("Found the laptop stack running and up to date", time.monotonic() - started)
+        added = fill(stack, console, steps, moments(last_day))
+    except KeyboardInterrupt as error:
+        error.add_note("What is in the lake on this laptop stays there, until `./lake down` deletes it.")
+        raise
     check(stack)
     page = write_report(stack, steps)
     show(stack, console)

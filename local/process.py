@@ -169,9 +169,19 @@ class BackgroundProcess:
 
     def log_tail(self, lines: int = 15) -> list[str]:
         """Return the last lines of the process's log."""
+        return self.log_since(0)[-lines:]
+
+    def log_size(self) -> int:
+        """Return the size of the process's log, in bytes."""
+        return self.log_path.stat().st_size if self.log_path.exists() else 0
+
+    def log_since(self, size: int) -> list[str]:
+        """Return the lines that the process has logged since its log had this size."""
         if not self.log_path.exists():
             return []
-        return self.log_path.read_text(errors="replace").splitlines()[-lines:]
+        with self.log_path.open("rb") as log:
+            log.seek(size)
+            return log.read().decode(errors="replace").splitlines()
 
     def _read_pid(self) -> int | None:
         """Read the pid, which the new process writes just after the lock is taken."""

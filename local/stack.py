@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local import backlog, private, spotify_stub, stub
+from local import backlog, private, sign_in, spotify_stub, stub, trouble
 from local.backlog import STALL_S, Backlog
 from local.deploy import Deployment, StackBroken, Tools
 from local.emulator import REGION, Emulator, Keys, client_environment
@@ -23,10 +24,12 @@ from local.errors import LaptopError
 from local.fingerprint import fingerprint
 from local.invocation import Invocation
 from local.process import HOST, exclusive
+from local.sign_in import Step
 from local.sql_dialect import on_laptop
 from local.state import State
 from local.stub import Stub
 from spotify_lake.athena import QueryResult
+from spotify_lake.log_lines import errors_in, is_disk_full
 
 EMULATOR_PORT = 4566
 STUB_PORT = 8700
@@ -49,9 +52,8 @@ DEAD_LETTER_OUTPUTS = (
     "ReportFailuresUrl",
     "ScheduleDeadLettersUrl",
 )
+MADE = ("bulk", "report")  # folders with what the demos made, besides the emulator's own
 QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
-
-type Step = Callable[[str], contextlib.AbstractContextManager[object]]
 
 
 def _silent(_text: str) -> contextlib.AbstractContextManager[object]:
@@ -128,7 +130,12 @@ class LaptopStack:
             self._ensure_stub()
             self._ensure_deployed(fresh=fresh)
             self._allow_report_to_follow_queries()
-            self._store_credentials()
+            sign_in.store(
+                self.client("secretsmanager"),
+                self.outputs["SpotifySecretArn"],
+                self._step,
+                lambda statement: self._grant("ExtractRole", statement),
+            )
             return self._state != before
 
     def attach(self) -> None:
@@ -151,6 +158,8 @@ class LaptopStack:
         with self._alone():
             was_running = [self.stub.stop(), self.emulator.stop()]
             self._state_path.unlink(missing_ok=True)
+            for name in MADE:
+                shutil.rmtree(self.state_dir / name, ignore_errors=True)
             self._state = State()
             self._forget()
         return any(was_running)
@@ -293,14 +302,17 @@ class LaptopStack:
         self, stall_s: float = STALL_S, progress: Callable[[Backlog], None] = lambda _backlog: None
     ) -> Backlog:
         """Wait for the transform; see `local.backlog.wait_until_idle`."""
-        begun = dt.datetime.now(dt.UTC)
+        begun, log = dt.datetime.now(dt.UTC), self.emulator.process
+        seen = log.log_size()
 
         def errors() -> list[str]:
-            return backlog.errors_in(line for at, line in self.log_events("transform") if at >= begun)
+            if trouble.is_full_for(self.state_dir):
+                raise LaptopError(trouble.disk_is_full(self.state_dir))
+            # The emulator's own log has other programs' lines, too: only a full disk stops everything.
+            full = [line for line in log.log_since(seen) if is_disk_full([line])]
+            return [*errors_in(line for at, line in self.log_events("transform") if at >= begun), *full[-1:]]
 
-        return backlog.wait_until_idle(
-            self.backlog, stall_s, progress, self.emulator.process.log_path, errors
-        )
+        return backlog.wait_until_idle(self.backlog, stall_s, progress, log.log_path, errors)
 
     def queue_length(self, output: str) -> int:
         """Return the number of messages in a queue, waiting and in flight; `output` names the queue's URL."""
@@ -438,38 +450,18 @@ class LaptopStack:
         AWS derives the workgroup from the id of a query and checks the permission on that workgroup. The emulator
         checks for a permission on all workgroups.
         """
-        role = self.client("cloudformation").describe_stack_resource(
-            StackName=self.deployment.settings.stack_name, LogicalResourceId="ReportRole"
-        )["StackResourceDetail"]["PhysicalResourceId"]
-        statement = {
-            "Sid": "FollowQueries",
-            "Effect": "Allow",
-            "Action": list(QUERY_ACTIONS),
-            "Resource": "*",
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self.client("iam").put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=policy)
+        actions = list(QUERY_ACTIONS)
+        self._grant(
+            "ReportRole", {"Sid": "FollowQueries", "Effect": "Allow", "Action": actions, "Resource": "*"}
+        )
 
-    def _store_credentials(self) -> None:
-        """Sign the lake in to the stub, as `./lake login` does with Spotify."""
-        secrets = self.client("secretsmanager")
-        secret_id = self.outputs["SpotifySecretArn"]
-        credentials = {
-            "client_id": spotify_stub.CLIENT_ID,
-            "client_secret": spotify_stub.CLIENT_SECRET,
-            "refresh_token": spotify_stub.REFRESH_TOKEN,
-            "scopes": " ".join(spotify_stub.SCOPES),
-        }
-        try:
-            stored = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
-        except (secrets.exceptions.ResourceNotFoundException, KeyError, ValueError):
-            stored = {}
-        if {name: stored.get(name) for name in credentials} == credentials:
-            return
-        with self._step("Storing the stub's credentials in the secret"):
-            now = _zulu(dt.datetime.now(dt.UTC))
-            value = json.dumps(credentials | {"authorized_at": now})
-            secrets.put_secret_value(SecretId=secret_id, SecretString=value)
+    def _grant(self, role: str, statement: dict[str, object]) -> None:
+        """Give a role of the template a permission that it needs on the emulator only."""
+        name = self.client("cloudformation").describe_stack_resource(
+            StackName=self.deployment.settings.stack_name, LogicalResourceId=role
+        )["StackResourceDetail"]["PhysicalResourceId"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client("iam").put_role_policy(RoleName=name, PolicyName="emulator", PolicyDocument=policy)
 
     def _forget(self) -> None:
         """Discard the clients and outputs of the previous emulator."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LONGEST_CELL = 60
-# A spreadsheet takes a cell that begins like this for a formula, which may call programs or send data away.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# A spreadsheet takes a cell that begins like this for a formula, which may call programs or send data away. Where
+# semicolons separate the cells of CSV, as in much of Europe, a cell also begins after one, and after a line break.
+_FORMULA: Final = re.compile(r"^(?=[=+\-@\t\r\n＝＋－＠])|(?<=[;\r\n])(?=[=+\-@\t＝＋－＠])")
 # A text may be cut to this width before an answer is shown with one value per line.
 NARROWEST_TEXT = 16
 
@@ -89,7 +91,12 @@ def write_csv(file: TextIO, result: Answer) -> None:
 
 
 def _csv_cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else _plain(value)
+    return without_formulas(value) if isinstance(value, str) else _plain(value)
+
+
+def without_formulas(text: str) -> str:
+    """Return a text with an apostrophe before everything that a spreadsheet would run as a formula."""
+    return _FORMULA.sub("'", text)
 
 
 def write_json(file: TextIO, result: Answer) -> None:

@@ -28,9 +28,34 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
 	done
 
+# Says in one sentence why the Python that PYTHON names cannot be used.
+define check_python
+	said=$$("$$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>&1) && status=0 || status=$$?; \
+	case "$$status $$said" in \
+	    '0 3.13') why=;; \
+	    '0 '[0-9].[0-9]*) why="is Python $$said";; \
+	    127\ *) why='names no program';; \
+	    126\ *) why='names nothing that can be run';; \
+	    *) why="did not answer as Python does (exit status $$status)";; \
+	esac; \
+	if [ -n "$$why" ]; then \
+	    echo "PYTHON=$$PYTHON $$why; name a Python 3.13, or leave PYTHON out and one is looked for." >&2; \
+	    exit 1; \
+	fi
+endef
+
+# Also where nothing has to be installed: what a person gave is never ignored.
+ifneq ($(filter PYTHON=%,$(MAKEOVERRIDES)),)
+$(or $(MAKECMDGOALS),help): | named-python
+endif
+
+named-python:
+	@$(check_python)
+
 # A python3.13 on PATH may be a version manager's stand-in that refuses to run, so each candidate is tried.
 define find_python
-	for candidate in "$${PYTHON:-python3.13}" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3 \
+	if [ -n "$${PYTHON:-}" ]; then $(check_python); fi; \
+	for candidate in "$${PYTHON:-python3.13}" "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3 \
 	        "$$(uv python find --no-python-downloads 3.13 2>/dev/null || true)"; do \
 	    python=$$("$$candidate" -c 'import sys; sys.version_info[:2] == (3, 13) and print(sys.executable)' 2>/dev/null || true); \
 	    if [ -n "$$python" ]; then break; fi; \
@@ -62,10 +87,15 @@ $(UV): requirements/uv.txt
 	esac
 	@touch $@
 
+# Before the first environment: .venv alone has 620 MB, and what make demo installs, builds and writes 2 GB.
+need_room = if [ ! -e .venv ] && [ "$$(df -Pk . | awk 'END { print $$4 }')" -lt 700000 ]; then \
+    echo 'The disk is too full: Spotify Lake needs about 2 GB here, and less than 0.7 GB are free.' >&2; exit 1; fi
+
 # $(call install,environment): what the lock file says, exactly, in an environment of its own
 define install
 	@$(call say,install,$(1) from $<)
 	@set -e; \
+	$(need_room); \
 	$(find_python); \
 	$(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
 	    $(UV_CLI) venv --quiet --clear --no-python-downloads --python "$$python" $(1); \

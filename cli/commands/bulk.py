@@ -140,7 +140,12 @@ def run(
     size = sum(path.stat().st_size for path in found.values())
     with terminal.progress("Uploading MB", max(1, size // MEGABYTE)) as progress:
         count = _Sum(lambda sent: progress.update(sent // MEGABYTE))
-        staging.stage(s3, bucket, prefix, found, count, defaults=defaults)
+        try:
+            staging.stage(s3, bucket, prefix, found, count, defaults=defaults)
+        except KeyboardInterrupt as error:
+            count.stop()
+            error.add_note(f"Nothing is loaded: the upload to s3://{bucket}/{prefix} is incomplete.")
+            raise
     terminal.done(
         f"{_number(len(found), 'file')} ({size / MEGABYTE:,.1f} MB) and {keys.READY} are in s3://{bucket}/{prefix}"
     )
@@ -157,7 +162,12 @@ def run(
         terminal.say("Running it on local Spark …")
         summary = run_job(data_set, run_id)
     else:
-        follow(lake.client("glue"), terminal, job, run_id)
+        try:
+            follow(lake.client("glue"), terminal, job, run_id)
+        except KeyboardInterrupt as error:
+            status = lake.command("status")
+            error.add_note(f"The run {run_id} of {job} continues on AWS; `{status}` shows how it ended.")
+            raise
         summary = staging.latest_summary(s3, bucket, data_set)
     show(terminal, summary, f"s3://{bucket}/{keys.WAREHOUSE}_runs/{data_set}/{summary['run']}.json")
     if unused := not_used(summary):
@@ -313,12 +323,19 @@ def _number(count: int, what: str) -> str:
 
 
 class _Sum:
-    """Adds up the progress of several threads."""
+    """Adds up the progress of several threads, and ends their uploads."""
 
     def __init__(self, update: Callable[[int], None]) -> None:
         self._update, self._sum, self._lock = update, 0, threading.Lock()
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Let every upload fail at its next step: the program cannot end before them."""
+        self._is_stopped = True
 
     def __call__(self, more: int) -> None:
+        if self._is_stopped:
+            raise InterruptedError("a person stopped the upload")
         with self._lock:
             self._sum += more
             self._update(self._sum)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from cli import environments
-from cli.stack import run_bulk_demo
+from cli.stack import need_room, run_bulk_demo
 from cli.terminal import Terminal
 
 EXAMPLES: Final = ("./lake bulk-demo",)
@@ -16,5 +16,6 @@ EXAMPLES: Final = ("./lake bulk-demo",)
 
 def command() -> None:
     """Run the command; see the module."""
+    need_room()
     environments.need("sam", "emulator", "spark")
     run_bulk_demo(Terminal().console)

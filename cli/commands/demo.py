@@ -12,7 +12,7 @@ import typer
 
 from cli import environments
 from cli.options import day
-from cli.stack import run_demo
+from cli.stack import need_room, run_demo
 from cli.terminal import Terminal
 
 EXAMPLES: Final = ("./lake demo", "./lake demo --last-day 2026-09-30")
@@ -26,5 +26,6 @@ def command(
     ] = None,
 ) -> None:
     """Run the command; see the module."""
+    need_room()
     environments.need("sam", "emulator")
     run_demo(Terminal().console, last_day)

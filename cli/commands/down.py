@@ -13,6 +13,9 @@ EXAMPLES: Final = ("./lake down",)
 def command() -> None:
     """Run the command; see the module."""
     if stop_laptop():
-        Terminal().say("Stopped. Its data was in memory and is deleted; `./lake demo` creates it again.")
+        Terminal().say(
+            "Stopped, and its data is deleted; `./lake demo` creates it again. `make clean` also removes what was"
+            " installed and built (about 1.5 GB)."
+        )
     else:
         Terminal().say("The laptop stack is not running.")

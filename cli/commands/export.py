@@ -1,18 +1,21 @@
 """Write views, tables and answers to queries as CSV and Parquet.
 
 Without names it writes every view of the playlists. Name views of charts one by one: they have millions of rows.
-In the CSV files, texts that a spreadsheet would run as formulas begin with an apostrophe; --raw leaves them unchanged.
+The CSV files are for spreadsheets: they begin with a byte order mark, times are UTC in whole seconds, and texts that a
+spreadsheet would run as formulas have an apostrophe before them. --raw writes everything unchanged, for programs.
 """
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import errno
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.csv
@@ -25,7 +28,7 @@ from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Progress, Terminal
 from queries import queries, used_by, views
-from queries.display import FORMULA
+from queries.display import without_formulas
 from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
@@ -51,6 +54,7 @@ _ARROW_TYPES: Final = {
     "date": pa.date32(),
     **dict.fromkeys(("timestamp", "timestamp with time zone"), pa.timestamp("us", tz="UTC")),
 }
+_SPREADSHEET_TIME: Final = pa.timestamp("s")
 _STRINGS: Final = "array<string>"
 
 
@@ -71,7 +75,7 @@ def command(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = DEFAULT_FOLDER,
     raw: Annotated[
         bool,
-        typer.Option("--raw", help="Write texts to CSV unchanged, for programs that are not spreadsheets."),
+        typer.Option("--raw", help="Write texts and times to CSV unchanged, for programs, not spreadsheets."),
     ] = False,
     laptop: Laptop = False,
     stack: Stack = DEFAULT_STACK,
@@ -121,7 +125,12 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path, *, r
                 written = export(athena, sources[name], folder / name, report, raw=raw)
                 sizes = ", ".join(f"{path.name} {_size(path.stat().st_size)}" for path in written.paths)
                 terminal.done(f"{name}: {written.rows:,} rows in {sizes}")
+    except KeyboardInterrupt as error:
+        error.add_note(f"What is named above is complete in {folder}; nothing else was changed there.")
+        raise
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise
         raise OpsError(
             f"{folder} cannot be written to: {error.strerror or error}. Name another folder with --out."
         ) from error
@@ -182,23 +191,25 @@ def export(
     progress
         Called with the number of rows written so far.
     raw
-        Leave texts in the CSV file unchanged that a spreadsheet would take for formulas.
+        Write the CSV file for programs: without a byte order mark, with texts unchanged, and times to the microsecond.
 
     Returns
     -------
     Written
         What was written. In the CSV file lists are JSON, times are UTC, and a null is empty where an empty text is
-        `""`; a text that begins like a formula has an apostrophe before it. The Parquet file has every text
+        `""`. For a spreadsheet it begins with a byte order mark, without which Excel misreads letters beyond ASCII;
+        times have whole seconds and no zone; formulas have an apostrophe before them. The Parquet file has every value
         unchanged.
     """
     answer = athena.stream(source.sql, TIMEOUT_S)
     schema = pa.schema([_field(column, source) for column in answer.columns])
-    flat = pa.schema([_field(column, None) for column in answer.columns])
+    flat = pa.schema([_field(column, None, raw=raw) for column in answer.columns])
     paths = stem.with_suffix(".csv"), stem.with_suffix(".parquet")
     rows = 0
     with (
         _replacing(*paths) as (csv_draft, parquet_draft),
-        pa.csv.CSVWriter(csv_draft, flat) as csv,
+        csv_draft.open("wb") as csv_file,
+        _csv_writer(csv_file, flat, raw=raw) as csv,
         pa.parquet.ParquetWriter(parquet_draft, schema, compression="zstd") as parquet,
     ):
         for batch in _batches(answer.pages):
@@ -219,13 +230,22 @@ def _as_texts(values: Sequence[Sequence[Any]], columns: Sequence[Column]) -> lis
 
 
 def _as_text(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return without_formulas(value) if isinstance(value, str) else value
 
 
-def _field(column: Column, source: Source | None) -> pa.Field:
+def _csv_writer(file: BinaryIO, schema: pa.Schema, *, raw: bool) -> pa.csv.CSVWriter:
+    if not raw:
+        file.write(codecs.BOM_UTF8)
+    return pa.csv.CSVWriter(file, schema)
+
+
+def _field(column: Column, source: Source | None, *, raw: bool = True) -> pa.Field:
     if source is not None and column.name in source.lists:
         return pa.field(column.name, pa.list_(pa.string()))
-    return pa.field(column.name, _ARROW_TYPES.get(column.type, pa.string()))
+    kind = _ARROW_TYPES.get(column.type, pa.string())
+    if pa.types.is_timestamp(kind) and not raw:
+        kind = _SPREADSHEET_TIME
+    return pa.field(column.name, kind)
 
 
 def _table(columns: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
@@ -237,6 +257,9 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         values = [None if value is None else json.loads(value) for value in values]
     elif pa.types.is_string(kind):
         values = [None if value is None else str(value) for value in values]
+    if kind == _SPREADSHEET_TIME:
+        exact = pa.array(values, pa.timestamp("us", tz="UTC"))
+        return exact.cast(pa.timestamp("s", tz="UTC"), safe=False).cast(kind)
     return pa.array(values, kind)
 
 

@@ -1,6 +1,7 @@
 """Import dumps of playlists, in any form you may have them.
 
-It reports what it understood of each file, and exits with status 1 if a file could not be used.
+It reports what it understood of each file, waits until the tables have it, and says how many rows are where. It exits
+with status 1 if a file could not be used or did not reach the tables.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import glob
 import os.path
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.import_store import Store
+from cli import import_wait
+from cli.import_store import IMPORTED, Store
 from cli.imports import archives, dumps, snapshots
 from cli.imports.archives import SUFFIXES
 from cli.imports.parts import Part
@@ -27,8 +29,10 @@ from cli.imports.snapshots import Defaults, ImportedSnapshot
 from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find, sentence
 from cli.terminal import Terminal
+from spotify_lake import keys
 from spotify_lake.errors import LakeError
 from spotify_lake.extract.state import last_user
+from spotify_lake.keys import SnapshotId
 from spotify_lake.schema.playlists import KINDS, PLAYLIST_ENTRIES, REJECTS
 
 if TYPE_CHECKING:
@@ -120,6 +124,9 @@ def command(
         typer.Option(metavar="ID", help="Whose Liked Songs are in the files (default: who signed in)."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, only report.")] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not wait until the tables have the snapshots.")
+    ] = False,
     laptop: Laptop = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
@@ -132,7 +139,8 @@ def command(
             raise
         why = str(error) if isinstance(error, LakeError) else sentence(error)
         terminal.warn(f"{why} A dry run only reports what the files hold, and continues without a lake.")
-    run(lake, terminal, files, Defaults(playlist_id=playlist, taken_at=at, user_id=user), dry_run=dry_run)
+    defaults = Defaults(playlist_id=playlist, taken_at=at, user_id=user)
+    run(lake, terminal, files, defaults, dry_run=dry_run, wait=None if no_wait else import_wait.wait)
 
 
 def run(
@@ -142,6 +150,7 @@ def run(
     defaults: Defaults = Defaults(),  # noqa: B008 (it is frozen)
     *,
     dry_run: bool = False,
+    wait: Callable[[Lake, Terminal, Collection[SnapshotId]], None] | None = None,
 ) -> None:
     """Import files and report what was understood of each.
 
@@ -157,11 +166,13 @@ def run(
         For files that do not say it themselves.
     dry_run
         Write nothing.
+    wait
+        Waits until the tables have the imported snapshots; None returns before.
 
     Raises
     ------
     OpsError
-        At the end, if a file could not be used; all others are imported by then.
+        At the end, if a file could not be used, or did not reach the tables; all others are imported by then.
     """
     if lake and not defaults.user_id:
         user_id = last_user(lake.client("s3"), lake.output("RawBucketName"))
@@ -173,9 +184,21 @@ def run(
     report = Report(terminal)
     for name in found.missing:
         report.refuse(name, "There is no such file.")
-    for folder in _by_folder(found.files):
-        _import_folder(folder, target, report, defaults)
-    report.close(len(found.files) + len(found.missing), found.skipped, lake, dry_run=dry_run)
+    try:
+        for folder in _by_folder(found.files):
+            _import_folder(folder, target, report, defaults)
+    except KeyboardInterrupt as error:
+        error.add_note("What is reported above is imported, and is not imported twice.")
+        raise
+    report.add_up(len(found.files) + len(found.missing), found.skipped, lake, dry_run=dry_run)
+    problems = [report.unusable()]
+    if lake is not None and report.imported and wait is not None and not dry_run:
+        try:
+            wait(lake, terminal, report.imported)
+        except OpsError as error:
+            problems.append(str(error))
+    if any(problems):
+        raise OpsError(" ".join(filter(None, problems)))
 
 
 def find_files(names: Iterable[str], lake: Lake | None) -> Found:
@@ -309,6 +332,7 @@ class Report:
         self._kinds: Counter[str] = Counter()
         self._rejects = 0
         self._oldest: date | None = None
+        self.imported: set[SnapshotId] = set()  # those that are in the raw bucket because of an import
 
     def read(self, name: str, reading: dumps.Reading) -> None:
         """Report what of a file is not a playlist, or cannot be read."""
@@ -358,6 +382,8 @@ class Report:
         self._kinds += kinds
         self._rejects += reasons.total()
         self._outcomes[outcome] += 1
+        if outcome in IMPORTED:
+            self.imported.add(SnapshotId(keys.import_time(snapshot.time.moment), snapshot.playlist_id))
         self._used |= {*snapshot.sources, snapshot.playlist_id}
         day = snapshot.time.moment.date()
         self._oldest = min(day, self._oldest or day)
@@ -374,8 +400,8 @@ class Report:
         for note in snapshot.notes:
             self._terminal.detail(f"note     {note}")
 
-    def close(self, files: int, skipped: int, lake: Lake | None, *, dry_run: bool) -> None:
-        """Add it all up; raises OpsError if a file could not be used."""
+    def add_up(self, files: int, skipped: int, lake: Lake | None, *, dry_run: bool) -> None:
+        """Report the sums."""
         outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in sorted(self._outcomes.items()))
         total = self._kinds.total() + self._rejects
         self._terminal.say(
@@ -386,15 +412,19 @@ class Report:
         )
         if self._oldest is not None and lake is not None:
             self._report_query_range(self._oldest, lake, dry_run=dry_run)
+
+    def unusable(self) -> str:
+        """Say how many files could not be used; nothing if all could."""
         self._unusable |= {
             name
             for name, parts in self._mentioned.items()
             if self._used.isdisjoint([name, *(part.playlist_id for part in parts)])
         }
-        if self._unusable:
-            raise OpsError(
-                f"{_count(len(self._unusable), 'file')} could not be used, or not all of it: see ✗ and ! above."
-            )
+        if not self._unusable:
+            return ""
+        return (
+            f"{_count(len(self._unusable), 'file')} could not be used, or not all of it: see ✗ and ! above."
+        )
 
     def _report_query_range(self, oldest: date, lake: Lake, *, dry_run: bool) -> None:
         first = lake.parameter("FirstSnapshotDate")
@@ -405,9 +435,7 @@ class Report:
                 f" To see them all, run `make deploy` and answer FirstSnapshotDate with {oldest}."
             )
         if not dry_run and any(outcome.startswith(("written", "merged")) for outcome in self._outcomes):
-            self._terminal.say(
-                f"The transform of {lake.place} puts them into the tables, mostly within a minute."
-            )
+            self._terminal.say(f"The transform of {lake.place} puts them into the tables.")
 
 
 def _completeness(snapshot: ImportedSnapshot) -> str:

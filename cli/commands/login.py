@@ -120,9 +120,10 @@ def run(
     """
     secret_id = lake.output("SpotifySecretArn")
     secrets: SecretsManagerClient = lake.client("secretsmanager")
+    terminal.heading(f"Signing the lake {lake.place} in to Spotify")
+    _ensure_secret(lake, terminal, secrets, secret_id)
     stored = _stored(secrets, secret_id)
     ask_for_app = partial(_ask_for_app, lake, terminal, client_id, client_secret, stored)
-    terminal.heading(f"Signing the lake {lake.place} in to Spotify")
     try:
         if app_only:
             credentials = _app_credentials(lake, terminal, ask_for_app)
@@ -162,6 +163,35 @@ def _schedule(lake: Lake, now: datetime) -> str:
     if due is None:
         return f"The lake runs on its schedule, {expression} ({timezone})."
     return f"The lake runs daily, next on {due:%A, %B} {due.day} at {due:%H:%M} ({timezone})."
+
+
+def _ensure_secret(lake: Lake, terminal: Terminal, secrets: SecretsManagerClient, secret_id: str) -> None:
+    """See that there is a secret to store the sign-in in, before a person is asked for anything.
+
+    Raises
+    ------
+    OpsError
+        It was deleted for good; the sentence says how to make it anew.
+    """
+    missing = secrets.exceptions.ResourceNotFoundException
+    try:
+        secrets.get_secret_value(SecretId=secret_id)
+    except secrets.exceptions.InvalidRequestException:
+        secrets.restore_secret(SecretId=secret_id)
+        terminal.done("The lake's secret was marked for deletion, and is restored")
+    except missing:  # without a value, or gone
+        try:
+            secrets.describe_secret(SecretId=secret_id)
+        except missing:
+            how = (
+                "Run `./lake up`, which makes it anew and signs in"
+                if lake.on_laptop
+                else "CloudFormation makes it anew: see The secret was deleted in docs/runbook.md. Then run"
+                f" `{lake.command('login')}`"
+            )
+            raise OpsError(
+                f"The lake's secret {secret_id} was deleted, so no sign-in can be stored. {how}."
+            ) from None
 
 
 def _stored(secrets: SecretsManagerClient, secret_id: str) -> Credentials | None:

@@ -55,7 +55,11 @@ def run(lake: Lake, terminal: Terminal, path: Path, open_browser: Callable[[str]
         The function fails; the sentence says why.
     """
     terminal.say(f"Writing the report of {lake.place} …")
-    answer = lake.client("lambda").invoke(FunctionName=lake.output("ReportFunctionName"), Payload=b"{}")
+    try:
+        answer = lake.client("lambda").invoke(FunctionName=lake.output("ReportFunctionName"), Payload=b"{}")
+    except KeyboardInterrupt as error:
+        error.add_note(f"The page {path} was not changed; the one in the lake may be new.")
+        raise
     written = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" in answer:
         message = written.get("errorMessage", "the function gives no reason")

@@ -193,10 +193,18 @@ def _tables(lake: Lake, found: Playlists) -> Line:
     whole = f"{len(found.recent):,} snapshots of the last {days} days"
     if missing:
         tables = ", ".join(f"{name} {len(snapshots):,}" for name, snapshots in lacking.items())
-        first = min(missing).scheduled_at.date()
-        words = f"replay --from {first}"
         text = f"{len(missing):,} of {whole} are not in every table (missing in {tables})"
-        return Line("Tables", f"{text}: `{lake.command(words)}` rebuilds them", is_good=False)
+        advice = []
+        if rest := missing.difference(found.unreadable):
+            words = f"replay --from {min(rest).scheduled_at.date()}"
+            advice.append(f"`{lake.command(words)}` rebuilds {'the others' if found.unreadable else 'them'}")
+        if found.unreadable:
+            advice.insert(
+                0,
+                f"{len(found.unreadable):,} cannot be rebuilt, as the raw object cannot be read, for example"
+                f" {found.unreadable[-1].raw_key}: see A raw object cannot be read in docs/runbook.md",
+            )
+        return Line("Tables", f"{text}: {'; '.join(advice)}", is_good=False)
     if odd := [one for one in found.each if one.problem]:
         names = ", ".join(f"{one.name or one.playlist_id}: {one.problem}" for one in odd[:SHOWN_PLAYLISTS])
         return Line(
@@ -246,11 +254,11 @@ def _schedule(lake: Lake, now: datetime) -> Line:
 
 
 def _sign_in(lake: Lake, now: datetime) -> Line:
+    login = lake.command("login")
     try:
         credentials = read_credentials(lake.client("secretsmanager"), lake.output("SpotifySecretArn"))
     except CredentialsMissing as error:
-        return Line("Sign-in", str(error), is_good=False)
-    login = lake.command("login")
+        return Line("Sign-in", str(error).replace("`./lake login`", f"`{login}`"), is_good=False)
     if credentials.refresh_token is None and OWNED in parse_playlist_ids(lake.parameter("PlaylistIds")):
         text = (
             "as the app only, which owns no playlists: every run fails, because PlaylistIds has `owned`. Run"

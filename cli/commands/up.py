@@ -10,7 +10,7 @@ from typing import Final
 from rich.text import Text
 
 from cli import environments
-from cli.stack import start_laptop
+from cli.stack import need_room, start_laptop
 from cli.terminal import Terminal
 
 EXAMPLES: Final = ("./lake up",)
@@ -18,6 +18,7 @@ EXAMPLES: Final = ("./lake up",)
 
 def command() -> None:
     """Run the command; see the module."""
+    need_room()
     environments.need("sam", "emulator")
     terminal = Terminal()
     addresses, environment = start_laptop(terminal.console)

@@ -124,7 +124,7 @@ def artist_object(artist: Artist, contract: Contract, day: date) -> Json:
     followers = artist.followers + day.toordinal() * (artist.followers // 1_000_000)
     full = artist_reference(artist) | {
         "followers": {"href": None, "total": followers},
-        "genres": list(artist.genres) if contract == "legacy" else [],
+        "genres": list(artist.genres),
         "images": images(
             "artist",
             artist.id,
@@ -134,7 +134,7 @@ def artist_object(artist: Artist, contract: Contract, day: date) -> Json:
         ),
         "popularity": artist.popularity,
     }
-    return without_old_fields(full, contract, "followers", "popularity")
+    return without_old_fields(full, contract, "followers", "genres", "popularity")
 
 
 def album_reference(album: Album, contract: Contract) -> Json:

@@ -9,7 +9,7 @@
 -- - scheduled_at timestamp: Time the snapshot was scheduled for (UTC).
 -- - artist_id string: Spotify id of the artist.
 -- - name string: Name. Null when Spotify does not send it.
--- - genres array<string>: Genres (deprecated by Spotify); often empty. Null when the lake has no details of it (see DetailCallsPerRun).
+-- - genres array<string>: Genres (deprecated by Spotify); often empty. Null when the lake has no details of it (see DetailCallsPerRun) or the app gets Spotify's 2026 development-mode contract.
 -- - followers bigint: Users who follow the artist, as of when the lake got the artist's details. Null when the lake has no details of it (see DetailCallsPerRun) or the app gets Spotify's 2026 development-mode contract.
 -- - popularity int: Spotify's popularity, 0 to 100, as of when the lake got the artist's details. Null when the lake has no details of it (see DetailCallsPerRun) or the app gets Spotify's 2026 development-mode contract.
 -- - url string: Link to the artist. Null when Spotify does not send it.

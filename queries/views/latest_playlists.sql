@@ -8,7 +8,7 @@
 -- - scheduled_at timestamp: Time the snapshot was scheduled for (UTC).
 -- - fetched_at timestamp: Time Spotify sent the list, or reported it unchanged (UTC).
 -- - name string: Title of the playlist. Null when Spotify does not send it.
--- - description string: Description by its owner. Null when there is none.
+-- - description string: Description by its owner; Spotify sends it with HTML entities, and here they are characters again. Null when there is none.
 -- - owner_id string: Spotify id of the owner. Null when Spotify does not send it.
 -- - owner_name string: Display name of the owner. Null when the owner has none.
 -- - snapshot_id string: Spotify's version of the playlist; it changes with the entries, and with title, cover or privacy. Liked Songs have none: for them, a digest of their number and the first page. Null when an imported dump lacks it.

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from cli.commands.import_ import run
+from cli.import_wait import wait
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from local.spotify_stub import PLAYLISTS
@@ -52,10 +53,14 @@ def test_old_dumps_are_found_by_athena_entry_by_entry(stack: LaptopStack, lake: 
         (tmp_path / f"{name}.gz").write_bytes(zipped(value))
     (tmp_path / "error.json").write_bytes(as_json({"error": {"status": 404, "message": "Not found."}}))
 
+    shown = Console(record=True)
     with pytest.raises(OpsError, match="1 file could not be used"):
-        run(lake, Terminal(Console()), [str(tmp_path)])
-    backlog = stack.wait_until_idle()
-    assert backlog.is_clear
+        run(lake, Terminal(shown), [str(tmp_path)], wait=wait)
+    assert stack.backlog().done == 3, "it waited"
+    said = " ".join(shown.export_text().split())
+    assert "3 snapshots with 127 entries are in the tables: playlist_entries 126 rows" in said
+    assert "rejects 1 rows" in said
+    assert stack.wait_until_idle().is_clear
     assert stack.dead_letters() == {}
 
     found = stack.athena(

@@ -445,14 +445,20 @@ def test_a_secret_that_holds_no_credentials_is_named(stack: LaptopStack, value: 
     assert_undisturbed(stack)
 
 
-def test_a_secret_that_is_gone_is_named(stack: LaptopStack) -> None:
+@pytest.mark.parametrize("for_good", [False, True])
+def test_a_secret_that_is_gone_is_named_and_comes_back(stack: LaptopStack, for_good: bool) -> None:
     secrets, secret_id = stack.client("secretsmanager"), stack.outputs["SpotifySecretArn"]
-    secrets.delete_secret(SecretId=secret_id)
-    try:
-        answer = stack.invoke("extract", {"playlist_ids": PLAYLIST_IDS})
-    finally:
-        secrets.restore_secret(SecretId=secret_id)
+    secrets.delete_secret(
+        SecretId=secret_id,
+        **({"ForceDeleteWithoutRecovery": True} if for_good else {"RecoveryWindowInDays": 7}),
+    )
+    answer = stack.invoke("extract", {"playlist_ids": PLAYLIST_IDS})
     assert answer.message.startswith("No Spotify credentials in secret ")
+    stack.up()
+    answer = stack.invoke("extract", {"playlist_ids": PLAYLIST_IDS})
+    assert answer.error is None, answer.message
+    assert stack.wait_until_idle().queued == 0
+    assert_undisturbed(stack)
 
 
 def test_a_lost_catalog_comes_back_by_deploying_without_the_tables_and_with_them(filled: LaptopStack) -> None:

@@ -422,7 +422,8 @@ def test_the_command_ends_with_1_if_a_file_cannot_be_used(
 ) -> None:
     monkeypatch.setattr(importing, "find", lambda **_: lake)
     keep(folder, good_json=entries(2), bad_json=b"<html>")
-    arguments = ["import", "--at", "2020-05-17", "--playlist", f"spotify:playlist:{ID}", "--", "good.json"]
+    options = ["--no-wait", "--at", "2020-05-17", "--playlist", f"spotify:playlist:{ID}"]
+    arguments = ["import", *options, "--", "good.json"]
     assert command(*arguments) == 0
     assert json.loads(json.dumps(list(in_raw(s3)))) == [
         f"raw/imported/playlist_id={ID}/20200517T000000Z.json.gz"

@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
@@ -672,9 +673,46 @@ def test_the_command_is_interrupted(command, person, capsys, monkeypatch):
 
 
 def test_aws_refuses_to_store(command, lake, secrets, capsys):
-    secrets.delete_secret(SecretId=lake.output("SpotifySecretArn"), ForceDeleteWithoutRecovery=True)
+    def delete(link):
+        secrets.delete_secret(SecretId=lake.output("SpotifySecretArn"), ForceDeleteWithoutRecovery=True)
+        return link
 
-    assert command() == 1
+    assert command(browser=Browser(delete)) == 1
     assert "AWS refused PutSecretValue" in capsys.readouterr().err
     with pytest.raises(CredentialsMissing):
         read_credentials(secrets, lake.output("SpotifySecretArn"))
+
+
+@pytest.mark.parametrize("value", [None, json.dumps(SIGNED_IN | {"refresh_token": "old"})])
+def test_a_secret_that_is_marked_for_deletion_is_restored_first(person, secrets, value):
+    secret_id = person.lake.output("SpotifySecretArn")
+    if value:
+        secrets.put_secret_value(SecretId=secret_id, SecretString=value)
+    secrets.delete_secret(SecretId=secret_id, RecoveryWindowInDays=7)
+    person.logs_in()
+
+    assert person.stored == SIGNED_IN
+    assert "✓ The lake's secret was marked for deletion, and is restored" in person.screen
+
+
+@pytest.mark.parametrize(
+    "on_laptop, how",
+    [
+        (
+            False,
+            "CloudFormation makes it anew: see The secret was deleted in docs/runbook.md. Then run `./lake login`.",
+        ),
+        (True, "Run `./lake up`, which makes it anew and signs in."),
+    ],
+)
+def test_nobody_is_asked_for_a_secret_that_was_deleted_for_good(person, secrets, stub, on_laptop, how):
+    secret_id = person.lake.output("SpotifySecretArn")
+    secrets.delete_secret(SecretId=secret_id, ForceDeleteWithoutRecovery=True)
+    person.lake = replace(person.lake, on_laptop=on_laptop)
+    with pytest.raises(OpsError) as refused:
+        person.logs_in()
+
+    assert (
+        str(refused.value) == f"The lake's secret {secret_id} was deleted, so no sign-in can be stored. {how}"
+    )
+    assert (person.asked, stub.requests()) == ([], [])

@@ -284,6 +284,26 @@ class TestStatus:
             PlaylistStatus(TOP, NOW, "Top 100", 7, in_tables=False, problem="the raw object cannot be read")
         ]
 
+    def test_no_replay_is_suggested_for_a_raw_object_that_cannot_be_read(self, lake):
+        damaged, misplaced, behind, last = days(TOP, NOW - timedelta(days=3), 4)
+        put_raw(lake, damaged)
+        put_whole(lake, last)
+        whole = "of 2 snapshots of the last 45 days are not in every table"
+        every = ", ".join(f"{table.name} 1" for table in TABLES)
+        assert self.lines(lake)["Tables"].text == (
+            f"1 {whole} (missing in {every}): 1 cannot be rebuilt, as the raw object cannot be read, for example"
+            f" {damaged.raw_key}: see A raw object cannot be read in docs/runbook.md"
+        )
+        s3 = lake.client("s3")
+        body = s3.get_object(Bucket="raw", Key=last.raw_key)["Body"].read()
+        s3.put_object(Bucket="raw", Key=misplaced.raw_key, Body=body)
+        put_whole(lake, behind, without=["songs"])
+        text = self.lines(lake)["Tables"].text
+        assert (
+            f"2 cannot be rebuilt, as the raw object cannot be read, for example {misplaced.raw_key}" in text
+        )
+        assert text.endswith(f"`./lake replay --from {behind.scheduled_at.date()}` rebuilds the others")
+
     def test_a_lake_without_anything(self, lake):
         found = status.gather(lake, NOW)
         assert found.playlists == []

@@ -1,5 +1,6 @@
 """`./lake views` and `./lake export`, against an Athena that answers from the small lake of tests/support/lakes.py."""
 
+import codecs
 import csv
 import datetime as dt
 import io
@@ -182,7 +183,7 @@ def test_files_hold_what_athena_answers(aws: Aws, lake: Lake, terminal: Terminal
         assert table.column_names == header
         found = [tuple(plain(value) for value in row.values()) for row in table.to_pylist()]
         assert sorted(found, key=str) == sorted(rows, key=str), name
-        with (tmp_path / "out" / "now" / f"{name}.csv").open(newline="") as file:
+        with (tmp_path / "out" / "now" / f"{name}.csv").open(newline="", encoding="utf-8-sig") as file:
             lines = list(csv.reader(file))
         assert lines[0] == header
         assert len(lines) == len(rows) + 1
@@ -203,7 +204,7 @@ def test_types_and_lists(lake: Lake, terminal: Terminal, tmp_path: Path) -> None
     assert types["scheduled_at"] == pa.timestamp("us", tz="UTC")
     assert types["popularity"] == pa.int32()
     assert types["is_explicit"] == pa.bool_()
-    with (tmp_path / "latest_songs.csv").open(newline="") as file:
+    with (tmp_path / "latest_songs.csv").open(newline="", encoding="utf-8-sig") as file:
         row = next(row for row in csv.DictReader(file) if row["song_id"] == "s05")
     assert json.loads(row["artist_ids"])[0] is None
     assert json.loads(row["artist_names"])[0] == "Nobody's Band"
@@ -254,7 +255,19 @@ def test_many_rows_become_few_row_groups(
     assert sum(sizes) > 3 * 500
 
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", '=cmd|"/c calc"!A1', "=HYPERLINK(1)"]
+FORMULAS = {
+    "=1+1": "'=1+1",
+    "+1": "'+1",
+    "-1": "'-1",
+    "@SUM(A1)": "'@SUM(A1)",
+    "\t=1+1": "'\t=1+1",
+    "\r=1+1": "'\r'=1+1",
+    '=cmd|"/c calc"!A1': '\'=cmd|"/c calc"!A1',
+    "=HYPERLINK(1)": "'=HYPERLINK(1)",
+    "one;=1+1;two": "one;'=1+1;two",  # where semicolons separate cells
+    "one\n@SUM(A1)": "one\n'@SUM(A1)",
+}
+AT = dt.datetime(2026, 11, 20, 6, 0, 3, 120_001, tzinfo=dt.UTC)
 PLAIN = ["a=b", "1-1", " =1+1", "'quoted'", "Röyksopp, “So Easy”", hostile.NAME]
 
 
@@ -266,23 +279,29 @@ class OneAnswer:
         Column("gain", "bigint"),
         Column("share", "decimal"),
         Column("rate", "double"),
+        Column("at", "timestamp"),
     )
 
     def stream(self, sql: str, timeout_s: float) -> ResultStream:
-        rows: list[Any] = [(text, -5, Decimal("-0.5"), -1.5) for text in FORMULAS + PLAIN]
-        return ResultStream(self.columns, iter([rows, [(None, None, None, None)]]), "id", 0)
+        rows: list[Any] = [(text, -5, Decimal("-0.5"), -1.5, AT) for text in [*FORMULAS, *PLAIN]]
+        return ResultStream(self.columns, iter([rows, [(None,) * 5]]), "id", 0)
 
 
 @pytest.mark.parametrize("raw", [False, True])
-def test_a_spreadsheet_runs_no_cell_unless_it_is_asked_for(tmp_path: Path, raw: bool) -> None:
+def test_a_spreadsheet_reads_every_cell_and_runs_none(tmp_path: Path, raw: bool) -> None:
     athena: Any = OneAnswer()
     export.export(athena, export.Source("SELECT"), tmp_path / "now", lambda _rows: None, raw=raw)
-    with (tmp_path / "now.csv").open(newline="") as file:
-        lines = list(csv.reader(file))[1:]
-    mark = "" if raw else "'"
-    assert [line[0] for line in lines] == [f"{mark}{text}" for text in FORMULAS] + PLAIN + [""]
-    assert {tuple(line[1:]) for line in lines[:-1]} == {("-5", "-0.5", "-1.5")}, "numbers stay numbers"
-    assert pq.read_table(tmp_path / "now.parquet")["name"].to_pylist() == [*FORMULAS, *PLAIN, None]
+    data = (tmp_path / "now.csv").read_bytes()
+    assert data.startswith(codecs.BOM_UTF8) is not raw, "Excel takes a file without the mark for Windows-1252"
+    lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    assert lines[0] == ["name", "gain", "share", "rate", "at"]
+    texts = list(FORMULAS) if raw else list(FORMULAS.values())
+    assert [line[0] for line in lines[1:]] == [*texts, *PLAIN, ""]
+    at = "2026-11-20 06:00:03.120001Z" if raw else "2026-11-20 06:00:03"  # of the two, Excel reads the latter
+    assert {tuple(line[1:]) for line in lines[1:-1]} == {("-5", "-0.5", "-1.5", at)}, "numbers stay numbers"
+    exact = pq.read_table(tmp_path / "now.parquet")
+    assert exact["name"].to_pylist() == [*FORMULAS, *PLAIN, None]
+    assert exact["at"].to_pylist() == [AT] * (len(lines) - 2) + [None]
 
 
 def test_the_commands_show_a_hostile_name_of_a_column_or_value(

@@ -31,6 +31,7 @@ from spotify_lake.schema.playlists import TABLES
 from spotify_lake.transform import parquet as lake
 from tests.support import payloads
 
+CASES: Final = 220_000  # of a run without --cases
 DAY: Final = payloads.NOON.date()
 DEEP: Final = (3, 100, 900, 1020, 5_000, 100_000)  # around and beyond the limits of every decoder
 _DEEP: Final = "deep nesting goes here "
@@ -57,6 +58,11 @@ ODD: Final[tuple[Any, ...]] = (
 )  # fmt: skip
 
 IDENTITY: Final = {"type", "id", "uri", "item", "track"}  # what an entry is
+SECONDARY: Final = (
+    "duration_ms", "popularity", "total_tracks", "followers", "genres", "label", "disc_number", "track_number",
+    "explicit", "release_date", "images", "external_urls", "external_ids", "artists",
+)  # fmt: skip
+FRACTIONS: Final = (156923.0, 4.9e7, 0.5, -0.0, 1e300, 2.0**63, "51", "5e1")
 UNIDENTIFIED: Final = {"undecodable", "song_without_id"}  # reasons that identity alone may give
 
 type Spot = tuple[Any, Any]  # a container, and the key of one of its values
@@ -119,6 +125,11 @@ def _spots(value: Any) -> list[Spot]:
     return [spot for key in keys for spot in ((value, key), *_spots(value[key]))]
 
 
+def _is_named(value: Any) -> bool:
+    """Tell whether a value is a song, episode, album or artist."""
+    return isinstance(value, dict) and "name" in value
+
+
 def _untouched(_case: Case) -> None:
     pass
 
@@ -127,9 +138,15 @@ def _odd_fields(case: Case) -> None:
     """Anything in place of what does not say what an entry is, in the playlist and in a page's place."""
     for _ in range(case.chance.randint(1, 6)):
         spot = case.spot(wanted=lambda spot: isinstance(spot[1], str) and spot[1] not in IDENTITY)
-        case.set(spot, case.chance.choice((*ODD, *INTEGERS, 156923.0, 1e300, -0.0, *SURROGATES)))
+        case.set(spot, case.chance.choice((*ODD, *INTEGERS, *FRACTIONS, *SURROGATES)))
+    for _ in range(case.chance.randint(0, 4)):  # also where a song, album or artist has no such field
+        if owner := case.spot(wanted=lambda spot: _is_named(spot[0][spot[1]])):
+            value = case.chance.choice((*ODD, *INTEGERS, *FRACTIONS))
+            name = case.chance.choice(SECONDARY)
+            wrapped = {"total": value} if name == "followers" and case.chance.random() < 0.5 else value
+            case.set((owner[0][owner[1]], name), wrapped)
     if case.chance.random() < 0.3:
-        case.set(case.spot(case.envelope["playlist"]), case.chance.choice((*ODD, *INTEGERS, 4.9e7)))
+        case.set(case.spot(case.envelope["playlist"]), case.chance.choice((*ODD, *INTEGERS, *FRACTIONS)))
     if case.chance.random() < 0.3:
         name = case.chance.choice(("total", "offset"))
         case.envelope["pages"][0][name] = case.chance.choice((*ODD, *INTEGERS, 3, 3.0, 101.0))
@@ -348,7 +365,7 @@ def fuzz(cases: int, seed: int) -> dict[str, Outcome]:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make fuzz")
-    parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--cases", type=int, default=CASES)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     started = time.monotonic()

@@ -94,6 +94,13 @@ def test_other_refusals_of_cloudformation_pass_through(session):
         find()
 
 
+@pytest.fixture
+def no_laptop(monkeypatch, tmp_path):
+    """Whatever runs on the machine of these tests, no lake does."""
+    monkeypatch.setattr(lakes, "ROOT", tmp_path)
+
+
+@pytest.mark.usefixtures("no_laptop")
 def test_no_region(monkeypatch):
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(aws.NoRegionError) as raised:
@@ -108,6 +115,7 @@ def test_the_region_is_the_one_of_the_command_line_tools(monkeypatch):
     assert region == make_client("s3").meta.region_name == "eu-west-1"
 
 
+@pytest.mark.usefixtures("no_laptop")
 def test_no_credentials(monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")

@@ -268,7 +268,8 @@ def test_a_port_that_is_none(port, capsys):
     assert "--port" in capsys.readouterr().err
 
 
-def test_aws_that_says_no_ends_the_command_with_a_sentence(monkeypatch, capsys):
+def test_aws_that_says_no_ends_the_command_with_a_sentence(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("cli.stack.ROOT", tmp_path)  # where no lake runs on this laptop
     monkeypatch.delenv("AWS_DEFAULT_REGION")
 
     assert lake("login") == 1

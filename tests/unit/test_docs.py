@@ -121,6 +121,14 @@ def test_commands_and_make_targets_can_be_run_as_written(path: Path) -> None:
                 pytest.fail(f"{found}: {error}")
 
 
+def test_variables_that_commands_read_are_documented() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "cli").rglob("*.py"))
+    read = set(re.findall(r"(?:envvar=|environ\.get\()\"(SPOTIFY_\w+)\"", code))
+    assert read == {"SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"}
+    text = (ROOT / "README.md").read_text()
+    assert all(f"`{name}`" in text for name in read)
+
+
 def test_messages_name_commands_that_parse() -> None:
     calls = [
         call

@@ -261,6 +261,13 @@ def test_a_missing_permission_is_told_at_once(clock):
     assert clock[0] < 10
 
 
+def test_a_full_disk_ends_the_wait_at_once(clock, monkeypatch):
+    monkeypatch.setattr(stack.trouble, "free_mb", lambda _path: 3)
+    with pytest.raises(LaptopError, match=r"^The disk is full: 3 MB are free for "):
+        Progressing(backlog.Backlog(210, 0, 210)).wait_until_idle()
+    assert clock[0] < 10
+
+
 def test_errors_that_may_pass_are_waited_for_and_told_in_the_end(clock):
     logged = [(-60, json.dumps(DENIED)), (1, json.dumps({"level": "ERROR", "message": "S3 is slow."}))]
     with pytest.raises(

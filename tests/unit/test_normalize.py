@@ -1,10 +1,11 @@
 import gzip
+import html
 import json
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spotify_lake.normalize.rows import Tables, normalize
@@ -286,6 +287,32 @@ def test_the_cover_is_the_first_image_that_has_an_address() -> None:
     ]
     tables = tables_of(playlist_object=payloads.playlist(images=images))
     assert row(tables, "playlists")["image_url"] == "https://i.scdn.co/image/large"
+
+
+def description_of(text: str | None) -> object:
+    return row(tables_of(playlist_object=payloads.playlist(description=text)), "playlists")["description"]
+
+
+@pytest.mark.parametrize(
+    "sent, shown",
+    [
+        ("Sasha &amp; I &lt;3 it&#x27;s &quot;ours&quot; &#x2F; 2019", 'Sasha & I <3 it\'s "ours" / 2019'),
+        ("&amp;amp;", "&amp;"),  # once: the owner typed an entity
+        ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
+        ("Rock & Roll", "Rock & Roll"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_entities_of_a_description_become_characters_once(sent: str | None, shown: str | None) -> None:
+    assert description_of(sent) == shown
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+@example("&amp;")
+@example("&#38;#38;")
+def test_a_description_is_what_its_owner_typed(typed: str) -> None:
+    assert description_of(html.escape(typed)) == typed
 
 
 def test_placeholders_of_spotify_are_null() -> None:

@@ -3,6 +3,7 @@
 Every entry becomes one row of playlist_entries or one reject with a reason.
 """
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -225,7 +226,7 @@ def _playlist_values(snapshot: Snapshot) -> Row:
     return (
         snapshot.fetched_at,
         playlist.name,
-        playlist.description or None,
+        html.unescape(playlist.description) or None if playlist.description else None,
         playlist.owner and playlist.owner.id,
         playlist.owner and playlist.owner.display_name,
         snapshot.snapshot_id,

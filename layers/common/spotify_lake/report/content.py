@@ -7,7 +7,6 @@ by its index.
 from __future__ import annotations
 
 import datetime as dt
-import html
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -384,7 +383,7 @@ def _playlist(
     return Playlist(
         id=_linkable(last.playlist_id),
         name=last.playlist or last.playlist_id,
-        description=html.unescape(last.description) if last.description else None,
+        description=last.description,
         owner=last.owner,
         image=_image(last.image_url),
         followers=last.followers,

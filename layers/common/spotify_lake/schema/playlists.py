@@ -12,8 +12,7 @@ from spotify_lake.schema.types import Column, Table, Type
 KINDS: Final = ("song", "episode", "chapter", "local", "unavailable", "other")
 
 _OLD_APPS_ONLY = "the app gets Spotify's 2026 development-mode contract"
-_NO_DETAILS = "the lake has no details of it (see DetailCallsPerRun)"
-_NO_OLD_DETAILS = f"{_NO_DETAILS} or {_OLD_APPS_ONLY}"
+_NO_OLD_DETAILS = f"the lake has no details of it (see DetailCallsPerRun) or {_OLD_APPS_ONLY}"
 _NOT_SENT = "Spotify does not send it"
 
 _SNAPSHOT_COLUMNS = (
@@ -37,7 +36,13 @@ PLAYLISTS: Final = Table(
             "2026-11-20 06:00:03.120000",
         ),
         Column("name", Type.STRING, "Title of the playlist.", "Road Trip", _NOT_SENT),
-        Column("description", Type.STRING, "Description by its owner.", "Windows down.", "there is none"),
+        Column(
+            "description",
+            Type.STRING,
+            "Description by its owner; Spotify sends it with HTML entities, and here they are characters again.",
+            "Windows down.",
+            "there is none",
+        ),
         Column("owner_id", Type.STRING, "Spotify id of the owner.", "nadia.k", _NOT_SENT),
         Column("owner_name", Type.STRING, "Display name of the owner.", "Nadia", "the owner has none"),
         Column(
@@ -241,7 +246,7 @@ ARTISTS: Final = Table(
             Type.STRINGS,
             "Genres (deprecated by Spotify); often empty.",
             "[dance pop]",
-            _NO_DETAILS,
+            _NO_OLD_DETAILS,
         ),
         Column(
             "followers",

@@ -43,7 +43,7 @@ DEFAULT_RETRY_AFTER_S: Final = (
 _UNUSED_REDIRECT_URI = "http://127.0.0.1/callback"
 _NO_VALUE_CODES = {
     "ResourceNotFoundException": "the secret does not exist or has no value yet",
-    "InvalidRequestException": "the secret is marked for deletion",
+    "InvalidRequestException": "the secret is marked for deletion, which `./lake login` takes back",
 }
 
 # These loggers write tokens and secrets at DEBUG: spotipy the Authorization header, botocore the secret's
