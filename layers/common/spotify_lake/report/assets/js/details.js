@@ -93,9 +93,12 @@ const historyCard = (standings, explanation) => {
     days(),
   ]);
   const more = all.length > kept.length ? ` The ${LINES} playlists with the best positions are shown.` : "";
+  const gone = standings.some(({ entry }) => entry.position === null)
+    ? " A song that has left keeps the positions of its playlist's last month, or all if it was in the top ten for long."
+    : "";
   return card(
     title,
-    `${explanation}${more}`,
+    `${explanation}${more}${gone}`,
     period.segments,
     legend(kept.map(({ playlist }, number) => [playlistLink(playlist), `var(--c${number})`])),
     figure,

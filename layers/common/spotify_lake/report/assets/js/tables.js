@@ -9,6 +9,9 @@ const compareValues = (a, b, sign) => {
   return sign * (typeof a === "number" ? a - b : collator.compare(a, b));
 };
 
+/** Keep a number and the word after it on one line. */
+const unbroken = (text) => text.replace(/(\d) (?=\p{L})/gu, "$1\u00a0");
+
 /** Put a table into a frame that scrolls sideways, and that shows where there is more of the table. */
 const scrollFrame = (caption, table, low) => {
   const scroll = el(
@@ -99,7 +102,7 @@ const sortable = (
       { scope: "col", class: column.number ? "n" : null },
       column.unsorted
         ? el("span", { class: "unseen" }, column.label)
-        : el("button", { type: "button", title: column.title, onclick: () => order(number) }, column.label),
+        : el("button", { type: "button", title: column.title, onclick: () => order(number) }, unbroken(column.label)),
     ),
   );
   const makeCell = (column, row) =>
