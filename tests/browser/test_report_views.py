@@ -12,7 +12,7 @@ TIDE_0 = f"#song={payloads.spotify_id('Tide 0')}"
 MARINA = f"#artist={payloads.artist('Marina')['id']}"
 ROAD_TRIP = playlist("Road Trip")
 LEAST_TITLE = 150  # CSS pixels; a title used to have 120
-WHITE, INK = "rgb(255, 255, 255)", "rgb(22, 32, 26)"
+WHITE, BLACK = "rgb(255, 255, 255)", "rgb(0, 0, 0)"
 STYLE = "card => [getComputedStyle(card).backgroundColor, getComputedStyle(card).color]"
 PAPER_INK = "#56625b"  # of the charts' labels in light colors
 
@@ -146,7 +146,7 @@ def test_dark_colors_are_not_printed(visit, shared, way):
     charts_in = "color => Chart.defaults.color === color"
     page.emulate_media(media="print")
     card = page.locator(".card").first
-    assert card.evaluate(STYLE) == [WHITE, INK]
+    assert card.evaluate(STYLE) == [WHITE, BLACK]
     page.wait_for_function(charts_in, arg=PAPER_INK)
     page.emulate_media(media="screen")
     page.wait_for_function(charts_in, arg=ink)

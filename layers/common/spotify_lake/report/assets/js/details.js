@@ -1,5 +1,6 @@
-// The views of a song and of an artist: their way through the playlists and charts. Their data are in lookup.js.
-// A view is a list of cards, each made from the history of the song or artist; null stands for a card without data.
+// The views of a song and of an artist.
+// A view is a list of cards. Each card is made from the history of the song or artist, as lookup.js returns it, and is
+// null if there is nothing to show.
 
 const isThere = ({ playlist, entry }) => entry.position !== null && !hasEnded(playlist);
 const lowest = (values) => (values.length ? Math.min(...values) : null);
@@ -11,7 +12,12 @@ const playlistsOf = (standings) => [...new Set(standings.map(({ playlist }) => p
 const dayCell = (day) => (day === null ? "–" : dateCell(day));
 const positionCell = (position) => (position === null ? muted("left") : num(position));
 
-const wayBack = () => el("p", {}, el("a", { class: "back", href: listShown.hash, onclick: returnToList }, "← ", isolated(listShown.name)));
+const wayBack = () =>
+  el(
+    "p",
+    {},
+    el("a", { class: "back", href: listShown.hash, onclick: returnToList }, "← ", isolated(listShown.name)),
+  );
 
 const detailHead = (name, kind, id, ...about) =>
   el(
@@ -116,7 +122,12 @@ const songPlaylistsCard = ({ standings }) => {
   const table = sortable(
     "Playlists with this song",
     [
-      { label: "Playlist", head: true, value: ({ playlist }) => playlist.name, cell: ({ playlist }) => playlistLink(playlist) },
+      {
+        label: "Playlist",
+        head: true,
+        value: ({ playlist }) => playlist.name,
+        cell: ({ playlist }) => playlistLink(playlist),
+      },
       {
         label: "Position",
         title: `Position on ${longDate(lastDay)}`,
@@ -126,7 +137,12 @@ const songPlaylistsCard = ({ standings }) => {
         cell: (row) => positionCell(isThere(row) ? row.entry.position : null),
       },
       { label: "Best", title: "Best position", number: true, ascending: true, value: ({ entry }) => entry.best },
-      { label: "Snapshots", title: "Number of snapshots with this song", number: true, value: ({ entry }) => entry.days },
+      {
+        label: "Snapshots",
+        title: "Number of snapshots with this song",
+        number: true,
+        value: ({ entry }) => entry.days,
+      },
       { label: "First seen", value: ({ entry }) => entry.first, cell: ({ entry }) => dateCell(entry.first) },
       { label: "Last seen", value: ({ entry }) => entry.last, cell: ({ entry }) => dateCell(entry.last) },
       { label: "Added", value: ({ entry }) => entry.added, cell: ({ entry }) => dayCell(entry.added) },
@@ -144,7 +160,12 @@ const songChartsCard = ({ charted }) => {
     [
       { label: "Region", head: true, value: ({ region }) => region.name, cell: ({ region }) => isolated(region.name) },
       { label: "Peak", title: "Best rank", number: true, ascending: true, value: ({ row }) => row.peak },
-      { label: "First reached", title: "First day at that rank", value: ({ row }) => row.reached, cell: ({ row }) => dateCell(row.reached) },
+      {
+        label: "First reached",
+        title: "First day at that rank",
+        value: ({ row }) => row.reached,
+        cell: ({ row }) => dateCell(row.reached),
+      },
       { label: `${charts.units} in chart`, number: true, value: ({ row }) => row.charts },
       charted.some(({ row }) => row.streams !== null) && {
         label: "Streams",
@@ -169,16 +190,18 @@ const songView = (song) => {
   const { standings, charted } = history;
   const by = song.artists.length ? artistLinks(song.artists) : song.by ? isolated(song.by) : null;
   const { album } = song;
+  const peak = lowest(charted.map(({ row }) => row.peak));
   return [
     detailHead(
       song.name,
       "track",
       song.id,
       by && el("span", {}, "by ", by),
-      album && el("span", {}, "from ", link("album", album.id, album.name || "Untitled"), album.year && ` (${album.year})`),
+      album &&
+        el("span", {}, "from ", link("album", album.id, album.name || "Untitled"), album.year && ` (${album.year})`),
       song.seconds > 0 && el("span", {}, clock(song.seconds)),
     ),
-    seenTiles(standings, charted.length > 0 && [`best rank in the ${charts.title}`, num(lowest(charted.map(({ row }) => row.peak)))]),
+    seenTiles(standings, peak !== null && [`best rank in the ${charts.title}`, num(peak)]),
     historyCard(standings, "The song's position in each playlist."),
     songPlaylistsCard(history),
     songChartsCard(history),
@@ -204,9 +227,26 @@ const artistSongsCard = ({ songs: own, standings }) => {
     "Songs of this artist",
     [
       { label: "Song", head: true, value: (row) => row.song.name, cell: songCell },
-      { label: "Playlists", title: `Playlists with this song on ${longDate(lastDay)}`, number: true, value: (row) => row.now },
-      { label: "Best", title: "Best position in any playlist", number: true, ascending: true, value: (row) => row.best },
-      { label: "Snapshots", title: "Number of snapshots with this song, in all playlists", number: true, value: (row) => row.days, cell: (row) => num(row.days) },
+      {
+        label: "Playlists",
+        title: `Playlists with this song on ${longDate(lastDay)}`,
+        number: true,
+        value: (row) => row.now,
+      },
+      {
+        label: "Best",
+        title: "Best position in any playlist",
+        number: true,
+        ascending: true,
+        value: (row) => row.best,
+      },
+      {
+        label: "Snapshots",
+        title: "Number of snapshots with this song, in all playlists",
+        number: true,
+        value: (row) => row.days,
+        cell: (row) => num(row.days),
+      },
       { label: "First seen", value: (row) => row.first, cell: (row) => dayCell(row.first) },
       { label: "Last seen", value: (row) => row.last, cell: (row) => dayCell(row.last) },
     ],
@@ -265,9 +305,20 @@ const artistChartsCard = ({ charted }) => {
         value: ({ row }) => row.streams,
         cell: ({ row }) => (row.streams === null ? "–" : num(row.streams)),
       },
-      { label: charts.units, title: `${charts.units} with a song in the chart`, number: true, value: ({ row }) => row.charts },
+      {
+        label: charts.units,
+        title: `${charts.units} with a song in the chart`,
+        number: true,
+        value: ({ row }) => row.charts,
+      },
       { label: "Songs", title: "Different songs in the chart", number: true, value: ({ row }) => row.songs },
-      { label: "Peak", title: "Best rank of any of the songs", number: true, ascending: true, value: ({ row }) => row.peak },
+      {
+        label: "Peak",
+        title: "Best rank of any of the songs",
+        number: true,
+        ascending: true,
+        value: ({ row }) => row.peak,
+      },
     ],
     charted,
     { name: "charts", search: ({ region }) => region.name },
@@ -298,7 +349,11 @@ const unknownView = (kind) => [
     "section",
     { class: "card center" },
     el("h1", {}, `This ${kind} is not in the report`),
-    el("p", {}, `The report covers ${content.first ? `${longDate(0)} to ${longDate(lastDay)}` : "no days yet"}, and this ${kind} is not in it. An earlier report may have it.`),
+    el(
+      "p",
+      {},
+      `The report covers ${content.first ? `${longDate(0)} to ${longDate(lastDay)}` : "no days yet"}, and this ${kind} is not in it. An earlier report may have it.`,
+    ),
     wayBack(),
   ),
 ];

@@ -102,7 +102,7 @@ const showNavigation = () => {
     ),
   );
 };
-// Its address is no view.
+// The address of the skip link does not name a view.
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();

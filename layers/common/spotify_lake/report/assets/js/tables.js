@@ -130,8 +130,8 @@ const sortable = (
     body.replaceChildren(...(all ? shownRows : shownRows.slice(0, limit)).map(makeRow));
     more.hidden = all || shownRows.length <= limit;
     more.textContent = `Show all ${num(shownRows.length)}`;
-    nothing.textContent = `Nothing in this table matches “${sought}”.`;
     none.hidden = shownRows.length > 0 || !sought;
+    nothing.textContent = none.hidden ? "" : `Nothing in this table matches “${sought}”.`;
     frame.hidden = !none.hidden;
   };
   const arrange = () => {
