@@ -11,7 +11,7 @@ from tests.browser.conftest import SCRIPT
 from tests.support import payloads
 from tests.support.lake_in_memory import Lake, snapshot
 
-LIMIT_BYTES = 5_000_000
+LIMIT_BYTES = 1_400_000
 INTERACTIVE_MS = 2000
 PHONE = {"width": 390, "height": 844, "is_mobile": True, "has_touch": True}
 WEEKS = ("Once", "Empty", "Ended", "Road Trip")  # playlists, by what their ids are made of
