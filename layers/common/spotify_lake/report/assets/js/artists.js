@@ -53,7 +53,7 @@ const artistsTodayCard = (counted, lists, totals, numbers) => {
         label: "Songs",
         title: "Different songs; a song by two artists counts for both",
         value: (row) => row.songs,
-        cell: (row) => meter(num(row.songs), row.songs / most),
+        cell: (row) => meter(num(row.songs), row.songs / most, num(most).length),
       },
       together && {
         label: "Entries",
