@@ -179,7 +179,7 @@ def test_the_period_is_in_the_address(visit, shared):
     page.reload()
     page.wait_for_selector("html[data-ready]")
     assert days.get_by_role("button", name="All").get_attribute("aria-pressed") == "true"
-    assert positions(page, "chart.scales.x.max - chart.scales.x.min") == 113, "the first of the weekly samples is a Sunday"
+    assert positions(page, "chart.scales.x.max - chart.scales.x.min") == 113, "since a Sunday"
     page.go_back()
     page.locator("[aria-pressed=true]", has_text="90 days").wait_for()
     assert positions(page, "chart.scales.x.max - chart.scales.x.min") == 89
