@@ -77,7 +77,7 @@ class Commands(TyperGroup):
             _report("Stopped.")
             raise typer.Exit(INTERRUPTED) from error
         except _aws_errors() as error:
-            from cli.stack import sentence  # noqa: PLC0415 (its imports take long)
+            from cli.aws import sentence  # noqa: PLC0415 (its imports take long)
 
             _report(sentence(error))
             raise typer.Exit(1) from error

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.aws import sentence
 from cli.import_store import Store
 from cli.imports import archives, dumps, snapshots
 from cli.imports.archives import SUFFIXES
@@ -25,7 +26,7 @@ from cli.imports.recognition import playlist_id_in
 from cli.imports.shapes import is_spotify_id, moment
 from cli.imports.snapshots import Defaults, ImportedSnapshot
 from cli.options import Laptop, Stack
-from cli.stack import DEFAULT_STACK, Lake, OpsError, find, sentence
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
 from spotify_lake.errors import LakeError
 from spotify_lake.schema.playlists import KINDS, PLAYLIST_ENTRIES, REJECTS
