@@ -1,6 +1,6 @@
 """What was answered to `make deploy`, kept in deploy.toml, which git ignores.
 
-The file has a table for each stack, with its region and the parameters that differ from the template's defaults:
+The file has a table for each stack, with its region and parameters:
 
     [spotify-lake]
     region = "eu-central-1"

@@ -103,7 +103,7 @@ class Lake:
             ) from None
 
 
-def find(*, laptop: bool = False, stack: str = DEFAULT_STACK) -> Lake:
+def find(*, laptop: bool = False, stack: str = DEFAULT_STACK, region: str | None = None) -> Lake:
     """Find a deployed lake.
 
     Parameters
@@ -113,6 +113,8 @@ def find(*, laptop: bool = False, stack: str = DEFAULT_STACK) -> Lake:
         default it is found with AWS's default credentials and region; see `cli.aws`.
     stack
         Name of the CloudFormation stack.
+    region
+        Look there, whatever the environment says.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def find(*, laptop: bool = False, stack: str = DEFAULT_STACK) -> Lake:
     botocore.exceptions.BotoCoreError
         There are no credentials, or no region.
     """
-    make_client, region = _laptop() if laptop else _aws(stack)
+    make_client, region = _laptop() if laptop else _aws(stack, region)
     try:
         found = make_client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
@@ -136,9 +138,9 @@ def find(*, laptop: bool = False, stack: str = DEFAULT_STACK) -> Lake:
     return _lake(found, region, make_client, laptop=laptop)
 
 
-def _aws(stack: str) -> tuple[Callable[[str], Any], str]:
+def _aws(stack: str, region: str | None = None) -> tuple[Callable[[str], Any], str]:
     try:
-        session = aws.session(stack)
+        session = aws.session(stack, region)
     except BotoCoreError as error:
         if not _runs_on_laptop():
             raise
