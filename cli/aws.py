@@ -16,6 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import answers
 
+# Where credentials are checked while no region is chosen.
+ANY_REGION: Final = "us-east-1"
 _VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _SIGN_IN: Final = (
     "Sign in with `aws login`, `aws sso login` or `aws configure`, or set AWS_PROFILE. For the lake on this"

@@ -204,6 +204,10 @@ def _numbers(field: _Field, text: str) -> frozenset[int]:
 def _parts(field: _Field, text: str) -> tuple[str, ...]:
     """Check the parts of a field for days, which may have L, W and #, and return them."""
     parts = tuple(part.upper() for part in text.split(","))
+    if "#" in text and len(parts) > 1:
+        raise ScheduleError(
+            f"{text} is not possible in the field {field.name}: with # there is only one day."
+        )
     for part in parts:
         special = re.fullmatch(r"L|([0-9]+)W" if field is _DAYS else r"([0-9]*)L|([0-9]+)#([1-5])", part)
         numbers = [number for number in (special[0] if special else "").rstrip("LW").split("#")[:1] if number]

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = ("./lake deploy", "./lake deploy --yes --parameters 'AlarmEmail=me@example.org'")
 NO_EMAIL: Final = "none"
-# Where credentials are checked while no region is chosen.
-ANY_REGION: Final = "us-east-1"
 _YES: Final = {"y", "yes"}
 
 
@@ -124,7 +122,7 @@ def run(
     """
     aws.credentials()
     chosen = aws.region(options.stack, options.region)
-    account, arn = aws.caller(boto3.Session(), chosen.name if chosen else ANY_REGION)
+    account, arn = aws.caller(boto3.Session(), chosen.name if chosen else aws.ANY_REGION)
     terminal.done(f"Signed in to AWS account {account} as {arn}")
     kept = answers.read(options.stack)
     declared = change_set.declared()

@@ -30,6 +30,7 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)  # a Friday
         ("cron(0 6 ? * MON/2 *)", "MON/2 is not possible in the field day-of-week"),
         ("cron(0 6 ? * 8#1 *)", "8#1 is not possible in the field day-of-week"),
         ("cron(0 6 ? * MON#6 *)", "MON#6 is not possible in the field day-of-week"),
+        ("cron(0 6 ? * 3#1,6#3 *)", "with # there is only one day"),
         ("cron(0 6 33W * ? *)", "33W is not possible in the field day-of-month"),
         ("cron(0 6 * * ? 1969)", "1969 is not possible in the field year"),
         ("cron(*/0 6 * * ? *)", "*/0 is not possible in the field minutes"),
