@@ -136,7 +136,7 @@ def examine(stack: str, now: datetime, *, laptop: bool = False) -> Iterator[Chec
 
 def examine_lake(lake: Lake | None, now: datetime) -> Iterator[Check]:
     """Examine a deployed lake; without one, nothing is checked."""
-    for name, check in _OF_A_LAKE.items():
+    for name, check in OF_A_LAKE.items():
         if lake is None:
             yield Check(name, not_checked("there is no lake to look at"))
         else:
@@ -379,7 +379,7 @@ def _athena(lake: Lake, _now: datetime) -> Finding:
     return passed(f"SELECT 1 is 1; the table playlists has {number:,} rows of the last 30 days")
 
 
-_OF_A_LAKE: Final[Mapping[str, Callable[[Lake, datetime], Finding]]] = {
+OF_A_LAKE: Final[Mapping[str, Callable[[Lake, datetime], Finding]]] = {
     "Permissions": _permissions,
     "Sign-in": _sign_in,
     "Schedule": _schedule,

@@ -246,7 +246,7 @@ def _values(
 
 
 def _check_leftovers(session: Any, account: str, values: Mapping[str, str]) -> None:
-    """Check that no earlier lake left something with the names of the new one.
+    """Check that no earlier lake left its buckets, which have the names of the new one's.
 
     Raises
     ------
@@ -254,7 +254,6 @@ def _check_leftovers(session: Any, account: str, values: Mapping[str, str]) -> N
         It did; CloudFormation would find out after minutes, and roll back.
     """
     name, region = values["LakeName"], session.region_name
-    way_out = "or deploy with another name: --parameters LakeName=my-lake."
     s3 = session.client("s3")
     for part in ("raw", "lake"):
         bucket = f"{name}-{part}-{account}-{region}"
@@ -264,19 +263,9 @@ def _check_leftovers(session: Any, account: str, values: Mapping[str, str]) -> N
             continue  # it is not there, or may not be seen
         raise OpsError(
             f"The bucket {bucket} exists already, from an earlier lake called {name}. If you want none of its data,"
-            f" empty and delete it (docs/deploy.md, Removing it), {way_out}"
+            " empty and delete it (docs/deploy.md, Removing it), or give the new lake another name:"
+            " `make deploy LAKE_PARAMETERS=LakeName=my-lake`."
         )
-    secret = f"{name}/spotify"
-    try:
-        described = session.client("secretsmanager").describe_secret(SecretId=secret)
-    except ClientError:
-        return
-    state = "is scheduled for deletion" if "DeletedDate" in described else "exists already"
-    raise OpsError(
-        f"The secret {secret} {state}, from an earlier lake called {name}, and its name is taken. Delete it with `aws"
-        f" secretsmanager delete-secret --secret-id {secret} --force-delete-without-recovery --region {region}`,"
-        f" {way_out}"
-    )
 
 
 def _show(terminal: Terminal, text: str) -> None:

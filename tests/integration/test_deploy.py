@@ -302,15 +302,6 @@ def test_a_bucket_of_an_earlier_lake_is_found_before_cloudformation_fails(person
     assert person.sent["LakeName"] == "my-lake"
 
 
-def test_a_secret_that_is_scheduled_for_deletion_is_found_too(person):
-    secrets = boto3.client("secretsmanager", region_name="eu-central-1")
-    secrets.create_secret(Name="spotify-lake/spotify", SecretString="{}")
-    secrets.delete_secret(SecretId="spotify-lake/spotify")
-    with pytest.raises(OpsError, match=r"is scheduled for deletion.*--force-delete-without-recovery"):
-        person.run("eu-central-1", "none", "")
-    assert person.built == []
-
-
 def test_without_changes_there_is_nothing_to_agree_to(person):
     person.cloudformation.reasons = {ARN: "No updates are to be performed."}
     person.run("eu-central-1", "none", "")
