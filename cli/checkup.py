@@ -374,9 +374,10 @@ def _athena(lake: Lake, _now: datetime) -> Finding:
     [[number]] = athena.run(
         "SELECT count(*) AS number FROM playlists WHERE snapshot_date >= current_date - interval '30' day"
     ).rows
+    plural = "" if number == 1 else "s"
     if one != 1:
         return failed(f"Athena answers {one} to SELECT 1")
-    return passed(f"SELECT 1 is 1; the table playlists has {number:,} rows of the last 30 days")
+    return passed(f"SELECT 1 is 1; the table playlists has {number:,} row{plural} of the last 30 days")
 
 
 OF_A_LAKE: Final[Mapping[str, Callable[[Lake, datetime], Finding]]] = {
