@@ -97,6 +97,12 @@ def test_other_refusals_of_cloudformation_pass_through(session):
         find()
 
 
+@pytest.fixture(autouse=True)
+def no_laptop(monkeypatch, tmp_path):
+    """The lake on this laptop does not run, even if it does."""
+    monkeypatch.setattr(lakes, "ROOT", tmp_path)
+
+
 @pytest.fixture
 def no_region(monkeypatch, tmp_path):
     """Neither the environment nor an earlier deployment names a region."""
@@ -212,7 +218,6 @@ def test_the_running_lake_on_this_laptop_is_offered(
 ):
     session.region_name = region
     session.get_credentials = lambda: credentials
-    monkeypatch.setattr(lakes, "ROOT", tmp_path)
     monkeypatch.setattr(lakes, "_running_laptop", lambda: None)
     monkeypatch.setattr("sys.argv", ["lake", "query", "select 1"])
     with pytest.raises(aws.BotoCoreError):

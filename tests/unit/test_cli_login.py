@@ -240,8 +240,10 @@ def test_a_port_that_is_none(port, capsys):
     assert "--port" in capsys.readouterr().err
 
 
-def test_aws_that_says_no_ends_the_command_with_a_sentence(monkeypatch, capsys):
+def test_aws_that_says_no_ends_the_command_with_a_sentence(monkeypatch, capsys, tmp_path):
     monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setattr("cli.stack.ROOT", tmp_path)  # no lake runs there
+    monkeypatch.setattr("cli.answers.FILE", tmp_path / "deploy.toml")
 
     assert lake("login") == 1
     assert "✗ No AWS region is chosen." in capsys.readouterr().err
