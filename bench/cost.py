@@ -270,7 +270,7 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
         dollars({"lambda_gb_second": 1e6}, prices, processor, free=False)["lambda_gb_second"]
         for processor in ("arm64", "x86_64")
     )
-    dpu_hour = prices["glue_dpu_hour"]
+    dpu_hour = prices["glue_job_dpu_hour"]
     run_hours = settings.workers * BULK_MINUTES / 60
     return TEMPLATE.read_text().format(
         region=prices["region"],

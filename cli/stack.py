@@ -73,6 +73,19 @@ class Lake:
         where = "this laptop" if self.on_laptop else f"AWS account {self.account}, {self.region}"
         return f"{self.stack} ({where})"
 
+    @property
+    def has_bulk_jobs(self) -> bool:
+        """Whether the jobs of the bulk data sets were deployed."""
+        return self.parameters.get("BulkJobs") != "false"
+
+    def need_bulk_jobs(self) -> None:
+        """Check that the jobs of the bulk data sets were deployed; raises OpsError if not."""
+        if not self.has_bulk_jobs:
+            raise OpsError(
+                f"{self.place} has no jobs for bulk data sets: it was deployed with BulkJobs=false. Where Glue 6.0 is"
+                " available, deploy it with BulkJobs=true, then run this command again."
+            )
+
     def command(self, words: str) -> str:
         """Return a command with its arguments as a person types it for this lake."""
         options = ["--laptop"] if self.on_laptop else []

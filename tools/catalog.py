@@ -1,4 +1,4 @@
-"""Generate the parts of stacks/catalog.yaml that follow from the schema: the tables, and what the crawler visits."""
+"""Generate the parts of stacks/catalog.yaml that follow from the schema: the tables, and what the crawlers visit."""
 
 from __future__ import annotations
 
@@ -43,9 +43,19 @@ _TABLE = """\
 
 
 def stack() -> str:
-    """Return stacks/catalog.yaml with its tables and the folders that the crawler visits."""
+    """Return stacks/catalog.yaml with its tables and what the crawlers visit."""
     tables = [*map(_lake_table, TABLES), *map(_warehouse_table, WAREHOUSE)]
-    return filled(STACK, {"tables": "".join(tables), "targets": _targets()})
+    partitioned = [
+        *(table.name for table in TABLES),
+        *(each.table.name for each in WAREHOUSE if each.partitions),
+    ]
+    parts = {
+        "tables": "".join(tables),
+        "before": "".join(f"      - {_logical_id(name)}\n" for name in partitioned),
+        "declared": "".join(f"              - {name}\n" for name in partitioned),
+        "targets": _targets(),
+    }
+    return filled(STACK, parts)
 
 
 def comment(column: Column) -> str:
@@ -79,7 +89,7 @@ def _warehouse_table(declared: WarehouseTable) -> str:
 
 def _table(table: Table, prefix: str, settings: Mapping[str, str], partitions: Sequence[Column]) -> str:
     return _TABLE.format(
-        logical_id="".join(part.capitalize() for part in table.name.split("_")) + "Table",
+        logical_id=_logical_id(table.name),
         name=table.name,
         prefix=prefix,
         description=json.dumps(f"{table.description} One row: {table.grain}."),
@@ -87,6 +97,10 @@ def _table(table: Table, prefix: str, settings: Mapping[str, str], partitions: S
         partition_keys=_columns(partitions, indent=10) or " []",
         columns=_columns(table.columns, indent=12),
     )
+
+
+def _logical_id(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_")) + "Table"
 
 
 def _columns(columns: Sequence[Column], indent: int) -> str:
@@ -98,7 +112,7 @@ def _columns(columns: Sequence[Column], indent: int) -> str:
 
 
 def _targets() -> str:
-    """Return the folders that the crawler visits. It names tables by folder, so it cannot visit one named otherwise."""
+    """Return the folders that the recovery crawler visits; it names tables by folder, so others are left out."""
     folders = [table.prefix for table in TABLES if table.prefix.endswith(f"/{table.name}/")]
     folders += [f"{keys.WAREHOUSE}{declared.table.name}/" for declared in WAREHOUSE]
     return "".join(f"          - Path: !Sub s3://${{LakeBucketName}}/{folder}\n" for folder in folders)

@@ -130,8 +130,9 @@ def run(
     Raises
     ------
     OpsError
-        A file or a value cannot be used or was not used, or the run fails.
+        A file or a value cannot be used or was not used, the run fails, or the lake has no jobs.
     """
+    lake.need_bulk_jobs()
     found = find_files(files)
     s3, bucket = lake.client("s3"), lake.output("LakeBucketName")
     prefix = f"{keys.STAGING}{data_set}/{batch.strip('/')}/"

@@ -81,7 +81,10 @@ def run(lake: Lake, terminal: Terminal, only: Function | None = None, number: in
     number
         How many lines to show.
     """
-    chosen = [only] if only else list(Function)
+    if only is Function.ARRIVAL:
+        lake.need_bulk_jobs()
+    every = [one for one in Function if lake.has_bulk_jobs or one is not Function.ARRIVAL]
+    chosen = [only] if only else every
     lines = [
         (time, function, line)
         for function in chosen

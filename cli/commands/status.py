@@ -334,6 +334,8 @@ def _continuation(schedule: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def _bulk(lake: Lake, now: datetime) -> list[Line]:
     """Report the last run and the waiting batches of each bulk data set that was ever loaded."""
+    if not lake.has_bulk_jobs:
+        return [Line("Bulk jobs", "left out (BulkJobs is false)")]
     lines = []
     for data_set in arrival.DATA_SETS:
         job, root = lake.output(f"{data_set.capitalize()}JobName"), f"{keys.STAGING}{data_set}/"

@@ -168,8 +168,8 @@ def test_the_links_lead_to_the_rows(heard: Heard, events: list[dict[str, Any]]) 
 def test_the_example_mails_what_entered_or_left(heard: Heard, events: list[dict[str, Any]]) -> None:
     changed = [event["detail"] for event in events]
     expected = [
-        f"{one['playlist']['name']}: {one['counts']['entered']} entered, {one['counts']['left']} left,"
-        f" {one['counts']['moved']} moved at {one['scheduled_at']}. {one['playlist']['url']}"
+        f"https://open.spotify.com/playlist/{one['playlist']['id']}: {one['counts']['entered']} entered,"
+        f" {one['counts']['left']} left, {one['counts']['moved']} moved at {one['scheduled_at']}."
         for one in changed
         if one["counts"]["entered"] or one["counts"]["left"]
     ]

@@ -22,6 +22,7 @@ from tests.support.template import ROOT
 STACK = "spotify-lake-deployers"
 PROVIDER = "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com"
 REPOSITORY = "repo:octocat/spotify-lake"
+WITH_IDS = "octocat@583231/spotify-lake@1296269"
 ENVIRONMENTS = {"PreviewRoleArn": "aws-preview", "DeployRoleArn": "aws"}
 WITH_EXECUTION_ROLE = """\
             Condition:
@@ -40,7 +41,11 @@ def deployers(stack: LaptopStack) -> Iterator[dict[str, str]]:
     # It does not tell policies which role a change set is made with.
     assert WITH_EXECUTION_ROLE in template
     template = template.replace(WITH_EXECUTION_ROLE, "")
-    parameters = {"Repository": "octocat/spotify-lake", "ProviderArn": PROVIDER}
+    parameters = {
+        "Repository": "octocat/spotify-lake",
+        "RepositoryWithIds": WITH_IDS,
+        "ProviderArn": PROVIDER,
+    }
     cloudformation.create_stack(
         StackName=STACK,
         TemplateBody=template,
@@ -162,6 +167,9 @@ def test_what_one_role_prepares_another_carries_out(
         (f"{REPOSITORY}:pull_request", "sts.amazonaws.com"),
         ("repo:mallory/spotify-lake:environment:aws", "sts.amazonaws.com"),
         ("repo:octocat/spotify-lake-2:environment:aws", "sts.amazonaws.com"),
+        (f"repo:{WITH_IDS}:environment:aws-preview", "sts.amazonaws.com"),
+        ("repo:octocat@583232/spotify-lake@1296269:environment:aws", "sts.amazonaws.com"),
+        ("repo:octocat@583231/spotify-lake@1296270:environment:aws", "sts.amazonaws.com"),
         (f"{REPOSITORY}:environment:aws", "https://github.com/octocat"),
     ],
 )
@@ -170,6 +178,45 @@ def test_other_tokens_do_not_get_the_role_that_carries_out(
 ) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         assume(stack, deployers["DeployRoleArn"], token(subject, audience))
+
+
+@pytest.mark.parametrize("repository", ["octocat/spotify-lake", WITH_IDS])
+def test_a_token_names_the_repository_with_or_without_numbers(
+    stack: LaptopStack, deployers: dict[str, str], repository: str
+) -> None:
+    for role, environment in ENVIRONMENTS.items():
+        assert assume(stack, deployers[role], token(f"repo:{repository}:environment:{environment}"))
+
+
+def test_the_roles_are_beyond_the_reach_of_the_role_that_changes_roles(
+    stack: LaptopStack, deployers: dict[str, str]
+) -> None:
+    """By the emulator's evaluation of the policies of `ExecutionRole`, with the default names."""
+    iam = stack.client("iam")
+    name = deployers["ExecutionRoleArn"].rpartition("/")[2]
+    attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    documents = [
+        iam.get_policy_version(
+            PolicyArn=one["PolicyArn"],
+            VersionId=iam.get_policy(PolicyArn=one["PolicyArn"])["Policy"]["DefaultVersionId"],
+        )["PolicyVersion"]["Document"]
+        for one in attached
+    ]
+    roles = [deployers[output] for output in ("ExecutionRoleArn", "PreviewRoleArn", "DeployRoleArn")]
+    results = iam.simulate_custom_policy(
+        PolicyInputList=[json.dumps(one) for one in documents],
+        ActionNames=["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:DeleteRole"],
+        ResourceArns=roles,
+        ContextEntries=[
+            {
+                "ContextKeyName": "iam:PermissionsBoundary",
+                "ContextKeyValues": [deployers["PermissionsBoundaryArn"]],
+                "ContextKeyType": "string",
+            }
+        ],
+    )["EvaluationResults"]
+    assert len(results) >= 3
+    assert "allowed" not in {one["EvalDecision"] for one in results}
 
 
 @pytest.mark.parametrize("role", ["PreviewRoleArn", "DeployRoleArn"])

@@ -147,28 +147,34 @@ def test_an_alarm_sounds_and_says_what_to_read(
     )
 
 
-def test_a_lake_is_stale_until_a_snapshot_is_written(stack: LaptopStack) -> None:
-    """Missing data, which is what makes it stale on AWS, the emulator does not look at: a run without any does."""
+def test_a_lake_is_stale_until_a_message_reaches_the_queue(stack: LaptopStack) -> None:
+    """The emulator publishes no metrics of queues and looks at one value, so this puts one; tests/unit/test_alarms.py
+    has the hours before there is any."""
     watched = alarm(stack, "stale")
+    assert watched["Dimensions"] == [{"Name": "QueueName", "Value": "spotify-lake-transform"}]
     assert (watched["TreatMissingData"], watched["Period"] * watched["EvaluationPeriods"]) == (
-        "breaching",
+        "notBreaching",
         26 * 3600,
     )
-    already = len(log_lines(stack, "extract"))
-    event = {"scheduled_at": "2026-07-03T08:00:00Z", "playlist_ids": [FOLLOWED_PLAYLIST_ID]}
-    stack.invoke("extract", event)
-    assert publish(stack, "extract", already, "SnapshotsWritten") == [0]
-    assert alarm(stack, "stale")["StateValue"] == "ALARM"
-    already = len(log_lines(stack, "extract"))
-    stack.invoke("extract", event | {"playlist_ids": [PLAYLISTS["Morning Ten"]]})  # not yet read on this day
-    assert publish(stack, "extract", already, "SnapshotsWritten") == [1]
-    assert alarm(stack, "stale")["StateValue"] == "OK"
+    for sent, state in ((0.0, "ALARM"), (1.0, "OK")):
+        stack.client("cloudwatch").put_metric_data(
+            Namespace=watched["Namespace"],
+            MetricData=[
+                {"MetricName": watched["MetricName"], "Dimensions": watched["Dimensions"], "Value": sent}
+            ],
+        )
+        assert alarm(stack, "stale")["StateValue"] == state
 
 
 @pytest.mark.parametrize(
     "rule, kind, detail",
     [
         ("crawler-failed", "Glue Crawler State Change", {"crawlerName": "spotify-lake", "state": "Failed"}),
+        (
+            "crawler-failed",
+            "Glue Crawler State Change",
+            {"crawlerName": "spotify-lake-recovery", "state": "Failed"},
+        ),
         ("job-failed", "Glue Job State Change", {"jobName": "spotify-lake-charts", "state": "TIMEOUT"}),
     ],
 )
@@ -197,6 +203,7 @@ def test_failures_of_glue_match_their_rule(
     assert matches()
     assert not matches(state="Succeeded")
     assert not matches(crawlerName="another", jobName="another")
+    assert not matches(crawlerName='spotify-lake-"', jobName='spotify-lake-"')
 
 
 # --- dead letters and replay ---

@@ -175,6 +175,15 @@ def read_catalog(stack: LaptopStack, act: Callable[[str], Any]) -> None:
     act("glue").get_table(DatabaseName=stack.outputs["DatabaseName"], Name="songs")
 
 
+def see_default_database(stack: LaptopStack, act: Callable[[str], Any]) -> None:
+    glue = stack.client("glue")
+    glue.create_database(DatabaseInput={"Name": "default"})
+    try:
+        act("glue").get_database(Name="default")
+    finally:
+        glue.delete_database(Name="default")
+
+
 def report_failed_report(stack: LaptopStack, act: Callable[[str], Any]) -> None:
     report_failure(stack, act, "ReportFailuresUrl")
 
@@ -258,6 +267,7 @@ NEEDED_BY_THE_SERVICE: dict[tuple[str, str], Callable[[LaptopStack, Callable[[st
     ("transform", "TakeFromQueue"): receive,
     # The emulator's Athena reads and writes without asking the role.
     ("report", "ReadCatalog"): read_catalog,
+    ("report", "SeeDefaultDatabase"): see_default_database,
     ("report", "ReadTables"): read_tables,
     ("report", "FindTables"): list_lake,
     ("report", "KeepAnswers"): keep_answer,

@@ -79,9 +79,13 @@ def test_a_type_changes_by_way_of_a_second_table(
         if "albums" in table["Name"]:
             found[table["Name"]] = (prefix, columns["release_year"])
     assert found == tables
-    every = [each["Path"]["Sub"] for each in resources["Crawler"]["Properties"]["Targets"]["S3Targets"]]
+    every = [
+        each["Path"]["Sub"] for each in resources["RecoveryCrawler"]["Properties"]["Targets"]["S3Targets"]
+    ]
     paths = {path for path in every if "/curated/" in path}
     assert {path.removeprefix("s3://${LakeBucketName}/") for path in paths if "albums" in path} == targets
     assert {table["Name"] for table in inputs} - {"albums_v2"} == {path.split("/")[-2] for path in paths}, (
         "a crawler names a table by its folder"
     )
+    [visited] = resources["Crawler"]["Properties"]["Targets"]["CatalogTargets"]
+    assert {table["Name"] for table in inputs} <= set(visited["Tables"])

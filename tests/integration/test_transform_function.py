@@ -257,3 +257,14 @@ def test_the_run_that_took_the_snapshot_is_in_the_metadata_and_nowhere_else(
     assert contents() == before
     found = {key: s3.head_object(Bucket=LAKE, Key=key)["Metadata"] for key in before}
     assert set(map(str, found.values())) == {"{'correlation-id': 'run-7'}"}
+
+
+def test_awswrangler_only_puts_objects(s3: Any) -> None:
+    """For the role's permissions; a multipart upload, of more than 5 MB, takes s3:PutObject as well."""
+    session = lake.Session()
+    called: list[str] = []
+    session.events.register("provide-client-params.s3", lambda model, **_: called.append(model.name))
+    tables = normalize(envelope.decode(payloads.raw_object(payloads.every_kind())))
+    written = lake.write(tables, LAKE, session)
+    assert called == ["PutObject"] * len(written)
+    assert len(written) == len(TABLES)

@@ -25,7 +25,12 @@ _Loader.add_multi_constructor("!", _function)
 
 def load(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
     """Return the template as written, or one that `sam build` made of it."""
-    return yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    return parse(path.read_text())
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Return a template, or a part of one, as data."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
 
 
 def nested(name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -25,9 +26,9 @@ RULES = {
 ESSENTIAL = {name for name in ALARMS if "Condition" not in RESOURCES[name]}
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 FUNCTIONS = {"extract": "ExtractFunction", "transform": "TransformFunction"}
-DEAD_LETTER_QUEUES = {
-    name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::SQS::Queue"
-} - {"TransformQueue"}
+QUEUES_OF_THE_LAKE = {name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::SQS::Queue"}
+# `./lake redrive` sends their messages back. What EventBridge could not deliver has no queue that it came from.
+DEAD_LETTER_QUEUES = QUEUES_OF_THE_LAKE - {"TransformQueue", "AlarmsUndelivered"}
 NAMES = {
     json.dumps(resource["Properties"][name])
     for resource in RESOURCES.values()
@@ -44,8 +45,8 @@ OF_AWS = {
         "ApproximateAgeOfOldestMessage",
         "ApproximateNumberOfMessagesNotVisible",
         "ApproximateNumberOfMessagesVisible",
+        "NumberOfMessagesSent",
     },
-    "AWS/Athena": {"ProcessedBytes"},
     "AWS/S3": {"BucketSizeBytes"},
 }
 
@@ -66,6 +67,14 @@ def entries(part: str) -> dict[str, str]:
 
 def name_of(logical_id: str, named: str) -> str:
     return json.dumps(RESOURCES[logical_id]["Properties"][named])
+
+
+def name_in(logical_id: str, named: str) -> str:
+    return RESOURCES[logical_id]["Properties"][named]["Sub"]
+
+
+def arn_of(service: str, resource: str) -> dict[str, str]:
+    return {"Sub": f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"}
 
 
 def is_own(alarm) -> bool:
@@ -103,7 +112,6 @@ def test_the_essential_alarms_hear_of_all_that_fails_for_good():
         "PlaylistsFailed",
         "RejectsPercent",
         "SignInDaysLeft",
-        "SnapshotsWritten",
     }
 
 
@@ -114,7 +122,7 @@ def test_every_condition_is_watched():
     for function in FUNCTIONS.values():
         for metric in ("Errors", "Throttles", "Duration"):
             assert (metric, name_of(function, "FunctionName")) in watched
-    for queue in DEAD_LETTER_QUEUES:
+    for queue in QUEUES_OF_THE_LAKE - {"TransformQueue"}:
         assert ("ApproximateNumberOfMessagesVisible", name_of(queue, "QueueName")) in watched
     own = {alarm["MetricName"] for alarm in ALARMS.values() if is_own(alarm)}
     assert own >= {
@@ -124,7 +132,6 @@ def test_every_condition_is_watched():
         "QuotaExceeded",
         "RejectsPercent",
         "SignInDaysLeft",
-        "SnapshotsWritten",
     }
 
 
@@ -134,7 +141,7 @@ def test_an_alarm_reaches_the_topic_and_says_where_to_read_on(name):
     assert alarm["AlarmActions"] == [{"Ref": "AlarmTopicArn"}]
     assert alarm["AlarmName"]["Sub"].startswith("${LakeName}-")
     assert alarm["AlarmDescription"].endswith(f"See docs/runbook.md, {name}.")
-    assert alarm["TreatMissingData"] == ("breaching" if name == "Stale" else "notBreaching")
+    assert alarm["TreatMissingData"] == "notBreaching"
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -142,9 +149,112 @@ def test_a_rule_reaches_the_topic_and_says_where_to_read_on(name):
     [target] = RULES[name]["Targets"]
     assert target["Arn"] == {"Ref": "AlarmTopicArn"}
     assert f"docs/runbook.md, {name}." in target["InputTransformer"]["InputTemplate"]
-    assert set(re.findall(r"<(\w+)>", target["InputTransformer"]["InputTemplate"])) == set(
-        target["InputTransformer"]["InputPathsMap"]
+
+
+def test_what_the_rules_cannot_send_is_kept():
+    """By name, because the emulator forgets attributes when it updates a nested stack."""
+    queue = arn_of("sqs", name_in("AlarmsUndelivered", "QueueName"))
+    [keep, deny] = RESOURCES["AlarmsUndeliveredPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert [rule["Targets"][0]["DeadLetterConfig"] for rule in RULES.values()] == [{"Arn": queue}] * len(
+        RULES
     )
+    assert (keep["Effect"], keep["Principal"]) == ("Allow", {"Service": "events.amazonaws.com"})
+    assert (keep["Action"], keep["Resource"]) == ("sqs:SendMessage", queue)
+    assert keep["Condition"] == {
+        "ArnEquals": {
+            "aws:SourceArn": [arn_of("events", f"rule/{rule['Name']['Sub']}") for rule in RULES.values()]
+        }
+    }
+    assert deny["Effect"] == "Deny"
+
+
+# --- When an alarm sounds ---
+
+HOURS = 26  # StaleAfterHours
+
+
+def state(points: list[float | None], alarm: dict[str, Any]) -> str:
+    """Return the state that CloudWatch gives an alarm, by
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html.
+
+    Parameters
+    ----------
+    points
+        The data points of the evaluation range, oldest first; None where one is missing. CloudWatch looks at the
+        newest existing ones, and treats as many as it lacks of EvaluationPeriods as TreatMissingData says.
+    alarm
+        Its properties, with numbers for parameters.
+    """
+    below = {"LessThanThreshold": float.__lt__, "GreaterThanThreshold": float.__gt__}
+    compare, threshold = below[alarm["ComparisonOperator"]], float(alarm["Threshold"])
+    periods = alarm["EvaluationPeriods"]
+    existing = [compare(float(point), threshold) for point in points if point is not None][-periods:]
+    missing = (periods - len(existing)) * [alarm["TreatMissingData"] == "breaching"]
+    return "ALARM" if sum(existing + missing) >= alarm["DatapointsToAlarm"] else "OK"
+
+
+@pytest.mark.parametrize(
+    "points, not_breaching, breaching",
+    [
+        ("0-X-X", "OK", "OK"),
+        ("----0", "OK", "OK"),
+        ("-----", "OK", "ALARM"),
+        ("0XX-X", "ALARM", "ALARM"),
+        ("--X--", "OK", "ALARM"),
+    ],
+)
+def test_the_simulation_gives_what_aws_documents(points, not_breaching, breaching):
+    """The table of AWS's page for three data points out of three; X is above the threshold."""
+    alarm = {
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 0,
+        "EvaluationPeriods": 3,
+        "DatapointsToAlarm": 3,
+    }
+    series = [{"0": 0.0, "X": 1.0, "-": None}[sign] for sign in points]
+    assert state(series, alarm | {"TreatMissingData": "notBreaching"}) == not_breaching
+    assert state(series, alarm | {"TreatMissingData": "breaching"}) == breaching
+
+
+@pytest.mark.parametrize(
+    "sent, expected",
+    [
+        ([None] * 30, "OK"),  # the first minutes: SQS has published nothing yet
+        ([None] * 29 + [0], "OK"),
+        ([None] * 5 + [0] * (HOURS - 1), "OK"),  # the first day, before its first run
+        ([None] * 4 + [0] * HOURS, "ALARM"),  # the first run never came
+        ([None] * 20 + [0] * 6 + [3] + [0] * 3, "OK"),  # the first run
+        ([12] + [0] * (HOURS - 1), "OK"),
+        ([12] + [0] * HOURS, "ALARM"),  # yesterday's run, and none today
+        ([12] + [0] * 10 + [None] + [0] * (HOURS - 11), "OK"),  # an hour that SQS did not report
+        ([12] + [0] * HOURS + [7], "OK"),
+    ],
+)
+def test_a_lake_is_stale_a_day_after_its_last_snapshot_or_its_first_hour(sent, expected):
+    assert TEMPLATE["Parameters"]["StaleAfterHours"]["Default"] == HOURS
+    alarm = ALARMS["Stale"]
+    assert alarm["Period"] == 3600
+    for name in ("EvaluationPeriods", "DatapointsToAlarm"):
+        assert alarm[name] == {"Ref": "StaleAfterHours"}
+    assert state(sent, alarm | {"EvaluationPeriods": HOURS, "DatapointsToAlarm": HOURS}) == expected
+
+
+def test_staleness_looks_at_what_lambda_polls_and_raw_sends():
+    """SQS publishes zeros for a queue that is polled, and S3 sends a message for each raw object."""
+    alarm = ALARMS["Stale"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == (
+        "AWS/SQS",
+        "NumberOfMessagesSent",
+        "Sum",
+    )
+    queue = RESOURCES["TransformQueue"]["Properties"]["QueueName"]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue}]
+    [mapping] = RESOURCES["TransformFunction"]["Properties"]["Events"].values()
+    assert mapping["Type"] == "SQS"
+    assert mapping["Properties"]["Queue"] == {"GetAtt": "TransformQueue.Arn"}
+    assert mapping["Properties"].get("Enabled", True) is True
+    [sends] = RESOURCES["RawBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert sends["Queue"] == {"GetAtt": "TransformQueue.Arn"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values())
@@ -205,7 +315,8 @@ ALARM = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm
 class TestDashboard:
     TEXT, VALUES = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
     CONDITION, MORE, LESS = VALUES["MoreAlarms"]["If"]
-    BODY = TEXT.replace("${MoreAlarms}", MORE["Sub"])
+    BULK = VALUES["BulkWidgets"]["If"]
+    BODY = TEXT.replace("${MoreAlarms}", MORE["Sub"]).replace("${BulkWidgets}", BULK[1]["Sub"])
     WIDGETS = json.loads(BODY)["widgets"]
 
     def metrics(self):
@@ -220,7 +331,8 @@ class TestDashboard:
         assert set(alarms["properties"]["alarms"]) == {f"{ALARM}${{{name}}}" for name in ALARMS}
 
     def test_shows_no_alarm_that_is_not_set(self):
-        [alarms, *_] = json.loads(self.TEXT.replace("${MoreAlarms}", self.LESS))["widgets"]
+        body = self.TEXT.replace("${MoreAlarms}", self.LESS).replace("${BulkWidgets}", "")
+        [alarms, *_] = json.loads(body)["widgets"]
         assert self.CONDITION == "HasAllAlarms"
         assert set(alarms["properties"]["alarms"]) == {f"{ALARM}${{{name}}}" for name in ESSENTIAL}
 
@@ -235,6 +347,27 @@ class TestDashboard:
                 assert metric[3] in {*FUNCTIONS, "arrival"}
             else:
                 assert name in OF_AWS[namespace]
+
+    def test_shows_bulk_data_sets_only_if_there_are_jobs(self):
+        condition, _, otherwise = self.BULK
+        assert (condition, otherwise) == ("HasBulkJobs", "")
+        without = json.loads(
+            self.TEXT.replace("${MoreAlarms}", self.LESS).replace("${BulkWidgets}", otherwise)
+        )
+        assert self.BODY.count('"Bulk') > 0
+        assert "Bulk" not in json.dumps(without)
+
+    def test_searches_for_athena_s_bytes_by_its_documented_dimensions(self):
+        """https://docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html; a metric with fewer dimensions is
+        another one, for which nothing is published."""
+        expressions = {m[0]["id"]: m[0]["expression"] for m in self.metrics() if isinstance(m[0], dict)}
+        assert expressions["ab"] == (
+            'SUM(SEARCH(\'{AWS/Athena,QueryState,QueryType,WorkGroup} MetricName="ProcessedBytes" '
+            "WorkGroup=\"${LakeName}\"', 'Sum', 86400))"
+        )
+        assert RESOURCES["WorkGroup"]["Properties"]["Name"] == {"Ref": "LakeName"}
+        assert "FILL(ab, 0)" in expressions["ac"]
+        assert not [m for m in self.metrics() if m[0] == "AWS/Athena"]
 
     def test_names_resources_that_exist(self):
         for name in re.findall(r"\$\{([\w:]+)[.\w]*\}", self.BODY):
@@ -296,7 +429,8 @@ class TestRunbook:
             for name in (*FUNCTIONS.values(), "ArrivalFunction")
         }
         assert set(re.findall(r"--function-name (\S+)", RUNBOOK)) == functions
-        assert set(re.findall(r"crawler --name (\S+)", RUNBOOK)) == {lake}
+        assert set(re.findall(r"crawler --name (\S+)", RUNBOOK)) == {lake, f"{lake}-recovery"}
+        assert set(re.findall(r"--queue-name ([\w-]+)", RUNBOOK)) == {f"{lake}-alarms-undelivered"}
 
     def test_redrive_is_told_queues_that_exist(self):
         from_docs = set(re.findall(r"\./lake redrive --queue (\w+)", RUNBOOK))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import bulk
+from cli.commands import bulk, logs
 from cli.commands.status import _bulk
-from cli.stack import OpsError
+from cli.stack import Lake, OpsError
 from local.bulk import _recorded, run_state
 from local.errors import LaptopError
 from tests.support.fakes import FakeS3
@@ -168,6 +168,50 @@ def test_values_for_rows_without_them_are_checked_before_anything_is_uploaded(ca
         assert said in capsys.readouterr().err.replace("\n", " ")
 
 
+def without_jobs() -> Lake:
+    def refuse(service: str):
+        raise AssertionError(f"{service} was asked")
+
+    return Lake(
+        on_laptop=False,
+        stack="spotify-lake",
+        account="123456789012",
+        region="eu-central-2",
+        outputs={"LakeBucketName": "lake"},
+        parameters={"BulkJobs": "false"},
+        client=refuse,
+    )
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda lake: bulk.run(lake, Person(), "charts", ["x.csv"], "b"),
+        lambda lake: logs.run(lake, Person(), logs.Function.ARRIVAL),
+    ],
+    ids=["bulk", "logs"],
+)
+def test_a_lake_without_jobs_says_so_before_anything_is_uploaded(ask):
+    said = (
+        r"spotify-lake \(AWS account 123456789012, eu-central-2\) has no jobs for bulk data sets: it was deployed with "
+        r"BulkJobs=false\. Where Glue 6\.0 is available, deploy it with BulkJobs=true, then run this command again\."
+    )
+    with pytest.raises(OpsError, match=said):
+        ask(without_jobs())
+
+
+def test_the_status_of_a_lake_without_jobs_asks_no_job():
+    [line] = _bulk(without_jobs(), dt.datetime.now(dt.UTC))
+    assert (line.name, line.text, line.is_good) == ("Bulk jobs", "left out (BulkJobs is false)", None)
+
+
+def test_the_logs_of_a_lake_without_jobs_are_those_of_the_other_functions(monkeypatch):
+    asked = []
+    monkeypatch.setattr(logs, "newest_events", lambda _lake, function, _number: asked.append(function) or [])
+    logs.run(without_jobs(), Person())
+    assert asked == [logs.Function.EXTRACT, logs.Function.TRANSFORM, logs.Function.REPORT]
+
+
 def test_java_is_looked_for_before_anything_else(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert lake("bulk", "charts", "x.csv", "--laptop") == 1
@@ -212,7 +256,7 @@ class LakeWithRuns:
     """A lake whose Glue knows runs of the charts job, newest first."""
 
     def __init__(self, runs: list[dict], *, on_laptop: bool) -> None:
-        self.on_laptop = on_laptop
+        self.on_laptop, self.has_bulk_jobs = on_laptop, True
         self.s3 = FakeS3()
         self._runs = runs
 

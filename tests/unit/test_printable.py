@@ -7,7 +7,6 @@ import sys
 import unicodedata
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -28,7 +27,6 @@ from spotify_lake.printable import printable, printable_json
 from spotify_lake.raw import envelope
 from tests.support import payloads
 from tests.support.hostile import NAME, START, VISIBLE, is_shown, obeyed
-from tests.support.template import ROOT
 
 
 def test_control_and_invisible_characters_become_escapes():
@@ -186,7 +184,7 @@ class TestLogs:
         assert obeyed(output.getvalue()) == set()
 
 
-def test_events_keep_the_name_and_mails_show_its_label():
+def test_events_keep_the_name_and_have_a_label_to_show():
     def tables(*songs):
         entries = [payloads.entry(payloads.song(one)) for one in songs]
         data = payloads.raw_object(entries, playlist_object=payloads.playlist() | {"name": NAME})
@@ -196,22 +194,6 @@ def test_events_keep_the_name_and_mails_show_its_label():
     playlist = detail(before, now, compare(before, now), "lake", ["k"])["playlist"]
     assert playlist["name"] == NAME
     assert playlist["label"] == VISIBLE
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: suffix)
-    stack = yaml.load((ROOT / "stacks" / "change-mails.yaml").read_text(), Loader)  # noqa: S506 (its own loader)
-    [target] = stack["Resources"]["Changed"]["Properties"]["Targets"]
-    paths = target["InputTransformer"]["InputPathsMap"]
-    assert paths.pop("playlist") == "$.detail.playlist.label"
-    assert set(paths.values()) == {
-        "$.detail.playlist.url",
-        "$.detail.counts.entered",
-        "$.detail.counts.left",
-        "$.detail.counts.moved",
-        "$.detail.scheduled_at",
-    }
 
 
 def test_a_playlist_without_a_name_is_labeled_by_its_id():

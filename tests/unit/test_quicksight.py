@@ -144,7 +144,7 @@ def test_the_role_reads_this_lake_and_nothing_else() -> None:
             text = resource["Fn::Sub"]
             assert any(
                 f"${{{name}}}" in text for name in ("LakeBucketName", "DatabaseName", "WorkGroupName")
-            ) or (text.endswith(":catalog"))
+            ) or text.endswith((":catalog", ":database/default"))
         if "s3:PutObject" in statement["Action"]:
             assert [one["Fn::Sub"].rpartition("}")[2] for one in statement["Resource"]] == [
                 "/athena-results/*"

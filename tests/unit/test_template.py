@@ -61,6 +61,8 @@ def arn_of(service: str, resource: str) -> str:
 
 ROLES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]
 QUEUES = of_type("AWS::SQS::Queue")
+# It names jobs and crawlers, and its senders need no permission for a key.
+OF_AWS_KEY = {"AlarmsUndelivered"}
 
 
 class TestParameters:
@@ -276,9 +278,24 @@ class TestRoles:
             "the jobs' intermediate results"
         )
 
-    def test_the_crawler_lists_only_tables(self):
-        [listing] = [s for s in statements("CrawlerRole") if s["Action"] == "s3:ListBucket"]
+    @pytest.mark.parametrize("role", ["CrawlerRole", "RecoveryCrawlerRole"])
+    def test_a_crawler_lists_only_tables(self, role):
+        [listing] = [s for s in statements(role) if s["Action"] == "s3:ListBucket"]
         assert listing["Condition"] == {"StringLike": {"s3:prefix": ["curated/*", "datawarehouse/*"]}}
+
+    def test_each_crawler_keeps_to_its_database(self):
+        """The one on the schedule makes no table, and the other one touches no declared one."""
+        keeps = {
+            role: next(s for s in statements(role) if s["Sid"] == "KeepCatalog")
+            for role in ("CrawlerRole", "RecoveryCrawlerRole")
+        }
+        assert resources_of(keeps["CrawlerRole"]) == CATALOG
+        assert resources_of(keeps["RecoveryCrawlerRole"]) == [
+            part.replace("${DatabaseName}", "${DatabaseName}_recovery") for part in CATALOG
+        ]
+        both = {role: set(keep["Action"]) for role, keep in keeps.items()}
+        assert both["RecoveryCrawlerRole"] - both["CrawlerRole"] == {"glue:CreateTable"}
+        assert both["CrawlerRole"] <= both["RecoveryCrawlerRole"]
 
     def test_functions_may_ask_whether_an_object_is_there(self):
         for role in ("ExtractRole", "TransformRole"):
@@ -354,6 +371,7 @@ class TestRoles:
                         )
                         for resource in CATALOG
                     ),
+                    ("glue:GetDatabase", arn_of("glue", "database/default")),
                     ("s3:GetObject", "${LakeBucket.Arn}/curated/*"),
                     ("s3:GetObject", "${LakeBucket.Arn}/datawarehouse/*"),
                     ("s3:GetObject", "${LakeBucket.Arn}/athena-results/*"),
@@ -404,11 +422,12 @@ class TestRoles:
                     ("s3:DeleteObject", f"{LAKE}/intermediate/*"),
                     ("s3:DeleteObject", f"{LAKE}/intermediate_$folder$"),
                     ("s3:ListBucket", LAKE),
+                    ("s3:ListBucketMultipartUploads", LAKE),
                     ("s3:GetBucketLocation", LAKE),
                     *(
                         (f"logs:{action}", arn_of("logs", f"log-group:/aws-glue/${{LakeName}}/{group}:*"))
                         for group in ("output", "error")
-                        for action in ("CreateLogStream", "PutLogEvents")
+                        for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")
                     ),
                 },
             ),
@@ -429,6 +448,12 @@ class TestRoles:
             for resource in resources_of(statement)
         }
 
+    @pytest.mark.parametrize("role", ["ExtractRole", "TransformRole", "ReportRole", "JobRole"])
+    def test_a_missing_object_is_told_from_a_forbidden_one(self, role):
+        """S3 answers 403 instead of 404 to whoever may not list, and a request for an object has no prefix."""
+        [listing] = [one for one in statements(role) if "s3:ListBucket" in as_list(one["Action"])]
+        assert "Condition" not in listing
+
     def test_only_services_take_the_roles(self):
         principals = {
             role: [
@@ -442,11 +467,26 @@ class TestRoles:
             "TransformRole": [{"Service": "lambda.amazonaws.com"}],
             "ScheduleRole": [{"Service": "scheduler.amazonaws.com"}],
             "CrawlerRole": [{"Service": "glue.amazonaws.com"}],
+            "RecoveryCrawlerRole": [{"Service": "glue.amazonaws.com"}],
             "ReportRole": [{"Service": "lambda.amazonaws.com"}],
             "ReportScheduleRole": [{"Service": "scheduler.amazonaws.com"}],
             "ArrivalRole": [{"Service": "lambda.amazonaws.com"}],
             "JobRole": [{"Service": "glue.amazonaws.com"}],
         }
+
+
+def test_the_secret_of_each_stack_has_a_name_of_its_own():
+    """The name of a deleted secret stays taken for 30 days, which would fail the deployment after a failed one."""
+    name = RESOURCES["SpotifySecret"]["Properties"]["Name"]
+    assert name == {
+        "Join": [
+            "-",
+            [
+                {"Sub": "${LakeName}/spotify"},
+                {"Select": [2, {"Split": ["/", {"Ref": "AWS::StackId"}]}]},
+            ],
+        ]
+    }
 
 
 class TestBuckets:
@@ -496,11 +536,15 @@ class TestBuckets:
 class TestQueues:
     @pytest.mark.parametrize("queue", QUEUES)
     def test_encrypted_and_refuses_plain_http(self, queue):
-        assert QUEUES[queue]["SqsManagedSseEnabled"] == {"If": ["HasKmsKey", False, True]}
-        assert QUEUES[queue]["KmsMasterKeyId"] == OWN_KEY
+        if queue in OF_AWS_KEY:
+            assert QUEUES[queue]["SqsManagedSseEnabled"] is True
+        else:
+            assert QUEUES[queue]["SqsManagedSseEnabled"] == {"If": ["HasKmsKey", False, True]}
+            assert QUEUES[queue]["KmsMasterKeyId"] == OWN_KEY
         [policy] = [p for p in of_type("AWS::SQS::QueuePolicy").values() if p["Queues"] == [{"Ref": queue}]]
         [deny] = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
-        assert deny["Resource"] == {"GetAtt": f"{queue}.Arn"}
+        by_name = {"Sub": arn_of("sqs", QUEUES[queue]["QueueName"]["Sub"])}
+        assert deny["Resource"] in ({"GetAtt": f"{queue}.Arn"}, by_name)
         assert_refuses_plain_http(deny, "sqs:*")
 
     @pytest.mark.parametrize("queue", [queue for queue in QUEUES if queue != "TransformQueue"])
@@ -657,10 +701,12 @@ class TestBulk:
                 "Sub": f"s3://${{LakeBucketName}}/{keys.JOB_CODE}{data_set}.py"
             }
 
-    def test_a_run_is_bounded_tried_again_and_alone(self):
+    def test_a_run_is_bounded_and_alone(self):
         for job in self.JOBS.values():
             assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
-            assert (job["MaxRetries"], job["Timeout"]) == (1, 240)
+            assert (job["MaxRetries"], job["Timeout"]) == (0, 240), (
+                "the command has reported the first failure"
+            )
             assert job["GlueVersion"] == "6.0"
             assert job["ExecutionClass"] == {"Ref": "BulkExecutionClass"}
             arguments = job["DefaultArguments"]
@@ -685,19 +731,72 @@ class TestBulk:
         notified = RESOURCES["LakeBucket"]["Properties"]["NotificationConfiguration"]
         assert notified == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
+    def test_a_region_without_glue_6_gets_the_rest_of_the_lake(self):
+        """What goes with BulkJobs=false is all that needs Glue's jobs, and nothing that stays refers to it."""
+        assert PARAMETERS["BulkJobs"]["Default"] == "true"
+        assert TEMPLATE["Conditions"]["HasBulkJobs"] == {"Equals": [{"Ref": "BulkJobs"}, "true"]}
+        parts = {**TEMPLATE["Resources"], **TEMPLATE["Outputs"]}
+        gone = {name for name, part in parts.items() if part.get("Condition") == "HasBulkJobs"}
+        assert gone == {
+            "ArrivalLogGroup",
+            "ArrivalRole",
+            "ArrivalFunction",
+            "BulkStack",
+            "ArrivalFunctionName",
+            "ChartsJobName",
+            "Kaggle2023JobName",
+        }
+        left = json.dumps({name: part for name, part in parts.items() if name not in gone})
+        for name in gone:
+            assert not re.search(rf'"{name}[".]|\$\{{{name}[.}}]', left), f"{name} is still referred to"
+        assert set(of_type("AWS::Glue::Job")) <= set(nested("bulk")["Resources"])
+        assert TEMPLATE["Resources"]["MonitoringStack"]["Properties"]["Parameters"]["BulkJobs"] == {
+            "Ref": "BulkJobs"
+        }
+        assert RESOURCES["GlueJobFailed"]["Condition"] == "HasBulkJobs"
+        assert nested("monitoring")["Conditions"]["HasBulkJobs"] == TEMPLATE["Conditions"]["HasBulkJobs"]
+
     def test_a_failed_start_is_told(self):
         failure = RESOURCES["ArrivalFunction"]["Properties"]["EventInvokeConfig"]["DestinationConfig"]
         assert failure["OnFailure"] == {"Type": "SNS", "Destination": {"Ref": "Alarms"}}
 
 
 class TestCatalog:
-    def test_the_crawler_visits_every_table(self):
-        targets = RESOURCES["Crawler"]["Properties"]["Targets"]["S3Targets"]
+    def test_the_recovery_crawler_visits_every_table(self):
+        targets = RESOURCES["RecoveryCrawler"]["Properties"]["Targets"]["S3Targets"]
         folders = [table.prefix for table in TABLES]
         folders += [f"datawarehouse/{declared.table.name}/" for declared in WAREHOUSE]
         assert sorted(target["Path"]["Sub"] for target in targets) == sorted(
             f"s3://${{LakeBucketName}}/{folder}" for folder in folders
         )
+
+    def test_the_crawler_registers_the_partitions_of_every_declared_table(self):
+        [target] = RESOURCES["Crawler"]["Properties"]["Targets"]["CatalogTargets"]
+        assert target["DatabaseName"] == {"Ref": "DatabaseName"}
+        declared = {
+            table["TableInput"]["Name"]: name
+            for name, table in of_type("AWS::Glue::Table").items()
+            if table["TableInput"]["PartitionKeys"]
+        }
+        assert sorted(target["Tables"]) == sorted(declared)
+        assert sorted(RESOURCES["Crawler"]["DependsOn"]) == sorted(declared.values())
+
+    def test_the_recovery_crawler_registers_tables_in_a_database_apart(self):
+        crawler = RESOURCES["RecoveryCrawler"]["Properties"]
+        apart = {"Sub": "${DatabaseName}_recovery"}
+        assert crawler["DatabaseName"] == apart
+        assert RESOURCES["RecoveryDatabase"]["Properties"]["DatabaseInput"]["Name"] == apart
+        assert "Schedule" not in crawler
+        assert crawler["SchemaChangePolicy"] == {
+            "UpdateBehavior": "UPDATE_IN_DATABASE",
+            "DeleteBehavior": "LOG",
+        }
+        assert json.loads(crawler["Configuration"]) == {
+            "Version": 1.0,
+            "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}},
+            "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas"},
+            "CreatePartitionIndex": False,
+        }
 
     def test_the_crawler_leaves_declared_tables_alone(self):
         crawler = RESOURCES["Crawler"]["Properties"]
@@ -710,7 +809,6 @@ class TestCatalog:
             "Version": 1.0,
             "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}},
             "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas"},
-            "CreatePartitionIndex": False,
         }
 
     def test_queries_have_a_limit_and_one_place_for_results(self):
@@ -739,9 +837,8 @@ class TestOwnKey:
             "AWS::Logs::LogGroup": "KmsKeyId",
         }
         for kind, name in key_rules.items():
-            assert {resource: properties.get(name) for resource, properties in of_type(kind).items()} == (
-                dict.fromkeys(of_type(kind), OWN_KEY)
-            )
+            found = {resource: properties.get(name) for resource, properties in of_type(kind).items()}
+            assert found == {resource: None if resource in OF_AWS_KEY else OWN_KEY for resource in found}
         assert set(of_type("AWS::S3::Bucket")) == set(BUCKETS), "TestBuckets looks at these"
         assert TEMPLATE["Globals"]["Function"]["KmsKeyArn"] == OWN_KEY
 
@@ -759,6 +856,7 @@ class TestOwnKey:
             ("ScheduleRole", {"Decrypt", "GenerateDataKey"}, {"sqs"}),
             ("ReportScheduleRole", {"Decrypt", "GenerateDataKey"}, {"sqs"}),
             ("CrawlerRole", {"Decrypt"}, {"s3"}),
+            ("RecoveryCrawlerRole", {"Decrypt"}, {"s3"}),
             ("ArrivalRole", {"Decrypt", "GenerateDataKey"}, {"lambda", "s3", "sns"}),
             ("JobRole", {"Decrypt", "GenerateDataKey"}, {"s3"}),
         ],
@@ -866,6 +964,8 @@ class TestDeployment:
     def test_outputs_name_what_the_nested_stacks_make(self):
         outputs = {name: output["Value"] for name, output in TEMPLATE["Outputs"].items()}
         assert outputs["CrawlerName"] == RESOURCES["Crawler"]["Properties"]["Name"]
+        assert outputs["RecoveryCrawlerName"] == RESOURCES["RecoveryCrawler"]["Properties"]["Name"]
+        assert outputs["RecoveryDatabaseName"] == RESOURCES["RecoveryCrawler"]["Properties"]["DatabaseName"]
         assert outputs["ChartsJobName"] == RESOURCES["ChartsJob"]["Properties"]["Name"]
         assert outputs["Kaggle2023JobName"] == RESOURCES["Kaggle2023Job"]["Properties"]["Name"]
         assert RESOURCES["Dashboard"]["Properties"]["DashboardName"] == {"Ref": "LakeName"}
