@@ -19,6 +19,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import import_wait
+from cli.aws import sentence
 from cli.import_store import IMPORTED, Store
 from cli.imports import archives, dumps, snapshots
 from cli.imports.archives import SUFFIXES
@@ -27,7 +28,7 @@ from cli.imports.recognition import playlist_id_in
 from cli.imports.shapes import is_spotify_id, moment
 from cli.imports.snapshots import Defaults, ImportedSnapshot
 from cli.options import Laptop, Stack
-from cli.stack import DEFAULT_STACK, Lake, OpsError, find, sentence
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.errors import LakeError
@@ -432,7 +433,7 @@ class Report:
         if not lake.on_laptop and oldest.isoformat() < first:
             self._terminal.warn(
                 f"Queries see snapshots since {first} (FirstSnapshotDate), and the oldest of these is of {oldest}."
-                f" To see them all, run `make deploy` and answer FirstSnapshotDate with {oldest}."
+                f" To see them all, run `make deploy LAKE_PARAMETERS=FirstSnapshotDate={oldest}`."
             )
         if not dry_run and any(outcome.startswith(("written", "merged")) for outcome in self._outcomes):
             self._terminal.say(f"The transform of {lake.place} puts them into the tables.")
