@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from spotify_lake.schema.listening import LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.types import PARTITION, Type
 from spotify_lake.schema.warehouse import WAREHOUSE
@@ -25,6 +26,12 @@ SCHEMA = {
         for column in (*declared.table.columns, *(partition.column for partition in declared.partitions))
     }
     for declared in WAREHOUSE
+} | {
+    table.name: {
+        column.name: str(column.type)
+        for column in (*table.columns, *([table.partition] if table.partition else []))
+    }
+    for table in LISTENING_TABLES
 }
 ARROW_TYPES = {
     Type.STRING: pa.string(),

@@ -1,0 +1,224 @@
+"""Plays for the tests of SQL: what was heard, the same as tables in DuckDB, and a plain matcher of sources."""
+
+import datetime as dt
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from spotify_lake.schema.listening import LISTENING_TABLES, PLAYED_MONTH, PLAYS
+from spotify_lake.schema.types import Table
+from tests.support import lakes
+
+ROUNDS = 6
+REACH = dt.timedelta(seconds=60)
+MINUTE = dt.timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Play:
+    """A row of `plays`."""
+
+    source: str
+    played_at: dt.datetime
+    ms_played: int | None
+    name: str | None = "Song"
+    artist_name: str | None = "Artist"
+    uri: str | None = None
+    album_name: str | None = None
+    show_name: str | None = None
+    kind: str = "song"
+    ordinal: int = 1
+    heard_at: dt.datetime | None = None
+    duration_ms: int | None = None
+    platform: str | None = None
+    country: str | None = None
+    reason_start: str | None = None
+    reason_end: str | None = None
+    is_shuffled: bool | None = None
+    is_skipped: bool | None = None
+    is_offline: bool | None = None
+    is_private: bool | None = None
+    context_uri: str | None = None
+    source_object: str = "raw/plays/export/a.json.gz"
+    row: int = 1
+
+    @property
+    def play_id(self) -> str:
+        what = self.uri or (self.name, self.artist_name, self.show_name)
+        identity = (self.source, self.played_at, what, self.ms_played, self.ordinal)
+        return hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
+
+    @property
+    def song_id(self) -> str | None:
+        prefix = "spotify:track:"
+        return self.uri.removeprefix(prefix) if self.uri and self.uri.startswith(prefix) else None
+
+    @property
+    def names(self) -> tuple[str, str] | None:
+        by = self.artist_name if self.show_name is None else self.show_name
+        return None if by is None or self.name is None else (by.lower(), self.name.lower())
+
+    @property
+    def heard(self) -> dt.datetime:
+        return self.heard_at or self.played_at
+
+    def values(self) -> dict[str, Any]:
+        """Return the row, with what follows from the rest."""
+        found = {column: getattr(self, column, None) for column in PLAYS.column_names}
+        found |= {"heard_at": self.heard, PLAYED_MONTH.name: f"{self.played_at:%Y-%m}"}
+        return found | {"fields_known": sum(value is not None for value in found.values())}
+
+
+def rows_of(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> duckdb.DuckDBPyConnection:
+    """Return a database with these rows in the tables of plays; tables without rows are empty."""
+    connection = duckdb.connect(config={"threads": 2})
+    fill(connection, tables)
+    return connection
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    """Create the tables of plays, or replace them."""
+    for table in LISTENING_TABLES:
+        rows = pa.Table.from_pylist(list(tables.get(table.name, ())), schema=arrow(table))
+        connection.register("new_rows", rows)
+        connection.execute(f"CREATE OR REPLACE TABLE {table.name} AS SELECT * FROM new_rows")  # noqa: S608
+        connection.unregister("new_rows")
+
+
+def arrow(table: Table) -> pa.Schema:
+    columns = (*table.columns, *([table.partition] if table.partition else []))
+    return pa.schema([(column.name, lakes.ARROW_TYPES[column.type]) for column in columns])
+
+
+# --- every play once ---
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A play of the view listening."""
+
+    play: Play
+    replaced_by: str | None
+    listened_ms: int | None
+
+    @property
+    def is_counted(self) -> bool:
+        return self.replaced_by is None
+
+
+def united(plays: Iterable[Play]) -> list[Play]:
+    """Return each play once: the row that says most, of several such the first by content."""
+    found: dict[str, list[Play]] = defaultdict(list)
+    for play in plays:
+        found[play.play_id].append(play)
+    return [min(copies, key=_standing) for copies in found.values()]
+
+
+def _standing(play: Play) -> tuple[Any, ...]:
+    known = play.values()
+    texts = ("name", "artist_name", "album_name", "show_name", "platform", "country", "reason_start")
+    texts += ("reason_end", "is_shuffled", "is_skipped", "is_offline", "is_private", "offline_timestamp")
+    content = [_text(known[name]) for name in (*texts, "duration_ms", "context_uri", "source_object", "row")]
+    return -known["fields_known"], "/".join(content)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def same_song(one: Play, other: Play) -> bool:
+    by_uri = one.uri is not None and one.uri == other.uri
+    return by_uri or (one.names is not None and one.names == other.names)
+
+
+def distance(poll: Play, other: Play) -> dt.timedelta:
+    """From what the API told to the end or the start of a play of an export, whichever is nearer."""
+    start = other.played_at - dt.timedelta(milliseconds=other.ms_played or 0)
+    return min(abs(poll.played_at - other.played_at), abs(poll.played_at - start))
+
+
+def nearest_first(pairs: Iterable[tuple[dt.timedelta, str, str]], rounds: int = ROUNDS) -> dict[str, str]:
+    """Match one to one: in each round the pairs that come first for both. Returns higher by lower."""
+    left = sorted(pairs)
+    found: dict[str, str] = {}
+    for _ in range(rounds):
+        first_of: dict[str, tuple[dt.timedelta, str, str]] = {}
+        for pair in left:
+            for play in pair[1:]:
+                first_of.setdefault(play, pair)
+        chosen = [pair for pair in left if first_of[pair[1]] == first_of[pair[2]] == pair]
+        found |= {lower: higher for _, higher, lower in chosen}
+        taken = {play for _, *both in chosen for play in both}
+        left = [pair for pair in left if not taken.intersection(pair[1:])]
+    return found
+
+
+def greedy(pairs: Iterable[tuple[dt.timedelta, str, str]]) -> dict[str, str]:
+    """Match one to one, always the first pair whose plays are both free. Returns higher by lower."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for _, higher, lower in sorted(pairs):
+        if not taken & {higher, lower}:
+            found[lower] = higher
+            taken |= {higher, lower}
+    return found
+
+
+def candidates(polls: Iterable[Play], others: Iterable[Play]) -> Iterator[tuple[dt.timedelta, str, str]]:
+    """Yield distance, play of an export and play of the API for all that may be the same play."""
+    listed = list(others)
+    for poll in polls:
+        for other in listed:
+            if same_song(poll, other) and distance(poll, other) <= REACH:
+                yield distance(poll, other), other.play_id, poll.play_id
+
+
+def listening(plays: Iterable[Play]) -> list[Heard]:
+    """Return what the view listening has, computed without SQL; compares all plays with all."""
+    every = united(plays)
+    of = {source: [p for p in every if p.source == source] for source in ("extended", "account", "api")}
+    pairs = [
+        (e.played_at - a.played_at, e.play_id, a.play_id)
+        for a in of["account"]
+        for e in of["extended"]
+        if same_song(a, e)
+        and a.ms_played == e.ms_played
+        and dt.timedelta(0) <= e.played_at - a.played_at < MINUTE
+    ]
+    replaced = greedy(pairs)
+    higher = [*of["extended"], *(play for play in of["account"] if play.play_id not in replaced)]
+    replaced |= nearest_first(candidates(of["api"], higher))
+    counted = sorted(
+        (play for play in every if play.play_id not in replaced), key=lambda p: (p.played_at, p.play_id)
+    )
+    next_of = {one.play_id: other for one, other in zip(counted, counted[1:], strict=False)}
+    return [
+        Heard(play, replaced.get(play.play_id), _listened(play, play.play_id in replaced, next_of))
+        for play in every
+    ]
+
+
+def _listened(play: Play, is_replaced: bool, next_of: Mapping[str, Play]) -> int | None:
+    if play.source != "api":
+        return play.ms_played
+    if is_replaced or play.duration_ms is None:
+        return None
+    return min(play.duration_ms, _gap(play, next_of)) if play.play_id in next_of else play.duration_ms
+
+
+def _gap(play: Play, next_of: Mapping[str, Play]) -> int:
+    return (next_of[play.play_id].played_at - play.played_at) // dt.timedelta(milliseconds=1)
+
+
+def at(play: Play, **changes: Any) -> Play:
+    """Return a play with changes."""
+    return replace(play, **changes)
