@@ -20,6 +20,7 @@ from typing import Final
 FOLDER: Final = Path(__file__).resolve().parent
 GROUPS: Final = {
     "playlists": "Playlists",
+    "listening": "Listening",
     "charts": "Charts",
     "catalog": "Catalog of tracks",
 }
