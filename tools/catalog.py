@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from spotify_lake import keys
+from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES, PLAYED_MONTH
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.types import PARTITION, Column, Table
 from spotify_lake.schema.warehouse import WAREHOUSE, WarehouseTable
@@ -15,6 +16,21 @@ from tools.pages import filled
 from tools.queries import meaning
 
 STACK: Final = Path(__file__).parents[1] / "stacks" / "catalog.yaml"
+LAKE: Final = (*TABLES, *LISTENING_TABLES, LIBRARY)
+_PROJECTIONS: Final[Mapping[Column, Mapping[str, str]]] = {
+    PARTITION: {
+        "type": "date",
+        "format": "yyyy-MM-dd",
+        "range": '!Sub "${FirstSnapshotDate},NOW+1DAYS"',
+    },
+    PLAYED_MONTH: {  # from the first month in which anybody can have heard Spotify
+        "type": "date",
+        "format": "yyyy-MM",
+        "range": '"2006-04,NOW+1MONTHS"',
+        "interval": '"1"',
+        "interval.unit": "MONTHS",
+    },
+}
 
 _TABLE = """\
   {logical_id}:
@@ -44,7 +60,7 @@ _TABLE = """\
 
 def stack() -> str:
     """Return stacks/catalog.yaml with its tables and the folders that the crawler visits."""
-    tables = [*map(_lake_table, TABLES), *map(_warehouse_table, WAREHOUSE)]
+    tables = [*map(_lake_table, LAKE), *map(_warehouse_table, WAREHOUSE)]
     return filled(STACK, {"tables": "".join(tables), "targets": _targets()})
 
 
@@ -54,15 +70,15 @@ def comment(column: Column) -> str:
 
 
 def _lake_table(table: Table) -> str:
-    projection, date = f"projection.{PARTITION.name}", PARTITION.name
+    if table.partition is None:
+        return _table(table, table.prefix, {}, [])
+    name = table.partition.name
     settings = {
         "projection.enabled": '"true"',
-        f"{projection}.type": "date",
-        f"{projection}.format": "yyyy-MM-dd",
-        f"{projection}.range": '!Sub "${FirstSnapshotDate},NOW+1DAYS"',
-        "storage.location.template": f'!Sub "s3://${{LakeBucketName}}/{table.prefix}{date}=${{!{date}}}/"',
+        **{f"projection.{name}.{part}": value for part, value in _PROJECTIONS[table.partition].items()},
+        "storage.location.template": f'!Sub "s3://${{LakeBucketName}}/{table.prefix}{name}=${{!{name}}}/"',
     }
-    return _table(table, table.prefix, settings, [PARTITION])
+    return _table(table, table.prefix, settings, [table.partition])
 
 
 def _warehouse_table(declared: WarehouseTable) -> str:
@@ -99,6 +115,6 @@ def _columns(columns: Sequence[Column], indent: int) -> str:
 
 def _targets() -> str:
     """Return the folders that the crawler visits. It names tables by folder, so it cannot visit one named otherwise."""
-    folders = [table.prefix for table in TABLES if table.prefix.endswith(f"/{table.name}/")]
+    folders = [table.prefix for table in LAKE if table.prefix.endswith(f"/{table.name}/")]
     folders += [f"{keys.WAREHOUSE}{declared.table.name}/" for declared in WAREHOUSE]
     return "".join(f"          - Path: !Sub s3://${{LakeBucketName}}/{folder}\n" for folder in folders)

@@ -12,6 +12,7 @@ from typing import Final
 
 from queries import views as all_views
 from spotify_lake.normalize.quality import RULES
+from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.types import PARTITION, Column, Table
 from spotify_lake.schema.warehouse import WAREHOUSE
@@ -26,6 +27,11 @@ def dictionary(views: str) -> str:
     described = [
         _described(table, (*table.columns, PARTITION), "##", " within a snapshot") for table in TABLES
     ]
+    listening = [
+        _described(table, (*table.columns, *((table.partition,) if table.partition else ())), "###")
+        for table in LISTENING_TABLES
+    ]
+    listening.append(_described(LIBRARY, (*LIBRARY.columns, PARTITION), "###", " within a snapshot"))
     warehouse = []
     for declared in WAREHOUSE:
         partitions = [partition.column for partition in declared.partitions]
@@ -40,6 +46,7 @@ def dictionary(views: str) -> str:
         DICTIONARY,
         {
             "tables": "\n\n".join(described),
+            "listening": "\n\n".join(listening),
             "warehouse": "\n\n".join(warehouse),
             "rules": pages.table(("rule", "column", "each value", "breaking"), rules),
             "views": views,

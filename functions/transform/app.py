@@ -12,7 +12,7 @@ from spotify_lake.errors import LakeError
 from spotify_lake.normalize.rows import Tables
 from spotify_lake.observability import logger, metrics
 from spotify_lake.settings import TransformSettings
-from spotify_lake.transform import parquet
+from spotify_lake.transform import listening, parquet
 from spotify_lake.transform import run as transform
 
 
@@ -26,7 +26,13 @@ def clients() -> dict[str, Any]:
     def write(tables: Tables, correlation_id: str | None) -> Sequence[str]:
         return parquet.write(tables, settings.lake_bucket, session, correlation_id)
 
-    return {"s3": s3, "write": write, "publish": publisher.publish}
+    plays = listening.ListeningWriter(s3, settings.lake_bucket)
+    return {
+        "s3": s3,
+        "write": write,
+        "publish": publisher.publish,
+        "write_listening": plays.transform,
+    }
 
 
 @logger.inject_lambda_context

@@ -21,13 +21,14 @@ from botocore.exceptions import ClientError
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
-from tests.support import payloads
+from tests.support import payloads, plays
 from tests.support.deployed import policy, role_name, without
 
 PLAYLIST_ID = PLAYLISTS["Morning Ten"]
 PLAYLIST = payloads.playlist(payloads.spotify_id("permissions"))
 CHANGED = payloads.playlist(payloads.spotify_id("announced"))
 OBJECT_KEY = keys.raw_key(PLAYLIST["id"], payloads.NOON)
+POLL_KEY = keys.raw_poll_key(payloads.NOON)
 DAYS = itertools.count()  # another snapshot each time
 ROLES = ("extract", "transform", "report", "arrival", "job")
 DENIED = ("AccessDenied", "Forbidden", "not authorized")
@@ -53,9 +54,13 @@ def continue_later(stack: LaptopStack) -> Any:
     return answer
 
 
-def transform_again(stack: LaptopStack) -> Any:
-    s3_object = {"bucket": {"name": stack.outputs["RawBucketName"]}, "object": {"key": OBJECT_KEY}}
+def transform_again(stack: LaptopStack, key: str = OBJECT_KEY) -> Any:
+    s3_object = {"bucket": {"name": stack.outputs["RawBucketName"]}, "object": {"key": key}}
     return stack.invoke("transform", {"Records": [{"eventSource": "aws:s3", "s3": s3_object}]})
+
+
+def transform_poll_again(stack: LaptopStack) -> Any:
+    return transform_again(stack, POLL_KEY)
 
 
 def announce_change(stack: LaptopStack) -> Any:
@@ -109,6 +114,7 @@ NEEDED: dict[tuple[str, str], Callable[[LaptopStack], Any]] = {
     ("extract", "PlanContinuations"): continue_later,
     ("transform", "ReadSnapshots"): transform_again,
     ("transform", "WriteTables"): transform_again,
+    ("transform", "ReplaceDaysOfPlays"): transform_poll_again,
     ("transform", "AnnounceChanges"): announce_change,
     ("transform", "TellMissingFromForbidden"): announce_change,
     ("report", "AskAthena"): write_report,
@@ -127,7 +133,9 @@ def ready(stack: LaptopStack) -> LaptopStack:
     """The stack with one snapshot that was transformed while nothing was missing."""
     stack.set_stub_clock(dt.datetime(2026, 10, 10, tzinfo=dt.UTC))
     body = payloads.raw_object(payloads.every_kind(), playlist_object=PLAYLIST)
-    stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=OBJECT_KEY, Body=body)
+    polled = plays.poll(payloads.NOON, [plays.recent()])
+    for key, data in ((OBJECT_KEY, body), (POLL_KEY, polled)):
+        stack.client("s3").put_object(Bucket=stack.outputs["RawBucketName"], Key=key, Body=data)
     assert stack.wait_until_idle().is_clear
     return stack
 
@@ -356,6 +364,12 @@ FORBIDDEN = {
             {"Bucket": "LakeBucketName", "Key": "curated/songs/x"},
         ),
         "read the lake": ("s3", "get_object", {"Bucket": "LakeBucketName", "Key": "curated/songs/x"}),
+        "read exported plays": (
+            "s3",
+            "get_object",
+            {"Bucket": "LakeBucketName", "Key": "curated/plays/played_month=2026-11/x.parquet"},
+        ),
+        "list the lake": ("s3", "list_objects_v2", {"Bucket": "LakeBucketName"}),
         "write query results": (
             "s3",
             "put_object",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
 
 import psutil
@@ -21,6 +21,10 @@ from spotify_lake.errors import RawObjectUnreadable
 from spotify_lake.normalize.rows import Tables
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.transform import run as transform
+from spotify_lake.transform.listening import ListeningWriter
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 type Rows = list[dict[str, Any]]
 
@@ -81,12 +85,29 @@ def stored(stack: LaptopStack) -> dict[str, Rows]:
     }
 
 
+class KeptWrites:
+    """An S3 client that keeps what it should write."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.written: dict[str, bytes] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def put_object(self, *, Key: str, Body: bytes, **_: Any) -> None:
+        self.written[Key] = Body
+
+
 def undisturbed(stack: LaptopStack) -> dict[str, Rows]:
     """The rows that the raw objects of the lake give in a transform that nothing goes wrong with, by key.
 
     It runs in this process and writes nowhere. What cannot be read gives none.
     """
     found: list[Tables] = []
+    client = stack.client("s3")
+    kept = KeptWrites(client)
+    listening = ListeningWriter(cast("S3Client", kept), stack.outputs["LakeBucketName"])
 
     def keep(tables: Tables, *_: object) -> list[str]:
         found.append(tables)
@@ -94,8 +115,9 @@ def undisturbed(stack: LaptopStack) -> dict[str, Rows]:
 
     for key, _ in read(stack, "RawBucketName", "raw/"):
         with suppress(RawObjectUnreadable):
-            transform.transform(s3_event(stack, key), stack.client("s3"), keep, lambda *_: None)
-    return {
+            transform.transform(s3_event(stack, key), client, keep, lambda *_: None, listening.transform)
+    plays = {key: pq.ParquetFile(io.BytesIO(data)).read().to_pylist() for key, data in kept.written.items()}
+    return plays | {
         lake_keys.curated_key(table.prefix, each.playlist_id, each.scheduled_at): list(each.records(table))
         for each in found
         for table in TABLES

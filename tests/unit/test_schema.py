@@ -2,20 +2,28 @@ from pathlib import Path
 
 import pytest
 
+from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
-from spotify_lake.schema.types import PARTITION, Column, Table, Type
+from spotify_lake.schema.types import Column, Table, Type
 from tools import catalog, pages
 from tools import schema as generator
 
 NAMES = "[a-z][a-z0-9_]*"
 
 
+LISTENING = (*LISTENING_TABLES, LIBRARY)
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_tables_of_playlists_name_the_snapshot_first(table: Table) -> None:
+    assert table.column_names[:2] == ("playlist_id", "scheduled_at")
+
+
+@pytest.mark.parametrize("table", [*TABLES, *LISTENING], ids=lambda table: table.name)
 def test_a_table_describes_itself_completely(table: Table) -> None:
     names = table.column_names
     assert len(set(names)) == len(names)
-    assert PARTITION.name not in names, "the partition column is in the key, not in the file"
-    assert names[:2] == ("playlist_id", "scheduled_at")
+    assert not table.partition or table.partition.name not in names, "it is in the key, not in the file"
     assert set(table.key) <= set(names)
     for column in table.columns:
         assert column.description.endswith("."), column.name
@@ -24,13 +32,36 @@ def test_a_table_describes_itself_completely(table: Table) -> None:
 
 
 def test_column_comments_fit_into_the_catalog() -> None:
-    for table in TABLES:
+    for table in (*TABLES, *LISTENING):
         for column in table.columns:
             assert len(catalog.comment(column)) <= 255, f"{table.name}.{column.name}"
 
 
 def test_a_playlists_row_is_written_last() -> None:
     assert TABLES[-1].name == "playlists"
+
+
+def test_the_row_of_a_file_of_plays_is_written_last() -> None:
+    assert LISTENING_TABLES[-1].name == "play_files"
+
+
+def test_months_of_plays_are_projected() -> None:
+    found = catalog.stack()
+    table = found[found.index("  PlaysTable:") :]
+    table = table[: table.index("Columns:")]
+    for line in (
+        "projection.played_month.type: date",
+        "projection.played_month.format: yyyy-MM",
+        'projection.played_month.range: "2006-04,NOW+1MONTHS"',
+        'projection.played_month.interval: "1"',
+        "projection.played_month.interval.unit: MONTHS",
+        "curated/plays/played_month=${!played_month}/",
+        '{Name: played_month, Type: "string"',
+    ):
+        assert line in table
+    files = found[found.index("  PlayFilesTable:") :]
+    assert "projection" not in files[: files.index("Columns:")]
+    assert "PartitionKeys: []" in files[: files.index("Columns:")]
 
 
 def test_catalog_and_dictionary_follow_the_schema() -> None:

@@ -12,6 +12,7 @@ import pytest
 from spotify_lake import keys
 from spotify_lake.bulk.arrival import DATA_SETS
 from spotify_lake.keys import KNOWN_DETAILS as KEY
+from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
 from spotify_lake.settings import MAX_DETAIL_CALLS, parse_playlist_ids
@@ -323,6 +324,9 @@ class TestRoles:
                     ("s3:GetObject", "${RawBucket.Arn}/raw/*"),
                     ("s3:ListBucket", "RawBucket.Arn"),
                     ("s3:PutObject", "${LakeBucket.Arn}/curated/*"),
+                    ("s3:GetObject", "${LakeBucket.Arn}/curated/plays/*/api-*"),
+                    ("s3:GetObject", "${LakeBucket.Arn}/curated/play_rejects/api-*"),
+                    ("s3:GetObject", "${LakeBucket.Arn}/curated/play_files/api-*"),
                     ("sqs:ReceiveMessage", "TransformQueue.Arn"),
                     ("sqs:DeleteMessage", "TransformQueue.Arn"),
                     ("sqs:GetQueueAttributes", "TransformQueue.Arn"),
@@ -693,7 +697,7 @@ class TestBulk:
 class TestCatalog:
     def test_the_crawler_visits_every_table(self):
         targets = RESOURCES["Crawler"]["Properties"]["Targets"]["S3Targets"]
-        folders = [table.prefix for table in TABLES]
+        folders = [table.prefix for table in (*TABLES, *LISTENING_TABLES, LIBRARY)]
         folders += [f"datawarehouse/{declared.table.name}/" for declared in WAREHOUSE]
         assert sorted(target["Path"]["Sub"] for target in targets) == sorted(
             f"s3://${{LakeBucketName}}/{folder}" for folder in folders

@@ -22,6 +22,10 @@ WITH_RUN = {"raw/with-run-1", "raw/with-run-2"}
 ODD_KEY = "raw/playlist_id=a b+c=d/ü é.json.gz"
 
 
+def no_plays(*_: Any) -> bool:
+    return False
+
+
 class FakeS3:
     """Objects in memory, read as boto3 reads them."""
 
@@ -60,7 +64,7 @@ def run() -> Callable[..., list[Tables]]:
             written.append(tables)
             return [f"curated/{len(written)}"]
 
-        transform.transform(event, FakeS3(objects), write, lambda *_: None)  # type: ignore[arg-type]
+        transform.transform(event, FakeS3(objects), write, lambda *_: None, no_plays)  # type: ignore[arg-type]
         return written
 
     metrics.clear_metrics()
@@ -102,7 +106,7 @@ def test_a_change_is_published_after_the_tables_are_written(
 
     event = s3_event("a")
     event["Records"][0] |= time
-    transform.transform(event, FakeS3({"a": GOOD}), write, lambda *about: steps.append(about))  # type: ignore[arg-type]
+    transform.transform(event, FakeS3({"a": GOOD}), write, lambda *about: steps.append(about), no_plays)  # type: ignore[arg-type]
     tables = normalize(envelope.decode(GOOD))
     assert steps == [tables, ((BUCKET, "a", written_at), tables, ["curated/x"])]
 
@@ -112,7 +116,7 @@ def test_a_failure_to_publish_fails_the_message(run: Callable[..., list[Tables]]
         raise ChangeNotPublished("x", "bus", "no")
 
     with pytest.raises(ChangeNotPublished):
-        transform.transform(s3_event("a"), FakeS3({"a": GOOD}), lambda *_: [], publish)  # type: ignore[arg-type]
+        transform.transform(s3_event("a"), FakeS3({"a": GOOD}), lambda *_: [], publish, no_plays)  # type: ignore[arg-type]
 
 
 def test_keys_are_decoded_once(run: Callable[..., list[Tables]]) -> None:
@@ -224,7 +228,7 @@ def test_every_line_and_object_names_the_run_that_took_the_snapshot(log: Log) ->
     objects = {"raw/with-run-1": GOOD, "raw/imported": GOOD, "raw/with-run-2": b"damaged"}
     event = s3_event(*objects)
     with pytest.raises(RawObjectUnreadable):
-        transform.transform(event, FakeS3(objects), write, lambda *_: None)  # type: ignore[arg-type]
+        transform.transform(event, FakeS3(objects), write, lambda *_: None, no_plays)  # type: ignore[arg-type]
     assert written_for == ["run of raw/with-run-1", None]
     lines = {line["raw_key"]: line for line in log()}
     assert lines["raw/with-run-1"]["correlation_id"] == "run of raw/with-run-1"

@@ -182,6 +182,18 @@ class RawObjectMissing(LakeError):
         )
 
 
+class CuratedObjectBusy(LakeError):
+    """Other invocations kept writing the same objects."""
+
+    retryable = True
+
+    def __init__(self, name: str, attempts: int) -> None:
+        super().__init__(
+            f"The objects {name} were written by other invocations each of the {attempts} times that this one tried."
+            " The message will be retried."
+        )
+
+
 class ChangeNotPublished(LakeError):
     """EventBridge rejects the event of a changed playlist."""
 

@@ -173,7 +173,7 @@ class Snapshot:
         SnapshotUnreadable
             An entry is nested too deeply to be read in full.
         """
-        text = _gunzip(self.data)
+        text = gunzip(self.data)
         try:
             envelope = msgspec.json.decode(text, type=_EnvelopeAsSent)
             pages = envelope.pages
@@ -289,7 +289,7 @@ class Source:
         except msgspec.MsgspecError as error:
             raise SnapshotUnreadable(f"its envelope is damaged ({error})") from error
         _check_version(self.header.envelope_version)
-        _gunzip(self._content)  # checks the checksum: damaged content must not be copied
+        gunzip(self._content)  # checks the checksum: damaged content must not be copied
 
     @property
     def origin(self) -> Origin:
@@ -343,7 +343,7 @@ def decode(data: bytes, key: str | None = None) -> Snapshot:
     SnapshotMisplaced
         The key names another snapshot.
     """
-    text, mender = _gunzip(data), Mender()
+    text, mender = gunzip(data), Mender()
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
         pages = envelope.pages
@@ -404,7 +404,8 @@ def _to_json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
-def _gunzip(data: bytes) -> bytes:
+def gunzip(data: bytes) -> bytes:
+    """Return the content of a raw object; raises SnapshotUnreadable if it is not gzip, or damaged."""
     try:
         return gzip.decompress(data)
     except gzip.BadGzipFile as error:

@@ -33,7 +33,7 @@ def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
     try:
         s3.head_object(Bucket=bucket, Key=object_key)
     except s3.exceptions.ClientError as error:
-        if _status(error) == HTTPStatus.NOT_FOUND:
+        if status(error) == HTTPStatus.NOT_FOUND:
             return False
         raise
     return True
@@ -44,7 +44,7 @@ def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
     try:
         return s3.get_object(Bucket=bucket, Key=object_key)["Body"].read()
     except s3.exceptions.ClientError as error:
-        if _status(error) == HTTPStatus.NOT_FOUND:
+        if status(error) == HTTPStatus.NOT_FOUND:
             return None
         raise
 
@@ -75,7 +75,7 @@ def replace(s3: "S3Client", bucket: str, object_key: str, body: bytes, etag: str
     try:
         s3.put_object(Bucket=bucket, Key=object_key, Body=body, ContentType="application/gzip", IfMatch=etag)
     except s3.exceptions.ClientError as error:
-        if _status(error) in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}:
+        if status(error) in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}:
             return False
         raise
     return True
@@ -107,11 +107,12 @@ def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_i
         )
     except s3.exceptions.ClientError as error:
         # Not 409: another writer's conditional PUT of the same key is in progress and may still fail.
-        if _status(error) == HTTPStatus.PRECONDITION_FAILED:
+        if status(error) == HTTPStatus.PRECONDITION_FAILED:
             return False
         raise
     return True
 
 
-def _status(error: Any) -> int:
+def status(error: Any) -> int:
+    """Return the HTTP status of a ClientError."""
     return int(error.response["ResponseMetadata"]["HTTPStatusCode"])

@@ -16,7 +16,7 @@ SOURCES: Final = ("extended", "account", "api")  # the earlier one is believed
 PLAY_KINDS: Final = ("song", "video", "episode", "chapter", "other")
 LIBRARY_KINDS: Final = ("album", "show", "episode", "audiobook", "followed_artist")
 
-_NOT_EXTENDED = "only the extended history says so"
+_NOT_EXTENDED = "the source is not `extended`, or the row lacks it"
 
 PLAYS: Final = Table(
     "plays",
@@ -60,7 +60,8 @@ PLAYS: Final = Table(
         Column(
             "heard_at",
             Type.TIMESTAMP,
-            "When it was heard (UTC): offline_timestamp where that is plausible, else played_at.",
+            "When it was heard (UTC): for what was played offline, offline_timestamp where that is plausible; else"
+            " played_at.",
             "2026-11-20 18:22:09",
         ),
         Column("ms_played", Type.BIGINT, "Milliseconds played.", "207959", "the source is `api`"),
@@ -214,8 +215,9 @@ PLAY_REJECTS: Final = Table(
         Column(
             "reason",
             Type.STRING,
-            "`no_object`, `no_time`, `impossible_time`, `no_milliseconds`, `impossible_milliseconds` or"
-            " `nothing_played` (neither a name nor a URI).",
+            "`no_object`, `no_time`, `impossible_time` (before Spotify, or more than a day after the import or poll),"
+            " `no_milliseconds`, `impossible_milliseconds` (negative, or more than 7 days) or `nothing_played` (neither"
+            " a name nor a URI).",
             "impossible_time",
         ),
         Column("detail", Type.STRING, "The exact problem.", "ts is 1970-01-01T00:00:00Z"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 type Write = Callable[[Tables, str | None], Sequence[str]]
 type Publish = Callable[[RawObject, Tables, Sequence[str]], None]
+type WriteListening = Callable[[RawObject, bytes, str | None], bool]
 
 
 def is_sqs_batch(event: Mapping[str, Any]) -> bool:
@@ -86,7 +87,13 @@ def parse_body(body: str) -> Mapping[str, Any]:
     return event
 
 
-def transform(event: Mapping[str, Any], s3: "S3Client", write: Write, publish: Publish) -> None:
+def transform(
+    event: Mapping[str, Any],
+    s3: "S3Client",
+    write: Write,
+    publish: Publish,
+    write_listening: WriteListening,
+) -> None:
     """Turn every raw object that an S3 event names into curated objects.
 
     Parameters
@@ -99,6 +106,9 @@ def transform(event: Mapping[str, Any], s3: "S3Client", write: Write, publish: P
         Stores the tables of one snapshot, given the id of the run that took it; returns the keys of the objects.
     publish
         Reports a changed playlist, given its raw object, its tables and their keys.
+    write_listening
+        Stores the tables of a raw object, given its bytes and the id of its run, if its key is that of plays or of the
+        library; returns whether it is.
 
     Raises
     ------
@@ -108,28 +118,27 @@ def transform(event: Mapping[str, Any], s3: "S3Client", write: Write, publish: P
         A raw object is damaged. An object that no longer exists is logged and counted, not raised.
     ChangeNotPublished
         The event bus did not take a change. The tables are written; a second try writes the same bytes.
+    CuratedObjectBusy
+        Other invocations kept writing the objects of the same day.
     """
     for raw_object in raw_objects(event):
         logger.set_correlation_id(None)
         try:
             body, correlation_id = _read(raw_object, s3)
+            logger.set_correlation_id(correlation_id)
+            if write_listening(raw_object, body, correlation_id):
+                continue
+            tables = normalize(envelope.decode(body, raw_object.key))
         except RawObjectMissing as error:
             logger.warning(str(error))
             metrics.add_metric("RawObjectsMissing", MetricUnit.Count, 1)
             continue
-        logger.set_correlation_id(correlation_id)
-        tables = _tables(raw_object, body)
+        except SnapshotUnreadable as error:
+            metrics.add_metric("RawObjectsUnreadable", MetricUnit.Count, 1)
+            raise RawObjectUnreadable(raw_object.bucket, raw_object.key, error.cause) from error
         table_keys = write(tables, correlation_id)
         publish(raw_object, tables, table_keys)
         _report(raw_object, tables)
-
-
-def _tables(raw_object: RawObject, body: bytes) -> Tables:
-    try:
-        return normalize(envelope.decode(body, raw_object.key))
-    except SnapshotUnreadable as error:
-        metrics.add_metric("RawObjectsUnreadable", MetricUnit.Count, 1)
-        raise RawObjectUnreadable(raw_object.bucket, raw_object.key, error.cause) from error
 
 
 def _report(raw_object: RawObject, tables: Tables) -> None:
