@@ -34,7 +34,27 @@ SHOWS: Final = (SHOW_NAME, "Side Notes", "Liner Talk")
 _SECOND: Final = dt.timedelta(seconds=1)
 _FAVORITES: Final = 300  # songs that a year revolves around
 _DRIFT: Final = 70  # of them that are new each year
-_HOURS: Final = (*(1,) * 6, 4, 9, 8, 5, 4, 4, 6, 5, 4, 5, 7, 9, 10, 9, 8, 7, 5, 3)  # weight of each hour of the day
+_HOURS: Final = (
+    *(1,) * 6,
+    4,
+    9,
+    8,
+    5,
+    4,
+    4,
+    6,
+    5,
+    4,
+    5,
+    7,
+    9,
+    10,
+    9,
+    8,
+    7,
+    5,
+    3,
+)  # weight of each hour of the day
 _OLD_PLATFORMS: Final = ("iOS 12.1 (iPhone8,4)", "OS X 10.13.6 [x86 8]", "WebPlayer (websocket RFC6455)")
 _PLATFORMS: Final = ("ios", "osx", "web_player", "cast")
 _UNEXPECTED: Final = ("", "unexpected-exit-while-paused", "logout")

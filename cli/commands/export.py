@@ -20,12 +20,13 @@ import pyarrow.parquet
 import typer
 
 from cli.athena import connect
-from cli.catalog import column_types, tables
+from cli.catalog import column_types, sql_of, tables
 from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Progress, Terminal
 from queries import queries, used_by, views
 from queries.display import FORMULA
+from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.warehouse import WAREHOUSE
 
@@ -89,7 +90,7 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path, *, r
     terminal
         Shows progress.
     names
-        Views, tables and queries; none for every view of the playlists, not of the charts.
+        Views, tables and queries; none for every view of the playlists, not of plays or charts.
     folder
         Created if it does not exist. Existing files are replaced once the new ones are complete.
     raw
@@ -105,7 +106,8 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path, *, r
     athena = connect(lake)
     sources = _sources(lake)
     bulk = [one.table.name for one in WAREHOUSE]
-    of_playlists = [name for name, view in views().items() if not used_by(view.sql, bulk)]
+    others = [*bulk, *(table.name for table in LISTENING_TABLES)]
+    of_playlists = [name for name, view in views().items() if not used_by(view.sql, others)]
     chosen = list(dict.fromkeys(names)) or of_playlists
     if unknown := [name for name in chosen if name not in sources]:
         raise OpsError(
@@ -148,11 +150,11 @@ class Source:
 
 def _sources(lake: Lake) -> dict[str, Source]:
     """Return everything that can be exported, by name."""
-    ours = {table.name for table in (*TABLES, *(one.table for one in WAREHOUSE))}
+    ours = {table.name for table in (*TABLES, *LISTENING_TABLES, LIBRARY, *(one.table for one in WAREHOUSE))}
     stored = {table["Name"]: column_types(table) for table in tables(lake) if table["Name"] in ours}
     relations = stored | {name: dict(view.types) for name, view in views().items()}
     return {name: _relation(name, types) for name, types in relations.items()} | {
-        name: Source(query.sql) for name, query in queries().items()
+        name: Source(sql_of(lake, query)) for name, query in queries().items()
     }
 
 

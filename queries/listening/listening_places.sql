@@ -2,7 +2,7 @@
 -- Only the extended history knows. {note}
 --
 -- Variants:
--- - listening_platforms: question = On which devices do you listen, year by year?; note = Spotify's spellings are united where they name a system; the rest stays.; place = platform; value = CASE WHEN lower(platform) LIKE '%ios%' OR lower(platform) LIKE '%iphone%' THEN 'iOS' WHEN lower(platform) LIKE '%android%' THEN 'Android' WHEN lower(platform) LIKE '%os x%' OR lower(platform) LIKE 'osx%' OR lower(platform) LIKE '%macos%' THEN 'macOS' WHEN lower(platform) LIKE '%windows%' THEN 'Windows' WHEN lower(platform) LIKE '%linux%' THEN 'Linux' WHEN lower(platform) LIKE '%web%' THEN 'Web' ELSE platform END
+-- - listening_platforms: question = On which devices do you listen, year by year?; note = Spotify's spellings are united where they name a system, and the rest stays as it is.; place = platform; value = CASE WHEN lower(platform) LIKE '%ios%' OR lower(platform) LIKE '%iphone%' THEN 'iOS' WHEN lower(platform) LIKE '%android%' THEN 'Android' WHEN lower(platform) LIKE '%os x%' OR lower(platform) LIKE 'osx%' OR lower(platform) LIKE '%macos%' THEN 'macOS' WHEN lower(platform) LIKE '%windows%' THEN 'Windows' WHEN lower(platform) LIKE '%linux%' THEN 'Linux' WHEN lower(platform) LIKE '%web%' THEN 'Web' ELSE platform END
 -- - listening_countries: question = In which countries do you listen, year by year?; note = Spotify takes the country from the connection.; place = country; value = country
 -- Parameters:
 -- - AT TIME ZONE 'UTC': Time zone of the years; ScheduleTimezone unless you change it.

@@ -19,7 +19,7 @@ WITH heard AS (
     FROM listening
     WHERE is_counted AND kind IN ('song', 'video') AND artist_name IS NOT NULL AND name IS NOT NULL
 ),
-songs AS (
+heard_songs AS (
     SELECT
         month_of_play,
         artist,
@@ -41,6 +41,6 @@ SELECT
     count_if(first_of_song = month_of_play) AS new_songs,
     CAST(sum(CASE WHEN first_of_song = month_of_play THEN plays ELSE 0 END) AS double) / sum(plays)
         AS share_of_new_songs
-FROM songs
+FROM heard_songs
 GROUP BY month_of_play
 ORDER BY month_of_play

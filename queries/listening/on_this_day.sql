@@ -21,7 +21,7 @@ WITH heard AS (
     FROM listening
     WHERE is_counted AND kind IN ('song', 'video')
 ),
-songs AS (
+songs_of_day AS (
     SELECT
         day,
         song_key,
@@ -42,7 +42,7 @@ numbered AS (
         plays,
         milliseconds,
         row_number() OVER (PARTITION BY day ORDER BY milliseconds DESC, plays DESC, song_key) AS song_number
-    FROM songs
+    FROM songs_of_day
 )
 SELECT day, song, artist, plays, CAST(milliseconds AS double) / 60000 AS minutes
 FROM numbered

@@ -12,7 +12,7 @@
 -- - skips: Plays among them that were skipped.
 -- - share: Share of skips, from 0 to 1.
 -- - last_finished: Time of the last play that was not skipped (UTC); null if there is none.
-WITH songs AS (
+WITH started AS (
     SELECT
         lower(artist_name) || ' / ' || lower(name) AS song_key,
         max(name) AS song,
@@ -27,7 +27,7 @@ WITH songs AS (
     GROUP BY lower(artist_name) || ' / ' || lower(name)
 )
 SELECT song, artist, plays, skips, CAST(skips AS double) / plays AS share, last_finished
-FROM songs
+FROM started
 WHERE plays >= 5 AND skips > 0
 ORDER BY share DESC, plays DESC, song_key
 LIMIT 20

@@ -39,7 +39,7 @@ days AS (
     )
     GROUP BY year_of_play
 ),
-songs AS (
+songs_of_year AS (
     SELECT
         year_of_play,
         lower(artist_name) AS artist_key,
@@ -51,16 +51,16 @@ songs AS (
     WHERE is_song AND artist_name IS NOT NULL AND name IS NOT NULL
     GROUP BY year_of_play, lower(artist_name), lower(name)
 ),
-artists AS (
+artists_of_year AS (
     SELECT
         year_of_play,
         max(artist) AS artist,
         sum(milliseconds) AS milliseconds,
         min(year_of_play) OVER (PARTITION BY artist_key) AS first_year
-    FROM songs
+    FROM songs_of_year
     GROUP BY year_of_play, artist_key
 ),
-albums AS (
+albums_of_year AS (
     SELECT year_of_play, max(album_name) AS album, sum(milliseconds) AS milliseconds
     FROM heard
     WHERE is_song AND artist_name IS NOT NULL AND album_name IS NOT NULL
@@ -74,7 +74,7 @@ by_song AS (
         count(*) AS songs,
         max_by(song, milliseconds) AS top_song,
         max_by(artist, milliseconds) AS top_song_artist
-    FROM songs
+    FROM songs_of_year
     GROUP BY year_of_play
 ),
 by_artist AS (
@@ -83,12 +83,12 @@ by_artist AS (
         count(*) AS artists,
         count_if(first_year = year_of_play) AS new_artists,
         max_by(artist, milliseconds) AS top_artist
-    FROM artists
+    FROM artists_of_year
     GROUP BY year_of_play
 ),
 by_album AS (
     SELECT year_of_play, max_by(album, milliseconds) AS top_album
-    FROM albums
+    FROM albums_of_year
     GROUP BY year_of_play
 )
 SELECT

@@ -61,7 +61,11 @@ def file(name: str, plays: Iterable[Play]) -> list[Play]:
     """Plays as the rows of one object: equal ones are counted."""
     rows: list[Play] = []
     for number, play in enumerate(plays, start=1):
-        same = [row for row in rows if at(row, source_object="", row=0, ordinal=1) == at(play, source_object="", row=0)]
+        same = [
+            row
+            for row in rows
+            if at(row, source_object="", row=0, ordinal=1) == at(play, source_object="", row=0)
+        ]
         rows.append(at(play, source_object=name, row=number, ordinal=len(same) + 1))
     return rows
 
@@ -101,7 +105,9 @@ def with_others(draw: st.DrawFn) -> list[Play]:
 
 
 SLOW = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -113,7 +119,9 @@ def test_the_view_has_what_the_matcher_finds(lake: Any, plays: list[Play]) -> No
 
 @SLOW
 @given(plays=histories(), data=st.data())
-def test_order_repetition_overlap_and_split_change_nothing(lake: Any, plays: list[Play], data: st.DataObject) -> None:
+def test_order_repetition_overlap_and_split_change_nothing(
+    lake: Any, plays: list[Play], data: st.DataObject
+) -> None:
     rows = []
     edges = [n for n in range(1, len(plays)) if plays[n].played_at != plays[n - 1].played_at]
     cuts = sorted(data.draw(st.sets(st.sampled_from(edges))) if edges else [])
@@ -125,7 +133,9 @@ def test_order_repetition_overlap_and_split_change_nothing(lake: Any, plays: lis
     rows = data.draw(st.permutations(rows))
     found = view(lake, rows)
     assert found == matched(rows)
-    assert {play_id for play_id, (is_counted, *_) in found.items() if is_counted} == {p.play_id for p in plays}
+    assert {play_id for play_id, (is_counted, *_) in found.items() if is_counted} == {
+        p.play_id for p in plays
+    }
     # Which file a play is from has no part in what is told of it.
     assert {key: row[:5] for key, row in found.items()} == {
         key: row[:5] for key, row in view(lake, [*file("z", plays), *rows[::-1]]).items()
@@ -146,7 +156,10 @@ def test_a_song_on_repeat_all_night_is_matched_to_the_end(lake: Any) -> None:
     for _ in range(250):
         moment += SECOND * (200 + chance.randrange(3))
         plays.append(Play("extended", moment, 200_000, *SONGS[0]))
-    polls = [at(play, source="api", ms_played=None, played_at=play.played_at + SECOND * chance.randrange(4)) for play in plays]
+    polls = [
+        at(play, source="api", ms_played=None, played_at=play.played_at + SECOND * chance.randrange(4))
+        for play in plays
+    ]
     pairs = list(listened.candidates(polls, plays))
     assert len(pairs) > 490
     assert listened.nearest_first(pairs) == listened.greedy(pairs)
@@ -179,12 +192,22 @@ U, V = "spotify:track:u", "spotify:track:v"
         (told("account", 0), told("extended", 59, 200_001, uri=U), False),
         (
             told("account", 0, name="Ep", artist_name=None, show_name="Show", kind="episode"),
-            told("extended", 9, name="ep", artist_name=None, show_name="SHOW", kind="episode", uri="spotify:episode:e"),
+            told(
+                "extended",
+                9,
+                name="ep",
+                artist_name=None,
+                show_name="SHOW",
+                kind="episode",
+                uri="spotify:episode:e",
+            ),
             True,
         ),
     ],
 )
-def test_a_play_of_a_lower_source_is_replaced(lake: Any, lower: Play, higher: Play, is_replaced: bool) -> None:
+def test_a_play_of_a_lower_source_is_replaced(
+    lake: Any, lower: Play, higher: Play, is_replaced: bool
+) -> None:
     found = view(lake, [lower, higher])
     assert found[higher.play_id][0] is True
     assert found[lower.play_id][:2] == ((False, higher.play_id) if is_replaced else (True, None))

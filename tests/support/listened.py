@@ -81,9 +81,7 @@ def rows_of(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> duckdb.DuckDBP
     return connection
 
 
-def fill(
-    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> None:
+def fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Create the tables of plays, or replace them."""
     for table in LISTENING_TABLES:
         rows = pa.Table.from_pylist(list(tables.get(table.name, ())), schema=arrow(table))
