@@ -243,3 +243,58 @@ def test_what_was_listened_to_is_estimated_for_polls_alone(lake: Any) -> None:
         (180_000, True),
         (None, True),
     ]
+
+
+# --- gaps ---
+
+
+def hour(number: int) -> dt.datetime:
+    return dt.datetime(2026, 3, 1) + dt.timedelta(hours=number)
+
+
+def poll(at_hour: int, first: int, last: int, rows: int = 50) -> dict[str, Any]:
+    return {
+        "source_object": f"poll-{at_hour}",
+        "source": "api",
+        "form": "recent",
+        "fetched_at": hour(at_hour),
+        "row_count": rows,
+        "first_played_at": hour(first),
+        "last_played_at": hour(last),
+    }
+
+
+def export(form: str, first: int, last: int) -> dict[str, Any]:
+    return {
+        "source_object": f"{form}-{first}",
+        "source": "extended" if form in {"audio", "video"} else "account",
+        "form": form,
+        "first_played_at": hour(first),
+        "last_played_at": hour(last),
+    }
+
+
+GAP = (hour(30), hour(20), hour(18), hour(21), 3.0)
+
+
+@pytest.mark.parametrize(
+    "files, gaps",
+    [
+        ([poll(10, 1, 9)], []),  # nothing was known before
+        ([poll(10, 1, 9), poll(20, 9, 18)], []),  # they meet
+        ([poll(10, 1, 9), poll(20, 8, 18), poll(30, 21, 29)], [GAP]),
+        ([poll(10, 1, 9), poll(20, 8, 18), poll(30, 21, 29, rows=49)], []),  # Spotify had no more
+        # A page may lack the newest play of an earlier one.
+        ([poll(10, 1, 18), poll(20, 1, 17), poll(30, 21, 29)], [GAP]),
+        ([poll(20, 8, 18), poll(30, 21, 29), export("audio", 0, 21)], []),
+        ([poll(20, 8, 18), poll(30, 21, 29), export("audio", 18, 21)], []),
+        ([poll(20, 8, 18), poll(30, 21, 29), export("audio", 0, 20)], [GAP]),
+        ([poll(20, 8, 18), poll(30, 21, 29), export("audio", 19, 40)], [GAP]),
+        ([poll(20, 8, 18), poll(30, 21, 29), export("audio", 0, 19), export("audio", 20, 40)], []),
+        ([poll(20, 8, 18), poll(30, 21, 29), export("video", 0, 40), export("music", 0, 40)], [GAP]),
+    ],
+)
+def test_gaps_between_polls(lake: Any, files: list[dict[str, Any]], gaps: list[tuple[Any, ...]]) -> None:
+    listened.fill(lake, {"play_files": files})
+    sql = to_duckdb("SELECT * FROM play_gaps ORDER BY fetched_at", SCHEMA, VIEWS)
+    assert lake.execute(sql).fetchall() == gaps

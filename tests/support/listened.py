@@ -2,6 +2,8 @@
 
 import datetime as dt
 import hashlib
+import itertools
+import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -198,7 +200,7 @@ def listening(plays: Iterable[Play]) -> list[Heard]:
     counted = sorted(
         (play for play in every if play.play_id not in replaced), key=lambda p: (p.played_at, p.play_id)
     )
-    next_of = {one.play_id: other for one, other in zip(counted, counted[1:], strict=False)}
+    next_of = {one.play_id: other for one, other in itertools.pairwise(counted)}
     return [
         Heard(play, replaced.get(play.play_id), _listened(play, play.play_id in replaced, next_of))
         for play in every
@@ -220,3 +222,111 @@ def _gap(play: Play, next_of: Mapping[str, Play]) -> int:
 def at(play: Play, **changes: Any) -> Play:
     """Return a play with changes."""
     return replace(play, **changes)
+
+
+# --- a history ---
+
+EXPORTED_UNTIL = dt.datetime(2026, 9, 20)
+ACCOUNT_SINCE = dt.datetime(2025, 10, 1)
+POLLED_SINCE = dt.datetime(2026, 8, 10)
+SHOWS = (("episode", "Side Notes"), ("episode", "side notes"), ("chapter", "The Lists of Ada Fern"))
+SYSTEMS = ("iOS 12.1 (iPhone8,4)", "ios", "OS X 10.13.6 [x86 8]", "Windows 10", "cast", None)
+
+
+def history() -> list[Play]:
+    """Return three years of plays as exports and polls tell them, of songs that partly are in the playlists."""
+    chance = random.Random(15)
+    whole = sorted(_lived(chance), key=lambda play: play.played_at)
+    extended = [play for play in whole if play.played_at < EXPORTED_UNTIL]
+    account = [
+        Play(
+            "account", play.played_at.replace(second=0), play.ms_played, play.name, play.artist_name, kind=play.kind,
+            show_name=play.show_name,
+        )
+        for play in whole
+        if play.played_at > ACCOUNT_SINCE and play.name and (play.played_at < EXPORTED_UNTIL or chance.random() < 0.5)
+    ]  # fmt: skip
+    polled = [
+        Play(
+            "api",
+            play.played_at + dt.timedelta(seconds=chance.choice([0, 1, 1, -2])),
+            None,
+            *(play.name, play.artist_name, play.uri, play.album_name),
+            duration_ms=chance.choice([None, 200_000, 200_000]),
+        )
+        for play in whole
+        if play.played_at > POLLED_SINCE and play.kind == "song" and (play.ms_played or 0) > 30_000
+    ]
+    found = []
+    for name, plays in (
+        ("extended", extended),
+        ("again", extended[:200]),
+        ("account", account),
+        ("polls", polled),
+    ):
+        found += [replace(play, source_object=name, row=row) for row, play in enumerate(plays, start=1)]
+    return found
+
+
+def _lived(chance: random.Random) -> Iterator[Play]:
+    first = dt.datetime(2023, 9, 1)
+    days = [first + dt.timedelta(days=number) for number in range(1140) if chance.random() < 0.3]
+    for day in [*days, *(dt.datetime(year, 10, 14) for year in (2023, 2024, 2025, 2026))]:
+        moment = day + dt.timedelta(seconds=chance.randrange(86_000))
+        for _ in range(chance.randrange(1, 9)):
+            milliseconds = chance.randrange(5_000, 240_000)
+            silence = chance.choice([0, 1, 2, 600, 1_700, 1_900])
+            moment += dt.timedelta(seconds=milliseconds // 1000 + 1 + silence)
+            yield _play(chance, moment, milliseconds)
+
+
+def _play(chance: random.Random, moment: dt.datetime, milliseconds: int) -> Play:
+    draw = chance.random()
+    same = {"platform": chance.choice(SYSTEMS), "country": chance.choice(["DE", "DE", "PT", None])}
+    if draw < 0.06:
+        kind, show = chance.choice(SHOWS)
+        number = chance.randrange(9)
+        uri = f"spotify:{kind}:{number}"
+        return Play(
+            "extended", moment, milliseconds, f"Part {number}", None, uri, show_name=show, kind=kind, **same
+        )
+    skipped = chance.choice([None, False, draw < 0.3])
+    same |= {"is_skipped": skipped, "reason_end": chance.choice(["trackdone", "fwdbtn", "", None])}
+    if draw < 0.08:
+        return Play("extended", moment, milliseconds, None, None, "spotify:track:gone", **same)
+    if draw < 0.25:
+        number = chance.randrange(6)
+        name = f"Lost {number}"
+        return Play(
+            "extended", moment, milliseconds, name, "Nobody", f"spotify:track:l{number}", "Nowhere", **same
+        )
+    song = chance.choice(lakes.SONGS[:25])
+    artist = song.artists[0][1]
+    album = song.album.name if song.album else None
+    name, uri = song.name, song.uri
+    if draw < 0.4:
+        name, uri = name.upper(), f"{uri}relinked"
+    kind = "video" if draw > 0.95 else "song"
+    if draw > 0.9:
+        same |= {"is_offline": True, "heard_at": moment - dt.timedelta(hours=chance.randrange(1, 60))}
+    return Play("extended", moment, milliseconds, name, artist, uri, album, kind=kind, **same)
+
+
+def files_of(plays: Iterable[Play]) -> list[dict[str, Any]]:
+    """Return the rows of play_files for plays; each object of polls counts as one poll."""
+    objects: dict[str, list[Play]] = defaultdict(list)
+    for play in plays:
+        objects[play.source_object].append(play)
+    forms = {"extended": "audio", "account": "music", "api": "recent"}
+    return [
+        {
+            "source_object": name,
+            "source": rows[0].source,
+            "form": forms[rows[0].source],
+            "row_count": len(rows) + 2,
+            "reject_count": 2,
+            "first_played_at": min(play.played_at for play in rows),
+            "last_played_at": max(play.played_at for play in rows),
+        }
+        for name, rows in objects.items()
+    ]
