@@ -178,12 +178,12 @@ near AS (
     JOIN ends AS e
         ON e.names = p.names AND e.near_minute = p.near_minute
 ),
--- A pair's place in the order of matching, as a text: its distance, then the two plays. A matched pair has the place ''.
-pass_0 AS (
+pairs AS (
     SELECT
         lower_id,
         higher_id,
-        lpad(CAST(distance AS varchar), 5, '0') || higher_id || lower_id AS place
+        distance,
+        count(*) OVER (PARTITION BY lower_id) + count(*) OVER (PARTITION BY higher_id) - 2 AS rivals
     FROM (
         SELECT
             lower_id,
@@ -195,6 +195,12 @@ pass_0 AS (
         FROM near
     )
     WHERE distance <= 60000
+),
+-- A pair's place in the order of matching, as a text: its distance, then the two plays. A matched pair has the place ''.
+pass_0 AS (
+    SELECT lower_id, higher_id, lpad(CAST(distance AS varchar), 5, '0') || higher_id || lower_id AS place
+    FROM pairs
+    WHERE rivals > 0
 ),
 -- Each pass matches the pairs that come first for both plays, and drops the pairs of which a play was matched before.
 pass_1 AS (
@@ -409,6 +415,10 @@ pass_11 AS (
 replaced AS (
     SELECT lower_id, replaced_by
     FROM account_replaced
+    UNION ALL
+    SELECT lower_id, higher_id
+    FROM pairs
+    WHERE rivals = 0
     UNION ALL
     SELECT lower_id, higher_id
     FROM pass_11
