@@ -2,8 +2,8 @@
 
 The songs are those of the stub. Days have sessions, favorites change with the years, and some songs run on repeat. The
 oddities of real exports are in it unless they are switched off: private sessions, plays offline that were synchronized
-a year later, videos, podcasts, audiobooks, songs that vanished or have another URI now, equal rows, and rows that differ
-in their milliseconds alone.
+a year later, videos, podcasts, audiobooks, songs that vanished or have another URI now, equal rows, and rows that
+differ in their milliseconds alone.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from local.spotify_stub.catalog import SHOW_NAME, Song, base62_id, catalog
 type Row = dict[str, Any]
 
 ROWS_PER_FILE: Final = 20_000
-PLATFORM_CHANGE: Final = dt.datetime(2023, 10, 1)
-SKIPS_KNOWN_SINCE: Final = dt.datetime(2022, 1, 1)
+PLATFORM_CHANGE: Final = dt.datetime(2023, 10, 1)  # noqa: DTZ001 - as all times here before they are written, UTC
+SKIPS_KNOWN_SINCE: Final = dt.datetime(2022, 1, 1)  # noqa: DTZ001
 PRIVATE: Final = {
     "username": "robin-made-up",
     "ip_addr_decrypted": "203.0.113.7",
@@ -85,7 +85,7 @@ class Listener:
 
 def history(listener: Listener) -> Iterator[tuple[str, Row]]:
     """Yield each row of the extended history, oldest first, with its form: ``audio`` or ``video``."""
-    chance = random.Random(listener.seed)  # noqa: S311 # nosec B311 # made up, and always the same
+    chance = random.Random(listener.seed)  # nosec B311 # # made up, and always the same
     person = _Person(listener, chance)
     days = (listener.last - listener.first).days + 1
     made = 0

@@ -2,6 +2,7 @@
 
 import contextvars
 import datetime as dt
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -49,7 +50,7 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
         listened.fill(connection, {"plays": rows, "play_files": listened.files_of(PLAYS)})
         # What the view has is checked elsewhere; here it is computed once.
         sql = to_duckdb("SELECT * FROM listening", SCHEMA, VIEWS, TODAY)
-        connection.execute(f"CREATE TABLE listening AS {sql}")  # noqa: S608
+        connection.execute(f"CREATE TABLE listening AS {sql}")
         yield connection
 
 
@@ -168,9 +169,9 @@ def _() -> list[Row]:
 
 def album(heard: Heard) -> tuple[str, str] | None:
     play = heard.play
-    return (
-        play.album_name and play.artist_name and (play.artist_name.lower(), play.album_name.lower()) or None
-    )
+    if play.album_name is None or play.artist_name is None:
+        return None
+    return play.artist_name.lower(), play.album_name.lower()
 
 
 @answers("albums_heard_most")
@@ -224,7 +225,7 @@ def _() -> list[Row]:
     one = dt.timedelta(days=1)
     rows = [
         (before[-1] + one, after[0] - one, (after[0] - before[-1]).days - 1)
-        for before, after in zip(found, found[1:], strict=False)
+        for before, after in itertools.pairwise(found)
     ]
     return limited(sorted(rows, key=lambda row: (-row[2], -row[0].toordinal())), 20)
 

@@ -1,5 +1,7 @@
 """Plays for the tests of SQL: what was heard, the same as tables in DuckDB, and a plain matcher of sources."""
 
+# ruff: noqa: DTZ001 - times without a zone are UTC, as in the tables
+
 import datetime as dt
 import hashlib
 import itertools
