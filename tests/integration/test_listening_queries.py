@@ -2,6 +2,7 @@
 
 import contextvars
 import datetime as dt
+import functools
 import itertools
 import re
 from collections import defaultdict
@@ -331,14 +332,21 @@ EXPECTED["listening_platforms"] = lambda: places(lambda heard: SYSTEMS[heard.pla
 EXPECTED["listening_countries"] = lambda: places(lambda heard: heard.play.country)
 
 
+def year(heard: Heard) -> int:
+    return day(heard).year
+
+
+def heard_longest(found: Iterable[Heard], by: Callable[[Heard], Any]) -> list[Heard]:
+    return max(grouped(found, by).values(), key=ms)
+
+
 @answers("year_in_review")
 def _() -> Iterator[Row]:
-    year = lambda heard: day(heard).year  # noqa: E731
     named = [heard for heard in songs() if heard.play.names]
     debut = {name: min(map(year, each)) for name, each in grouped(named, artist).items()}
     for one, found in sorted(grouped(HEARD, year).items()):
         of_year = [heard for heard in named if year(heard) == one]
-        longest = lambda by, of_year=of_year: max(grouped(of_year, by).values(), key=ms)  # noqa: E731
+        longest = functools.partial(heard_longest, of_year)
         days = grouped(found, day)
         artists = set(map(artist, of_year))
         yield (

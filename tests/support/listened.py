@@ -284,7 +284,10 @@ def _lived(chance: random.Random) -> Iterator[Play]:
 
 def _play(chance: random.Random, moment: dt.datetime, milliseconds: int) -> Play:
     draw = chance.random()
-    same = {"platform": chance.choice(SYSTEMS), "country": chance.choice(["DE", "DE", "PT", None])}
+    same: dict[str, Any] = {
+        "platform": chance.choice(SYSTEMS),
+        "country": chance.choice(["DE", "DE", "PT", None]),
+    }
     if draw < 0.06:
         kind, show = chance.choice(SHOWS)
         number = chance.randrange(9)
