@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from spotify_lake.schema.listening import LISTENING_TABLES, PLAYED_MONTH, PLAYS
+from spotify_lake.normalize.plays import PlayTables
+from spotify_lake.schema.listening import LISTENING_TABLES, PLAY_FILES, PLAY_REJECTS, PLAYED_MONTH, PLAYS
 from spotify_lake.schema.types import Table
 from tests.support import lakes
 
@@ -94,6 +95,19 @@ def fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[Ma
         connection.unregister("new_rows")
 
 
+def as_rows(found: Iterable[PlayTables]) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of normalized raw objects, by table."""
+    rows: dict[str, list[dict[str, Any]]] = {"plays": [], "play_rejects": [], "play_files": []}
+    for tables in found:
+        for month, plays in tables.plays.items():
+            rows["plays"] += [
+                dict(zip(PLAYS.column_names, row, strict=True)) | {PLAYED_MONTH.name: month} for row in plays
+            ]
+        for table, listed in ((PLAY_REJECTS, tables.rejects), (PLAY_FILES, tables.files)):
+            rows[table.name] += [dict(zip(table.column_names, row, strict=True)) for row in listed]
+    return rows
+
+
 def arrow(table: Table) -> pa.Schema:
     columns = (*table.columns, *([table.partition] if table.partition else []))
     return pa.schema([(column.name, lakes.ARROW_TYPES[column.type]) for column in columns])
@@ -125,7 +139,15 @@ def united(plays: Iterable[Play]) -> list[Play]:
 
 def _standing(play: Play) -> tuple[Any, ...]:
     known = play.values()
-    texts = ("name", "artist_name", "album_name", "show_name", "platform", "country", "reason_start")
+    texts: tuple[str, ...] = (
+        "name",
+        "artist_name",
+        "album_name",
+        "show_name",
+        "platform",
+        "country",
+        "reason_start",
+    )
     texts += ("reason_end", "is_shuffled", "is_skipped", "is_offline", "is_private", "offline_timestamp")
     content = [_text(known[name]) for name in (*texts, "duration_ms", "context_uri", "source_object", "row")]
     return -known["fields_known"], "/".join(content)
