@@ -7,31 +7,33 @@ from collections import Counter
 import duckdb
 import pytest
 
-from local.made_up_listening import Listener, account_files, extended_files, history
+from local.made_up_listening import Listener, Row, account_files, extended_files, history
 from local.sql_dialect import to_duckdb
 from queries import views
 from spotify_lake.normalize.plays import PlayTables, normalize_export
-from spotify_lake.raw.plays import pack_export, unpack_export
+from spotify_lake.raw.plays import Form, pack_export, unpack_export
 from tests.support import listened
 from tests.support.lakes import SCHEMA
+
+type Rows = list[tuple[str, Row]]
 
 SMALL = Listener(plays=6000, first=dt.date(2023, 6, 1), last=dt.date(2024, 8, 31))
 
 
 @pytest.fixture(scope="module")
-def rows():
+def rows() -> Rows:
     return list(history(SMALL))
 
 
-def test_it_is_always_the_same_and_as_long_as_wanted(rows):
+def test_it_is_always_the_same_and_as_long_as_wanted(rows: Rows) -> None:
     assert rows == list(history(SMALL))
     assert len(rows) == 6000
     assert rows != list(history(Listener(6000, SMALL.first, SMALL.last, seed=16)))
     assert max(row["ts"] for _, row in rows) <= "2024-08-31T23:59:59Z"
 
 
-def test_it_has_the_oddities_of_exports_unless_they_are_switched_off(rows):
-    def odd(found):
+def test_it_has_the_oddities_of_exports_unless_they_are_switched_off(rows: Rows) -> None:
+    def odd(found: Rows) -> dict[str, bool]:
         equal = Counter(json.dumps(row) for _, row in found)
         moments = Counter((row["ts"], row["spotify_track_uri"]) for _, row in found)
         return {
@@ -50,7 +52,7 @@ def test_it_has_the_oddities_of_exports_unless_they_are_switched_off(rows):
     assert not any(odd(plain).values())
 
 
-def test_files_are_named_as_spotify_names_them(rows):
+def test_files_are_named_as_spotify_names_them(rows: Rows) -> None:
     files = dict(extended_files(rows))
     assert list(files) == [
         "Streaming_History_Audio_2023-2024_0.json",
@@ -67,18 +69,19 @@ def test_files_are_named_as_spotify_names_them(rows):
     }
 
 
-def tables(form: str, name: str, found: list) -> PlayTables:
+def tables(form: Form, name: str, found: list[Row]) -> PlayTables:
     lines = [json.dumps(row).encode() for row in found]
     packed = pack_export(form, name, lines, dt.datetime(2026, 11, 20, tzinfo=dt.UTC))
     assert not packed.unknown_fields
     return normalize_export(unpack_export(packed.data, packed.key))
 
 
-def test_its_plays_are_those_of_its_json(rows):
+def test_its_plays_are_those_of_its_json(rows: Rows) -> None:
     """Counted plays, hours and the top artists of the view, against DuckDB over the rows themselves."""
     exported = dict(extended_files(rows))
     account = account_files(rows, dt.date(2024, 3, 1))
-    files = [("video" if "Video" in name else "audio", name, found) for name, found in exported.items()]
+    files: list[tuple[Form, str, list[Row]]] = []
+    files += [("video" if "Video" in name else "audio", name, found) for name, found in exported.items()]
     files += [("podcast" if "podcast" in name else "music", name, found) for name, found in account.items()]
     newer = [row | {"platform": "spelled otherwise"} for form, row in rows if form == "audio"]
     files.append(("audio", "Streaming_History_Audio_2023-2024_0.json", newer))
