@@ -1,15 +1,17 @@
-"""Lists what is stored in a lake's buckets: raw snapshots, and the snapshots that are in the tables."""
+"""Lists what is stored in a lake's buckets: raw objects, and those of them that are in the tables."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from spotify_lake import keys
 from spotify_lake.keys import SnapshotId
+from spotify_lake.schema.listening import LIBRARY, PLAY_FILES
 from spotify_lake.schema.playlists import PLAYLISTS
 
 if TYPE_CHECKING:
@@ -18,6 +20,25 @@ if TYPE_CHECKING:
 
 # The transform writes this table last, so a snapshot that is in it is in all of them.
 DONE_TABLE: Final = PLAYLISTS
+
+
+@dataclass(frozen=True)
+class ListeningObject:
+    """A raw object with plays or a snapshot of the library.
+
+    Attributes
+    ----------
+    scheduled_at
+        Time of the poll or snapshot, or when a file of an export was written; UTC.
+    raw_key
+        Of the raw object.
+    done_key
+        Of the object that the transform writes last.
+    """
+
+    scheduled_at: datetime
+    raw_key: str
+    done_key: str
 
 
 def done_key(snapshot: SnapshotId) -> str:
@@ -89,8 +110,8 @@ def stored(s3: S3Client, bucket: str, table_prefix: str, first: date) -> set[Sna
     return {found for item in _items(pages) if (found := keys.in_curated_key(item["Key"]))}
 
 
-def written(s3: S3Client, bucket: str, first: date, last: date) -> dict[SnapshotId, datetime]:
-    """Return when the tables of each snapshot of some days were last written.
+def written(s3: S3Client, bucket: str, first: date, last: date) -> dict[str, datetime]:
+    """Return when the last object of each snapshot of some days was written, by key.
 
     Parameters
     ----------
@@ -109,9 +130,47 @@ def written(s3: S3Client, bucket: str, first: date, last: date) -> dict[Snapshot
     end = keys.partition_prefix(DONE_TABLE.prefix, last + timedelta(days=1))
     found = {}
     for stored in takewhile(lambda item: item["Key"] < end, _items(pages)):
-        if snapshot := keys.in_curated_key(stored["Key"]):
-            found[snapshot] = stored["LastModified"]
+        found[stored["Key"]] = stored["LastModified"]
     return found
+
+
+def exports(s3: S3Client, bucket: str) -> Iterator[ListeningObject]:
+    """Yield the files of exports."""
+    for item in _below_prefix(s3, bucket, keys.RAW_EXPORTS):
+        if digest := keys.in_raw_export_key(item["Key"]):
+            done = keys.plays_key(PLAY_FILES.prefix, digest)
+            yield ListeningObject(item["LastModified"].astimezone(UTC), item["Key"], done)
+
+
+def polls(s3: S3Client, bucket: str, first: date) -> Iterator[ListeningObject]:
+    """Yield the polls since a day, in order of time."""
+    for item in _below_prefix(s3, bucket, keys.RAW_POLLS, str(first)):
+        if polled_at := keys.in_raw_poll_key(item["Key"]):
+            done = keys.plays_key(PLAY_FILES.prefix, keys.polls_name(polled_at.date()))
+            yield ListeningObject(polled_at, item["Key"], done)
+
+
+def libraries(s3: S3Client, bucket: str, first: date) -> Iterator[ListeningObject]:
+    """Yield the snapshots of the library since a day, in order of time."""
+    for item in _below_prefix(s3, bucket, keys.RAW_LIBRARY, f"{first:%Y%m%d}"):
+        if moment := keys.in_raw_library_key(item["Key"]):
+            yield ListeningObject(moment, item["Key"], keys.curated_key(LIBRARY.prefix, LIBRARY.name, moment))
+
+
+def listening_written(s3: S3Client, bucket: str) -> dict[str, datetime]:
+    """Return when each last object of plays and of the library in the tables was written, by key."""
+    return {
+        item["Key"]: item["LastModified"]
+        for prefix in (PLAY_FILES.prefix, LIBRARY.prefix)
+        for item in _below_prefix(s3, bucket, prefix)
+    }
+
+
+def _below_prefix(s3: S3Client, bucket: str, prefix: str, start: str = "") -> Iterator[ObjectTypeDef]:
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, StartAfter=prefix + start
+    )
+    return _items(pages)
 
 
 def _items(pages: Iterable[ListObjectsV2OutputTypeDef]) -> Iterator[ObjectTypeDef]:

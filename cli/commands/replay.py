@@ -1,14 +1,15 @@
-"""Rebuild the tables of some days from the raw snapshots.
+"""Rebuild the tables of some days from the raw objects.
 
-The command sends the snapshots' events to the transform queue again and waits. Each snapshot replaces its objects with
-the same bytes, or with better ones after the transform was fixed, so running it twice or stopping half-way is safe.
+The command sends the events of raw objects to the transform queue again and waits. Each replaces its objects in the
+tables with the same bytes, or with better ones after the transform was fixed, so running it twice or stopping half-way
+is safe. The day of an imported file with plays is that of its import.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import batched, takewhile
@@ -19,6 +20,7 @@ import typer
 
 from cli import dead_letters, objects
 from cli.dead_letters import BATCH, QUEUES, Message
+from cli.objects import ListeningObject
 from cli.options import Laptop, Stack, day
 from cli.playlists import with_names
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
@@ -34,6 +36,8 @@ EXAMPLES: Final = (
     "./lake replay --from 2026-11-01 --to 2026-11-30 --laptop",
     './lake replay --from 2026-11-01 --playlist "Top 100"',
 )
+type Replayed = SnapshotId | ListeningObject
+
 # No more events than this wait in the queue at a time, so that a new snapshot need not wait for all of them.
 QUEUE_LIMIT: Final = 100
 POLL_S: Final = 1.0
@@ -50,7 +54,7 @@ class Outcome:
     Attributes
     ----------
     wanted
-        The snapshots, oldest first.
+        The raw objects, oldest first. Of the polls of a day, the last one: it rebuilds the whole day.
     sent
         How many of them went into the queue.
     rebuilt
@@ -59,13 +63,13 @@ class Outcome:
         Those in the dead-message queue.
     """
 
-    wanted: list[SnapshotId]
+    wanted: list[Replayed]
     sent: int = 0
-    rebuilt: set[SnapshotId] = field(default_factory=set)
-    failed: set[SnapshotId] = field(default_factory=set)
+    rebuilt: set[Replayed] = field(default_factory=set)
+    failed: set[Replayed] = field(default_factory=set)
 
     @property
-    def missing(self) -> list[SnapshotId]:
+    def missing(self) -> list[Replayed]:
         """Those of which nothing is known."""
         return [one for one in self.wanted if one not in self.rebuilt and one not in self.failed]
 
@@ -81,7 +85,7 @@ def command(
         str | None,
         typer.Option(
             metavar="PLAYLISTS",
-            help="Names, ids, URIs or links, separated by commas (default: all playlists).",
+            help="Names, ids, URIs or links, separated by commas (default: all playlists, plays and library).",
         ),
     ] = None,
     laptop: Laptop = False,
@@ -117,20 +121,20 @@ def run(
     terminal
         Where progress is shown.
     first, last
-        Dates of the snapshots (UTC), both included.
+        Dates of the raw objects (UTC), both included.
     playlists
-        Ids; None for all playlists.
+        Ids, for their snapshots only; None for everything.
     queue_limit
         Maximum number of events that wait in the queue.
     settling_s
-        Seconds for which the queue has to be empty before missing snapshots are given up.
+        Seconds for which the queue has to be empty before missing raw objects are given up.
     sleep, clock
         As in the module time.
 
     Returns
     -------
     Outcome
-        With snapshots that failed, perhaps.
+        With raw objects that failed, perhaps.
 
     Raises
     ------
@@ -140,8 +144,10 @@ def run(
     replay = _Replay(lake, first, last, playlists, sleep=sleep, clock=clock)
     outcome, days = replay.outcome, _span(first, last, playlists)
     if not outcome.wanted:
-        raise OpsError(f"There are no raw snapshots of {days}, so there is nothing to rebuild.")
-    terminal.heading(f"Rebuilding {_snapshots(len(outcome.wanted))} of {days} in {lake.place}")
+        raise OpsError(f"There are no raw objects of {days}, so there is nothing to rebuild.")
+    terminal.heading(
+        f"Rebuilding the tables of {_raw_objects(len(outcome.wanted))} of {days} in {lake.place}"
+    )
     try:
         with terminal.progress("Rebuilt", len(outcome.wanted)) as progress:
             replay.send(progress, queue_limit)
@@ -201,7 +207,7 @@ class _Replay:
                 left = [left[int(refused["Id"])] for refused in answer.get("Failed", [])]
 
     def wait(self, progress: Progress, settling_s: float) -> None:
-        """Wait until each snapshot is rebuilt or among the dead letters, or until the queue stays empty."""
+        """Wait until each raw object is rebuilt or among the dead letters, or until the queue stays empty."""
         empty_since: float | None = None
         while True:
             started = self._clock()
@@ -217,10 +223,12 @@ class _Replay:
             self._sleep(max(POLL_S, now - started))
 
     def _look(self, progress: Progress) -> None:
-        """See which snapshots have been rebuilt."""
+        """See which raw objects have been rebuilt."""
         outcome, found = self.outcome, self._written()
         outcome.rebuilt = {
-            one for one in outcome.wanted if one in found and found[one] != self._before.get(one)
+            one
+            for one in outcome.wanted
+            if (place := _done(one)) in found and found[place] != self._before.get(place)
         }
         progress.update(len(outcome.rebuilt), self._note())
 
@@ -233,11 +241,15 @@ class _Replay:
             return f"{queue.in_flight} being worked on, or failed and waiting to be tried again"
         return ""
 
-    def _written(self) -> dict[SnapshotId, datetime]:
-        return objects.written(self._s3, self._lake.output("LakeBucketName"), *self._days)
+    def _written(self) -> dict[str, datetime]:
+        bucket = self._lake.output("LakeBucketName")
+        found = objects.written(self._s3, bucket, *self._days)
+        if any(isinstance(one, ListeningObject) for one in self.outcome.wanted):
+            found |= objects.listening_written(self._s3, bucket)
+        return found
 
     def _look_at_dead_letters(self) -> None:
-        """See which snapshots failed for good."""
+        """See which raw objects failed for good."""
         wanted = {one.raw_key: one for one in self.outcome.wanted}
         self.outcome.failed |= {
             wanted[message.subject]
@@ -260,34 +272,49 @@ class _Replay:
         return messages
 
 
-def s3_event(bucket: str, snapshot: SnapshotId) -> str:
-    """Write the event that the raw bucket would send for a snapshot."""
+def s3_event(bucket: str, raw_object: Replayed) -> str:
+    """Write the event that the raw bucket would send for an object."""
     record = {
         "eventSource": "aws:s3",
         "eventName": "ObjectCreated:Replay",
-        "s3": {"bucket": {"name": bucket}, "object": {"key": quote_plus(snapshot.raw_key, safe="/")}},
+        "s3": {"bucket": {"name": bucket}, "object": {"key": quote_plus(raw_object.raw_key, safe="/")}},
     }
     return json.dumps({"Records": [record]})
 
 
+def _done(one: Replayed) -> str:
+    """Return the key of the object that the transform writes last."""
+    return one.done_key if isinstance(one, ListeningObject) else objects.done_key(one)
+
+
 def _wanted(
     s3: S3Client, bucket: str, first: date, last: date, playlists: Sequence[str] | None
-) -> list[SnapshotId]:
+) -> list[Replayed]:
     since = datetime.combine(first, datetime.min.time(), UTC)
     until = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
-    return sorted(
+    found: list[Replayed] = [
         snapshot
         for playlist in playlists or objects.playlist_ids(s3, bucket)
         for snapshot in takewhile(
             lambda one: one.scheduled_at < until, objects.snapshots(s3, bucket, playlist, since)
         )
-    )
+    ]
+    if playlists is None:
+        found += _listening(s3, bucket, since, until)
+    return sorted(found, key=lambda one: (one.scheduled_at, one.raw_key))
+
+
+def _listening(s3: S3Client, bucket: str, since: datetime, until: datetime) -> Iterator[ListeningObject]:
+    yield from (one for one in objects.exports(s3, bucket) if since <= one.scheduled_at < until)
+    for list_since in (objects.polls, objects.libraries):
+        of_days = takewhile(lambda one: one.scheduled_at < until, list_since(s3, bucket, since.date()))
+        yield from {one.done_key: one for one in of_days}.values()  # the last one of a day
 
 
 def _say_interrupted(outcome: Outcome, terminal: Terminal) -> None:
     terminal.warn(
-        f"Stopped: {len(outcome.rebuilt):,} of {_snapshots(len(outcome.wanted))} were rebuilt. Messages in the"
-        " queue are still processed."
+        f"Stopped: the tables of {len(outcome.rebuilt):,} of {_raw_objects(len(outcome.wanted))} were rebuilt."
+        " Messages in the queue are still processed."
     )
     if outcome.sent < len(outcome.wanted):
         day = outcome.wanted[outcome.sent].scheduled_at.date()
@@ -297,25 +324,25 @@ def _say_interrupted(outcome: Outcome, terminal: Terminal) -> None:
 
 
 def _say_outcome(outcome: Outcome, lake: Lake, terminal: Terminal) -> None:
-    terminal.done(f"{len(outcome.rebuilt):,} of {_snapshots(len(outcome.wanted))} rebuilt")
+    terminal.done(f"Tables of {len(outcome.rebuilt):,} of {_raw_objects(len(outcome.wanted))} rebuilt")
     if outcome.failed:
-        failed, redrive = _snapshots(len(outcome.failed)), lake.command("redrive")
+        failed, redrive = _raw_objects(len(outcome.failed)), lake.command("redrive")
         terminal.warn(f"{failed} failed and went to TransformDeadLetters (see `{redrive}`):")
-        _list(sorted(outcome.failed), terminal)
+        _list(sorted(outcome.failed, key=lambda one: one.raw_key), terminal)
     if outcome.missing:
         terminal.warn(
-            f"{_snapshots(len(outcome.missing))} did not reach the tables, although the queue is empty: they were"
-            " removed meanwhile, or hold another playlist or time than their name says. The transform's log says why:"
+            f"{_raw_objects(len(outcome.missing))} did not reach the tables, although the queue is empty: they were"
+            " removed meanwhile, or hold other content than their name says. The transform's log says why:"
             f" `{lake.command('logs transform')}`."
         )
         _list(outcome.missing, terminal)
 
 
-def _list(snapshots: Sequence[SnapshotId], terminal: Terminal) -> None:
-    for snapshot in snapshots[:SHOWN]:
-        terminal.say(f"  {snapshot.raw_key}")
-    if len(snapshots) > SHOWN:
-        terminal.say(f"  … and {len(snapshots) - SHOWN} more")
+def _list(raw_objects: Sequence[Replayed], terminal: Terminal) -> None:
+    for one in raw_objects[:SHOWN]:
+        terminal.say(f"  {one.raw_key}")
+    if len(raw_objects) > SHOWN:
+        terminal.say(f"  … and {len(raw_objects) - SHOWN} more")
 
 
 def _span(first: date, last: date, playlists: Sequence[str] | None) -> str:
@@ -323,5 +350,5 @@ def _span(first: date, last: date, playlists: Sequence[str] | None) -> str:
     return days + (f", playlist {', '.join(playlists)}" if playlists else "")
 
 
-def _snapshots(number: int) -> str:
-    return f"{number:,} snapshot{'' if number == 1 else 's'}"
+def _raw_objects(number: int) -> str:
+    return f"{number:,} raw object{'' if number == 1 else 's'}"

@@ -17,7 +17,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli import playlists
+from cli import listening, playlists
 from cli.commands.logs import Function, newest_events
 from cli.dead_letters import QUEUES, depth
 from cli.options import Laptop, Stack
@@ -113,6 +113,7 @@ def gather(lake: Lake, now: datetime) -> Status:
         lines=[
             _freshness(found.each, now, stale_after),
             _tables(lake, found),
+            *_listening(lake, now),
             _schedule(lake, now),
             _sign_in(lake, now),
             _transform_queue(lake),
@@ -199,6 +200,35 @@ def _tables(lake: Lake, found: Playlists) -> Line:
     return Line(
         "Tables", f"{whole} are in every table, the newest of each playlist with all entries", is_good=True
     )
+
+
+def _listening(lake: Lake, now: datetime) -> list[Line]:
+    """Say whether the tables have every file of an export and every recent poll; nothing without any."""
+    found = listening.gather(lake, now)
+    days = playlists.RECENT.days
+    parts = (
+        _number(found.exports, "file of an export", "files of exports"),
+        _number(found.polls, f"poll of the last {days} days", f"polls of the last {days} days"),
+        _number(found.libraries, "snapshot of the library", "snapshots of the library"),
+    )
+    whole = ", ".join(filter(None, parts))
+    if not whole:
+        return []
+    if found.missing:
+        words = f"replay --from {found.first_missing}"
+        text = f"{len(found.missing):,} of these are not in the tables: {whole}. `{lake.command(words)}` rebuilds them"
+        return [Line("Listening", text, is_good=False)]
+    if found.uncounted:
+        names = ", ".join(found.uncounted[:SHOWN_PLAYLISTS])
+        text = f"rows are missing in the tables ({names}): see EntriesLost in docs/runbook.md"
+        return [Line("Listening", text, is_good=False)]
+    rows = _number(found.plays, "play", "plays"), _number(found.rejects, "rejected row", "rejected rows")
+    text = f"in the tables: {whole}; {', '.join(filter(None, rows)) or 'no plays'}"
+    return [Line("Listening", text, is_good=True)]
+
+
+def _number(number: int, singular: str, plural: str) -> str:
+    return f"{number:,} {singular if number == 1 else plural}" if number else ""
 
 
 def _schedule(lake: Lake, now: datetime) -> Line:

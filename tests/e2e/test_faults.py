@@ -10,12 +10,12 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from cli.commands import redrive
+from cli.commands import redrive, replay
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
 from spotify_lake.schema.playlists import TABLES
-from tests.support import payloads
+from tests.support import payloads, plays
 from tests.support.deployed import (
     assert_undisturbed,
     event_source,
@@ -168,6 +168,41 @@ def test_killed_during_a_write_that_arrives_after_that_of_the_retry(stack: Lapto
         by_retry = versions(stack)[key]
         eventually(lambda: versions(stack)[key] != by_retry)
     assert_undisturbed(stack)
+
+
+def test_polls_of_one_day_at_once_and_one_killed_between_list_and_write(
+    stack: LaptopStack, s3: FaultyS3
+) -> None:
+    """And a replay of everything gives the same bytes."""
+    packed = plays.pack([plays.extended(ts=f"2021-0{month}-04T05:06:07Z") for month in (1, 2, 3)] + [7])
+    moments = [MOMENT + dt.timedelta(minutes=30 * number) for number in range(6)]
+    yesterday = plays.recent("2026-04-30T22:10:00Z")
+    # Each answer has the plays before it, too; one is in the month before.
+    pages = [
+        [plays.recent(f"{moment:%Y-%m-%dT%H:%M}:01Z") for moment in moments[:number]] + [yesterday]
+        for number in range(1, 7)
+    ]
+    first_write = {"operation": "PutObject", "resource": "/curated/plays/played_month=2026-04/api-2026-05-01"}
+    with s3.rules(first_write | {"timeout_ms": FOREVER_MS, "times": 1}):
+        for moment, page in zip(moments, pages, strict=True):
+            put_raw(stack, keys.raw_poll_key(moment), plays.poll(moment, page))
+        eventually(s3.fired)
+        put_raw(stack, packed.key, packed.data)
+        kill_workers(stack)
+    assert stack.wait_until_idle().is_clear
+    assert_undisturbed(stack)
+    before = dict(read(stack, "LakeBucketName", "curated/play"))
+    assert {key for key in before if "api-" in key} == {
+        "curated/plays/played_month=2026-04/api-2026-05-01.parquet",
+        "curated/plays/played_month=2026-05/api-2026-05-01.parquet",
+        "curated/play_rejects/api-2026-05-01.parquet",
+        "curated/play_files/api-2026-05-01.parquet",
+    }
+    today = dt.datetime.now(dt.UTC).date()
+    outcome = replay.run(as_lake(stack), Person(), MOMENT.date(), today, settling_s=5)
+    assert {packed.key, keys.raw_poll_key(moments[-1])} <= {one.raw_key for one in outcome.rebuilt}
+    assert outcome.missing == []
+    assert dict(read(stack, "LakeBucketName", "curated/play")) == before
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,7 @@ def test_replay_heals_what_is_gone_and_changes_no_other_byte(filled: LaptopStack
     person = Person()
     outcome = replay.run(as_lake(filled), person, **options())
     assert outcome.missing == []
-    assert "8 of 8 snapshots rebuilt" in person.saw
+    assert "Tables of 8 of 8 raw objects rebuilt" in person.saw
     assert curated(filled) == before
     assert_undisturbed(filled)
 

@@ -74,8 +74,9 @@ def test_a_type_changes_by_way_of_a_second_table(
     for table in inputs:
         columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
         prefix = table["StorageDescriptor"]["Location"]["Sub"].removeprefix("s3://${LakeBucketName}/")
-        template = table["Parameters"]["storage.location.template"]["Sub"]
-        assert template == f"s3://${{LakeBucketName}}/{prefix}snapshot_date=${{!snapshot_date}}/"
+        for key in [key["Name"] for key in table["PartitionKeys"]]:
+            template = table["Parameters"]["storage.location.template"]["Sub"]
+            assert template == f"s3://${{LakeBucketName}}/{prefix}{key}=${{!{key}}}/"
         if "albums" in table["Name"]:
             found[table["Name"]] = (prefix, columns["release_year"])
     assert found == tables

@@ -23,8 +23,11 @@ from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.keys import SnapshotId
+from spotify_lake.raw.plays import pack_library
+from spotify_lake.raw.store import RawObject
 from spotify_lake.schema.playlists import TABLES
-from tests.support import hostile, payloads
+from spotify_lake.transform.listening import ListeningWriter
+from tests.support import hostile, payloads, plays
 from tests.support.operated import lake as command
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -645,7 +648,8 @@ class Transform:
             if key in self.poison:
                 send(self.lake, "TransformDeadLettersUrl", message["Body"])
             else:
-                transform(self.lake, keys.in_raw_key(key))
+                snapshot = keys.in_raw_key(key)
+                transform(self.lake, snapshot) if snapshot else transform_plays(self.lake, key)
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         if self.interrupt_at is not None and len(self.handled) >= self.interrupt_at:
             raise KeyboardInterrupt
@@ -674,7 +678,7 @@ class TestReplay:
         assert sorted(worker.handled) == sorted(one.raw_key for one in [*wanted, late])
         assert outcome.rebuilt == {*wanted, late}
         assert outcome.missing == []
-        assert "25 of 25 snapshots rebuilt" in person.saw
+        assert "Tables of 25 of 25 raw objects rebuilt" in person.saw
         oldest_first = [one.scheduled_at for one in outcome.wanted]
         assert oldest_first == sorted(oldest_first)
 
@@ -726,8 +730,8 @@ class TestReplay:
         person = Person()
         outcome = self.replay(lake, Transform(lake, poison=[bad]), person)
         assert outcome.failed == {bad}
-        assert "5 of 6 snapshots rebuilt" in person.saw
-        assert "1 snapshot failed and went to TransformDeadLetters" in person.saw
+        assert "Tables of 5 of 6 raw objects rebuilt" in person.saw
+        assert "1 raw object failed and went to TransformDeadLetters" in person.saw
         assert bad.raw_key in person.saw
         assert len(messages(lake, "TransformDeadLettersUrl")) == 1, "they can be seen and redriven"
 
@@ -743,7 +747,7 @@ class TestReplay:
 
         outcome = replay.run(lake, person.terminal, **options(settling_s=5), sleep=sleep, clock=worker.clock)
         assert outcome.missing == [lost]
-        assert "1 snapshot did not reach the tables" in person.saw
+        assert "1 raw object did not reach the tables" in person.saw
         assert worker.now < 20
 
     def test_interrupted_and_repeated_is_as_good_as_done_at_once(self, lake):
@@ -761,8 +765,117 @@ class TestReplay:
         assert set(worker.handled) | set(again.handled) == {one.raw_key for one in wanted}
 
     def test_without_snapshots_there_is_nothing_to_do(self, lake):
-        with pytest.raises(OpsError, match="no raw snapshots of 2026-11-01 to 2026-11-12"):
+        with pytest.raises(OpsError, match="no raw objects of 2026-11-01 to 2026-11-12"):
             self.replay(lake, Transform(lake))
+
+
+def put_plays(lake, *raw):
+    for key, body in raw:
+        lake.client("s3").put_object(Bucket="raw", Key=key, Body=body)
+
+
+def transform_plays(lake, key):
+    """Do what the transform does with plays and the library."""
+    s3 = lake.client("s3")
+    body = s3.get_object(Bucket="raw", Key=key)["Body"].read()
+    assert ListeningWriter(s3, "lake").transform(RawObject("raw", key, None), body, None)
+
+
+POLLED = [datetime(2026, 11, 10, hour, tzinfo=UTC) for hour in (8, 9)]
+POLLS = [
+    (keys.raw_poll_key(moment), plays.poll(moment, [plays.recent(f"{moment:%Y-%m-%dT%H}:00:00Z")]))
+    for moment in POLLED
+]
+SAVED = (keys.raw_library_key(POLLED[0]), pack_library(POLLED[0], POLLED[0], {}))
+
+
+def exported(*rows):
+    packed = plays.pack(rows)
+    return packed.key, packed.data
+
+
+class TestListening:
+    def line(self, lake, now=NOW):
+        return next((line for line in status.gather(lake, now).lines if line.name == "Listening"), None)
+
+    def test_status_without_plays_does_not_mention_them(self, lake):
+        assert self.line(lake) is None
+
+    def test_status_counts_what_is_in_the_tables(self, lake):
+        raw = [exported(plays.extended(), 7), *POLLS, SAVED]
+        put_plays(lake, *raw)
+        for key, _ in raw:
+            transform_plays(lake, key)
+        assert self.line(lake).text == (
+            "in the tables: 1 file of an export, 2 polls of the last 45 days, 1 snapshot of the library;"
+            " 3 plays, 1 rejected row"
+        )
+        assert self.line(lake).is_good
+
+    @pytest.mark.parametrize(
+        "raw", [exported(plays.extended()), POLLS[1], SAVED], ids=["export", "poll", "library"]
+    )
+    def test_status_misses_what_is_not_in_the_tables(self, lake, raw):
+        put_plays(lake, POLLS[0])
+        transform_plays(lake, POLLS[0][0])
+        put_plays(lake, raw)
+        line = self.line(lake, datetime.now(UTC) if "export" in raw[0] else NOW)
+        assert line.is_good is False
+        assert line.text.startswith("1 of ")
+        assert "`./lake replay --from " in line.text
+        if "export" not in raw[0]:
+            assert "--from 2026-11-10`" in line.text
+
+    def test_status_compares_the_counts(self, lake):
+        key, body = exported(plays.extended())
+        put_plays(lake, (key, body))
+        transform_plays(lake, key)
+        s3, done = lake.client("s3"), next(objects.exports(lake.client("s3"), "raw")).done_key
+        table = pq.read_table(io.BytesIO(s3.get_object(Bucket="lake", Key=done)["Body"].read()))
+        table = table.set_column(
+            table.column_names.index("play_count"), "play_count", pa.array([0], pa.int32())
+        )
+        wrong = io.BytesIO()
+        pq.write_table(table, wrong)
+        s3.put_object(Bucket="lake", Key=done, Body=wrong.getvalue())
+        assert self.line(lake).is_good is False
+        assert key in self.line(lake).text
+
+    def test_replay_rebuilds_plays_and_the_library_too(self, lake):
+        today = datetime.now(UTC).date()
+        export = exported(plays.extended())
+        before = keys.raw_poll_key(POLLED[0] - timedelta(days=1)), b""
+        put_plays(lake, export, *POLLS, SAVED, before)
+        put_raw(lake, SnapshotId(POLLED[0], TOP))
+        worker = Transform(lake)
+        outcome = replay.run(
+            lake,
+            Person().terminal,
+            **options(first=POLLED[0].date(), last=today),
+            sleep=worker.sleep,
+            clock=worker.clock,
+        )
+        assert outcome.missing == []
+        assert {one.raw_key for one in outcome.rebuilt} == {
+            export[0],
+            POLLS[1][0],  # it rebuilds the whole day
+            SAVED[0],
+            SnapshotId(POLLED[0], TOP).raw_key,
+        }
+        rows = lake.client("s3").get_object(Bucket="lake", Key="curated/play_files/api-2026-11-10.parquet")
+        assert pq.read_table(io.BytesIO(rows["Body"].read())).num_rows == 2
+
+    def test_replay_of_days_and_of_playlists_leaves_the_rest_alone(self, lake):
+        put_plays(lake, exported(plays.extended()), *POLLS, SAVED)
+        put_raw(lake, SnapshotId(POLLED[0], TOP))
+        worker = Transform(lake)
+        for changes in ({"first": POLLED[0].date(), "playlists": [TOP]}, {"last": POLLED[0].date()}):
+            replay.run(lake, Person().terminal, **options(**changes), sleep=worker.sleep, clock=worker.clock)
+        assert worker.handled == [
+            SnapshotId(POLLED[0], TOP).raw_key,
+            *sorted([SAVED[0], SnapshotId(POLLED[0], TOP).raw_key]),
+            POLLS[1][0],
+        ]
 
 
 class TestCommands:
@@ -784,7 +897,7 @@ class TestCommands:
         "arguments, status, sentence",
         [
             (["--from", "2026-11-02", "--to", "2026-11-01"], 2, "is before the first"),
-            (["--from", "2026-11-02", "--to", "2026-11-02"], 1, "no raw snapshots of 2026-11-02"),
+            (["--from", "2026-11-02", "--to", "2026-11-02"], 1, "no raw objects of 2026-11-02"),
             (["--from", "2026-11-02", "--playlist", "nonsense"], 1, "nonsense"),
         ],
     )

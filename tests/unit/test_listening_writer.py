@@ -194,6 +194,16 @@ def test_a_faster_invocation_is_not_overwritten(buckets: Buckets, moment: str) -
     assert buckets.curated() == raced, "as if nobody had been faster"
 
 
+def test_a_poll_publishes_only_what_is_wrong_with_itself(buckets: Buckets) -> None:
+    transform(buckets, put_poll(buckets, NOON, recent()))
+    assert not metrics.metric_set, "each metric costs by the hour"
+    transform(buckets, put_poll(buckets, ONE, None, 7))
+    assert {name: counted(name) for name in metrics.metric_set} == {"PlaysRejected": 2}
+    metrics.clear_metrics()
+    transform(buckets, put_poll(buckets, ONE.replace(minute=30), recent()))
+    assert not metrics.metric_set
+
+
 def test_a_new_month_of_a_later_poll_is_written(buckets: Buckets) -> None:
     transform(buckets, put_poll(buckets, NOON, recent()))
     transform(buckets, put_poll(buckets, ONE, recent("2026-10-31T23:00:00Z")))
@@ -254,3 +264,4 @@ def test_plays_that_got_lost_are_counted(buckets: Buckets, monkeypatch: pytest.M
     buckets.objects[RAW, packed.key] = packed.data
     transform(buckets, packed.key)
     assert counted("PlaysUnaccounted") == 1
+    assert counted("EntriesUnaccounted") == 1, "its alarm is among the essential ones"

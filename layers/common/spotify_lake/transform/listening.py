@@ -77,9 +77,10 @@ class ListeningWriter:
             tables = normalize_export(unpack_export(data, raw_object.key))
             for one in _objects(tables):
                 self._put(one, metadata)
-            _report(raw_object, tables)
+            _report(raw_object, tables, is_export=True)
         elif polled_at := keys.in_raw_poll_key(raw_object.key):
-            _report(raw_object, self._write_polls(raw_object, data, polled_at.date(), metadata))
+            tables = self._write_polls(raw_object, data, polled_at.date(), metadata)
+            _report(raw_object, tables, is_export=False)
         elif keys.in_raw_library_key(raw_object.key):
             self._write_library(raw_object, data, metadata)
         else:
@@ -187,15 +188,25 @@ def _parquet(table: Table, rows: Sequence[tuple[object, ...]]) -> bytes:
     return sink.getvalue()
 
 
-def _report(raw_object: RawObject, tables: PlayTables) -> None:
-    """Publish the metrics of transformed plays and log them."""
-    count("PlaysIn", tables.row_count)
-    count("PlaysRejected", len(tables.rejects))
-    count("PlaysUnaccounted", tables.unaccounted)
+def _report(raw_object: RawObject, tables: PlayTables, *, is_export: bool) -> None:
+    """Publish the metrics of transformed plays and log them.
+
+    A metric costs by the hour in which it is published, so a poll publishes only what is wrong.
+    """
+    rejects = sum(row[0] == raw_object.key for row in tables.rejects)  # not those of earlier polls
+    if is_export:
+        count("PlaysIn", tables.row_count)
+    if is_export or rejects:
+        count("PlaysRejected", rejects)
+    if is_export or tables.unaccounted:
+        count("PlaysUnaccounted", tables.unaccounted)
+    if tables.unaccounted:
+        count("EntriesUnaccounted", tables.unaccounted)  # its alarm watches plays too
     logger.info(
         "Transformed plays",
         raw_key=raw_object.key,
         rows=tables.row_count,
         repeated=tables.repeated_count,
         rejects=len(tables.rejects),
+        unaccounted=tables.unaccounted,
     )
