@@ -113,6 +113,7 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path, *, r
         raise OpsError(
             f"There is nothing called {', '.join(unknown)}. There are {', '.join(sorted(sources))}."
         )
+    sources |= {name: Source(sql_of(lake, query)) for name, query in queries().items() if name in chosen}
     terminal.heading(f"Exporting from {lake.place} to {folder}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +155,7 @@ def _sources(lake: Lake) -> dict[str, Source]:
     stored = {table["Name"]: column_types(table) for table in tables(lake) if table["Name"] in ours}
     relations = stored | {name: dict(view.types) for name, view in views().items()}
     return {name: _relation(name, types) for name, types in relations.items()} | {
-        name: Source(sql_of(lake, query)) for name, query in queries().items()
+        name: Source(query.sql) for name, query in queries().items()
     }
 
 
