@@ -24,7 +24,7 @@ def alarms(*, polls: bool) -> dict[str, dict[str, Any]]:
             continue
         chosen = {
             key: value["If"][1 if polls else 2]
-            if isinstance(value, dict) and value.get("If", [None])[0] == "PollsPlays"
+            if isinstance(value, dict) and value.get("If", [None])[0] == "SubtractsPolls"
             else value
             for key, value in resource["Properties"].items()
         }
@@ -322,7 +322,10 @@ class TestStaleInALakeThatPolls:
         assert RESOURCES["MonitoringStack"]["Properties"]["Parameters"]["ListeningSchedule"] == {
             "Ref": "ListeningSchedule"
         }
-        assert MONITORING["Conditions"]["PollsPlays"] == TEMPLATE["Conditions"]["PollsPlays"]
+        on_aws = {"Not": [{"Equals": [{"Ref": "AWS::AccountId"}, "000000000000"]}]}
+        assert MONITORING["Conditions"]["SubtractsPolls"] == {
+            "And": [TEMPLATE["Conditions"]["PollsPlays"], on_aws]
+        }
 
 
 def test_no_alarm_searches():
