@@ -50,19 +50,19 @@ build: $(DEV) $(SAM) ## Build functions and layers for Lambda
 validate: $(SAM) ## Check the template as SAM reads it
 	@$(SAM_CLI) validate --lint --region us-east-1
 
-deploy: build ## Deploy to the AWS account you are signed in to, asking for each parameter
-	@$(SAM_CLI) deploy --guided
+deploy: $(DEV) ## Deploy to the AWS account you are signed in to: three questions, the changes, and your yes
+	@./lake deploy $${STACK:+--stack "$$STACK"}
 
-change-set: build ## Prepare a deployment and show what it would change; LAKE_PARAMETERS='Name=value …'
+package: build
 	@$(SAM_CLI) package --use-json --output-template-file .aws-sam/packaged.json \
 	    $${ARTIFACTS_BUCKET:+--no-resolve-s3 --s3-bucket "$$ARTIFACTS_BUCKET"} >/dev/null
-	@$(RUN)/python -m tools.change_set prepare .aws-sam/packaged.json --arn-file .aws-sam/change-set.arn $${STACK:+--stack "$$STACK"} \
-	    --role "$$EXECUTION_ROLE" --parameters "$$LAKE_PARAMETERS" >.aws-sam/change-set.md
-	@cat .aws-sam/change-set.md
+
+change-set: $(DEV) ## Prepare a deployment and show what it would change; LAKE_PARAMETERS='Name=value …'
+	@$(RUN)/python -m cli.change_set $${STACK:+--stack "$$STACK"} prepare \
+	    --role "$$EXECUTION_ROLE" --bucket "$$ARTIFACTS_BUCKET" --parameters "$$LAKE_PARAMETERS"
 
 apply-change-set: $(DEV) ## Carry out a change that was prepared: make apply-change-set CHANGE_SET=arn:…
-	@[ -n "$$CHANGE_SET" ] || { echo 'Say which: make change-set prints its ARN at the end'; exit 2; }
-	@$(RUN)/python -m tools.change_set apply "$$CHANGE_SET" $${STACK:+--stack "$$STACK"}
+	@$(RUN)/python -m cli.change_set $${STACK:+--stack "$$STACK"} apply "$$CHANGE_SET"
 
 ##@ Checks
 

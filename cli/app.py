@@ -86,7 +86,7 @@ class Commands(TyperGroup):
             _report(" ".join(["Stopped.", *states, f"`{self._target.again}` runs it again."]))
             raise typer.Exit(INTERRUPTED) from error
         except _aws_errors() as error:
-            from cli.stack import sentence  # noqa: PLC0415 (its imports take long)
+            from cli.aws import sentence  # noqa: PLC0415 (its imports take long)
 
             _report(*self._explained(error, sentence(error)))
             raise typer.Exit(1) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from queries import views
+from queries import TIME_ZONE, Statement, views
 
 if TYPE_CHECKING:
     from cli.stack import Lake
@@ -39,6 +39,12 @@ def column_types(table: Mapping[str, Any]) -> dict[str, str]:
     """Return the columns of a table of the catalog and their types, partition keys last."""
     columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
     return {column["Name"]: column["Type"] for column in columns}
+
+
+def sql_of(lake: Lake, question: Statement) -> str:
+    """Return the SQL of a saved question, in the time zone of the lake's schedule."""
+    is_local = TIME_ZONE in question.sql
+    return question.in_time_zone(lake.parameter("ScheduleTimezone")) if is_local else question.sql
 
 
 def relations(lake: Lake) -> dict[str, Relation]:

@@ -15,10 +15,11 @@ from urllib.parse import quote
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.aws import sentence
 from cli.import_report import counted, names_of
 from cli.imports.moments import Moments, moments_of, of_two_people
 from cli.objects import ListeningObject
-from cli.stack import Lake, sentence
+from cli.stack import Lake
 from spotify_lake import keys
 from spotify_lake.normalize.plays import PlayTables, normalize_export
 from spotify_lake.raw import plays, store

@@ -180,7 +180,7 @@ class Report:
         if not lake.on_laptop and oldest.isoformat() < first:
             self._terminal.warn(
                 f"Queries see snapshots since {first} (FirstSnapshotDate), and the oldest of these is of {oldest}."
-                f" To see them all, run `make deploy` and answer FirstSnapshotDate with {oldest}."
+                f" To see them all, run `make deploy LAKE_PARAMETERS=FirstSnapshotDate={oldest}`."
             )
         if not dry_run and any(outcome.startswith(("written", "merged")) for outcome in self._outcomes):
             self._terminal.say(f"The transform of {lake.place} puts them into the tables.")

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import athena, catalog
+from cli.aws import sentence
 from cli.import_report import counted
-from cli.stack import sentence
 from spotify_lake import keys
 from spotify_lake.errors import LakeError
 from spotify_lake.raw import store

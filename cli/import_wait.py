@@ -86,8 +86,8 @@ def wait(
             why = _until_done(lake, state, lambda note: progress.update(len(state.done), note), sleep, clock)
     except KeyboardInterrupt as error:
         error.add_note(
-            f"{len(state.done):,} of {len(imported):,} {_words(imported)} are in the tables; the rest gets there without"
-            f" this command, and `{lake.command('status')}` shows when."
+            f"{len(state.done):,} of {len(imported):,} {_words(imported)} are in the tables; the rest gets there"
+            f" without this command, and `{lake.command('status')}` shows when."
         )
         raise
     snapshots = [one for one in state.done if isinstance(one, SnapshotId)]

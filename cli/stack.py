@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
-import botocore.exceptions as aws
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli import aws
 from spotify_lake.errors import LakeError
 
 if TYPE_CHECKING:
@@ -43,39 +42,6 @@ ROOM_MB: Final = {
     ".aws-sam/local": 450,
     ".local/state.json": 650,
 }
-_SIGN_IN_TO_AWS = (
-    "Sign in with `aws login`, `aws sso login` or `aws configure`, or set AWS_PROFILE. For the lake on this"
-    " laptop, add --laptop."
-)
-_EXPIRED = f"The sign-in to AWS has expired. {_SIGN_IN_TO_AWS}"
-_EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-_UNKNOWN_KEY_CODES = {
-    "AuthFailure",
-    "InvalidClientTokenId",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-# Errors on this machine or on the way to AWS; the first that fits.
-_SENTENCES: tuple[tuple[tuple[type[BotoCoreError], ...], str], ...] = (
-    (
-        (aws.NoCredentialsError, aws.PartialCredentialsError),
-        f"There are no AWS credentials on this machine. {_SIGN_IN_TO_AWS}",
-    ),
-    ((aws.LoginError, aws.SSOError, aws.TokenRetrievalError), _EXPIRED),
-    (
-        (aws.ProfileNotFound,),
-        "{error}. Choose one that `aws configure list-profiles` shows, in AWS_PROFILE.",
-    ),
-    (
-        (aws.NoRegionError,),
-        "No AWS region is chosen. Set AWS_REGION to the one that the lake is deployed in.",
-    ),
-    (
-        (aws.ConnectionError, aws.HTTPClientError),
-        "AWS cannot be reached: {error}. Check the network, AWS_REGION and proxies.",
-    ),
-    ((BotoCoreError,), "AWS rejected the request: {error}."),
-)
 
 
 class OpsError(LakeError):
@@ -157,16 +123,18 @@ class Lake:
             ) from None
 
 
-def find(*, laptop: bool = False, stack: str = DEFAULT_STACK) -> Lake:
+def find(*, laptop: bool = False, stack: str = DEFAULT_STACK, region: str | None = None) -> Lake:
     """Find a deployed lake.
 
     Parameters
     ----------
     laptop
         Find it in the emulator on this laptop, and remove every AWS setting from this process's environment. By
-        default it is found with AWS's default credentials and region, as the AWS CLI does.
+        default it is found with AWS's default credentials and region; see `cli.aws`.
     stack
         Name of the CloudFormation stack.
+    region
+        Look there, whatever the environment says.
 
     Raises
     ------
@@ -177,11 +145,11 @@ def find(*, laptop: bool = False, stack: str = DEFAULT_STACK) -> Lake:
     botocore.exceptions.BotoCoreError
         There are no credentials, or no region.
     """
-    make_client, region = _laptop() if laptop else _aws()
+    make_client, region = _laptop() if laptop else _aws(stack, region)
     try:
         found = make_client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
-        if _code(error) != "ValidationError":
+        if aws.code(error) != "ValidationError":
             raise
         place = "on this laptop" if laptop else f"in {region}"
         raise OpsError(
@@ -190,47 +158,17 @@ def find(*, laptop: bool = False, stack: str = DEFAULT_STACK) -> Lake:
     return _lake(found, region, make_client, laptop=laptop)
 
 
-def sentence(error: BotoCoreError | ClientError) -> str:
-    """Say for a person what AWS, or the way there, refused, and what to do."""
-    if isinstance(error, ClientError):
-        return _refusal(error)
-    text = next(text for kinds, text in _SENTENCES if isinstance(error, kinds))
-    return text.format(error=str(error).rstrip("."))
-
-
-def _refusal(error: ClientError) -> str:
-    code = _code(error)
-    message = error.response["Error"].get("Message", "no reason given").rstrip(".")
-    if code in _EXPIRED_CODES:
-        return _EXPIRED
-    if code in _UNKNOWN_KEY_CODES:
-        return f"AWS does not accept the credentials on this machine ({code}). {_SIGN_IN_TO_AWS}"
-    if "AccessDenied" in code:
-        return f"AWS does not permit {error.operation_name}: {message}."
-    return f"AWS refused {error.operation_name} ({code}): {message}."
-
-
-def _code(error: ClientError) -> str:
-    return error.response["Error"].get("Code", "Unknown")
-
-
-def _aws() -> tuple[Callable[[str], Any], str]:
-    # As the AWS and SAM command-line tools do; boto3 alone does not look at AWS_REGION.
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
-    region: str | None = session.region_name
-    missing: BotoCoreError | None = None
-    if region is None:
-        missing = aws.NoRegionError()
-    elif session.get_credentials() is None:
-        missing = aws.NoCredentialsError()
-    if missing is not None and _runs_on_laptop():
+def _aws(stack: str, region: str | None = None) -> tuple[Callable[[str], Any], str]:
+    try:
+        session = aws.session(stack, region)
+    except BotoCoreError as error:
+        if not _runs_on_laptop():
+            raise
         typed = shlex.join(["./lake", *sys.argv[1:], "--laptop"])
         raise OpsError(
             f"The lake on this laptop is running, and no lake on AWS is chosen. For the one on this laptop, run"
-            f" `{typed}`. {sentence(missing)}"
-        )
-    if missing is not None:
-        raise missing
+            f" `{typed}`. {aws.sentence(error)}"
+        ) from None
     return _any_client(session), session.region_name
 
 

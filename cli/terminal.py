@@ -119,6 +119,13 @@ class Terminal:
         """Show something that did not succeed."""
         self.console.print(Text.assemble(("✗ ", "bold red"), printable(text)))
 
+    def fail_all(self, lines: str) -> None:
+        """Show lines about what did not succeed, of which the first says what."""
+        first, *rest = lines.split("\n")
+        self.fail(first)
+        for line in rest:
+            self.detail(line.strip())
+
     def detail(self, text: str, depth: int = 1) -> None:
         """Show a detail of the line before, indented."""
         indent, text = 4 * depth, printable(text)

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from local.errors import LaptopError
 from spotify_lake import keys
 from spotify_lake.log_lines import is_lasting
+from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 QUIET_S = 3.0
 STALL_S = 90.0
+# These have no object for each snapshot of a playlist.
+_OF_OTHERS = tuple(table.prefix for table in (*LISTENING_TABLES, LIBRARY))
 # The log is looked at when nothing was finished for this time, and no more often.
 LOOK_AT_LOG_S = 5.0
 
@@ -54,15 +57,16 @@ def read(s3: S3Client, raw_bucket: str, lake_bucket: str, tables: Iterable[str],
     raw_bucket, lake_bucket
         Names of the buckets.
     tables
-        Locations of the tables in the Glue Data Catalog; only those that the transform writes count.
+        Locations of the tables in the Glue Data Catalog; only those that the transform fills from playlists count.
     queued
         Messages in the transform queue.
     """
     raw = {snapshot for key in _keys(s3, raw_bucket, keys.RAW) if (snapshot := keys.in_raw_key(key))}
     written = tuple(
-        location.removeprefix(f"s3://{lake_bucket}/")
+        prefix
         for location in tables
-        if f"//{lake_bucket}/{keys.CURATED}" in location
+        if (prefix := location.removeprefix(f"s3://{lake_bucket}/")).startswith(keys.CURATED)
+        and not prefix.startswith(_OF_OTHERS)
     )
     curated = Counter(
         keys.in_curated_key(key) for key in _keys(s3, lake_bucket, keys.CURATED) if key.startswith(written)

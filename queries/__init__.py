@@ -20,10 +20,12 @@ from typing import Final
 FOLDER: Final = Path(__file__).resolve().parent
 GROUPS: Final = {
     "playlists": "Playlists",
+    "listening": "Listening",
     "charts": "Charts",
     "catalog": "Catalog of tracks",
 }
 VIEWS: Final = "views"
+TIME_ZONE: Final = "AT TIME ZONE 'UTC'"  # in questions about hours and days: what a lake replaces by its own
 
 _ITEM = re.compile(r"- (?P<name>[^:]+): (?P<text>.+)")
 _ROW = "One row: "
@@ -82,6 +84,10 @@ class Statement:
     def is_view(self) -> bool:
         """Whether it defines a view."""
         return bool(self.row)
+
+    def in_time_zone(self, name: str) -> str:
+        """Return the SQL with the hours and days of another time zone, such as Europe/Berlin."""
+        return self.sql.replace(TIME_ZONE, TIME_ZONE.replace("UTC", name))
 
     @property
     def create(self) -> str:

@@ -12,7 +12,7 @@ PAGE: Final = Path(__file__).parents[1] / "docs" / "commands.md"
 def page() -> str:
     """Return docs/commands.md, with the commands for a deployed lake and those for the laptop."""
     commands = [load(name) for name in names()]
-    deployed = [command for command in commands if "--laptop" in _options(command)]
+    deployed = [command for command in commands if "--stack" in _options(command)]
     on_laptop = [command for command in commands if command not in deployed]
     return filled(PAGE, {"deployed": _table(deployed), "laptop": _table(on_laptop)})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import queries
-from queries import Statement
+from queries import TIME_ZONE, Statement
 from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, SONGS
 from spotify_lake.schema.types import PARTITION, Column, Table, Type
 from tools import pages
@@ -57,7 +57,7 @@ _SAVED_QUERY = """\
       Description: {description}
       Database: !Ref DatabaseName
       WorkGroup: !Ref WorkGroupName
-      QueryString: |
+      QueryString: {literal}
 {sql}
 """
 
@@ -142,13 +142,15 @@ def saved_queries(questions: Mapping[str, Statement], views: Mapping[str, Statem
 
 
 def _saved_query(statement: Statement, name: str, sql: str) -> str:
+    is_local = TIME_ZONE in sql
     notes = f"{statement.summary} {statement.notes}" if statement.is_view else statement.notes
     return _SAVED_QUERY.format(
         logical_id="".join(part.capitalize() for part in statement.name.split("_"))
         + ("View" if statement.is_view else "Query"),
         name=json.dumps(name, ensure_ascii=False),
         description=json.dumps(notes or name, ensure_ascii=False),
-        sql=textwrap.indent(sql, " " * 8),
+        literal="!Sub |" if is_local else "|",
+        sql=textwrap.indent(statement.in_time_zone("${TimeZone}") if is_local else sql, " " * 8),
     )
 
 

@@ -23,7 +23,7 @@ import pyarrow.parquet
 import typer
 
 from cli.athena import connect
-from cli.catalog import column_types, tables
+from cli.catalog import column_types, sql_of, tables
 from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Progress, Terminal
@@ -94,7 +94,7 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path, *, r
     terminal
         Shows progress.
     names
-        Views, tables and queries; none for every view of the playlists, not of the charts.
+        Views, tables and queries; none for every view of the playlists, not of plays or charts.
     folder
         Created if it does not exist. Existing files are replaced once the new ones are complete.
     raw
@@ -110,12 +110,14 @@ def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path, *, r
     athena = connect(lake)
     sources = _sources(lake)
     bulk = [one.table.name for one in WAREHOUSE]
-    of_playlists = [name for name, view in views().items() if not used_by(view.sql, bulk)]
+    others = [*bulk, *(table.name for table in LISTENING_TABLES)]
+    of_playlists = [name for name, view in views().items() if not used_by(view.sql, others)]
     chosen = list(dict.fromkeys(names)) or of_playlists
     if unknown := [name for name in chosen if name not in sources]:
         raise OpsError(
             f"There is nothing called {', '.join(unknown)}. There are {', '.join(sorted(sources))}."
         )
+    sources |= {name: Source(sql_of(lake, query)) for name, query in queries().items() if name in chosen}
     terminal.heading(f"Exporting from {lake.place} to {folder}")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import import_summary, import_wait
+from cli.aws import sentence
 from cli.import_plays import Plays
 from cli.import_report import Report
 from cli.import_store import Store
@@ -30,7 +31,7 @@ from cli.imports.recognition import playlist_id_in
 from cli.imports.shapes import is_spotify_id, moment
 from cli.imports.snapshots import Defaults
 from cli.options import Laptop, Stack
-from cli.stack import DEFAULT_STACK, Lake, OpsError, find, sentence
+from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
 from spotify_lake.errors import LakeError
 from spotify_lake.extract.state import last_user

@@ -162,7 +162,7 @@ def _schedule(lake: Lake, now: datetime) -> str:
     due = next_run(expression, timezone, now)
     if due is None:
         return f"The lake runs on its schedule, {expression} ({timezone})."
-    return f"The lake runs daily, next on {due:%A, %B} {due.day} at {due:%H:%M} ({timezone})."
+    return f"The next run is on {due:%A, %B} {due.day} at {due:%H:%M} ({timezone})."
 
 
 def _ensure_secret(lake: Lake, terminal: Terminal, secrets: SecretsManagerClient, secret_id: str) -> None:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.athena import connect
-from cli.catalog import Relation, relations
+from cli.catalog import Relation, relations, sql_of
 from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
@@ -142,8 +142,9 @@ def run(
     if isinstance(asked, Statement):
         notes = terminal.console if form is Format.TABLE else Console(stderr=True)
         notes.print(Text(f"{asked.summary}\n", style="bold"))
-        notes.print(Text(f"{asked.sql}\n", style="dim"), soft_wrap=True)
-        asked = asked.sql
+        sql = sql_of(lake, asked)
+        notes.print(Text(f"{sql}\n", style="dim"), soft_wrap=True)
+        asked = sql
     if listing := _LISTING.fullmatch(asked):
         _list(lake, terminal, listing["table"])
         return

@@ -17,8 +17,7 @@ from typing import Annotated, Final
 import typer
 from botocore.exceptions import ClientError
 
-from cli import dead_letters
-from cli import stack as lakes
+from cli import aws, dead_letters
 from cli.dead_letters import QUEUES, Message, Queue
 from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
@@ -152,7 +151,7 @@ def _reasons(lake: Lake, keys: Collection[str], since: datetime, terminal: Termi
                 text = _error(event["message"])
                 reasons.update(dict.fromkeys((key for key in keys if key in text), text))
     except ClientError as error:
-        terminal.warn(f"The transform's log could not be read: {lakes.sentence(error)}")
+        terminal.warn(f"The transform's log could not be read: {aws.sentence(error)}")
     return reasons
 
 

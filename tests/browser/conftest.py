@@ -28,6 +28,7 @@ FLAGS = [
 ]
 MADE = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
 FIRST = dt.date(2026, 9, 7)
+LONG_TITLE = "The Lighthouse Keeper Counts the Ships That Pass before Morning Comes (Live)"
 SCRIPT = "<script>document.documentElement.dataset.taken=''</script>"
 
 
@@ -77,6 +78,33 @@ def weeks(tmp_path_factory) -> Path:
             name=SCRIPT,
         ),
     )
+    return write(lake, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    """The page of 120 days of two playlists that share three songs. Every song lasts an hour; two have left."""
+
+    def hour(name: str, by: str) -> dict[str, Any]:
+        return payloads.entry(payloads.song(name, artists=[payloads.artist(by)], duration_ms=3_600_000))
+
+    lake = Lake()
+    songs = [*(hour(f"Tide {number}", "Marina") for number in range(10)), hour(LONG_TITLE, "Lena")]
+    songs += [hour(f"Other {number}", "Orla") for number in range(19)]
+    leaving = {
+        105: hour("Early", "Marina"),
+        114: hour("Gone", "Marina"),
+    }  # day on which each is no longer there
+    for number in range(120):
+        day = FIRST + dt.timedelta(days=number)
+        order = songs if number < 60 else [songs[1], songs[0], *songs[2:]]
+        still = [song for left, song in leaving.items() if number < left]
+        lake.add(
+            snapshot(day, [*order, *still]),
+            snapshot(
+                day, [songs[0], songs[1], songs[10]], playlist_id=payloads.spotify_id("Other"), name="Other"
+            ),
+        )
     return write(lake, tmp_path_factory)
 
 

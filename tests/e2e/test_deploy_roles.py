@@ -15,9 +15,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from cli.change_set import apply, changes, markdown
 from local.stack import LaptopStack
 from tests.support.template import ROOT
-from tools.change_set import apply, changes, markdown
 
 STACK = "spotify-lake-deployers"
 PROVIDER = "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com"

@@ -207,7 +207,7 @@ def test_a_login_from_the_first_question_to_the_stored_secret(person, secrets, s
         f"✓ Signed in as {spotify_stub.OWNER_ID}: 7 playlists of your own, 2 followed",
         f"✓ Your playlist “Morning Ten” can be read: 10 entries, by way of {way}",
         "✓ Stored in the lake's secret",
-        "The lake runs daily, next on Tuesday, September 1 at 06:00 (UTC). To take a snapshot now:",
+        "The next run is on Tuesday, September 1 at 06:00 (UTC). To take a snapshot now:",
     ):
         assert line in person.screen.splitlines()
     assert "This sign-in lasts until February 28, 2027:" in person.screen

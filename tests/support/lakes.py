@@ -12,20 +12,32 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from spotify_lake.schema.listening import LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.types import PARTITION, Type
 from spotify_lake.schema.warehouse import WAREHOUSE
 
 TODAY = dt.date(2026, 10, 14)
-SCHEMA = {
-    table.name: {column.name: str(column.type) for column in (*table.columns, PARTITION)} for table in TABLES
-} | {
-    declared.table.name: {
-        column.name: str(column.type)
-        for column in (*declared.table.columns, *(partition.column for partition in declared.partitions))
+SCHEMA = (
+    {
+        table.name: {column.name: str(column.type) for column in (*table.columns, PARTITION)}
+        for table in TABLES
     }
-    for declared in WAREHOUSE
-}
+    | {
+        declared.table.name: {
+            column.name: str(column.type)
+            for column in (*declared.table.columns, *(partition.column for partition in declared.partitions))
+        }
+        for declared in WAREHOUSE
+    }
+    | {
+        table.name: {
+            column.name: str(column.type)
+            for column in (*table.columns, *([table.partition] if table.partition else []))
+        }
+        for table in LISTENING_TABLES
+    }
+)
 ARROW_TYPES = {
     Type.STRING: pa.string(),
     Type.STRINGS: pa.list_(pa.string()),

@@ -2,15 +2,17 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator
-from typing import Any, ClassVar
+import re
+from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError, WaiterError
 
-from tools.change_set import ChangeSetError, apply, changes, main, markdown, named_values, prepare
+from cli import answers, aws, change_set
+from cli.change_set import ChangeSetError, apply, changes, check_stack, main, markdown, named_values, prepare
+from tests.support.cloudformation import ARN, FakeCloudFormation, FakeS3
 
-ARN = "arn:aws:cloudformation:eu-central-1:123456789012:changeSet/deploy-1/0a1b"
 NESTED_ARN = "arn:aws:cloudformation:eu-central-1:123456789012:changeSet/deploy-1-CatalogStack-1/2c3d"
 STACK_ARN = "arn:aws:cloudformation:eu-central-1:123456789012:stack/spotify-lake/0a1b"
 NESTED_STACK_ARN = "arn:aws:cloudformation:eu-central-1:123456789012:stack/spotify-lake-CatalogStack-1/2c3d"
@@ -24,70 +26,6 @@ PACKAGED = json.dumps(
         },
     }
 )
-
-
-class FakeS3:
-    """Keeps what is uploaded."""
-
-    class meta:
-        endpoint_url: ClassVar = "https://s3.eu-central-1.amazonaws.com"
-
-    def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], bytes] = {}
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
-        self.objects[Bucket, Key] = Body
-
-
-class FakeCloudFormation:
-    """Answers from what a test sets; `reasons` are those of change sets that cannot be made, by ARN."""
-
-    def __init__(self) -> None:
-        self.stack: dict[str, Any] | None = {
-            "StackStatus": "UPDATE_COMPLETE",
-            "Parameters": [{"ParameterKey": name} for name in ("LakeName", "AlarmEmail", "Gone")],
-        }
-        self.reasons: dict[str, str] = {}
-        self.changes: dict[str, list[dict[str, object]]] = {}
-        self.events: dict[str, list[dict[str, Any]]] = {}
-        self.after: dict[str, list[dict[str, Any]]] = {}
-        self.made: dict[str, Any] = {}
-
-    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:
-        if self.stack is None:
-            message = f"Stack with id {StackName} does not exist"
-            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
-        return {"Stacks": [self.stack]}
-
-    def create_change_set(self, **request: Any) -> dict[str, str]:
-        self.made = request
-        return {"Id": ARN}
-
-    def describe_change_set(self, *, ChangeSetName: str) -> dict[str, Any]:
-        return {"StatusReason": self.reasons[ChangeSetName]}
-
-    def execute_change_set(self, *, StackName: str, ChangeSetName: str) -> None:
-        self.events = {stack: [*self.after[stack], *self.events.get(stack, [])] for stack in self.after}
-
-    def get_waiter(self, name: str) -> "FakeCloudFormation":
-        return self
-
-    def wait(self, **_: Any) -> None:
-        if self.reasons or self.after:
-            raise WaiterError("name", "reason", {})
-
-    def get_paginator(self, operation: str) -> Any:
-        fake = self
-
-        class Paginator:
-            def paginate(self, **which: str) -> Iterator[dict[str, Any]]:
-                if operation == "describe_stack_events":
-                    yield {"StackEvents": fake.events[which["StackName"]]}
-                else:
-                    for change in fake.changes[which["ChangeSetName"]]:
-                        yield {"Changes": [{"Type": "Resource", "ResourceChange": change}]}
-
-        return Paginator()
 
 
 def event(minute: int, stack: str, name: str, status: str, reason: str, **more: str) -> dict[str, Any]:
@@ -261,6 +199,124 @@ def test_without_a_loss_nothing_warns():
     )
 
 
-def test_a_template_that_is_not_there_is_told(tmp_path, capsys):
-    assert main(["prepare", str(tmp_path / "missing.json")]) == 1
-    assert "missing.json" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "status, says",
+    [
+        (
+            "ROLLBACK_COMPLETE",
+            "aws cloudformation delete-stack --stack-name spotify-lake --region eu-central-1",
+        ),
+        ("DELETE_FAILED", "can only delete it"),
+        ("UPDATE_IN_PROGRESS", "is being changed at this moment"),
+        ("UPDATE_ROLLBACK_FAILED", "Continue update rollback"),
+    ],
+)
+def test_a_stack_that_cannot_be_changed_says_what_to_do(status, says):
+    cloudformation = FakeCloudFormation()
+    cloudformation.stack = {"StackStatus": status}
+    with pytest.raises(ChangeSetError, match=re.escape(says)):
+        check_stack(cloudformation, "spotify-lake")
+
+
+def test_a_stack_that_can_be_changed():
+    cloudformation = FakeCloudFormation()
+    assert check_stack(cloudformation, "spotify-lake") == cloudformation.stack
+    for cloudformation.stack in (None, {"StackStatus": "REVIEW_IN_PROGRESS"}):
+        assert check_stack(cloudformation, "spotify-lake") is None
+
+
+# The steps that make runs
+
+
+@pytest.fixture
+def aws_account(monkeypatch, tmp_path):
+    """An account whose CloudFormation is a fake, and no file of an earlier deployment."""
+    monkeypatch.setattr(answers, "FILE", tmp_path / "deploy.toml")
+    monkeypatch.setattr(aws, "caller", lambda session: ("123456789012", "arn:me"))
+    for name in ("PACKAGED", "TABLE", "ARN"):
+        monkeypatch.setattr(change_set, name, tmp_path / name)
+    cloudformation, s3 = FakeCloudFormation(), FakeS3()
+    fakes = {"cloudformation": cloudformation, "s3": s3}
+    monkeypatch.setattr(boto3.Session, "client", lambda self, service: fakes[service])
+    return cloudformation
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """The regions and buckets for which something was built."""
+    calls = []
+
+    def package(*where):
+        calls.append(where)
+        return PACKAGED
+
+    monkeypatch.setattr(change_set, "package", package)
+    return calls
+
+
+def test_preparing_shows_the_changes_and_keeps_them_for_the_next_step(
+    aws_account, built, capsys, monkeypatch
+):
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    aws_account.changes = {ARN: [change("Add", "Topic", "AWS::SNS::Topic")]}
+    given = ["--role", "", "--bucket", "artifacts", "--parameters", "AlarmEmail=me@example.org"]
+    assert main(["prepare", *given]) == 0
+    assert built == [("eu-west-1", "artifacts")]
+    assert "RoleARN" not in aws_account.made
+    assert change_set.ARN.read_text() == f"{ARN}\n"
+    assert change_set.TABLE.read_text() == capsys.readouterr().out
+    assert "| Add | `Topic` |" in change_set.TABLE.read_text()
+
+
+def test_without_changes_there_is_nothing_to_apply(aws_account, built, capsys):
+    aws_account.reasons = {ARN: "No updates are to be performed."}
+    assert main(["prepare"]) == 0
+    assert capsys.readouterr().out == change_set.NOTHING
+    assert change_set.ARN.read_text() == "\n"
+
+
+@pytest.mark.parametrize(
+    "parameters, says",
+    [
+        (
+            'ScheduleExpression="cron(0 6 * * *)" AlarmEmail=me',
+            ["Did you mean cron(0 6 * * ? *)?", "'me' is not an e-mail"],
+        ),
+        ("Nonsense", ["'Nonsense' is not one"]),
+        ("AlarmMail=me@example.org", ["Did you mean AlarmEmail?"]),
+    ],
+)
+def test_what_cannot_work_is_told_before_anything_is_built(aws_account, built, capsys, parameters, says):
+    assert main(["prepare", "--parameters", parameters]) == 1
+    error = capsys.readouterr().err
+    assert all(sentence in error for sentence in says)
+    assert built == []
+
+
+@pytest.mark.parametrize("step", [["prepare"], ["apply", ARN]])
+@pytest.mark.parametrize(
+    "missing, says",
+    [
+        ("AWS_ACCESS_KEY_ID", "There are no AWS credentials on this machine. Sign in with"),
+        ("AWS_DEFAULT_REGION", "No AWS region is chosen. Set AWS_REGION to the lake's"),
+    ],
+)
+def test_without_credentials_or_region_nothing_is_built(
+    aws_account, built, capsys, monkeypatch, step, missing, says
+):
+    monkeypatch.delenv(missing)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY" if "KEY" in missing else "AWS_REGION", raising=False)
+    assert main(step) == 1
+    assert capsys.readouterr().err.startswith(says)
+    assert built == []
+
+
+def test_a_change_set_must_be_named(aws_account, capsys):
+    assert main(["apply", ""]) == 1
+    assert "`make change-set` prints its ARN" in capsys.readouterr().err
+
+
+def test_a_build_that_fails_is_told(monkeypatch):
+    monkeypatch.setattr(change_set, "ROOT", Path("/nowhere"))
+    with pytest.raises(ChangeSetError, match="The build or its upload failed: see above"):
+        change_set.package("eu-west-1")

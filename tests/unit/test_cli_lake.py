@@ -5,8 +5,11 @@ import botocore.exceptions as aws
 import pytest
 from botocore.stub import Stubber
 
+from cli import answers
+from cli import aws as aws_access
 from cli import stack as lakes
-from cli.stack import OpsError, find, sentence
+from cli.aws import sentence
+from cli.stack import OpsError, find
 from local.errors import LaptopError
 
 STACK_ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/my-lake/0f1e"
@@ -42,7 +45,7 @@ class FakeSession:
 @pytest.fixture
 def session(monkeypatch):
     session = FakeSession()
-    monkeypatch.setattr(boto3, "Session", lambda region_name: session)
+    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session)
     return session
 
 
@@ -94,24 +97,44 @@ def test_other_refusals_of_cloudformation_pass_through(session):
         find()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def no_laptop(monkeypatch, tmp_path):
-    """Whatever runs on the machine of these tests, no lake does."""
+    """The lake on this laptop does not run, even if it does."""
     monkeypatch.setattr(lakes, "ROOT", tmp_path)
 
 
-@pytest.mark.usefixtures("no_laptop")
-def test_no_region(monkeypatch):
+@pytest.fixture
+def no_region(monkeypatch, tmp_path):
+    """Neither the environment nor an earlier deployment names a region."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setattr(answers, "FILE", tmp_path / "deploy.toml")
+
+
+def test_no_region(no_region):
     with pytest.raises(aws.NoRegionError) as raised:
         find()
     assert "Set AWS_REGION" in sentence(raised.value)
 
 
-def test_the_region_is_the_one_of_the_command_line_tools(monkeypatch):
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    make_client, region = lakes._aws()
+def test_the_region_is_found_in_the_order_of_the_command_line_tools(no_region, monkeypatch, tmp_path):
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = eu-north-1\n")
+    answers.keep("spotify-lake", {"region": "eu-west-3"})
 
+    def found(explicit=None):
+        chosen = aws_access.region("spotify-lake", explicit)
+        assert aws_access.session("spotify-lake", explicit).client("s3").meta.region_name == chosen.name
+        return chosen.name, chosen.source
+
+    assert found() == ("eu-west-3", "deploy.toml")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    assert found() == ("eu-north-1", "the AWS profile")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    assert found() == ("eu-west-2", "AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert found() == ("eu-west-1", "AWS_REGION")
+    assert found("sa-east-1") == ("sa-east-1", "--region")
+    make_client, region = lakes._aws("spotify-lake")
     assert region == make_client("s3").meta.region_name == "eu-west-1"
 
 
@@ -192,11 +215,10 @@ def test_the_laptop_stack_does_not_run(laptop, monkeypatch):
     [(None, "some", "No AWS region is chosen"), ("eu-central-1", None, "no AWS credentials on this machine")],
 )
 def test_the_running_lake_on_this_laptop_is_offered(
-    session, monkeypatch, tmp_path, region, credentials, lacks
+    no_region, session, monkeypatch, tmp_path, region, credentials, lacks
 ):
     session.region_name = region
     session.get_credentials = lambda: credentials
-    monkeypatch.setattr(lakes, "ROOT", tmp_path)
     monkeypatch.setattr(lakes, "_running_laptop", lambda: None)
     monkeypatch.setattr("sys.argv", ["lake", "query", "select 1"])
     with pytest.raises(aws.BotoCoreError):

@@ -4,7 +4,7 @@ import getpass
 import io
 import json
 import webbrowser
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -160,33 +160,6 @@ def test_the_secret_holds_what_the_functions_read():
     assert set(json.loads(login.secret_value(APP))) == {"client_id", "client_secret"}
 
 
-@pytest.mark.parametrize(
-    "expression, timezone, due",
-    [
-        ("cron(0 6 * * ? *)", "UTC", "2026-11-21T06:00:00+00:00"),
-        ("cron(30 23 ? * * *)", "UTC", "2026-11-20T23:30:00+00:00"),
-        ("cron(0 9 * * ? *)", "UTC", "2026-11-21T09:00:00+00:00"),
-        ("cron(5 10 * * ? *)", "Europe/Berlin", "2026-11-20T10:05:00+01:00"),
-        ("cron(0 6 ? * MON *)", "UTC", None),
-        ("cron(0 77 * * ? *)", "UTC", None),
-        ("rate(1 day)", "UTC", None),
-        ("cron(0 6 * * ? *)", "Mars/Olympus", None),
-    ],
-)
-def test_the_next_run_of_a_daily_schedule(expression, timezone, due):
-    found = login.next_run(expression, timezone, datetime(2026, 11, 20, 9, tzinfo=UTC))
-
-    assert (found and found.isoformat()) == due
-
-
-def test_the_next_run_across_the_end_of_summer_time():
-    before = datetime(2026, 10, 24, 22, tzinfo=UTC)
-    due = login.next_run("cron(0 6 * * ? *)", "Europe/Berlin", before)
-
-    assert due.isoformat() == "2026-10-25T06:00:00+01:00"
-    assert due.astimezone(UTC) - before == timedelta(hours=7)
-
-
 # The browser
 
 
@@ -269,8 +242,9 @@ def test_a_port_that_is_none(port, capsys):
 
 
 def test_aws_that_says_no_ends_the_command_with_a_sentence(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("cli.stack.ROOT", tmp_path)  # where no lake runs on this laptop
     monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setattr("cli.stack.ROOT", tmp_path)  # no lake runs there
+    monkeypatch.setattr("cli.answers.FILE", tmp_path / "deploy.toml")
 
     assert lake("login") == 1
     assert "✗ No AWS region is chosen." in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`./lake query`: what the Glue Data Catalog answers, on AWS and on the laptop."""
 
 import csv
+import dataclasses
 import datetime as dt
 import io
 import json
@@ -199,6 +200,18 @@ def test_a_saved_question_is_shown_and_run(athena, capsys):
     assert question.summary in out
     assert question.sql in out
     assert "1200" in out
+
+
+def test_hours_and_days_are_those_of_the_schedule(athena, capsys, monkeypatch):
+    fake = athena()
+    lake = query.find(laptop=True, stack="")
+    there = dataclasses.replace(lake, parameters={"ScheduleTimezone": "Europe/Berlin"})
+    monkeypatch.setattr(query, "find", lambda **_: there)
+    assert command("query", "--ask", "listening_clock") == 0
+    [asked] = fake.asked
+    assert "CAST(heard_at AT TIME ZONE 'Europe/Berlin' AS timestamp)" in asked
+    assert asked == queries()["listening_clock"].in_time_zone("Europe/Berlin")
+    assert asked in capsys.readouterr().out
 
 
 def test_only_the_answer_of_a_saved_question_goes_into_a_file(athena, capsys):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import typer
 import yaml
 
 from cli import app as program
+from cli import checkup, schedule
 from queries import queries, views
 from spotify_lake import errors
 from spotify_lake.schema.playlists import TABLES
@@ -167,6 +169,24 @@ def test_the_settings_page_lists_every_parameter_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", page, flags=re.MULTILINE))
     defaults = {name: str(parameter["Default"]) for name, parameter in TEMPLATE["Parameters"].items()}
     assert rows == {name: default or "(empty)" for name, default in defaults.items()}
+
+
+def test_schedules_in_the_docs_and_the_template_are_ones_that_aws_accepts() -> None:
+    now, found = datetime(2026, 11, 27, tzinfo=UTC), set()
+    for path in [*DOCS, ROOT / "template.yaml", *(ROOT / "stacks").glob("*.yaml")]:
+        if path.name != "CHANGELOG.md":  # it names mistakes, too
+            found |= set(re.findall(r"(?:cron|rate)\(\d[^()]*\)", path.read_text()))
+    assert len(found) > 4
+    for expression in found:
+        schedule.check(expression, now)
+
+
+def test_the_docs_explain_every_check_of_the_doctor() -> None:
+    page = (ROOT / "docs" / "first-deployment.md").read_text()
+    explained = re.findall(
+        r"^\| ([A-Z][\w -]+) \|", page.partition("## What each check")[2].partition("\n## ")[0], re.MULTILINE
+    )
+    assert set(explained) == {"Credentials", "Region", "Stack", "Lambda quota", *checkup.OF_A_LAKE}
 
 
 def test_the_docs_show_how_to_invoke_every_sample_event() -> None:

@@ -606,7 +606,14 @@ def test_playlists_that_were_not_extracted_stop_the_demo():
 
 
 @pytest.mark.parametrize(
-    "location, done", [("s3://lake/curated/b/", 0), ("s3://elsewhere/b/", 1), ("s3://lake/other/b/", 1)]
+    "location, done",
+    [
+        ("s3://lake/curated/b/", 0),
+        ("s3://elsewhere/b/", 1),
+        ("s3://lake/other/b/", 1),
+        ("s3://lake/curated/plays/", 1),
+        ("s3://lake/curated/library/", 1),
+    ],
 )
 def test_only_tables_that_the_transform_fills_count_for_the_backlog(location, done, monkeypatch, tmp_path):
     playlist = "6rqhFgbbKwnb9MLmUQDhG6"

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from spotify_lake.athena import Athena
 from spotify_lake.errors import QueryFailed
 from spotify_lake.report import queries
-from spotify_lake.report.content import Content, Entry, artist_dates, runs, songs_to_look_up
+from spotify_lake.report.content import Content, Entry, Totals, artist_dates, runs, songs_to_look_up
 from spotify_lake.report.queries import SnapshotRow, StandingRow, Window
 from tests.support import payloads
 from tests.support.lake_in_memory import FakeAthenaClient, Lake, generate, snapshot
@@ -109,7 +109,7 @@ def test_the_last_snapshot_stands_for_its_day_even_if_nothing_is_in_it():
     )
     [playlist] = content.playlists
     assert (playlist.counts, playlist.entered, playlist.left) == ([1, 0, 1], [0, 0, 1], [0, 1, 0])
-    assert (playlist.entries[0].days, playlist.former, playlist.artists[0].songs) == (2, [], [1, 0, 1])
+    assert (playlist.entries[0].days, playlist.former, playlist.artists[0].entries) == (2, [], [1, 0, 1])
 
 
 def test_a_list_that_was_empty_for_a_day_starts_again():
@@ -122,7 +122,7 @@ def test_a_list_that_was_empty_for_a_day_starts_again():
 def test_a_list_that_has_always_been_empty_is_there():
     content = report(snapshot(day(0), []), snapshot(day(1), []))
     [playlist] = content.playlists
-    assert (playlist.counts, playlist.entries, playlist.years, playlist.popularity) == ([0, 0], [], [], None)
+    assert (playlist.counts, playlist.entries, playlist.totals) == ([0, 0], [], Totals())
 
 
 def test_a_playlist_that_ended_is_shown_as_it_was_last_seen():
@@ -152,7 +152,7 @@ def test_every_kind_of_entry_is_shown():
     assert {("local", "Boathouse (demo)"), ("episode", "Episode 12: Rope"), ("song", "Twice")} <= kinds
     twice = [entry for entry in playlist.entries if content.songs[entry.song].name == "Twice"]
     assert [entry.position for entry in twice] == [10], "at its better position, and once"
-    assert playlist.popularity is not None, "old apps still get it"
+    assert playlist.totals.popularity is not None, "old apps still get it"
 
 
 def test_details_of_songs_albums_and_artists():
@@ -168,8 +168,8 @@ def test_details_of_songs_albums_and_artists():
     album = content.albums[song.album]
     assert (album.name, album.year) == ("Harbor Lights", 2017)
     assert album.image.startswith("https://i.scdn.co/image/")
-    assert content.playlists[0].years == [(2017, 1)]
-    assert (content.different_songs, content.different_artists) == (1, 2)
+    assert content.playlists[0].totals.years == [(2017, 1)]
+    assert (content.totals.songs, content.different_artists) == (1, 2)
 
 
 def test_artists_are_counted_by_day_and_together():
@@ -185,12 +185,66 @@ def test_artists_are_counted_by_day_and_together():
     )
 
     def counted(artists):
-        return {content.artists[row.artist].name: (row.start, expand(row.songs)) for row in artists}
+        return {
+            content.artists[row.artist].name: (row.now, row.start, expand(row.entries)) for row in artists
+        }
 
     road_trip = next(playlist for playlist in content.playlists if playlist.name == "Road Trip")
     assert content.artist_days == [0, 1]
-    assert counted(road_trip.artists) == {"X": (0, [1, 2]), "Y": (0, [1])}
-    assert counted(content.top_artists) == {"X": (0, [1, 3]), "Y": (0, [1])}
+    assert counted(road_trip.artists) == {"X": (2, 0, [1, 2]), "Y": (0, 0, [1])}
+    assert counted(content.top_artists) == {"X": (2, 0, [1, 3]), "Y": (0, 0, [1])}, "B is in two playlists"
+
+
+def test_totals_count_each_song_once():
+    def song(name, seconds, year, **changes):
+        released = {"release_date": str(year), "release_date_precision": "year"}
+        album = payloads.album() | released | {"id": payloads.spotify_id(f"Album of {name}")}
+        return payloads.entry(payloads.song(name, duration_ms=seconds * 1000, album=album, **changes))
+
+    long, short = song("Long", 6000, 1999, explicit=True, popularity=71), song("Short", 120, 2020)
+    content = report(
+        snapshot(MONDAY, [long, short, long]),
+        snapshot(MONDAY, [long], playlist_id=OTHER, name="Other"),
+    )
+    assert content.totals == Totals(
+        songs=2,
+        explicit=1,
+        seconds=6120,
+        years=[(1999, 1), (2020, 1)],
+        popularity=[0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
+        mean_popularity=71.0,
+    )
+    other, road_trip = content.playlists
+    assert (other.totals.songs, other.totals.seconds, other.counts) == (1, 6000, [1])
+    assert (road_trip.totals.songs, road_trip.totals.seconds, road_trip.counts) == (2, 6120, [3])
+
+
+def test_an_artists_songs_are_those_of_the_last_day():
+    ended = snapshot(day(0), ["A", "B"], playlist_id=OTHER, name="Ended")
+    content = report(ended, snapshot(day(1), ["C"]))
+    assert [row.now for row in content.playlists[0].artists] == [2]
+    assert [row.now for row in content.top_artists] == [1]
+    assert content.totals.songs == 3
+
+
+def test_what_has_just_left_keeps_its_positions():
+    content = report(
+        snapshot(day(0), [f"Song {number}" for number in range(12)]),
+        snapshot(day(1), [f"Song {number}" for number in range(11)]),
+        snapshot(day(2), [f"Song {number}" for number in range(10)]),
+    )
+    [playlist] = content.playlists
+    gone = {
+        content.songs[entry.song].name: (
+            entry.first,
+            entry.last,
+            entry.best,
+            entry.days,
+            expand(entry.positions),
+        )
+        for entry in playlist.former
+    }
+    assert gone == {"Song 10": (0, 1, 11, 2, [11, 11]), "Song 11": (0, 0, 12, 1, [12])}
 
 
 def test_artists_without_an_id_are_named_but_not_counted():
@@ -256,7 +310,12 @@ def test_the_description_is_text_and_no_markup():
 def test_long_lists_are_cut_and_counted_whole(monkeypatch):
     monkeypatch.setattr(queries, "LISTED", 3)
     [playlist] = report(snapshot(MONDAY, list("ABCDE"))).playlists
-    assert (len(playlist.entries), playlist.unlisted, playlist.songs, playlist.counts) == (3, 2, 5, [5])
+    assert (len(playlist.entries), playlist.unlisted, playlist.totals.songs, playlist.counts) == (
+        3,
+        2,
+        5,
+        [5],
+    )
 
 
 def test_runs():
@@ -308,17 +367,26 @@ def test_histories_are_what_python_finds(content, standings):
         for entry in [*playlist.entries, *playlist.former]:
             song_id = content.songs[entry.song].id
             seen = {date: songs[song_id] for date, songs in history.items() if song_id in songs}
-            assert (entry.days, entry.best, entry.first) == (
+            assert (entry.days, entry.best, entry.first, entry.last) == (
                 len(seen),
                 min(seen.values()),
                 (min(seen) - content.first).days,
+                (max(seen) - content.first).days,
             )
             sampled = [content.first + dt.timedelta(days=number) for number in playlist.samples]
             expected = [seen.get(date, 0) for date in sampled]
-            assert [0] * entry.start + expand(entry.positions) == expected[
-                : entry.start + len(expand(entry.positions))
+            month = [
+                place if date >= last - dt.timedelta(days=queries.NEWS) else 0
+                for date, place in zip(sampled, expected, strict=True)
             ]
-            assert not any(expected[entry.start + len(expand(entry.positions)) :])
+            positions = [0] * entry.start + expand(entry.positions)
+            positions += [0] * (len(sampled) - len(positions))
+            if entry.position is None and min(seen.values()) > 10:
+                assert positions == month, "it left recently, and was never in the top ten"
+            elif entry.position is None:
+                assert positions in (expected, month)
+            else:
+                assert positions == expected
 
 
 def test_every_recent_day_is_sampled_and_one_a_week_before(content):

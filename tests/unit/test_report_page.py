@@ -140,6 +140,17 @@ def test_columns_name_the_values_of_rows():
     assert (named["name"], named["kind"], named["seconds"]) == ("A", "song", 208)
 
 
+def test_long_lists_are_packed():
+    lake = Lake()
+    days = [dt.date(2026, 9, 7), *(dt.date(2026, 9, day) for day in range(10, 20))]
+    lake.add(*(snapshot(day, ["A", "B"]) for day in days))
+    [playlist] = json.loads(Parsed(page.render(lake.report(), NOW).decode()).within("script")[0])["content"][
+        "playlists"
+    ]
+    assert playlist["days"] == playlist["samples"] == [0, 3, [1, 9]]
+    assert (playlist["counts"], playlist["entered"], playlist["left"]) == ([[2, 11]], [[0, 11]], [[0, 11]])
+
+
 def test_third_party_files_are_the_recorded_ones():
     vendor = ASSETS / "vendor"
     rows = re.findall(

@@ -221,9 +221,7 @@ def test_whoever_deploys_may_do_what_the_tool_does() -> None:
         for action in as_list(one["Action"])
     }
     calls = {
-        method
-        for service, method in calls_in(ROOT / "tools" / "change_set.py")
-        if service == "cloudformation"
+        method for service, method in calls_in(ROOT / "cli" / "change_set.py") if service == "cloudformation"
     }
     assert calls == DEPLOYING.keys()
     by_sam = {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetBucketLocation"}

@@ -221,13 +221,13 @@ def normalize_polls(day: date, polls: Iterable[Poll]) -> PlayTables:
     for poll in sorted(polls, key=lambda poll: poll.key):
         own_rejects, times, repeated = list[Row](), list[datetime](), 0
         for row in _valid("api", poll.key, poll.rows, _READERS["api"], poll.fetched_at, own_rejects):
+            times.append(row.played_at)
             if row.identity in known:
                 repeated += 1
                 continue
             known.add(row.identity)
             plays[_month(row.played_at)].append(_play(row, "api", 1, poll.key))
-            times.append(row.played_at)
-        counts = (len(poll.rows), len(times), repeated, len(own_rejects))
+        counts = (len(poll.rows), len(times) - repeated, repeated, len(own_rejects))
         files.append((poll.key, "api", "recent", None, poll.fetched_at, *counts, [], *_span(times)))
         rejects += own_rejects
         row_count += len(poll.rows)

@@ -7,17 +7,16 @@ by its index.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from typing import Final
 
 import msgspec
 
 from spotify_lake.report import queries
+from spotify_lake.report.catalog import Album, Artist, Catalog, Song, image_link, linkable
 from spotify_lake.report.charts import Charts
 from spotify_lake.report.queries import ArtistRow, SnapshotRow, SongRow, StandingRow, Window
 from spotify_lake.report.rows import Row
@@ -28,41 +27,8 @@ MOST_EVENTS: Final = 300  # per playlist
 SHORTEST_RUN: Final = 3
 POPULARITY_STEP: Final = 10
 
-_ID = re.compile(r"[0-9A-Za-z]{22}")
-# Spotify's image hosts, such as i.scdn.co, mosaic.scdn.co and image-cdn-ak.spotifycdn.com; neither user nor port.
-_IMAGE = re.compile(r"https://(?:[a-z0-9-]+\.)+(?:scdn\.co|spotifycdn\.com)/[0-9A-Za-z/._~%?=&-]*")
-
 # Values, in which a run of equal ones may be a pair (value, length).
 type Runs = list[int | tuple[int, int]]
-
-
-class Album(Row, frozen=True):
-    """An album. `id` and `image` are None if they cannot be links."""
-
-    id: str | None
-    name: str | None
-    year: int | None
-    image: str | None
-
-
-class Artist(Row, frozen=True):
-    """An artist. `id` is None if it cannot be a link."""
-
-    id: str | None
-    name: str | None
-
-
-class Song(Row, frozen=True):
-    """A song, podcast episode or other entry. `artists` and `album` are indexes."""
-
-    id: str | None
-    name: str | None
-    kind: str
-    artists: list[int]
-    album: int | None
-    seconds: int | None
-    explicit: int
-    popularity: int | None
 
 
 class Entry(Row, frozen=True):
@@ -76,12 +42,13 @@ class Entry(Row, frozen=True):
         In the last snapshot; None if the song is no longer in the playlist.
     week_ago
         Position a week before the last snapshot; 0 if it was not in the playlist, None if there was no snapshot.
-    days, best, first
-        Number of snapshots that contain it, its best position, and the first day it was seen.
+    days, best, first, last
+        Number of snapshots that contain it, its best position, and the first and last day it was seen.
     added
         Day it was added to the playlist, which may be before the first day of the report.
     start, positions
         Positions in the playlist's samples, beginning with sample number `start`; 0 where it was not in the playlist.
+        A song that left recently and never led the playlist has those of the last 31 days.
     """
 
     song: int
@@ -90,6 +57,7 @@ class Entry(Row, frozen=True):
     days: int
     best: int
     first: int
+    last: int
     added: int | None
     start: int
     positions: Runs
@@ -106,11 +74,42 @@ class Event(Row, frozen=True):
 
 
 class ArtistSongs(Row, frozen=True):
-    """Number of songs by an artist on the content's artist days, beginning with day number `start`."""
+    """An artist's songs in a playlist, or in all of them.
+
+    Attributes
+    ----------
+    artist
+        Index of the artist.
+    now
+        Number of different songs in the playlist's last snapshot, or in all snapshots of the last day.
+    start, entries
+        Number of entries on the content's artist days, beginning with day number `start`. A song counts once in each
+        playlist.
+    """
 
     artist: int
+    now: int
     start: int
-    songs: Runs
+    entries: Runs
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """What different songs add up to, each counted once.
+
+    Attributes
+    ----------
+    songs, explicit, seconds
+        Their number, how many of them are explicit, and their total length.
+    years, popularity
+        Number of songs by release year, and by popularity in steps of ten; None if no song has a popularity.
+    """
+
+    songs: int = 0
+    explicit: int = 0
+    seconds: int = 0
+    years: list[tuple[int, int]] = []
+    popularity: list[int] | None = None
+    mean_popularity: float | None = None
 
 
 class Playlist(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,9 +123,9 @@ class Playlist(msgspec.Struct, frozen=True, kw_only=True):
     samples
         Days for which positions are kept.
     entries, former
-        Songs in the last snapshot, and songs that are no longer in the playlist but led it.
-    years, popularity
-        Number of songs by release year, and by popularity in steps of ten; None if no song has a popularity.
+        Songs in the last snapshot, and songs that are no longer in the playlist but led it or left recently.
+    totals
+        Of the songs in the last snapshot.
     unlisted
         Number of entries that `entries` leaves out.
     """
@@ -146,12 +145,7 @@ class Playlist(msgspec.Struct, frozen=True, kw_only=True):
     former: list[Entry]
     events: list[Event]
     artists: list[ArtistSongs]
-    years: list[tuple[int, int]]
-    popularity: list[int] | None
-    mean_popularity: float | None
-    songs: int
-    seconds: int
-    explicit: int
+    totals: Totals
     unlisted: int
 
 
@@ -164,8 +158,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
         First and last day; None if the lake is empty.
     artist_days
         Days on which artists are counted.
-    different_songs, different_artists
-        In the last snapshots of all playlists together.
+    totals, different_artists
+        Of the different songs in the last snapshots of all playlists together.
     charts
         None if no charts have been loaded.
     """
@@ -178,7 +172,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     songs: list[Song] = []
     albums: list[Album] = []
     artists: list[Artist] = []
-    different_songs: int = 0
+    totals: Totals = Totals()
     different_artists: int = 0
     charts: Charts | None = None
 
@@ -259,7 +253,7 @@ def compose(
         With playlists ordered by name.
     """
     window = Window.of(snapshots)
-    catalog = _Catalog({row.song_id: row for row in songs})
+    catalog = Catalog({row.song_id: row for row in songs})
     snapshots_of: dict[str, list[SnapshotRow]] = defaultdict(list)
     for snapshot in snapshots:
         snapshots_of[snapshot.playlist_id].append(snapshot)
@@ -271,32 +265,61 @@ def compose(
         artists_of[artist.playlist_id].append(artist)
     artist_days = [window.number(date) for date in artist_dates(snapshots)]
 
-    def count_artists(playlist_id: str | None) -> list[ArtistSongs]:
-        return [_artist(row, artist_days, catalog) for row in artists_of[playlist_id]]
+    songs_of = {playlist_id: _current_songs(standings_of[playlist_id]) for playlist_id in snapshots_of}
+    seen_last = [songs_of[row.playlist_id] for row in snapshots if row.snapshot_date == window.last]
+
+    def count_artists(playlist_id: str | None, current: Iterable[str]) -> list[ArtistSongs]:
+        now = _songs_by_artist(current, catalog)
+        return [_artist(row, now[row.artist_id], artist_days, catalog) for row in artists_of[playlist_id]]
 
     playlists = [
-        _playlist(found, window, standings_of[playlist_id], count_artists(playlist_id), catalog)
+        _playlist(
+            found,
+            window,
+            standings_of[playlist_id],
+            _totals(songs_of[playlist_id], catalog),
+            count_artists(playlist_id, songs_of[playlist_id]),
+            catalog,
+        )
         for playlist_id, found in snapshots_of.items()
     ]
-    current = {row.entry for row in standings if row.position is not None and row.kind == "song"}
-    credited = {
-        artist_id
-        for song_id in current
-        if (song := catalog.rows.get(song_id))
-        for artist_id in song.artist_ids
-        if artist_id
-    }
+    current = set().union(*songs_of.values())
     return Content(
         first=window.first,
         last=window.last,
         artist_days=artist_days,
         playlists=sorted(playlists, key=lambda playlist: (playlist.name.casefold(), playlist.id or "")),
-        top_artists=count_artists(None),
+        top_artists=count_artists(None, set().union(*seen_last)),
         songs=catalog.songs,
         albums=catalog.albums,
         artists=catalog.artists,
-        different_songs=len(current),
-        different_artists=len(credited),
+        totals=_totals(current, catalog),
+        different_artists=len(_songs_by_artist(current, catalog)),
+    )
+
+
+def _current_songs(standings: Iterable[StandingRow]) -> set[str]:
+    """Return the songs in the last snapshot of a playlist."""
+    return {row.entry for row in standings if row.position is not None and row.kind == "song"}
+
+
+def _songs_by_artist(songs: Iterable[str], catalog: Catalog) -> Counter[str]:
+    """Count songs by artist. A song by two artists counts for both."""
+    known = (catalog.rows[song] for song in songs if song in catalog.rows)
+    return Counter(artist for song in known for artist in set(song.artist_ids) if artist)
+
+
+def _totals(songs: set[str], catalog: Catalog) -> Totals:
+    known = [catalog.rows[song] for song in songs if song in catalog.rows]
+    popularities = [song.popularity for song in known if song.popularity is not None]
+    years = Counter(song.release_year for song in known if song.release_year is not None)
+    return Totals(
+        songs=len(songs),
+        explicit=sum(song.is_explicit is True for song in known),
+        seconds=round(sum(song.duration_ms or 0 for song in known) / 1000),
+        years=sorted(years.items()),
+        popularity=_histogram(popularities),
+        mean_popularity=round(sum(popularities) / len(popularities), 1) if popularities else None,
     )
 
 
@@ -313,79 +336,25 @@ def runs(values: Iterable[int]) -> Runs:
     return written
 
 
-@dataclass
-class _Catalog:
-    """Collects songs, albums and artists, each once, in the order in which they are first used."""
-
-    rows: Mapping[str, SongRow]
-    songs: list[Song] = field(default_factory=list)
-    albums: list[Album] = field(default_factory=list)
-    artists: list[Artist] = field(default_factory=list)
-    _indexes: dict[tuple[str, str | None], int] = field(default_factory=dict)
-
-    def song(self, standing: StandingRow) -> int:
-        key = ("song", standing.entry)
-        if key not in self._indexes:
-            row = self.rows.get(standing.entry)
-            if row is None:
-                is_song = standing.kind == "song" and _ID.fullmatch(standing.entry)
-                entry_id = standing.entry if is_song else None
-                song = Song(entry_id, standing.name, standing.kind, [], None, None, 0, None)
-            else:
-                credited = zip(row.artist_ids, row.artist_names, strict=False)
-                song = Song(
-                    _linkable(row.song_id),
-                    row.name or standing.name,
-                    standing.kind,
-                    [self.artist(artist_id, name) for artist_id, name in credited],
-                    self.album(row),
-                    None if row.duration_ms is None else round(row.duration_ms / 1000),
-                    int(row.is_explicit is True),
-                    row.popularity,
-                )
-            self._indexes[key] = len(self.songs)
-            self.songs.append(song)
-        return self._indexes[key]
-
-    def album(self, row: SongRow) -> int | None:
-        if row.album_id is None:
-            return None
-        key = ("album", row.album_id)
-        if key not in self._indexes:
-            self._indexes[key] = len(self.albums)
-            album_id = _linkable(row.album_id)
-            self.albums.append(Album(album_id, row.album, row.release_year, _image(row.image_url)))
-        return self._indexes[key]
-
-    def artist(self, artist_id: str | None, name: str | None) -> int:
-        key = ("artist", artist_id or name)
-        if key not in self._indexes:
-            self._indexes[key] = len(self.artists)
-            self.artists.append(Artist(_linkable(artist_id), name))
-        return self._indexes[key]
-
-
 def _playlist(
     snapshots: Sequence[SnapshotRow],
     window: Window,
     standings: Sequence[StandingRow],
+    totals: Totals,
     artists: list[ArtistSongs],
-    catalog: _Catalog,
+    catalog: Catalog,
 ) -> Playlist:
     last = snapshots[-1]
     days = [window.number(row.snapshot_date) for row in snapshots]
     samples = _samples(days, window)
     current = [standing for standing in standings if standing.position is not None]
-    known = [song for standing in current if (song := catalog.rows.get(standing.entry))]
-    popularities = [song.popularity for song in known if song.popularity is not None]
-    years = Counter(song.release_year for song in known if song.release_year is not None)
     listed = [s for s in current if s.position is not None and s.position <= queries.LISTED]
     return Playlist(
-        id=_linkable(last.playlist_id),
+        id=linkable(last.playlist_id),
         name=last.playlist or last.playlist_id,
         description=last.description,
         owner=last.owner,
-        image=_image(last.image_url),
+        image=image_link(last.image_url),
         followers=last.followers,
         days=days,
         counts=[row.entry_count for row in snapshots],
@@ -394,24 +363,21 @@ def _playlist(
         samples=samples,
         entries=[_entry(standing, window, samples, catalog) for standing in listed],
         former=[
-            _entry(standing, window, samples, catalog)
+            _entry(standing, window, samples, catalog, 0 if standing.is_leader else days[-1] - queries.NEWS)
             for standing in standings
-            if standing.position is None and standing.is_leader
+            if standing.position is None and standing.days
         ],
         events=_events(standings, window, days, catalog),
         artists=artists,
-        years=sorted(years.items()),
-        popularity=_histogram(popularities),
-        mean_popularity=round(sum(popularities) / len(popularities), 1) if popularities else None,
-        songs=sum(standing.kind == "song" for standing in current),
-        seconds=round(sum(song.duration_ms or 0 for song in known) / 1000),
-        explicit=sum(song.is_explicit is True for song in known),
+        totals=totals,
         unlisted=len(current) - len(listed),
     )
 
 
-def _entry(standing: StandingRow, window: Window, samples: Sequence[int], catalog: _Catalog) -> Entry:
-    positions = _positions(standing, window)
+def _entry(
+    standing: StandingRow, window: Window, samples: Sequence[int], catalog: Catalog, since: int = 0
+) -> Entry:
+    positions = {day: place for day, place in _positions(standing, window).items() if day >= since}
     seen = [number for number, day in enumerate(samples) if day in positions]
     start = seen[0] if seen else 0
     before = bisect_right(samples, samples[-1] - WEEK) - 1
@@ -422,6 +388,7 @@ def _entry(standing: StandingRow, window: Window, samples: Sequence[int], catalo
         days=standing.days_in_list,
         best=standing.best,
         first=window.number(standing.first_seen),
+        last=window.number(standing.last_seen),
         added=_added(standing.added_at, window),
         start=start,
         positions=runs(positions.get(day, 0) for day in samples[start : seen[-1] + 1]) if seen else [],
@@ -429,7 +396,7 @@ def _entry(standing: StandingRow, window: Window, samples: Sequence[int], catalo
 
 
 def _events(
-    standings: Iterable[StandingRow], window: Window, days: Sequence[int], catalog: _Catalog
+    standings: Iterable[StandingRow], window: Window, days: Sequence[int], catalog: Catalog
 ) -> list[Event]:
     """Return what entered and left in the recent snapshots, newest first."""
     lately = [(before, day) for before, day in pairwise(days) if day > days[-1] - queries.NEWS]
@@ -452,12 +419,12 @@ def _positions(standing: StandingRow, window: Window) -> dict[int, int]:
     return dict(zip(days, standing.positions or (), strict=True))
 
 
-def _artist(row: ArtistRow, artist_days: Sequence[int], catalog: _Catalog) -> ArtistSongs:
+def _artist(row: ArtistRow, now: int, artist_days: Sequence[int], catalog: Catalog) -> ArtistSongs:
     counts = dict(zip(row.days, row.songs, strict=True))
     seen = [number for number, day in enumerate(artist_days) if day in counts]
     start, end = seen[0], seen[-1] + 1
-    songs = runs(counts.get(day, 0) for day in artist_days[start:end])
-    return ArtistSongs(catalog.artist(row.artist_id, row.name), start, songs)
+    entries = runs(counts.get(day, 0) for day in artist_days[start:end])
+    return ArtistSongs(catalog.artist(row.artist_id, row.name), now, start, entries)
 
 
 def _samples(days: Sequence[int], window: Window) -> list[int]:
@@ -475,11 +442,3 @@ def _histogram(popularities: Iterable[int]) -> list[int] | None:
 def _added(added_at: int | None, window: Window) -> int | None:
     """Return the day, or None for the start of 1970, which Spotify reports for its own playlists."""
     return window.number(EPOCH + dt.timedelta(seconds=added_at)) if added_at else None
-
-
-def _linkable(spotify_id: str | None) -> str | None:
-    return spotify_id if spotify_id and _ID.fullmatch(spotify_id) else None
-
-
-def _image(url: str | None) -> str | None:
-    return url if url is not None and _IMAGE.fullmatch(url) else None

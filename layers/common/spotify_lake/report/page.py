@@ -7,14 +7,17 @@ import datetime as dt
 import hashlib
 import html
 import re
+from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
-from spotify_lake.report.content import Content
+from spotify_lake.report.content import Content, runs
 from spotify_lake.report.rows import columns
 
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -23,6 +26,8 @@ SCRIPT_FILES: Final = (
     "data",
     "text",
     "elements",
+    "address",
+    "lookup",
     "tables",
     "plots",
     "positions",
@@ -32,6 +37,7 @@ SCRIPT_FILES: Final = (
     "overview",
     "playlist",
     "charts",
+    "details",
     "start",
 )
 # Characters that could end a script element, or a line in older JavaScript, become \uXXXX escapes.
@@ -59,7 +65,7 @@ def render(content: Content, generated_at: dt.datetime) -> bytes:
         f" style-src {_source(style)}; script-src {_source(chart)} {_source(code)}"
     )
     data = msgspec.json.encode(
-        {"generated_at": generated_at.astimezone(dt.UTC), "columns": columns(), "content": content}
+        {"generated_at": generated_at.astimezone(dt.UTC), "columns": columns(), "content": _packed(content)}
     )
     when = f", {content.last:%-d %B %Y}" if content.last else ""
     return (
@@ -74,6 +80,29 @@ def render(content: Content, generated_at: dt.datetime) -> bytes:
         )
         .encode()
     )
+
+
+def _packed(content: Content) -> Content:
+    """Return the content with the long lists of playlists as runs, and days as runs of the gaps between them."""
+    return replace(
+        content,
+        playlists=[
+            replace(
+                playlist,
+                days=runs(_gaps(playlist.days)),
+                samples=runs(_gaps(playlist.samples)),
+                counts=runs(playlist.counts),
+                entered=runs(playlist.entered),
+                left=runs(playlist.left),
+            )
+            for playlist in content.playlists
+        ],
+    )
+
+
+def _gaps(days: Sequence[int]) -> list[int]:
+    """Return the first day, and how far each of the others is from the day before."""
+    return [day - before for before, day in pairwise([0, *days])]
 
 
 def _inline_json(data: bytes) -> str:

@@ -195,10 +195,18 @@ PLAY_FILES: Final = Table(
             "[]",
         ),
         Column(
-            "first_played_at", Type.TIMESTAMP, "Of its plays (UTC).", "2019-01-01 10:00:00", "it has no play"
+            "first_played_at",
+            Type.TIMESTAMP,
+            "Of its plays, repeated ones included (UTC).",
+            "2019-01-01 10:00:00",
+            "it has no play",
         ),
         Column(
-            "last_played_at", Type.TIMESTAMP, "Of its plays (UTC).", "2021-04-30 22:10:00", "it has no play"
+            "last_played_at",
+            Type.TIMESTAMP,
+            "Of its plays, repeated ones included (UTC).",
+            "2021-04-30 22:10:00",
+            "it has no play",
         ),
     ),
     partition=None,

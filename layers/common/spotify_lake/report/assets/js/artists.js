@@ -17,20 +17,26 @@ const artistCards = (counted, lists) => {
   const totals = entriesOn(lists);
   const numbers = artistDays.map((_, number) => number).filter((number) => totals[number] > 0);
   if (!counted.length || !numbers.length) return [];
-  const today = artistsTodayCard(counted, totals, numbers);
+  const today = artistsTodayCard(counted, lists, totals, numbers);
   return numbers.length > 1 ? [artistsOverTimeCard(counted, totals, numbers), today] : [today];
 };
 
-const artistsTodayCard = (counted, totals, numbers) => {
+const artistsTodayCard = (counted, lists, totals, numbers) => {
   const now = numbers.at(-1);
   const then = numbers.findLast((number) => artistDays[number] <= artistDays[now] - MONTH);
   const rows = counted
-    .map((row) => ({ artist: row.artist, now: row.at(now), then: then === undefined ? null : row.at(then) }))
-    .filter((row) => row.now)
-    .sort((a, b) => b.now - a.now);
-  const most = rows[0]?.now || 1;
+    .map((row) => ({
+      artist: row.artist,
+      songs: row.now,
+      entries: row.at(now),
+      then: then === undefined ? null : row.at(then),
+    }))
+    .filter((row) => row.entries)
+    .sort((a, b) => b.songs - a.songs || b.entries - a.entries);
+  const together = lists.length > 1;
+  const most = rows[0]?.songs || 1;
   const change = (row) => {
-    const more = row.now - row.then;
+    const more = row.entries - row.then;
     if (!more) return muted("=");
     return el("span", { class: more > 0 ? "up" : "down" }, `${more > 0 ? "+" : "−"}${Math.abs(more)}`);
   };
@@ -41,33 +47,41 @@ const artistsTodayCard = (counted, totals, numbers) => {
         label: "Artist",
         head: true,
         value: (row) => row.artist.name,
-        cell: (row) => link("artist", row.artist.id, row.artist.name),
+        cell: (row) => artistLink(row.artist),
       },
       {
         label: "Songs",
-        title: "A song by two artists counts for both",
-        value: (row) => row.now,
-        cell: (row) => meter(num(row.now), row.now / most),
+        title: "Different songs; a song by two artists counts for both",
+        value: (row) => row.songs,
+        cell: (row) => meter(num(row.songs), row.songs / most, num(most).length),
+      },
+      together && {
+        label: "Entries",
+        title: "A song counts once for each playlist it is in",
+        number: true,
+        value: (row) => row.entries,
       },
       {
         label: "Share",
+        title: "Share of all entries",
         number: true,
-        value: (row) => row.now / totals[now],
-        cell: (row) => percent(row.now, totals[now]),
+        value: (row) => row.entries / totals[now],
+        cell: (row) => percent(row.entries, totals[now]),
       },
       then !== undefined && {
         label: `Since ${dayMonth(artistDays[then])}`,
         number: true,
-        value: (row) => row.now - row.then,
+        title: `Change in the number of ${together ? "entries" : "songs"}`,
+        value: (row) => row.entries - row.then,
         cell: change,
       },
     ],
     rows,
-    { sort: [1, true], limit: 12, search: (row) => row.artist.name },
+    { name: "artists", sort: [1, true], limit: 12, search: (row) => row.artist.name },
   );
   return card(
     "Artists now",
-    `The number of songs by each artist on ${longDate(artistDays[now])}, and their share of all entries.`,
+    `The number of different songs by each artist on ${longDate(artistDays[now])}, and their share of all entries.${together ? " A song in several playlists is one song, and one entry in each." : ""}`,
     table.filter,
     table.table,
   );
@@ -148,7 +162,7 @@ const artistsOverTimeCard = (counted, totals, numbers) => {
     "Artists over time",
     description,
     null,
-    legend(bands.map((row, band) => [row.artist.name, `var(--c${band})`])),
+    legend(bands.map((row, band) => [artistLink(row.artist), `var(--c${band})`])),
     figure,
     data.details,
   );

@@ -120,8 +120,8 @@ const eventsCard = (playlist) => {
       el(
         "span",
         {},
-        link("track", song.id, song.name),
-        song.artists.length > 0 && el("span", { class: "muted" }, " ", isolated(artistNames(song))),
+        songLink(song),
+        song.artists.length > 0 && el("span", { class: "muted" }, " ", artistLinks(song.artists)),
       ),
       muted(entered ? `at ${position}` : `after ${count(days, "day")}`),
     );

@@ -4,10 +4,10 @@ const WORLD = "Global";
 const SPREAD_LINES = 8; // number of lines in the plot of songs across regions
 
 const chartSongCell = ({ song }) => [
-  el("b", {}, link("track", song.id, song.title)),
-  song.artists && el("span", { class: "by" }, isolated(song.artists)),
+  el("b", {}, songLink(song)),
+  song.by && el("span", { class: "by" }, isolated(song.by)),
 ];
-const chartSongText = ({ song }) => `${song.title} ${song.artists}`;
+const chartSongText = ({ song }) => `${song.name} ${song.by}`;
 const regionCell = (row) => isolated(row.region);
 
 // --- One region ---
@@ -23,7 +23,7 @@ const regionArtistsCard = (charts, region) => {
   const table = sortable(
     `Artists, ${region.name}`,
     [
-      { label: "Artist", head: true, value: (row) => row.name, cell: (row) => isolated(row.name) },
+      { label: "Artist", head: true, value: (row) => row.name, cell: (row) => artistLink(row) },
       measured && {
         label: "Streams",
         title: "Streams of their songs while in the chart; a song by two artists counts for both",
@@ -55,7 +55,7 @@ const regionArtistsCard = (charts, region) => {
       },
     ],
     listed,
-    { sort: [1, true] },
+    { name: "artists", sort: [1, true] },
   );
   const description = measured
     ? `${leader.name} leads with ${num(leader.streams)} streams${streams ? `, ${percent(leader.streams, streams)} of all streams in the chart` : ""}. Only streams of songs in the chart are known.`
@@ -69,11 +69,11 @@ const regionSongsCard = (charts, region) => {
   if (!listed.length) return null;
   const highest = listed[0];
   const longest = listed.reduce((a, b) => (b.charts > a.charts ? b : a));
-  const description = `${highest.song.title} was at number ${num(highest.peak)} for ${count(highest.at_peak, unit)}. ${longest === highest ? "It" : longest.song.title} stayed in the chart longest: ${num(longest.charts)} of ${count(region.charts, unit)}. The table lists the songs with the highest peaks and those that stayed longest.`;
+  const description = `${highest.song.name} was at number ${num(highest.peak)} for ${count(highest.at_peak, unit)}. ${longest === highest ? "It" : longest.song.name} stayed in the chart longest: ${num(longest.charts)} of ${count(region.charts, unit)}. The table lists the songs with the highest peaks and those that stayed longest.`;
   const table = sortable(
     `Songs, ${region.name}`,
     [
-      { label: "Song", head: true, value: (row) => row.song.title, cell: chartSongCell },
+      { label: "Song", head: true, value: (row) => row.song.name, cell: chartSongCell },
       { label: "Peak", title: "Best rank", number: true, ascending: true, value: (row) => row.peak },
       {
         label: "First reached",
@@ -99,7 +99,7 @@ const regionSongsCard = (charts, region) => {
       },
     ],
     listed,
-    { search: chartSongText },
+    { name: "songs", search: chartSongText },
   );
   return card(`Peak positions and ${unit}s in the chart`, description, table.filter, table.table);
 };
@@ -137,7 +137,7 @@ const spreadPlot = (drawn, description) => {
       type: "line",
       data: {
         datasets: drawn.map((row, number) => ({
-          label: row.song.title,
+          label: row.song.name,
           data: points(row),
           borderColor: color(number),
           backgroundColor: color(number),
@@ -187,7 +187,7 @@ const spreadTable = (spread, regions) => {
   return sortable(
     "Songs by number of regions",
     [
-      { label: "Song", head: true, value: (row) => row.song.title, cell: chartSongCell },
+      { label: "Song", head: true, value: (row) => row.song.name, cell: chartSongCell },
       {
         label: "Regions",
         title: "Regions whose chart it entered; Global is not counted",
@@ -213,7 +213,7 @@ const spreadTable = (spread, regions) => {
       { label: "Peak", title: "Best rank in any region", number: true, ascending: true, value: (row) => row.peak },
     ],
     spread,
-    { limit: 12, search: chartSongText },
+    { name: "spread", limit: 12, search: chartSongText },
   );
 };
 
@@ -224,17 +224,17 @@ const spreadCard = ({ spread, regions }) => {
   if (!spread.length) return card(title, "No new song entered the chart of any region during the period.");
   const furthest = spread[0];
   const days = furthest.reached.at(-1);
-  const description = `Songs that were not in any region's first chart of the period. ${furthest.song.title} started in ${furthest.region} on ${longDate(furthest.first)} and reached ${count(furthest.reached.length, "region")} ${days ? `in ${count(days, "day")}` : "on the same day"}.`;
+  const description = `Songs that were not in any region's first chart of the period. ${furthest.song.name} started in ${furthest.region} on ${longDate(furthest.first)} and reached ${count(furthest.reached.length, "region")} ${days ? `in ${count(days, "day")}` : "on the same day"}.`;
   const table = spreadTable(spread, others);
   const drawn = spread.slice(0, SPREAD_LINES).filter((row) => row.reached.length > 1);
   if (!drawn.length) return card(title, description, table.filter, table.table);
-  const keys = legend(drawn.map((row, number) => [truncate(row.song.title, 30), `var(--c${number})`]));
+  const keys = legend(drawn.map((row, number) => [songLink(row.song), `var(--c${number})`]));
   const steps = [...new Set(drawn.flatMap((row) => row.reached))].sort((a, b) => a - b);
   const data = plotData("Regions by days since the song first charted", () => [
     [
       { label: "Days", head: true, value: (day) => day },
       ...drawn.map((row) => ({
-        label: row.song.title,
+        label: row.song.name,
         number: true,
         value: (day) => row.reached.filter((at) => at <= day).length,
       })),
@@ -252,7 +252,7 @@ const aheadCard = ({ ahead, title: chart }) => {
   const table = sortable(
     "Songs that were viral first",
     [
-      { label: "Song", head: true, value: (row) => row.song.title, cell: chartSongCell },
+      { label: "Song", head: true, value: (row) => row.song.name, cell: chartSongCell },
       { label: "Region", value: (row) => row.region, cell: regionCell },
       {
         label: "Ahead",
@@ -270,7 +270,7 @@ const aheadCard = ({ ahead, title: chart }) => {
       { label: "Peak", title: `Best rank in the ${chart}`, number: true, ascending: true, value: (row) => row.peak },
     ],
     ahead,
-    { limit: 12, search: (row) => `${chartSongText(row)} ${row.region}` },
+    { name: "ahead", limit: 12, search: (row) => `${chartSongText(row)} ${row.region}` },
   );
   return card(
     title,
@@ -301,7 +301,7 @@ const viralSharesCard = ({ viral, title: chart }) => {
       },
     ],
     rows,
-    { sort: [1, true], limit: 12, search: (row) => row.region },
+    { name: "shares", sort: [1, true], limit: 12, search: (row) => row.region },
   );
   return card(
     "By region",
@@ -337,10 +337,10 @@ const chartsHead = (charts) => {
 };
 
 const chartsView = () => {
-  const charts = readCharts();
   const { regions, viral, ahead } = charts;
   const regional = el("div", { class: "stack" });
-  const choose = (region) => regional.replaceChildren(...regionCards(charts, region).filter(Boolean));
+  const chosen = regions.find((region) => region.name === getChoice("region")) ?? regions[0];
+  const showRegion = (region) => regional.replaceChildren(...regionCards(charts, region).filter(Boolean));
   const chooser = el(
     "select",
     {
@@ -348,18 +348,19 @@ const chartsView = () => {
       id: "region",
       onchange: (event) => {
         const region = regions[event.target.value];
-        choose(region);
+        setChoice("region", region === regions[0] ? null : region.name, { step: true });
+        showRegion(region);
         say(`Showing ${region.name}`);
       },
     },
-    regions.map((region, number) => el("option", { value: number }, region.name)),
+    regions.map((region, number) => el("option", { value: number, selected: region === chosen }, region.name)),
   );
-  choose(regions[0]);
+  showRegion(chosen);
   return [
     chartsHead(charts),
     regions.length > 1 && el("p", { class: "choice" }, el("label", { for: "region" }, "Region"), chooser),
     regional,
     spreadCard(charts),
-    (viral.length > 0 || ahead.length > 0) && pair(aheadCard(charts), viralSharesCard(charts)),
+    (viral.length > 0 || ahead.length > 0) && [aheadCard(charts), viralSharesCard(charts)],
   ];
 };

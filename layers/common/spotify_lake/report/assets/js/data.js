@@ -18,6 +18,17 @@ const readRows = (kind, rows) =>
 /** Expand runs of equal values: [[5, 3], 4] becomes [5, 5, 5, 4]. */
 const expand = (runs) => runs.flatMap((run) => (Array.isArray(run) ? Array(run[1]).fill(run[0]) : [run]));
 
+// Days are stored as the gaps between them, and the long lists of a playlist as runs.
+const daysOf = (gaps) => {
+  let day = 0;
+  return expand(gaps).map((gap) => (day += gap));
+};
+for (const playlist of playlists) {
+  playlist.days = daysOf(playlist.days);
+  playlist.samples = daysOf(playlist.samples);
+  for (const name of ["counts", "entered", "left"]) playlist[name] = expand(playlist[name]);
+}
+
 // Each song, album and artist is stored once; other rows refer to them by index.
 const albums = readRows("Album", content.albums);
 const artists = readRows("Artist", content.artists).map(({ id, name }) => ({ id, name: name || "Unnamed artist" }));
@@ -31,11 +42,14 @@ const songs = readRows("Song", content.songs).map((song) => ({
 const readEntries = (rows) =>
   readRows("Entry", rows).map((entry) => ({ ...entry, song: songs[entry.song], positions: expand(entry.positions) }));
 
-/** Return artists with a function `at(number)` that gives the number of their songs on one of the artist days. */
+/**
+ * Return artists with the number of their different songs `now`, and a function `at(number)` that gives the number of
+ * their entries on one of the artist days.
+ */
 const readArtistSongs = (rows) =>
   readRows("ArtistSongs", rows).map((row) => {
-    const values = Array(row.start).fill(0).concat(expand(row.songs));
-    return { artist: artists[row.artist], at: (number) => values[number] || 0 };
+    const values = Array(row.start).fill(0).concat(expand(row.entries));
+    return { artist: artists[row.artist], now: row.now, at: (number) => values[number] || 0 };
   });
 
 const readEvents = (rows) => readRows("Event", rows).map((event) => ({ ...event, song: songs[event.song] }));
@@ -46,11 +60,12 @@ const readCharts = () => {
   const fromStart = (day) => day - start / DAY_MS;
   const known = readRows("ChartSong", charts.songs).map(({ id, title, artists: by }) => ({
     id,
-    title: title || "Untitled",
-    artists: by || "",
+    name: title || "Untitled",
+    by: by || "",
   }));
   return {
     ...charts,
+    songs: known,
     first: fromStart(charts.first),
     last: fromStart(charts.last),
     name: `${charts.period === "weekly" ? "Weekly" : "Daily"} ${charts.title}`,
@@ -87,6 +102,5 @@ const newestDay = (playlist) => playlist.days.at(-1);
 const entryCount = (playlist) => playlist.counts.at(-1);
 const hasEnded = (playlist) => newestDay(playlist) < lastDay;
 const sum = (values) => values.reduce((total, value) => total + value, 0);
-/** Sum one value per snapshot over the last seven days of a playlist. */
-const lastWeek = (playlist, values) =>
-  sum(values.filter((_, number) => playlist.days[number] > newestDay(playlist) - WEEK));
+/** Sum one value per snapshot of a playlist over the seven days up to `end`. */
+const weekUpTo = (end, playlist, values) => sum(values.filter((_, number) => playlist.days[number] > end - WEEK));

@@ -9,17 +9,6 @@ const medianYear = (years) => {
   for (const [year, n] of years) if ((half -= n) <= 0) return year;
   return null;
 };
-const addYears = (lists) => {
-  const total = new Map();
-  for (const { years } of lists) for (const [year, n] of years) total.set(year, (total.get(year) || 0) + n);
-  return [...total].sort((a, b) => a[0] - b[0]);
-};
-const addPopularity = (lists) => {
-  const some = lists.filter((playlist) => playlist.popularity);
-  return some.length
-    ? Array.from({ length: 10 }, (_, step) => sum(some.map((playlist) => playlist.popularity[step])))
-    : null;
-};
 
 const yearsCard = (years) => {
   if (!years.length) return null;
@@ -53,11 +42,11 @@ const yearsCard = (years) => {
   return card("Release years", description, null, figure, data.details);
 };
 
-const popularityCard = (steps, mean = null) => {
+const popularityCard = (steps, mean) => {
   if (!steps) return null;
   const name = (step) => `${step * 10}–${step === 9 ? 100 : step * 10 + 9}`;
   const best = steps.indexOf(Math.max(...steps));
-  const description = `Spotify's popularity score, from 0 to 100, of ${count(sum(steps), "song")}. The most common range is ${name(best)}${mean === null ? "" : `, and the mean is ${mean}`}.`;
+  const description = `Spotify's popularity score, from 0 to 100, of ${count(sum(steps), "song")}. The most common range is ${name(best)}; the mean is ${mean}.`;
   const figure = histogram(
     `Bar chart. ${description}`,
     steps.map((_, step) => name(step)),

@@ -60,11 +60,12 @@ const tiles = (pairs, wide = false) =>
     pairs.filter(Boolean).map(([name, ...value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
   );
 const swatch = (fill) => el("span", { class: "swatch", style: { background: fill } });
+/** Name the colors of a plot: items are [text or element, color]. */
 const legend = (items) =>
   el(
     "ul",
     { class: "legend", role: "list" },
-    items.map(([name, fill]) => el("li", {}, swatch(fill), isolated(name))),
+    items.map(([name, fill]) => el("li", {}, swatch(fill), name)),
   );
 
 // Table cells

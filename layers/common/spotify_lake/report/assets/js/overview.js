@@ -18,10 +18,10 @@ const sparkline = (playlist) => {
 };
 
 const playlistsCard = () => {
-  const entered = (p) => lastWeek(p, p.entered);
-  const left = (p) => lastWeek(p, p.left);
+  const entered = (p) => weekUpTo(lastDay, p, p.entered);
+  const left = (p) => weekUpTo(lastDay, p, p.left);
   const nameCell = (p) => [
-    el("b", {}, el("a", { href: address(p) }, isolated(p.name))),
+    el("b", {}, playlistLink(p)),
     p.owner && el("span", { class: "by" }, isolated(p.owner)),
     hasEnded(p) && el("span", { class: "by down" }, `not seen since ${shortDate(newestDay(p))}`),
   ];
@@ -32,37 +32,43 @@ const playlistsCard = () => {
       { label: "Entries", number: true, value: entryCount, cell: (p) => num(entryCount(p)) },
       { label: "Entries over time", unsorted: true, cell: sparkline },
       {
-        label: "In",
-        title: "Entered in the last seven days",
+        label: "In, 7 days",
+        title: `Entered in the seven days up to ${longDate(lastDay)}`,
         number: true,
         value: entered,
         cell: (p) => signedCell(entered(p), "+", "up"),
       },
       {
-        label: "Out",
-        title: "Left in the last seven days",
+        label: "Out, 7 days",
+        title: `Left in the seven days up to ${longDate(lastDay)}`,
         number: true,
         value: left,
         cell: (p) => signedCell(left(p), "−", "down"),
       },
-      { label: "Length", number: true, value: (p) => p.seconds, cell: (p) => (p.seconds ? hours(p.seconds) : "–") },
-      { label: "Median year", number: true, value: (p) => medianYear(p.years) },
+      {
+        label: "Length",
+        title: "Of its songs, each counted once",
+        number: true,
+        value: (p) => p.totals.seconds,
+        cell: (p) => (p.totals.seconds ? hours(p.totals.seconds) : "–"),
+      },
+      { label: "Median year", number: true, value: (p) => medianYear(p.totals.years) },
       {
         label: "Explicit",
         number: true,
-        value: (p) => (p.songs ? p.explicit / p.songs : null),
-        cell: (p) => percent(p.explicit, p.songs),
+        value: ({ totals }) => (totals.songs ? totals.explicit / totals.songs : null),
+        cell: ({ totals }) => percent(totals.explicit, totals.songs),
       },
-      playlists.some((p) => p.popularity) && {
+      content.totals.popularity && {
         label: "Popularity",
         title: "Mean of Spotify's popularity score",
         number: true,
-        value: (p) => p.mean_popularity,
+        value: (p) => p.totals.mean_popularity,
       },
       { label: "Snapshots", number: true, value: (p) => p.days.length, cell: (p) => num(p.days.length) },
     ],
     playlists,
-    { limit: 30, search: (p) => p.name },
+    { name: "playlists", limit: 30, search: (p) => p.name },
   );
   return card("Playlists", null, table.filter, table.table);
 };
@@ -75,13 +81,13 @@ const aboutCard = () =>
     el(
       "p",
       {},
-      "The numbers come from the lake's tables, queried through Athena. If a day has several snapshots, only the last one counts. Entries are identified by their song: a song that appears twice in a playlist counts once, at its better position. Entries that Spotify no longer identifies are included only in the number of entries. A song by several artists counts for each of them. “In” and “out” compare each snapshot with the previous one, even if there are days between them.",
+      "The numbers come from the lake's tables, queried through Athena. If a day has several snapshots, only the last one counts. Entries are identified by their song: a song that appears twice in a playlist counts once, at its better position. Entries that Spotify no longer identifies are included only in the number of entries. A song by several artists counts for each of them. The totals of all playlists count a song once, however many playlists it is in. “In” and “out” compare each snapshot with the previous one, even if there are days between them.",
     ),
     el(
       "p",
       {},
       "Positions are shown for every one of the last 92 days, and for one snapshot a week before that. ",
-      playlists.some((playlist) => playlist.popularity)
+      content.totals.popularity
         ? null
         : "Spotify does not share popularity with apps registered after February 2026, so this page does not show it.",
     ),
@@ -89,10 +95,10 @@ const aboutCard = () =>
 
 const overview = () => {
   const total = (value) => sum(playlists.map(value));
-  const entered = total((p) => lastWeek(p, p.entered));
-  const left = total((p) => lastWeek(p, p.left));
+  const entered = total((p) => weekUpTo(lastDay, p, p.entered));
+  const left = total((p) => weekUpTo(lastDay, p, p.left));
   const age = Math.floor((Date.parse(generatedAt) - Date.parse(content.last)) / DAY_MS);
-  const years = addYears(playlists);
+  const { songs: different, seconds, explicit, years, popularity, mean_popularity: mean } = content.totals;
   return [
     el(
       "div",
@@ -107,23 +113,17 @@ const overview = () => {
         el("p", { class: "muted" }, `The newest snapshot was ${count(age, "day")} old when this page was made.`),
     ),
     tiles([
-      ["different songs", num(content.different_songs)],
+      ["different songs", num(different)],
       ["different artists", num(content.different_artists)],
-      ["of music", hours(total((p) => p.seconds))],
-      [
-        "explicit",
-        percent(
-          total((p) => p.explicit),
-          total((p) => p.songs),
-        ),
-      ],
+      ["of music, each song once", hours(seconds)],
+      ["of these songs explicit", percent(explicit, different)],
       ["median release year", String(medianYear(years) ?? "–")],
       [lastDay ? `days since ${shortDate(0)}` : `day (${shortDate(0)})`, num(lastDay + 1)],
     ]),
     playlistsCard(),
     flowCard(playlists),
     pair(...artistCards(readArtistSongs(content.top_artists), playlists)),
-    pair(yearsCard(years), popularityCard(addPopularity(playlists))),
+    pair(yearsCard(years), popularityCard(popularity, mean)),
     aboutCard(),
   ];
 };

@@ -20,15 +20,10 @@ const KINDS = {
   other: "neither song nor podcast",
 };
 const songCell = ({ song }) => [
-  el("b", {}, link("track", song.id, song.name)),
+  el("b", {}, songLink(song)),
   song.explicit ? [" ", el("abbr", { class: "tag", title: "Explicit" }, "E")] : null,
   song.kind !== "song" ? [" ", el("span", { class: "tag" }, KINDS[song.kind] || song.kind)] : null,
-  song.artists.length > 0 &&
-    el(
-      "span",
-      { class: "by" },
-      song.artists.flatMap((artist, number) => [number ? ", " : null, link("artist", artist.id, artist.name)]),
-    ),
+  song.artists.length > 0 && el("span", { class: "by" }, artistLinks(song.artists)),
 ];
 const albumCell = ({ song: { album } }) => {
   if (!album) return "–";
@@ -90,7 +85,7 @@ const entriesCard = (playlist, current, chart) => {
       },
     ],
     current,
-    { search: ({ song }) => `${song.name} ${artistNames(song)} ${song.album?.name ?? ""}` },
+    { name: "entries", search: ({ song }) => `${song.name} ${artistNames(song)} ${song.album?.name ?? ""}` },
   );
   return card(
     hasEnded(playlist) ? "Entries when last seen" : "Current entries",
@@ -117,8 +112,8 @@ const highlights = (current) => {
   const tile = (title, entry, text) =>
     entry && [
       title,
-      isolated(entry.song.name),
-      el("span", {}, isolated(artistNames(entry.song))),
+      songLink(entry.song),
+      el("span", {}, artistLinks(entry.song.artists)),
       el("span", {}, text(entry)),
     ];
   return tiles(
@@ -148,15 +143,17 @@ const playlistHead = (playlist) =>
   );
 
 const playlistTiles = (playlist) => {
-  const entered = lastWeek(playlist, playlist.entered);
-  const left = lastWeek(playlist, playlist.left);
+  const { totals } = playlist;
+  const entered = weekUpTo(newestDay(playlist), playlist, playlist.entered);
+  const left = weekUpTo(newestDay(playlist), playlist, playlist.left);
+  const length = totals.songs === entryCount(playlist) ? "of music" : `of music in ${count(totals.songs, "song")}`;
   const inAndOut = entered || left ? [signedCell(entered, "+", "up"), " ", signedCell(left, "−", "down")] : ["none"];
   return tiles([
     [`entries on ${shortDate(newestDay(playlist))}`, num(entryCount(playlist))],
-    playlist.seconds > 0 && ["of music", hours(playlist.seconds)],
+    totals.seconds > 0 && [length, hours(totals.seconds)],
     playlist.days.length > 1 && ["in and out, seven days", ...inAndOut],
-    playlist.songs > 0 && ["explicit", percent(playlist.explicit, playlist.songs)],
-    playlist.years.length > 0 && ["median release year", String(medianYear(playlist.years))],
+    totals.songs > 0 && ["explicit", percent(totals.explicit, totals.songs)],
+    totals.years.length > 0 && ["median release year", String(medianYear(totals.years))],
     [
       `snapshot${playlist.days.length === 1 ? " on" : "s since"} ${shortDate(playlist.days[0])}`,
       num(playlist.days.length),
@@ -193,7 +190,7 @@ const playlistView = (playlist) => {
   parts.push(
     pair(flowCard([playlist]), eventsCard(playlist)),
     pair(...artistCards(readArtistSongs(playlist.artists), [playlist])),
-    pair(yearsCard(playlist.years), popularityCard(playlist.popularity, playlist.mean_popularity)),
+    pair(yearsCard(playlist.totals.years), popularityCard(playlist.totals.popularity, playlist.totals.mean_popularity)),
   );
   return parts;
 };

@@ -72,7 +72,10 @@ const endEmphasis = {
   },
 };
 
-/** Build the chart. Lines are {entry, number, points}; the number determines the color. */
+/**
+ * Build the chart. Lines are {name, by, number, points, goesOn}: `by` is the second line of the tooltip, the number
+ * determines the color, and a line that goes on has its name at the end.
+ */
 const positionsOptions = (lines, first, last) => {
   const lowest = Math.max(2, ...lines.flatMap((line) => line.points.map((point) => point.y || 0)));
   const step = [1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000, 2000].find((choice) => lowest / choice <= 9) || 5000;
@@ -91,19 +94,19 @@ const positionsOptions = (lines, first, last) => {
   return {
     type: "line",
     data: {
-      datasets: lines.map(({ entry, points, number }) => ({
-        label: entry.song.name,
+      datasets: lines.map(({ name, by, points, number, goesOn }) => ({
+        label: name,
+        by,
         data: points,
         ownColor: color(number),
         borderColor: color(number),
-        entry,
         backgroundColor: color(number),
         borderWidth: 2.2,
         cubicInterpolationMode: "monotone",
         borderJoinStyle: "round",
         borderDash: number >= COLORS ? [6, 3] : [],
         spanGaps: false,
-        atEnd: entry.position !== null,
+        atEnd: goesOn,
         clip: 8,
         pointRadius: (context) => radius(points, context.dataIndex),
         pointHoverRadius: 5,
@@ -134,7 +137,7 @@ const positionsOptions = (lines, first, last) => {
             title: ([item]) => longDate(item.parsed.x),
             label: (item) => [
               `${item.parsed.y}.  ${truncate(item.dataset.label, 48)}`,
-              truncate(artistNames(item.dataset.entry.song), 52),
+              truncate(item.dataset.by, 52),
             ],
           },
         },
@@ -146,17 +149,36 @@ const positionsOptions = (lines, first, last) => {
 
 // --- The card ---
 
-/** Return the periods to choose from as [name, days], and the length of the first one to show. */
-const rangesOf = (samples) => {
-  const span = samples.at(-1) - samples[0];
+/**
+ * Buttons for the period of a chart that begins on day `first` and ends on day `last`. The choice is in the address, as
+ * `days`. `onChange` draws the chart again.
+ */
+const periodButtons = (first, last, onChange) => {
+  const span = last - first;
   const ranges = [
-    ["30 days", 30],
-    ["90 days", 90],
-    ["1 year", 365],
-  ].filter(([, days]) => span > days);
-  ranges.push(["All", span + 1]);
-  return { ranges, days: ranges[Math.max(0, Math.min(1, ranges.length - 2))][1] };
+    { name: "30 days", key: "30", days: 30 },
+    { name: "90 days", key: "90", days: 90 },
+    { name: "1 year", key: "365", days: 365 },
+  ].filter(({ days }) => span > days);
+  ranges.push({ name: "All", key: "all", days: span + 1 });
+  const usual = ranges[Math.max(0, Math.min(1, ranges.length - 2))];
+  let range = ranges.find(({ key }) => key === getChoice("days")) ?? usual;
+  const choose = (other) => {
+    range = other;
+    buttons.forEach((button, number) => button.setAttribute("aria-pressed", String(ranges[number] === range)));
+    setChoice("days", range === usual ? null : range.key, { step: true });
+    onChange();
+  };
+  const buttons = ranges.map((one) =>
+    el("button", { type: "button", "aria-pressed": String(one === range), onclick: () => choose(one) }, one.name),
+  );
+  return {
+    segments: ranges.length > 1 && el("div", { class: "segments", role: "group", "aria-label": "Period" }, buttons),
+    from: () => last - range.days + 1,
+  };
 };
+/** The position of an entry in a sample of its playlist; 0 if it was not there. */
+const positionAt = (entry, number) => entry.positions[number - entry.start] || 0;
 
 /**
  * Create the card and its controls.
@@ -168,10 +190,8 @@ const positionsCard = (playlist, current) => {
   const { samples } = playlist;
   const last = samples.at(-1);
   const pool = [...current, ...readEntries(playlist.former)].filter((entry) => entry.positions.length);
-  const { ranges, days } = rangesOf(samples);
-  let from = last - days + 1;
-  const positionAt = (entry, number) => entry.positions[number - entry.start] || 0;
-  const shownSamples = () => samples.map((_, number) => number).filter((number) => samples[number] >= from);
+  const period = periodButtons(samples[0], last, () => update());
+  const shownSamples = () => samples.map((_, number) => number).filter((number) => samples[number] >= period.from());
 
   /** The top songs now, and those that spent the most time in the top ten during the period. */
   const leading = () => {
@@ -192,8 +212,13 @@ const positionsCard = (playlist, current) => {
       .map(([, entry]) => entry);
     return [...onTop, ...others].sort((a, b) => (a.position ?? 1e6) - (b.position ?? 1e6));
   };
-  let picked = leading();
-  let chosen = false;
+  const keysOfLines = getChoices("line");
+  let picked = keysOfLines
+    .map((key) => pool.find((entry) => entry.song.key === key))
+    .filter(Boolean)
+    .slice(0, MOST_PICKED);
+  let chosen = picked.length > 0;
+  if (!chosen) picked = leading();
 
   // A line keeps its number, and so its color, until it is removed.
   const numbering = new Map();
@@ -210,16 +235,19 @@ const positionsCard = (playlist, current) => {
   const colorOf = (entry) => `var(--c${numberOf(entry) % COLORS})`;
   const lines = () =>
     picked.map((entry) => ({
-      entry,
+      name: entry.song.name,
+      by: artistNames(entry.song),
+      goesOn: entry.position !== null,
       number: numberOf(entry),
       points: shownSamples().map((number) => ({ x: samples[number], y: positionAt(entry, number) || null })),
     }));
 
   const explanation = () => {
     if (samples.length < 2) return "There is only one snapshot so far. Lines appear from the second one.";
-    return `The top four on ${longDate(last)}, and the songs that spent the most time in the top ten${from > samples[0] ? ` since ${longDate(from)}` : ""}. Tick songs in the table below to add their lines.`;
+    if (chosen) return "The songs that you chose. Tick songs in the table below to add their lines.";
+    return `The top four on ${longDate(last)}, and the songs that spent the most time in the top ten${period.from() > samples[0] ? ` since ${longDate(period.from())}` : ""}. Tick songs in the table below to add their lines.`;
   };
-  const figure = plot("", () => positionsOptions(lines(), Math.max(from, samples[0]), last), true);
+  const figure = plot("", () => positionsOptions(lines(), Math.max(period.from(), samples[0]), last), true);
   const focusLine = (number) => emphasize(figure.drawing.chart, number);
   const keys = el("ul", { class: "legend", role: "list" });
   const data = plotData("Positions by day", () => [
@@ -234,7 +262,6 @@ const positionsCard = (playlist, current) => {
     ],
     shownSamples(),
   ]);
-  const segments = el("div", { class: "segments", role: "group", "aria-label": "Period" });
   const note = el("p", { class: "muted" });
   const listeners = [];
 
@@ -261,20 +288,6 @@ const positionsCard = (playlist, current) => {
         isolated(truncate(entry.song.name, 30)),
       ),
     );
-  const segmentOf = ([name, length], number) =>
-    el(
-      "button",
-      {
-        type: "button",
-        "aria-pressed": String(from === last - length + 1),
-        onclick: () => {
-          from = last - length + 1;
-          update();
-          segments.children[number].focus();
-        },
-      },
-      name,
-    );
   const update = (redraw = true) => {
     if (!chosen) {
       picked = leading();
@@ -290,8 +303,6 @@ const positionsCard = (playlist, current) => {
       `Line chart of positions, number one at the top: ${named.join(", ")}.`,
     );
     keys.replaceChildren(...picked.map(keyOf));
-    segments.replaceChildren(...ranges.map(segmentOf));
-    segments.hidden = ranges.length < 2;
     data.rebuild();
     listeners.forEach((listener) => listener());
     if (redraw) figure.drawing.draw();
@@ -301,6 +312,10 @@ const positionsCard = (playlist, current) => {
     picked = picked.filter((one) => one !== entry);
     if (!on) numbering.delete(entry);
     if (on && picked.length < MOST_PICKED) picked.push(entry);
+    setChoice(
+      "line",
+      picked.map((one) => one.song.key),
+    );
     say(`${entry.song.name} ${on ? "added to" : "removed from"} the chart`);
     update();
   };
@@ -309,7 +324,7 @@ const positionsCard = (playlist, current) => {
   const title = "Positions over time";
   return {
     section:
-      samples.length > 1 ? card(title, null, segments, note, keys, figure, data.details) : card(title, explanation()),
+      samples.length > 1 ? card(title, null, period.segments, note, keys, figure, data.details) : card(title, explanation()),
     canPick: (entry) => samples.length > 1 && entry.positions.length > 0,
     isPicked: (entry) => picked.includes(entry),
     colorOf,

@@ -5,58 +5,108 @@ const main = document.getElementById("main");
 const nav = document.getElementById("nav");
 const picker = document.getElementById("picker");
 
-const address = (playlist) => `#playlist=${playlists.indexOf(playlist)}`;
+const viewOf = (name, key, title, make) => ({ name, key, hash: address(name, key), title, make });
+// The views in the navigation; those of songs and artists are made when they are opened.
 const views = [
-  { hash: "#overview", name: "All playlists", make: () => (playlists.length ? overview() : emptyView()) },
-  ...(content.charts ? [{ hash: "#charts", name: "Charts", make: chartsView }] : []),
+  viewOf("overview", "", "All playlists", () => (playlists.length ? overview() : emptyView())),
+  ...(charts ? [viewOf("charts", "", "Charts", chartsView)] : []),
   ...playlists.map((playlist) => ({
-    hash: address(playlist),
-    name: playlist.name,
+    ...viewOf("playlist", playlist.key, playlist.name, () => playlistView(playlist)),
     playlist,
-    make: () => playlistView(playlist),
   })),
 ];
+/** The newest view of the navigation that was shown, where the view of a song or artist leads back to. */
+const listShown = { hash: views[0].hash, name: views[0].title };
+const isDetail = (view) => !views.includes(view);
 
-/** Show the view that the address names, or the first one. */
-const show = (moveFocus) => {
-  const view = views.find(({ hash }) => hash === location.hash) || views[0];
+/** The view that the address names, or the first one. */
+const findView = () => {
+  const { view: name, key } = readAddress();
+  const view = views.find((one) => one.name === name && one.key === key);
+  if (view) return view;
+  const kinds = { playlist: [playlistsByKey], song: [songsByKey, songView], artist: [artistsByKey, artistView] };
+  if (!Object.hasOwn(kinds, name)) return views[0];
+  const [byKey, make] = kinds[name];
+  const subject = byKey.get(key);
+  if (!subject) return viewOf(name, key, "Not in the report", () => unknownView(name));
+  return viewOf(name, key, subject.name, () => make(subject));
+};
+
+// Where each address was scrolled to: the back button and the link back return to the same place.
+const scrolled = new Map();
+let isReturning = false;
+const returnToList = () => {
+  isReturning = true;
+};
+addEventListener("scroll", () => scrolled.set(shown.hash, scrollY), { passive: true });
+
+/** In the picker, a song or artist has an option while it is shown. */
+const detailOption = el("option", {});
+const showInPicker = (view) => {
+  detailOption.remove();
+  if (isDetail(view)) {
+    detailOption.value = view.hash;
+    detailOption.textContent = view.title;
+    picker.prepend(detailOption);
+  }
+  picker.value = view.hash;
+};
+
+/** Show what the address names. */
+const show = () => {
+  const before = shown.view;
+  const view = findView();
+  const place = scrolled.get(location.hash || view.hash);
+  const goesBack = isReturning || Boolean(history.state?.shown);
+  isReturning = false;
+  if (before && !isDetail(before)) listShown.hash = shown.hash;
+  shown.view = view;
+  shown.hash = location.hash || view.hash;
+  if (!isDetail(view)) listShown.name = view.title;
   destroyPlots();
-  main.replaceChildren(...view.make().filter(Boolean));
+  main.replaceChildren(...view.make().flat().filter(Boolean));
   drawPlots();
   nav
     .querySelectorAll("a")
     .forEach((a) =>
       a.getAttribute("href") === view.hash ? a.setAttribute("aria-current", "page") : a.removeAttribute("aria-current"),
     );
-  picker.value = view.hash;
-  document.title = [view === views[0] ? null : view.name, "Spotify Lake", content.last && longDate(lastDay)]
+  showInPicker(view);
+  document.title = [view === views[0] ? null : view.title, "Spotify Lake", content.last && longDate(lastDay)]
     .filter(Boolean)
     .join(" · ");
-  if (moveFocus) {
-    scrollTo(0, 0);
-    main.focus({ preventScroll: true });
-  }
+  keepAddress("replaceState");
+  if (!before) return;
+  scrollTo(0, goesBack ? (place ?? 0) : 0);
+  main.focus({ preventScroll: true });
 };
 
 const showNavigation = () => {
-  picker.closest(".picker").hidden = views.length < 2;
-  if (views.length < 2) return;
   const size = (playlist) =>
     el("span", { "aria-label": count(entryCount(playlist), "entry", "entries") }, num(entryCount(playlist)));
+  picker.append(...views.map(({ hash, title }) => el("option", { value: hash }, title)));
+  picker.addEventListener("change", () => {
+    location.hash = picker.value;
+  });
+  if (views.length < 2) {
+    picker.closest(".picker").hidden = true;
+    return;
+  }
   nav.append(
     el(
       "ul",
       { role: "list" },
-      views.map(({ hash, name, playlist }) =>
-        el("li", {}, el("a", { href: hash }, isolated(name), playlist && size(playlist))),
+      views.map(({ hash, title, playlist }) =>
+        el("li", {}, el("a", { href: hash }, isolated(title), playlist && size(playlist))),
       ),
     ),
   );
-  picker.append(...views.map(({ hash, name }) => el("option", { value: hash }, name)));
-  picker.addEventListener("change", () => {
-    location.hash = picker.value;
-  });
 };
+// The address of the skip link does not name a view.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 
 // The system setting applies until the button is used. The button also works in browsers that do not store anything.
 const themeButton = document.getElementById("theme");
@@ -91,6 +141,13 @@ themeButton.addEventListener("click", () => {
 });
 system.addEventListener("change", showTheme);
 narrow.addEventListener("change", redrawPlots);
+// Paper is white: the style sheet's dark colors are for screens only, and charts are drawn again in light ones.
+matchMedia("print").addEventListener("change", showTheme);
+addEventListener("beforeprint", () => root.toggleAttribute("data-print", true) && showTheme());
+addEventListener("afterprint", () => {
+  root.removeAttribute("data-print");
+  showTheme();
+});
 
 showNavigation();
 const when = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }).format(
@@ -101,7 +158,7 @@ document
   .append(
     `Made on ${when} UTC by Spotify Lake from Spotify data. Not affiliated with Spotify. This page does not contact any server. Charts drawn with Chart.js.`,
   );
-addEventListener("hashchange", () => show(true));
+addEventListener("hashchange", show);
 showTheme();
-show(false);
+show();
 root.dataset.ready = "";

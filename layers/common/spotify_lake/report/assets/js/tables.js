@@ -9,19 +9,64 @@ const compareValues = (a, b, sign) => {
   return sign * (typeof a === "number" ? a - b : collator.compare(a, b));
 };
 
+/** Keep a number and the word after it on one line. */
+const unbroken = (text) => text.replace(/(\d) (?=\p{L})/gu, "$1\u00a0");
+
+/** Put a table into a frame that scrolls sideways, and that shows where there is more of the table. */
+const scrollFrame = (caption, table, low) => {
+  const scroll = el(
+    "div",
+    { class: low ? "scroll low" : "scroll", role: "region", tabindex: "0", "aria-label": caption },
+    table,
+  );
+  const frame = el(
+    "div",
+    { class: "frame" },
+    el("p", { class: "hint", "aria-hidden": "true" }, "Scroll sideways for more columns →"),
+    el("div", { class: "edges" }, scroll),
+  );
+  const mark = () => {
+    const beyond = scroll.scrollWidth - scroll.clientWidth;
+    frame.classList.toggle("wide", beyond > 1);
+    frame.classList.toggle("more-left", scroll.scrollLeft > 1);
+    frame.classList.toggle("more-right", scroll.scrollLeft < beyond - 1);
+  };
+  scroll.addEventListener("scroll", mark, { passive: true });
+  const sizes = new ResizeObserver(mark);
+  sizes.observe(scroll);
+  sizes.observe(table);
+  return frame;
+};
+
+/** The choices of a table in the address, as NAME.sort, NAME.find and NAME.all. A table without a name has none. */
+const tableChoices = (name) => ({
+  get: (what) => (name ? getChoice(`${name}.${what}`) : null),
+  set: (what, value) => name && setChoice(`${name}.${what}`, value),
+});
+
 /**
  * A table that sorts by any column.
  *
  * columns: {label, title, value(row), cell(row), number, ascending, head, kind, unsorted}; falsy columns are skipped.
+ * name: keeps sorting, filter and length in the address.
  * sort: [column, descending]; without it, rows keep their order.
  * limit: number of rows shown at first. search(row): the text to filter by. low: limit the height and scroll inside.
  */
-const sortable = (caption, someColumns, rows, { sort = null, limit = FIRST_ROWS, search = null, low = false } = {}) => {
+const sortable = (
+  caption,
+  someColumns,
+  rows,
+  { name = null, sort = null, limit = FIRST_ROWS, search = null, low = false } = {},
+) => {
   const columns = someColumns.filter(Boolean);
-  let [sorted, descending] = sort || [null, false];
-  let shown = rows;
-  let all = rows.length <= limit;
-  let sought = "";
+  const choices = tableChoices(name);
+  const [, sign, label] = /^(-?)(.*)$/s.exec(choices.get("sort") ?? "");
+  const chosen = label ? columns.findIndex((column) => column.label === label && !column.unsorted) : -1;
+  let [sorted, descending] = chosen >= 0 ? [chosen, sign === "-"] : sort || [null, false];
+  let shownRows = rows;
+  let all = rows.length <= limit || choices.get("all") !== null;
+  const canFilter = search && rows.length > limit;
+  let sought = (canFilter && choices.get("find")) || "";
   const made = new Map();
   const body = el("tbody");
   const more = el("button", {
@@ -29,16 +74,35 @@ const sortable = (caption, someColumns, rows, { sort = null, limit = FIRST_ROWS,
     class: "more",
     onclick: () => {
       all = true;
+      choices.set("all", "");
       fill();
     },
   });
+  const nothing = el("p", {});
+  const none = el(
+    "div",
+    { class: "none" },
+    nothing,
+    el(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          filter.value = "";
+          seek("");
+          filter.focus();
+        },
+      },
+      "Clear the filter",
+    ),
+  );
   const heads = columns.map((column, number) =>
     el(
       "th",
       { scope: "col", class: column.number ? "n" : null },
       column.unsorted
         ? el("span", { class: "unseen" }, column.label)
-        : el("button", { type: "button", title: column.title, onclick: () => order(number) }, column.label),
+        : el("button", { type: "button", title: column.title, onclick: () => order(number) }, unbroken(column.label)),
     ),
   );
   const makeCell = (column, row) =>
@@ -63,15 +127,19 @@ const sortable = (caption, someColumns, rows, { sort = null, limit = FIRST_ROWS,
     return made.get(row);
   };
   const fill = () => {
-    body.replaceChildren(...(all ? shown : shown.slice(0, limit)).map(makeRow));
-    more.hidden = all || shown.length <= limit;
-    more.textContent = `Show all ${num(shown.length)}`;
+    body.replaceChildren(...(all ? shownRows : shownRows.slice(0, limit)).map(makeRow));
+    more.hidden = all || shownRows.length <= limit;
+    more.textContent = `Show all ${num(shownRows.length)}`;
+    none.hidden = shownRows.length > 0 || !sought;
+    nothing.textContent = none.hidden ? "" : `Nothing in this table matches “${sought}”.`;
+    frame.hidden = !none.hidden;
   };
   const arrange = () => {
-    shown = sought ? rows.filter((row) => search(row).toLowerCase().includes(sought)) : [...rows];
+    const wanted = sought.toLowerCase();
+    shownRows = wanted ? rows.filter((row) => search(row).toLowerCase().includes(wanted)) : [...rows];
     if (sorted !== null) {
       const { value } = columns[sorted];
-      shown.sort((one, other) => compareValues(value(one), value(other), descending ? -1 : 1));
+      shownRows.sort((one, other) => compareValues(value(one), value(other), descending ? -1 : 1));
       for (const head of heads) head.removeAttribute("aria-sort");
       heads[sorted].setAttribute("aria-sort", descending ? "descending" : "ascending");
     }
@@ -81,29 +149,32 @@ const sortable = (caption, someColumns, rows, { sort = null, limit = FIRST_ROWS,
     descending = number === sorted ? !descending : Boolean(columns[number].number && !columns[number].ascending);
     sorted = number;
     arrange();
+    choices.set("sort", `${descending ? "-" : ""}${columns[sorted].label}`);
     say(`${caption}: sorted by ${columns[sorted].label}, ${descending ? "descending" : "ascending"}`);
   };
+  const seek = (text) => {
+    sought = text.trim();
+    arrange();
+    choices.set("find", sought || null);
+    say(shownRows.length ? `${count(shownRows.length, "row")} of ${num(rows.length)}` : nothing.textContent);
+  };
   const filter =
-    search &&
-    rows.length > limit &&
+    canFilter &&
     el("input", {
       class: "filter",
       type: "search",
       placeholder: "Filter…",
       "aria-label": `Filter: ${caption}`,
-      oninput: (event) => {
-        sought = event.target.value.trim().toLowerCase();
-        arrange();
-        say(`${count(shown.length, "row")} of ${num(rows.length)}`);
-      },
+      value: sought,
+      oninput: (event) => seek(event.target.value),
     });
-  arrange();
-  const table = el(
-    "div",
-    { class: low ? "scroll low" : "scroll", role: "region", tabindex: "0", "aria-label": caption },
+  const frame = scrollFrame(
+    caption,
     el("table", {}, el("caption", { class: "unseen" }, caption), el("thead", {}, el("tr", {}, heads)), body),
+    low,
   );
-  return { filter, table: el("div", {}, table, more) };
+  arrange();
+  return { filter, table: el("div", {}, frame, none, more) };
 };
 
 /** The data behind a plot as a table, built when it is first opened. `make` returns its columns and rows. */

@@ -1,8 +1,10 @@
 """A change to the deployed stack in two steps: prepare it and show what it would do, then carry it out.
 
-`sam package` uploads the build and writes a template. `python -m tools.change_set prepare FILE` makes a change set of
-that template, nested stacks included, and prints the changes as Markdown; `apply ARN` carries it out and waits.
-`sam deploy` is not used for this because its change sets leave nested stacks out.
+Everything that can be checked here is checked first: the sign-in to AWS, the region, the parameters, the state of the
+stack. `sam package` then uploads the build and writes a template, of which a change set is made, nested stacks
+included. `sam deploy` is not used for this because its change sets leave nested stacks out.
+
+`./lake deploy` does it all; `make change-set` and `make apply-change-set` run this module, one step each.
 """
 
 from __future__ import annotations
@@ -11,14 +13,20 @@ import argparse
 import datetime as dt
 import hashlib
 import json
+import os
 import re
 import shlex
+import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
+import yaml
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from cli import aws, parameters
+from cli.stack import DEFAULT_STACK, ROOT
+from spotify_lake.errors import LakeError
+from spotify_lake.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,8 +50,98 @@ HOLDS_DATA: Final = frozenset(
 )
 
 
+PACKAGED: Final = ROOT / ".aws-sam" / "packaged.json"
+TABLE: Final = ROOT / ".aws-sam" / "change-set.md"
+ARN: Final = ROOT / ".aws-sam" / "change-set.arn"
+# A make around this must not reach into the one that is started here.
+_OF_MAKE: Final = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
+
+
 class ChangeSetError(Exception):
     """A change set cannot be made or carried out; the sentence says why."""
+
+
+class _Template(yaml.CSafeLoader):
+    """Reads CloudFormation's short tags as plain values."""
+
+
+_Template.add_multi_constructor("!", lambda _loader, _tag, node: getattr(node, "value", None))
+
+
+def declared() -> dict[str, dict[str, Any]]:
+    """Return the parameters of template.yaml by name, as they are declared there."""
+    template = yaml.load((ROOT / "template.yaml").read_text(), _Template)  # noqa: S506 # nosec B506 # a SafeLoader
+    found: dict[str, dict[str, Any]] = template["Parameters"]
+    return found
+
+
+def check_parameters(values: Mapping[str, str]) -> None:
+    """Check values of parameters without AWS.
+
+    Raises
+    ------
+    ChangeSetError
+        Some cannot work; the message names them all, with what to give instead.
+    """
+    if found := parameters.problems(values, declared()):
+        raise ChangeSetError("\n".join(found))
+
+
+def check_stack(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef | None:
+    """Return the stack, or None if it has never been created.
+
+    Raises
+    ------
+    ChangeSetError
+        It is in a state in which CloudFormation does not change it.
+    """
+    found = _find(cloudformation, stack)
+    status = found["StackStatus"] if found else ""
+    region = cloudformation.meta.region_name
+    if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}:
+        raise ChangeSetError(
+            f"The stack {stack} is in state {status}: it was not created or removed completely, and CloudFormation can"
+            f" only delete it. Run `aws cloudformation delete-stack --stack-name {stack} --region {region}`, wait until"
+            " it is gone, and deploy again. docs/first-deployment.md says how to find the cause."
+        )
+    if status.endswith("_IN_PROGRESS"):
+        raise ChangeSetError(
+            f"The stack {stack} is being changed at this moment ({status}). Wait until that has ended, and try again."
+        )
+    if status == "UPDATE_ROLLBACK_FAILED":
+        raise ChangeSetError(
+            f"The stack {stack} is in state {status}: CloudFormation could not take back the last update. In its"
+            " console, choose Stack actions, Continue update rollback, and deploy again."
+        )
+    return found
+
+
+def package(region: str, bucket: str | None = None) -> str:
+    """Build the functions, upload them and return the template with their addresses.
+
+    Parameters
+    ----------
+    region
+        Where to upload to.
+    bucket
+        Where to upload to; by default SAM's own bucket.
+
+    Raises
+    ------
+    ChangeSetError
+        The build or the upload failed; their output says why.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
+    environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, "ARTIFACTS_BUCKET": bucket or ""}
+    sys.stdout.flush()
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-C", str(ROOT), "package"],  # noqa: S607 # nosec B607 # the make that the person has
+        env=environment,
+        check=False,
+    )
+    if done.returncode:
+        raise ChangeSetError("The build or its upload failed: see above. The stack was not changed.")
+    return PACKAGED.read_text()
 
 
 def prepare(
@@ -272,39 +370,54 @@ def named_values(text: str) -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one of the commands; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tools.change_set", description=__doc__)
-    parser.add_argument("command", choices=["prepare", "apply"])
-    parser.add_argument("what", help="the packaged template (prepare), or the ARN of a change set (apply)")
-    parser.add_argument("--stack", default="spotify-lake", help="name of the stack")
-    parser.add_argument("--parameters", default="", help="Name=value …")
-    parser.add_argument("--role", help="ARN of the role that CloudFormation works with")
-    parser.add_argument("--arn-file", type=Path, help="where to write the ARN; empty if nothing would change")
+    """Run one of the steps; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m cli.change_set", description=__doc__)
+    parser.add_argument("--stack", default=DEFAULT_STACK, help="name of the stack")
+    steps = parser.add_subparsers(dest="step", required=True)
+    preparing = steps.add_parser("prepare")
+    preparing.add_argument("--parameters", default="", help="Name=value …")
+    preparing.add_argument("--role", help="ARN of the role that CloudFormation works with")
+    preparing.add_argument("--bucket", help="where to upload the build (default: SAM's own bucket)")
+    steps.add_parser("apply").add_argument("arn", help="of the change set")
     options = parser.parse_args(arguments)
     try:
-        if options.command == "prepare":
-            return _prepare_and_show(options)
-        print(f"The stack is {apply(boto3.client('cloudformation'), options.stack, options.what)}.")
-    except (ChangeSetError, BotoCoreError, ClientError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        if options.step == "prepare":
+            _prepare_and_show(options)
+        else:
+            _apply_and_show(options)
+    except (BotoCoreError, ClientError) as error:
+        return _fail(aws.sentence(error))
+    except (ChangeSetError, LakeError, OSError) as error:
+        return _fail(str(error))
     return 0
 
 
-def _prepare_and_show(options: argparse.Namespace) -> int:
-    packaged, parameters = Path(options.what).read_text(), named_values(options.parameters)
-    cloudformation = boto3.client("cloudformation")
-    arn = prepare(
-        cloudformation, boto3.client("s3"), packaged, options.stack, parameters, options.role or None
-    )
-    if options.arn_file:
-        options.arn_file.write_text(f"{arn or ''}\n")
-    print(
-        markdown(options.stack, arn, changes(cloudformation, options.stack, arn))
-        if arn is not None
-        else NOTHING
-    )
-    return 0
+def _prepare_and_show(options: argparse.Namespace) -> None:
+    session = aws.session(options.stack)
+    aws.caller(session)
+    values = named_values(options.parameters)
+    check_parameters(values)
+    cloudformation = session.client("cloudformation")
+    check_stack(cloudformation, options.stack)
+    packaged = package(session.region_name, options.bucket)
+    arn = prepare(cloudformation, session.client("s3"), packaged, options.stack, values, options.role or None)
+    found = changes(cloudformation, options.stack, arn) if arn else []
+    text = markdown(options.stack, arn, found) if arn else NOTHING
+    ARN.write_text(f"{arn or ''}\n")
+    TABLE.write_text(text)
+    sys.stdout.write(printable(text, "\n"))
+
+
+def _apply_and_show(options: argparse.Namespace) -> None:
+    session = aws.session(options.stack)
+    if not options.arn:
+        raise ChangeSetError("Say which change set: `make change-set` prints its ARN at the end.")
+    sys.stdout.write(f"The stack is {apply(session.client('cloudformation'), options.stack, options.arn)}.\n")
+
+
+def _fail(text: str) -> int:
+    sys.stderr.write(f"{printable(text, chr(10))}\n")
+    return 1
 
 
 if __name__ == "__main__":
