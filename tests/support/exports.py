@@ -17,7 +17,8 @@ EXTENDED = "Spotify Extended Streaming History"
 ACCOUNT = "Spotify Account Data"
 # What must never be stored or shown, of local.made_up_listening and tests.support.plays.
 PRIVATE = (
-    *made_up_listening.PRIVATE.values(),
+    made_up_listening.PRIVATE["username"],
+    made_up_listening.PRIVATE["ip_addr_decrypted"],
     *("somebody", "Mozilla/5.0", "Smalltown", "someone@example.com", "Fake Street"),
 )
 FIRST, LAST = dt.date(2025, 9, 1), dt.date(2026, 11, 19)
@@ -64,8 +65,11 @@ def history(plays: int = 3_000, *, seed: int = 15, first: dt.date = FIRST) -> di
     """Return the files of an extended history with odd rows, by name."""
     rows = made_up_listening.history(Listener(plays=plays, first=first, last=LAST, seed=seed))
     found: dict[str, list[Any]] = dict(made_up_listening.extended_files(rows))
-    odd = [row for row, _ in REJECTED]
-    found["Streaming_History_Audio_2026_7.json"] = [*ODD, *odd]
+    same = {"username": made_up_listening.PRIVATE["username"]}
+    odd = [*ODD, *(row for row, _ in REJECTED)]
+    found["Streaming_History_Audio_2026_7.json"] = [
+        row | same if isinstance(row, dict) else row for row in odd
+    ]
     return found
 
 
