@@ -353,8 +353,8 @@ def test_csv_that_is_no_playlist_is_refused_as_csv(text: str, columns: str) -> N
 def test_csv_of_plays_needs_the_columns_of_an_export() -> None:
     said = refusal("played_at,artist,track\n2020-01-01T10:00:00Z,A,B\n", "x.csv")
     assert said == (
-        "It is CSV of plays, but not with the columns of Spotify's data export, such as ts and ms_played, or endTime and"
-        " msPlayed. It has played_at, artist, track."
+        "It is CSV of plays, but not with the columns of Spotify's data export, such as ts and ms_played, or endTime"
+        " and msPlayed. It has played_at, artist, track."
     )
 
 
