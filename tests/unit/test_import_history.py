@@ -119,6 +119,15 @@ def test_the_raw_object_of_another_lake_is_the_same_here() -> None:
 
 
 @pytest.mark.parametrize(
+    "odd",
+    ['{"ts":"2021-03-04T05:06:07Z","ms_played":1e999}', '{"ms_played":-1e400}', "1" * 5000, "[[[]]]", "NaN"],
+)
+def test_an_odd_number_or_list_costs_only_its_own_row(odd: str) -> None:
+    rows = rows_of(read("endsong_0.json", f"[{json.dumps(extended())},{odd}]".encode()))
+    assert [row["row"] for row in rows] == [1]
+
+
+@pytest.mark.parametrize(
     "name, data, problem",
     [
         ("endsong_0.json", json.dumps([extended()]).encode()[:-30], "cut short"),
