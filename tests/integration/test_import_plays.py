@@ -336,6 +336,13 @@ def test_a_locked_zip_and_files_of_macos(s3: Any, lake: Lake, folder: Path) -> N
     assert "FAILED: 1 file could not be used" in said
 
 
+def test_files_about_other_things_are_not_even_read(s3: Any, lake: Lake, folder: Path) -> None:
+    write(folder, {"Payments.json": b'{"payment": "Fake Street', "Read_Me_First.json": b""})
+    said = run(lake, "Payments.json", "Read_Me_First.json")
+    assert "2 files of other kinds left out.\n    left out: Payments.json, Read_Me_First.json\n" in said
+    assert "FAILED" not in said
+
+
 def test_files_of_two_accounts_are_said_without_their_names(s3: Any, lake: Lake, folder: Path) -> None:
     write(
         folder,
