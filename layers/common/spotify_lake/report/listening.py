@@ -146,6 +146,8 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
         For each age, seconds in each hour of the week.
     kinds, songs, artists, albums
         What was played. Of songs and artists those at the top of some period, and those that the page has anyway.
+    starts, skips
+        By age: plays of songs of which it is known whether they were skipped, and those that were.
     different
         For each period, the number of different songs and artists.
     discovery_start, new_songs, new_artists
@@ -168,6 +170,8 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
     songs: list[HeardSong]
     artists: list[HeardArtist]
     albums: list[HeardAlbum]
+    starts: list[int]
+    skips: list[int]
     different: list[tuple[int, int]]
     discovery_start: int
     new_songs: Runs
@@ -279,6 +283,8 @@ def compose(
             for key, one in albums.items()
             if key in top_albums
         ],
+        starts=[sum(one.starts[age] for one in songs.values()) for age in range(AGES)],
+        skips=[sum(one.skips[age] for one in songs.values()) for age in range(AGES)],
         different=list(zip(_different(songs), _different(artists), strict=True)),
         discovery_start=discovery.start,
         new_songs=runs(new_songs[month] for month in discovery),
