@@ -16,9 +16,9 @@ from local.spotify_stub.catalog import catalog
 from spotify_lake.athena import Athena
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
+from spotify_lake.report import plays
 from spotify_lake.report.charts import FOLDER
 from spotify_lake.report.content import Content
-from spotify_lake.report import plays
 from spotify_lake.report.run import ask
 from spotify_lake.schema.listening import LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
