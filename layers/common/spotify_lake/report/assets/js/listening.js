@@ -8,7 +8,8 @@ const SHADES = 4; // in the style sheet
 /** A time listened, short. */
 const spent = (seconds) => {
   if (seconds < 60) return seconds ? "< 1 min" : "0 min";
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${num(Math.round(seconds / 3600))} h`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 359820 ? `${(seconds / 3600).toFixed(1)} h` : `${num(Math.round(seconds / 3600))} h`;
 };
 /** The same, marked if a part of it is an estimate. */
 const spentCell = (seconds, estimated) =>
@@ -125,7 +126,7 @@ const heatMap = (description, cells, labels, { columns, rows, width, height, lef
   const drawing = svg(
     "svg",
     {
-      class: "heat",
+      class: columns > 24 ? "heat long" : "heat",
       role: "img",
       "aria-label": description,
       viewBox: `0 0 ${left + columns * width} ${18 + rows * height}`,
@@ -147,7 +148,7 @@ const heatMap = (description, cells, labels, { columns, rows, width, height, lef
   );
   drawing.addEventListener("pointerover", tell);
   drawing.addEventListener("click", tell);
-  return el("div", {}, el("div", { class: "heatframe" }, drawing), told);
+  return el("div", {}, scrollFrame(description, drawing), told);
 };
 
 const weekdayOf = (day) => (dateOf(day).getUTCDay() + 6) % 7;
@@ -197,7 +198,12 @@ const calendarCard = () => {
     const day = (month) => Date.UTC(Number(chosen), month, 1) / DAY_MS - start / DAY_MS;
     return [day(0), day(12) - 1];
   };
-  const draw = () => frame.replaceChildren(calendar(...days()));
+  const draw = () => {
+    frame.replaceChildren(calendar(...days()));
+    // Where the calendar is wider than the screen, its newest days show first.
+    const scroll = frame.querySelector(".scroll");
+    requestAnimationFrame(() => scroll.scrollTo(chosen ? 0 : scroll.scrollWidth, 0));
+  };
   const chooser = el(
     "select",
     {
@@ -436,6 +442,6 @@ const aboutPlaysCard = () =>
     el(
       "p",
       {},
-      `Every play counts once, by the best source that has it: the extended streaming history, then account data, then Spotify's API. Numbers of plays leave out those of less than 30 seconds; times include them. Songs are told apart by title and artist, since Spotify gives the same song new ids. Times marked ≈ are estimated at least in part. Periods end on ${longDate(listening.last)}, the last day with plays. Days and hours are in the time zone ${listening.zone}.`,
+      `Every play counts once, by the best source that has it: the extended streaming history, then account data, then Spotify's API. Numbers of plays leave out those of less than 30 seconds; times include them. Songs are told apart by title and artist, since Spotify gives the same song new ids. Times marked ≈ are estimated at least in part. Account data does not name albums. Periods end on ${longDate(listening.last)}, the last day with plays. Days and hours are in the time zone ${listening.zone}.`,
     ),
   );

@@ -76,7 +76,7 @@ const heardAlbumsCard = (period) => {
     leadersOf(listening.albums, period),
     { name: "albums", sort: [1, true], limit: 10, search: ({ name, by }) => `${name} ${by ?? ""}` },
   );
-  return card("Albums", "Account data does not name albums.", table.filter, table.table);
+  return card("Albums", null, table.filter, table.table);
 };
 
 const discoveryCard = () => {
