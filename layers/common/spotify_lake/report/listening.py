@@ -11,6 +11,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
 from itertools import accumulate
 from typing import Final
 
@@ -315,26 +316,33 @@ def _seconds(milliseconds: Iterable[int]) -> list[int]:
 
 def _top[Key](sums: Mapping[Key, _Sums], is_wanted: Callable[[Key], bool] = lambda _: True) -> set[Key]:
     """Return the keys at the top of some period, by time or by plays."""
-    known = {key: one for key, one in sums.items() if one.name and is_wanted(key)}
+    known = [(key, one) for key, one in sums.items() if one.name and is_wanted(key)]
     found: set[Key] = set()
-    for period in range(AGES):
-        for values in ("milliseconds", "plays"):
-            reached = {key: sum(getattr(one, values)[: period + 1]) for key, one in known.items()}
-            ranked = sorted(reached, key=lambda key: -reached[key])
-            found.update(key for key in ranked[:TOP] if reached[key])
+    for reached in (
+        [(key, _reached(one.milliseconds)) for key, one in known],
+        [(key, _reached(one.plays)) for key, one in known],
+    ):
+        for period in range(AGES):
+            first = nlargest(TOP, reached, key=lambda pair: pair[1][period])
+            found.update(key for key, values in first if values[period])
     return found
 
 
 def _skipped(songs: Mapping[str, _Sums]) -> set[str]:
     """Return the keys of the songs that were skipped most in some period."""
+    known = [
+        (key, _reached(one.skips), _reached(one.starts))
+        for key, one in songs.items()
+        if one.name and any(one.skips)
+    ]
     found: set[str] = set()
-    for period in range(1, AGES + 1):
-        reached = {
-            key: (sum(one.skips[:period]), sum(one.starts[:period])) for key, one in songs.items() if one.name
-        }
-        often = [key for key, (skips, starts) in reached.items() if skips and starts >= LEAST_STARTS]
-        often.sort(key=lambda key: (-reached[key][0] / reached[key][1], -reached[key][1]))
-        found.update(often[:SKIPPED])
+    for period in range(AGES):
+        often = [
+            (skips[period] / starts[period], starts[period], key)
+            for key, skips, starts in known
+            if skips[period] and starts[period] >= LEAST_STARTS
+        ]
+        found.update(key for *_, key in nlargest(SKIPPED, often))
     return found
 
 
