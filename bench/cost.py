@@ -226,7 +226,7 @@ def requests_for_plays(months: int, measured: Mapping[str, float]) -> Requests:
     """Return what plays add to a report: each month is a listing, and each object a GET, as often as it is read."""
     if not months:
         return Requests(0, 0, 0)
-    every, near = (measured[f"report_plays: reads of {what} months"] for what in ("every", "polled"))
+    every, near = (measured[f"report_plays: reads of {what} months"] for what in ("all", "polled"))
     queries = 2
     polled = POLLED_MONTHS * DAYS  # objects
     return Requests(

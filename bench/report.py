@@ -69,7 +69,7 @@ def measure(*, quick: bool) -> Measured:
             )
     reads = reads_of_plays()
     numbers |= {
-        "report_plays: reads of every month": reads - NEAR,
+        "report_plays: reads of all months": reads - NEAR,
         "report_plays: reads of polled months": NEAR,
     }
     numbers |= {f"report_sql: {name}": fingerprint(name) for name in ("plays", "plays_pass", "play_files")}
