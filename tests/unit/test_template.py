@@ -652,6 +652,7 @@ class TestFunctions:
                 "DATABASE",
                 "WORKGROUP",
                 "REPORT_DAYS",
+                "TIME_ZONE",
             },
             "ArrivalFunction": {"POWERTOOLS_SERVICE_NAME", "LAKE_BUCKET", "LAKE_NAME"},
         }
