@@ -22,11 +22,10 @@ import requests
 from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.oauth2 import SpotifyOAuth
 
-from cli.stack import Lake, OpsError
+from cli.stack import OpsError
 from spotify_lake.errors import SpotifyUnavailable
-from spotify_lake.settings import parse_playlist_ids
-from spotify_lake.spotify.auth import REQUEST_TIMEOUT_S, Credentials
-from spotify_lake.spotify.scopes import needed_scopes
+from spotify_lake.spotify.auth import REQUEST_TIMEOUT_S
+from spotify_lake.spotify.credentials import Credentials
 from spotify_lake.spotify.session import PromptSession, Redirected
 
 if TYPE_CHECKING:
@@ -252,16 +251,6 @@ class CallbackServer(ThreadingMixIn, TCPServer):
         if isinstance(answer, OpsError):
             raise answer
         return answer
-
-
-def scopes_of(lake: Lake) -> dict[str, str]:
-    """Return the scopes that a lake needs with its parameters, each with what it is for."""
-    return needed_scopes(
-        parse_playlist_ids(lake.parameter("PlaylistIds")),
-        # A stack of an earlier version has neither.
-        plays=bool(lake.parameters.get("ListeningSchedule")),
-        library=lake.parameters.get("Library") == "on",
-    )
 
 
 def redirect_uri(port: int) -> str:

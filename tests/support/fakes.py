@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from requests.adapters import BaseAdapter
 
 from spotify_lake.errors import PermissionMissing
-from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import Head, ListedPlaylist, SpotifyClient
+from spotify_lake.spotify.credentials import Credentials
 from spotify_lake.spotify.models import Contract
 from tests.support import payloads
 
