@@ -31,7 +31,7 @@ import os
 
 import app
 from spotify_lake.raw import envelope
-from spotify_lake.spotify.auth import Credentials
+from spotify_lake.spotify.credentials import Credentials
 from spotify_lake.spotify.client import SpotifyClient
 
 AT = dt.datetime(2026, 11, 20, 6, tzinfo=dt.UTC)

@@ -22,22 +22,17 @@ from cli import aws
 from cli.athena import connect
 from cli.commands.logs import Function, newest_events
 from cli.commands.status import POLLED
-from cli.consent import what_is_not_permitted
 from cli.dead_letters import QUEUES, depth
 from cli.schedule import next_run
+from cli.scopes import what_is_not_permitted
 from cli.stack import Lake, find
 from spotify_lake.errors import CredentialsMissing, LakeError
 from spotify_lake.settings import OWNED, parse_playlist_ids
-from spotify_lake.spotify.auth import (
-    WARNING_DAYS,
-    read_credentials,
-    sign_in,
-    sign_in_ends,
-    store_refresh_token,
-)
+from spotify_lake.spotify.auth import sign_in
+from spotify_lake.spotify.credentials import WARNING_DAYS, read_credentials, sign_in_ends, store_refresh_token
 
 if TYPE_CHECKING:
-    from spotify_lake.spotify.auth import Credentials
+    from spotify_lake.spotify.credentials import Credentials
 
 # Functions besides the transforms that may run at the same time.
 OTHER_FUNCTIONS: Final = 3

@@ -22,11 +22,10 @@ import requests
 from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.oauth2 import SpotifyOAuth
 
-from cli.stack import Lake, OpsError
+from cli.stack import OpsError
 from spotify_lake.errors import SpotifyUnavailable
-from spotify_lake.settings import parse_playlist_ids
-from spotify_lake.spotify.auth import REQUEST_TIMEOUT_S, Credentials
-from spotify_lake.spotify.scopes import needed_scopes
+from spotify_lake.spotify.auth import REQUEST_TIMEOUT_S
+from spotify_lake.spotify.credentials import Credentials
 from spotify_lake.spotify.session import PromptSession, Redirected
 
 if TYPE_CHECKING:
@@ -252,34 +251,6 @@ class CallbackServer(ThreadingMixIn, TCPServer):
         if isinstance(answer, OpsError):
             raise answer
         return answer
-
-
-def scopes_of(lake: Lake) -> dict[str, str]:
-    """Return the scopes that a lake needs with its parameters, each with what it is for."""
-    return needed_scopes(
-        parse_playlist_ids(lake.parameter("PlaylistIds")),
-        # A stack of an earlier version has neither.
-        plays=bool(lake.parameters.get("ListeningSchedule")),
-        library=lake.parameters.get("Library") == "on",
-    )
-
-
-def what_is_not_permitted(lake: Lake, credentials: Credentials) -> str:
-    """Name what a lake is to collect and its sign-in does not permit, with the scopes; empty if nothing.
-
-    Parameters
-    ----------
-    lake
-        Its parameters say what it collects.
-    credentials
-        The sign-in. The scopes of one that was stored in other ways than by `./lake login` are not known.
-    """
-    granted = credentials.scopes.split()
-    if credentials.refresh_token is not None and not granted:
-        return ""
-    optional = [(scope, what) for scope, what in scopes_of(lake).items() if scope.startswith("user-")]
-    missing = "; ".join(f"{what} ({scope})" for scope, what in optional if scope not in granted)
-    return missing and f"the sign-in does not permit reading {missing}, so that is left out"
 
 
 def redirect_uri(port: int) -> str:

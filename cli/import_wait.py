@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 READERS: Final = 8
 POLL_S: Final = 1.0
+FIRST_POLL_S: Final = 0.125  # a few snapshots are in the tables before a second has passed
 # The function's log and the dead letters are looked at when nothing was finished for this time, and no more often.
 LOOK_S: Final = 5.0
 STALL_S: Final = 180.0
@@ -117,6 +118,7 @@ def _until_done(
         )
         finished_at = looked_at = clock()
         empty_since: float | None = None
+        pause_s = FIRST_POLL_S
         while True:
             found = _done(lake, readers, state.pending, written)
             now = clock()
@@ -148,7 +150,8 @@ def _until_done(
                 if idle >= STALL_S:
                     return _failure(lake, state, total, f"the function has finished none for {idle:.0f} s")
                 show(f"{queue.in_flight:,} being worked on or tried again")
-            sleep(POLL_S)
+            sleep(pause_s)
+            pause_s = min(2 * pause_s, POLL_S)
 
 
 def _failure(lake: Lake, state: _Wait, total: int, why: str) -> str:

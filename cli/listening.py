@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cli import objects
 from cli.objects import ListeningObject
@@ -102,9 +100,6 @@ def _files(s3: S3Client, bucket: str, key: str) -> Sequence[Mapping[str, Any]]:
     if body is None:
         return ()
     try:
-        rows: list[dict[str, Any]] = pq.read_table(
-            io.BytesIO(body), columns=["source_object", *_COUNTS]
-        ).to_pylist()
+        return objects.read_rows(body, ["source_object", *_COUNTS])
     except pa.ArrowInvalid:
         return ()
-    return rows

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow.parquet as pq
 
 from spotify_lake import keys
 from spotify_lake.keys import SnapshotId
@@ -176,3 +179,12 @@ def _below_prefix(s3: S3Client, bucket: str, prefix: str, start: str = "") -> It
 def _items(pages: Iterable[ListObjectsV2OutputTypeDef]) -> Iterator[ObjectTypeDef]:
     for page in pages:
         yield from page.get("Contents", [])
+
+
+def read_rows(body: bytes, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Read columns of a Parquet object; raises pyarrow.ArrowInvalid if it is damaged.
+
+    `pyarrow.parquet.read_table` would import pandas, which takes longer than everything else here.
+    """
+    rows: list[dict[str, Any]] = pq.ParquetFile(io.BytesIO(body)).read(columns).to_pylist()
+    return rows

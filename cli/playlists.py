@@ -260,7 +260,7 @@ def _row(s3: S3Client, bucket: str, snapshot: SnapshotId) -> dict[str, Any] | No
     if body is None:
         return None
     try:
-        rows = pq.read_table(io.BytesIO(body), columns=["name", "entry_count"]).to_pylist()
+        rows = objects.read_rows(body, ["name", "entry_count"])
     except pa.ArrowInvalid:
         return None
     return rows[0] if rows else None

@@ -25,7 +25,6 @@ from local.fingerprint import fingerprint
 from local.invocation import Invocation
 from local.process import HOST, exclusive
 from local.sign_in import Step
-from local.sql_dialect import on_laptop
 from local.state import State
 from local.stub import Stub
 from spotify_lake.athena import QueryResult
@@ -358,6 +357,8 @@ class LaptopStack:
 
     def athena(self, sql: str) -> QueryResult:
         """Run one query through the Athena API; it can read tables and views."""
+        from local.sql_dialect import on_laptop  # noqa: PLC0415 (sqlglot takes long to import)
+
         workgroup, database = self.outputs["AthenaWorkGroupName"], self.outputs["DatabaseName"]
         return on_laptop(self.client, workgroup, database).run(sql)
 

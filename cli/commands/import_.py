@@ -1,6 +1,6 @@
-"""Import Spotify's data export, and dumps of playlists in any form you may have them.
+"""Import Spotify's data export, and dumps of playlists.
 
-It reports what it understood of each file, waits until the tables have it, and says how many rows are where. Of your
+Both may have any form that you find them in. It reports what it understood of each file, waits until the tables have it, and says how many rows are where. Of your
 listening history, private fields such as user names and IP addresses never leave this machine. It exits with status 1
 if a file or row could not be used or did not reach the tables.
 """

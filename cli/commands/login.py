@@ -20,21 +20,17 @@ import msgspec
 import typer
 
 from cli.browser import has_browser
-from cli.consent import CallbackServer, Consent, NotTheAnswer, redirect_uri, scopes_of
+from cli.consent import CallbackServer, Consent, NotTheAnswer, redirect_uri
 from cli.options import Laptop, Stack
 from cli.schedule import next_run
+from cli.scopes import scopes_of
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
 from spotify_lake.errors import CredentialsMissing, LakeError, PlaylistError
 from spotify_lake.settings import LIKED, OWNED, parse_playlist_ids
-from spotify_lake.spotify.auth import (
-    VALID_MONTHS,
-    Credentials,
-    read_credentials,
-    sign_in,
-    sign_in_ends,
-)
+from spotify_lake.spotify.auth import sign_in
 from spotify_lake.spotify.client import SpotifyClient
+from spotify_lake.spotify.credentials import VALID_MONTHS, Credentials, read_credentials, sign_in_ends
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

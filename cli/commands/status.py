@@ -19,11 +19,11 @@ from rich.text import Text
 
 from cli import listening, playlists
 from cli.commands.logs import Function, newest_events
-from cli.consent import what_is_not_permitted
 from cli.dead_letters import QUEUES, depth
 from cli.options import Laptop, Stack
 from cli.playlists import Playlists, PlaylistStatus
 from cli.schedule import next_run
+from cli.scopes import what_is_not_permitted
 from cli.stack import DEFAULT_STACK, Lake, find, laptop_run
 from cli.terminal import Terminal
 from spotify_lake import keys
@@ -33,7 +33,7 @@ from spotify_lake.extract.continuation import Rest
 from spotify_lake.keys import SnapshotId
 from spotify_lake.printable import printable
 from spotify_lake.settings import OWNED, parse_playlist_ids
-from spotify_lake.spotify.auth import WARNING_DAYS, read_credentials, sign_in_ends
+from spotify_lake.spotify.credentials import WARNING_DAYS, read_credentials, sign_in_ends
 
 EXAMPLES: Final = ("./lake status", "./lake status --laptop")
 SHOWN_PLAYLISTS: Final = 5

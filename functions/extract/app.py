@@ -16,8 +16,8 @@ from spotify_lake.extract.request import parse_event
 from spotify_lake.extract.state import first_attempt_at
 from spotify_lake.observability import logger, metrics
 from spotify_lake.settings import ExtractSettings
-from spotify_lake.spotify.auth import publish_days_left, read_credentials, store_refresh_token
 from spotify_lake.spotify.client import SpotifyClient
+from spotify_lake.spotify.credentials import publish_days_left, read_credentials, store_refresh_token
 
 client = cache(boto3.client)  # what every invocation of this environment shares
 

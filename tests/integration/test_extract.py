@@ -37,8 +37,8 @@ from spotify_lake.errors import (
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
 from spotify_lake.raw.plays import unpack_library, unpack_poll
-from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import SpotifyClient
+from spotify_lake.spotify.credentials import Credentials
 from tests.support import payloads
 from tests.support.fakes import FakeClock, read_playlist, spotify_error
 

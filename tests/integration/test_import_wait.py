@@ -125,6 +125,13 @@ def imported(world: World, number: int = 1, songs: int = 3) -> list[SnapshotId]:
     return found
 
 
+def test_a_quick_transform_is_not_waited_for_a_whole_second(world: World) -> None:
+    [snapshot] = imported(world)
+    world.script = {0: lambda: world.transform(snapshot)}
+    assert "FAILED" not in world.wait(snapshot)
+    assert world.seconds == 0.125
+
+
 def test_it_ends_with_the_rows_of_each_table_of_exactly_these_snapshots(world: World) -> None:
     first, second, other = imported(world, 3)
     world.transform(other)

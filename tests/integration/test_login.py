@@ -33,7 +33,8 @@ from local.spotify_stub.faults import Fault
 from local.spotify_stub.server import serve
 from local.spotify_stub.service import access_token
 from spotify_lake.errors import CredentialsMissing, SpotifyUnavailable
-from spotify_lake.spotify.auth import Credentials, read_credentials, sign_in
+from spotify_lake.spotify.auth import sign_in
+from spotify_lake.spotify.credentials import Credentials, read_credentials
 from tests.support import operated
 
 NOW = datetime(2026, 8, 31, 9, 30, 15, 500, tzinfo=UTC)

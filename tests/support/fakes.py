@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from requests.adapters import BaseAdapter
 
 from spotify_lake.errors import PermissionMissing
-from spotify_lake.spotify.auth import Credentials
 from spotify_lake.spotify.client import Head, ListedPlaylist, SpotifyClient
+from spotify_lake.spotify.credentials import Credentials
 from spotify_lake.spotify.models import Contract
 from tests.support import payloads
 
@@ -430,7 +430,7 @@ class FakeS3:
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if Key not in self.objects:
             raise _client_error("HeadObject", "404", 404)
-        return {}
+        return {"LastModified": self.written.get(Key, self.now)}
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if Key not in self.objects:

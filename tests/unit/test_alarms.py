@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli.dead_letters import QUEUES
-from spotify_lake.spotify.auth import WARNING_DAYS
+from spotify_lake.spotify.credentials import WARNING_DAYS
 from tests.support.template import ROOT, load, nested, resources
 
 TEMPLATE = load()

@@ -18,11 +18,11 @@ from spotify_lake.errors import (
     SpotifyUnavailable,
 )
 from spotify_lake.observability import metrics
-from spotify_lake.spotify.auth import (
+from spotify_lake.spotify.auth import sign_in
+from spotify_lake.spotify.credentials import (
     Credentials,
     publish_days_left,
     read_credentials,
-    sign_in,
     sign_in_ends,
     store_refresh_token,
 )

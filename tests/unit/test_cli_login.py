@@ -15,7 +15,7 @@ from cli.commands import login
 from cli.consent import AnswerOfAnother, Consent, ConsentRefused, NoAnswer, redirect_uri
 from cli.stack import OpsError
 from cli.terminal import Terminal
-from spotify_lake.spotify.auth import Credentials
+from spotify_lake.spotify.credentials import Credentials
 from tests.support.operated import lake
 
 URI = "http://127.0.0.1:8765/callback"

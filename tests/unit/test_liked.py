@@ -20,7 +20,7 @@ from spotify_lake.normalize.rows import normalize
 from spotify_lake.observability import metrics
 from spotify_lake.raw import envelope
 from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, PLAYLISTS
-from spotify_lake.spotify.auth import Credentials
+from spotify_lake.spotify.credentials import Credentials
 from spotify_lake.spotify.liked import LikedReading
 from tests.support import payloads
 from tests.support.fakes import (

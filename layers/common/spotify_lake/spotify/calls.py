@@ -26,11 +26,11 @@ from spotify_lake.errors import (
 from spotify_lake.spotify.auth import (
     DEFAULT_RETRY_AFTER_S,
     REQUEST_TIMEOUT_S,
-    Credentials,
     failed_response,
     retry_after_s,
     sign_in,
 )
+from spotify_lake.spotify.credentials import Credentials
 from spotify_lake.spotify.session import PromptSession
 
 RESERVE_S: Final = 10.0  # kept from the time left, to store what was read and to end in order
