@@ -1,8 +1,8 @@
 """Import Spotify's data export, and dumps of playlists.
 
-Both may have any form that you find them in. It reports what it understood of each file, waits until the tables have it, and says how many rows are where. Of your
-listening history, private fields such as user names and IP addresses never leave this machine. It exits with status 1
-if a file or row could not be used or did not reach the tables.
+Both may have any form that you find them in. It reports what it understood of each file, waits until the tables have
+it, and says how many rows are where. Of your listening history, private fields such as user names and IP addresses
+never leave this machine. It exits with status 1 if a file or row could not be used or did not reach the tables.
 """
 
 from __future__ import annotations
