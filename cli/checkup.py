@@ -25,7 +25,7 @@ from cli.dead_letters import QUEUES, depth
 from cli.schedule import next_run
 from cli.stack import Lake, find
 from spotify_lake.errors import CredentialsMissing, LakeError
-from spotify_lake.settings import OWNED
+from spotify_lake.settings import OWNED, parse_playlist_ids
 from spotify_lake.spotify.auth import (
     WARNING_DAYS,
     read_credentials,
@@ -222,9 +222,9 @@ def _sign_in(lake: Lake, now: datetime) -> Finding:
         credentials = read_credentials(secrets, secret_id)
     except CredentialsMissing as error:
         return failed(f"{error}".replace("`./lake login`", f"`{login}`"))
-    if credentials.refresh_token is None and lake.parameter("PlaylistIds") == OWNED:
+    if credentials.refresh_token is None and OWNED in parse_playlist_ids(lake.parameter("PlaylistIds")):
         return failed(
-            f"the app alone owns no playlists, and PlaylistIds is {OWNED}: run `{login}`, or name playlists"
+            f"the app alone owns no playlists, and PlaylistIds has {OWNED}: run `{login}`, or name playlists"
         )
     try:
         token = sign_in(credentials, lake.parameter("SpotifyAccountsUrl"))

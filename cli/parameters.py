@@ -74,6 +74,11 @@ def _cron_or_rate(value: str, now: datetime) -> None:
     schedule.check(value, now)
 
 
+def _cron_rate_or_empty(value: str, now: datetime) -> None:
+    if value:
+        schedule.check(value, now)
+
+
 def _cron_or_empty(value: str, now: datetime) -> None:
     if value:
         schedule.check(value, now, with_rate=False)
@@ -109,8 +114,9 @@ def _playlists(value: str, _now: datetime) -> None:
     except SettingsError as error:
         what = repr(error.value) if error.value.strip() else "an empty value"
         raise ValueError(
-            f"{what} is not a playlist. Give `owned` for every playlist you own, or ids of 22 characters,"
-            " spotify:playlist:… URIs or open.spotify.com/playlist/… links, separated by commas."
+            f"{what} is not a playlist. Give, separated by commas, `owned` for every playlist you own,"
+            " `liked` for your Liked Songs, ids of 22 characters, spotify:playlist:… URIs or"
+            " open.spotify.com/playlist/… links."
         ) from None
 
 
@@ -118,6 +124,7 @@ _CHECKS: Final[dict[str, Callable[[str, datetime], None]]] = {
     "PlaylistIds": _playlists,
     "ScheduleExpression": _cron_or_rate,
     "ScheduleTimezone": _time_zone,
+    "ListeningSchedule": _cron_rate_or_empty,
     "ReportSchedule": _cron_or_rate,
     "BulkSchedule": _cron_or_empty,
     "CrawlerSchedule": _cron_or_empty,

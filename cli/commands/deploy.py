@@ -22,7 +22,7 @@ from cli.options import Stack
 from cli.stack import DEFAULT_STACK, OpsError, find
 from cli.terminal import Terminal
 from spotify_lake.printable import printable
-from spotify_lake.settings import OWNED
+from spotify_lake.settings import LIKED, OWNED
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = ("./lake deploy", "./lake deploy --yes --parameters 'AlarmEmail=me@example.org'")
 NO_EMAIL: Final = "none"
+EVERYTHING: Final = f"{OWNED},{LIKED}"
 _YES: Final = {"y", "yes"}
 
 
@@ -170,7 +171,7 @@ def _need_everything(options: Options, chosen: aws.Region | None, kept: Mapping[
     known = {*kept, *options.parameters}
     lacking = [] if chosen else [f'{answers.REGION} = "eu-central-1"']
     lacking += [] if "AlarmEmail" in known else ['AlarmEmail = "me@example.org"']
-    lacking += [] if "PlaylistIds" in known else [f'PlaylistIds = "{OWNED}"']
+    lacking += [] if "PlaylistIds" in known else [f'PlaylistIds = "{EVERYTHING}"']
     if lacking:
         raise OpsError(
             f"Nobody is at the terminal to answer. Write what is missing into {answers.FILE.name}, with your values,"
@@ -224,14 +225,14 @@ def _values(
     deployed = {one["ParameterKey"]: one.get("ParameterValue", "") for one in parameters_now}
     questions = {
         "AlarmEmail": f"E-mail address for alarms, or {NO_EMAIL}",
-        "PlaylistIds": f"Playlists: {OWNED} for all that you own, or links, separated by commas",
+        "PlaylistIds": f"Playlists: {EVERYTHING} for all you own and your Liked Songs, or links, separated by commas",
     }
     for name, question in questions.items():
         if name in options.parameters or (name in values and options.yes):
             continue
         default = values.get(name, deployed.get(name))
         if default is None and name == "PlaylistIds":
-            default = OWNED
+            default = EVERYTHING
         if default == "" and name == "AlarmEmail":
             default = NO_EMAIL
         while True:

@@ -113,11 +113,11 @@ def test_three_questions_and_a_yes(person):
     assert [prompt.partition(",")[0] for prompt in person.asked] == [
         "Region of AWS",
         "E-mail address for alarms",
-        "Playlists: owned for all that you own",
+        "Playlists: owned",
         "Apply these changes to spotify-lake (account 123456789012",
     ]
     assert person.built == [("eu-central-1", None)]
-    assert person.sent == {"AlarmEmail": "me@example.org", "PlaylistIds": "owned"}
+    assert person.sent == {"AlarmEmail": "me@example.org", "PlaylistIds": "owned,liked"}
     assert person.applied == [ARN]
     assert "| Add | `Topic` | AWS::SNS::Topic" in person.saw
     assert person.saw.endswith(
@@ -250,7 +250,7 @@ def test_other_stacks_keep_their_answers(person):
 def test_without_a_terminal_it_says_what_is_missing(person):
     with pytest.raises(OpsError) as raised:
         person.run(can_ask=False)
-    assert 'region = "eu-central-1"; AlarmEmail = "me@example.org"; PlaylistIds = "owned"' in str(
+    assert 'region = "eu-central-1"; AlarmEmail = "me@example.org"; PlaylistIds = "owned,liked"' in str(
         raised.value
     )
     given = {"AlarmEmail": "", "PlaylistIds": "owned"}

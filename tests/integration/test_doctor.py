@@ -281,7 +281,7 @@ def test_an_app_that_owns_nothing(patient):
     patient.keep_secret(refresh_token=None, authorized_at=None)
     outcome, text = patient.finding("Sign-in")
     assert outcome is FAILED
-    assert "PlaylistIds is owned" in text
+    assert "PlaylistIds has owned" in text
     patient.with_parameters(PlaylistIds="37i9dQZF1DXcBWIGoYBM5M")
     assert patient.finding("Sign-in") == (PASSED, "Spotify accepts it, for the app alone")
 
