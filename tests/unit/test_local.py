@@ -573,7 +573,7 @@ def test_the_demo_of_yesterday_is_fresh_all_day_long():
 def test_the_demo_ends_on_a_day_that_is_over():
     today = dt.datetime.now(dt.UTC).date()
     with pytest.raises(LaptopError, match="or earlier, not"):
-        demo.run(None, Console(), None, today)
+        demo.run(None, Console(), None, None, today)
 
 
 def test_the_songs_journey_is_drawn():
@@ -623,7 +623,7 @@ def test_only_tables_that_the_transform_fills_count_for_the_backlog(location, do
     }
     lake = stack.LaptopStack(ROOT, tmp_path)
     lake._outputs = {"RawBucketName": "raw", "LakeBucketName": "lake"}
-    monkeypatch.setattr(backlog, "_keys", lambda _s3, _bucket, prefix: keys[prefix])
+    monkeypatch.setattr(backlog, "keys_below", lambda _s3, _bucket, prefix: keys[prefix])
     monkeypatch.setattr(lake, "client", lambda _service: None)
     monkeypatch.setattr(lake, "queue_length", lambda _output: 0)
     tables = [{"StorageDescriptor": {"Location": path}} for path in ("s3://lake/curated/a/", location)]
