@@ -198,9 +198,9 @@ def _on_the_laptop(files: list[Path], plays: int) -> Measured:
             lake, Terminal(Console(file=io.StringIO())), [str(files[0].parent)], wait=import_wait.wait
         )
         imported_s = time.monotonic() - begun
-        found = stack.athena("SELECT count(*) AS n FROM listening").rows
+        found = stack.athena("SELECT count(*) AS n FROM plays").rows
         if found != ((plays,),):
-            raise ValueError(f"{found} of {plays:,} plays are in the tables")
+            raise ValueError(f"{found} instead of {plays:,} plays are in the tables")
         s3, bucket = stack.client("s3"), stack.outputs["LakeBucketName"]
         sizes = [
             s3.head_object(Bucket=bucket, Key=key)["ContentLength"]

@@ -8,10 +8,11 @@ from collections import Counter
 from typing import Final
 from unittest import mock
 
+import boto3
 import moto
 
 from bench.finding import Finding, Measured
-from bench.request_counts import Counted, deploy, environment, run, say
+from bench.request_counts import LAKE, RAW, Counted, deploy, environment, run, say
 from local.spotify_stub.server import serve
 
 DAY: Final = dt.date(2026, 11, 20)
@@ -29,10 +30,21 @@ def measure() -> Measured:
         mock.patch.dict(os.environ, environment(stub.url)),
     ):
         deploy()
+        from functions.extract import app as extract  # noqa: PLC0415 - it reads the environment when imported
+
         for number in range(dt.timedelta(days=1) // EVERY):
             at = first + number * EVERY
-            poll = run(at, stub, {"plays": True, "scheduled_at": at.isoformat()})
+            with mock.patch.object(
+                extract, "datetime"
+            ) as clock:  # a poll's key is the time at which it was made
+                clock.now.return_value = at
+                poll = run(at, stub, {"plays": True, "scheduled_at": at.isoformat()})
             (new if poll.written else nothing).append(poll)
+        stored = [
+            found
+            for bucket in (RAW, LAKE)
+            for found in boto3.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+        ]
     return Measured(
         [
             Finding("Requests of a poll, new plays", say(_mean(new))),
@@ -41,8 +53,9 @@ def measure() -> Measured:
         {
             f"poll_{what}: {kind}": number
             for what, polls in (("new", new), ("nothing", nothing))
-            for kind, number in (_mean(polls) | _cpu(polls)).items()
-        },
+            for kind, number in (_mean(polls) | _used(polls)).items()
+        }
+        | {"poll_bytes": sum(found["Size"] for found in stored) / len(new)},
     )
 
 
@@ -51,8 +64,9 @@ def _mean(polls: list[Counted]) -> dict[str, float]:
     return {kind: number / len(polls) for kind, number in total.items()}
 
 
-def _cpu(polls: list[Counted]) -> dict[str, float]:
+def _used(polls: list[Counted]) -> dict[str, float]:
     return {
         "extract CPU s": sum(poll.extract_cpu_s for poll in polls) / len(polls),
         "transform CPU s": sum(poll.transform_cpu_s for poll in polls) / len(polls),
+        "metrics": sum(len(poll.metrics) for poll in polls) / len(polls),
     }
