@@ -392,6 +392,7 @@ def show_next_steps(console: Console, page: Path) -> None:
     console.print()
     for command, effect in (
         ('./lake query --laptop "select name from latest_songs limit 9"', "ask the lake yourself"),
+        ("./lake query --laptop --ask year_in_review", "see each year of the plays in a row"),
         ("./lake logs --laptop", "show what the functions logged"),
         ("./lake down", "stop it and delete its data"),
         ("README.md", "deploy the same template to AWS"),
