@@ -598,6 +598,18 @@ def test_the_songs_journey_is_drawn():
     )
 
 
+def test_the_artists_heard_most_are_the_first_few_with_bars_for_their_hours():
+    names = ("artist", "hours", "plays", "rank_by_time", "songs")
+    columns = tuple(Column(name, "varchar" if name == "artist" else "double") for name in names)
+    rows = tuple((f"Artist {number}", 40.0 / number, 9, number, 3) for number in range(1, 8))
+    text = printed(Console.print, demo._artists(QueryResult(columns, rows, "id", 0.1, 0)))
+    assert "Artist 1   40 ████████████████" in text
+    assert "Artist 2   20 ████████ " in text
+    assert "Artist 5" in text
+    assert "Artist 6" not in text
+    assert "rank_by_time" not in text
+
+
 def test_playlists_that_were_not_extracted_stop_the_demo():
     failed = [{"playlist_id": "p", "message": "It is gone."}]
     with pytest.raises(LaptopError, match="1 playlists were not extracted for 2026-09-01") as error:
