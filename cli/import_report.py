@@ -65,9 +65,9 @@ class Report:
         elif others:
             self._terminal.warn(f"{name}: skipped, because it is not a playlist: {others}.")
 
-    def progress(self, files: int) -> AbstractContextManager[Progress]:
-        """Show how many files have been read."""
-        return self._terminal.progress("Reading", files)
+    def progress(self) -> AbstractContextManager[Progress]:
+        """Show how much of the files has been read, in percent."""
+        return self._terminal.progress("Read, in percent", 100)
 
     def leave(self, names: Iterable[str]) -> None:
         """Take note of files that are not imported, and need not be."""

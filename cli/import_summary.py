@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
 
 from cli import athena, catalog
 from cli.aws import sentence
 from cli.import_report import counted
 from spotify_lake import keys
+from spotify_lake.athena import Question
 from spotify_lake.errors import LakeError
 from spotify_lake.raw import store
 from spotify_lake.schema.listening import PLAY_FILES, PLAY_REJECTS
@@ -31,7 +33,60 @@ if TYPE_CHECKING:
 VIEW: Final = "listening"
 READERS: Final = 8
 BAR: Final = 30  # characters of the year with most plays
-TIMEOUT_S: Final = 300.0
+
+# "among" are the raw objects that the import wrote.
+_KNOWN: Final = """
+SELECT count(other.play_id) AS known, coalesce(sum(mine.plays), 0) - count(*) AS repeated
+FROM (
+    SELECT play_id, count(*) AS plays FROM plays WHERE source_object IN ({among}) GROUP BY play_id
+) AS mine
+LEFT JOIN (
+    SELECT DISTINCT play_id FROM plays WHERE source_object NOT IN ({among})
+) AS other ON other.play_id = mine.play_id
+"""
+_YEARS: Final = f"""
+SELECT
+    year(heard_at) AS listened_year,
+    count(*) AS plays,
+    CAST(round(coalesce(sum(listened_ms), 0) / 3600000.0) AS bigint) AS hours,
+    count(DISTINCT CASE WHEN kind IN ('song', 'video') THEN coalesce(lower(artist_name || ' / ' || name), uri) END)
+        AS songs
+FROM {VIEW}
+WHERE is_counted
+GROUP BY GROUPING SETS ((year(heard_at)), ())
+ORDER BY 1
+"""  # noqa: S608  # nosec B608 (a constant)
+_ROWS: Final = f"""
+SELECT
+    (SELECT count(*) FROM plays) AS stored,
+    coalesce(sum(CASE WHEN is_counted THEN 1 ELSE 0 END), 0) AS counted,
+    count(replaced_by) AS replaced
+FROM {VIEW}
+"""  # noqa: S608  # nosec B608 (a constant)
+
+
+class _Known(Struct):
+    """How many plays were known, and how many rows repeat others of the import."""
+
+    known: int
+    repeated: int
+
+
+class _Year(Struct):
+    """What was heard in a year, or in all if that is None."""
+
+    listened_year: int | None
+    plays: int
+    hours: int
+    songs: int
+
+
+class _Rows(Struct):
+    """Rows in plays, and what they are in the view."""
+
+    stored: int
+    counted: int
+    replaced: int
 
 
 @dataclass
@@ -138,67 +193,31 @@ def show_listening(lake: Lake, terminal: Terminal, files: Sequence[ImportedFile]
 
 def _show_known(asked: Athena, terminal: Terminal, new: Sequence[str]) -> None:
     among = ", ".join(f"'{key}'" for key in new)
-    [(rows, plays, known)] = asked.run(
-        f"""
-        SELECT coalesce(sum(mine.number), 0), count(*), count(other.play_id)
-        FROM (
-            SELECT play_id, count(*) AS number FROM plays WHERE source_object IN ({among}) GROUP BY play_id
-        ) AS mine
-        LEFT JOIN (
-            SELECT DISTINCT play_id FROM plays WHERE source_object NOT IN ({among})
-        ) AS other ON other.play_id = mine.play_id
-        """,  # noqa: S608  # nosec B608 (keys that this program made)
-        TIMEOUT_S,
-    ).rows
-    terminal.detail(f"known     {known:,} of them were in the lake already, in other files")
-    twice = _number(rows) - _number(plays)
-    if twice:
-        terminal.detail(f"twice     {twice:,} are in two of the files: each counts once")
+    [found] = asked.ask(Question("plays that were known", _KNOWN.format(among=among), _Known))
+    terminal.detail(f"known     {found.known:,} of them were in the lake already, in other files")
+    if found.repeated:
+        terminal.detail(f"twice     {found.repeated:,} are in two of the files: each counts once")
 
 
 def _show_all(asked: Athena, terminal: Terminal) -> None:
     """Show the whole listening history by year."""
-    [(rows, plays, replaced)] = asked.run(
-        f"""
-        SELECT (SELECT count(*) FROM plays), count(*), count(replaced_by)
-        FROM {VIEW}
-        """,  # noqa: S608  # nosec B608 (a constant)
-        TIMEOUT_S,
-    ).rows
-    years = asked.run(
-        f"""
-        SELECT
-            year(heard_at) AS listened_year,
-            count(*) AS plays,
-            coalesce(sum(listened_ms), 0) / 3600000 AS hours,
-            count(DISTINCT CASE WHEN kind IN ('song', 'video') THEN lower(artist_name || ' / ' || name) END) AS songs
-        FROM {VIEW}
-        WHERE is_counted
-        GROUP BY GROUPING SETS ((year(heard_at)), ())
-        ORDER BY 1
-        """,  # noqa: S608  # nosec B608 (a constant)
-        TIMEOUT_S,
-    ).rows
-    total = next((row for row in years if row[0] is None), None)
+    years = asked.ask(Question("plays by year", _YEARS, _Year))
+    total = next((year for year in years if year.listened_year is None), None)
     if total is None:
         return
-    terminal.done(f"Everything you listened to: {_figures(total)}.")
-    counts = [row for row in years if row[0] is not None]
-    most = max(_number(row[1]) for row in counts)
-    for row in counts:
-        bar = "█" * max(1, round(BAR * _number(row[1]) / most))
-        terminal.detail(f"{row[0]}  {row[1]:>8,} plays  {row[2]:>6,} h  {row[3]:>7,} songs  {bar}")
-    duplicates = _number(rows) - _number(plays)
-    terminal.detail(
-        f"{rows:,} rows in plays = {total[1]:,} counted + {replaced:,} replaced by a better source"
-        f" + {duplicates:,} in several files"
+    plays, hours, songs = (
+        counted(number, noun)
+        for number, noun in ((total.plays, "play"), (total.hours, "hour"), (total.songs, "song"))
     )
-
-
-def _figures(row: Sequence[Any]) -> str:
-    _, plays, hours, songs = row
-    return f"{counted(plays, 'play')}, {counted(hours, 'hour')}, {counted(songs, 'song')}"
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    terminal.done(f"Everything you listened to: {plays}, {hours}, {songs}.")
+    most = max(year.plays for year in years if year is not total)
+    for year in years:
+        if year is not total:
+            bar = "█" * max(1, round(BAR * year.plays / most))
+            figures = f"{year.plays:>8,} plays  {year.hours:>6,} h  {year.songs:>7,} songs"
+            terminal.detail(f"{year.listened_year}  {figures}  {bar}")
+    [found] = asked.ask(Question("rows of plays", _ROWS, _Rows))
+    terminal.detail(
+        f"{found.stored:,} rows in plays = {found.counted:,} counted + {found.replaced:,} replaced by a better source"
+        f" + {found.stored - found.counted - found.replaced:,} in several files"
+    )

@@ -311,13 +311,13 @@ def _read(files: Sequence[File], report: Report, plays: Plays) -> dict[str, list
     """Read files; import the plays in them, and return the parts of playlists by folder."""
     readings: dict[str, dumps.Reading] = {}
     is_export = False
-    with report.progress(len(files)) as progress:
+    with report.progress() as progress:
         for number, file in enumerate(files):
             try:
                 data = file.read()
                 within = archives.count(data)
-                for one_number, one in enumerate(archives.unpack(file.name, data), start=1):
-                    progress.update(number, f"{one.name}, {one_number:,} of {within:,}")
+                for done, one in enumerate(archives.unpack(file.name, data)):
+                    progress.update(int(100 * (number + done / within) / len(files)), one.name)
                     is_export = is_export or history.is_of_export(one.name)
                     if (reading := _read_one(one, report, plays)) is not None:
                         readings[one.name] = reading

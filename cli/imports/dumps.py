@@ -104,7 +104,7 @@ class Reading:
     problems
         Things that could not be read, one sentence each.
     is_unknown
-        Whether it is JSON with neither playlists nor plays in it.
+        Whether it is JSON in which nothing was recognized.
     """
 
     parts: tuple[Part, ...] = ()
@@ -142,15 +142,14 @@ def read(source: str, data: bytes) -> Reading:
         return Reading(problems=(str(error),))
     except RecursionError:
         return Reading(problems=("Its JSON is nested too deeply.",))
-    is_unknown = not reader.parts and not problems
-    if is_unknown and not reader.others:
+    is_unknown = not reader.parts and not reader.others and not problems
+    if is_unknown:
         problems.append(
             "It is JSON, but nothing in it looks like a playlist, entries of one, or songs"
             + _fields(documents)
         )
     others = tuple(_count(*other) for other in reader.others.items())
-    has_plays = PLAYS in reader.others
-    return Reading(tuple(reader.parts), others, tuple(problems), is_unknown and not has_plays)
+    return Reading(tuple(reader.parts), others, tuple(problems), is_unknown)
 
 
 def _read_rows(rows: list[dict[str, Any]], source: str) -> Reading:

@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
 
 from cli.imports.documents import Unreadable, decoded, documents_in
-from spotify_lake.raw.plays import ALLOWED, ExportSource, Form
+from spotify_lake.raw.plays import Form
 
 # Files of exports have about 20,000 rows. The transform needs less than 2 kB for each, of 512 MB.
 MAX_ROWS: Final = 100_000
@@ -223,8 +223,7 @@ def _read_table(file_name: str, data: bytes) -> History | None:
     form = _form_of(header)
     if form is None:
         return None
-    source: ExportSource = "extended" if form == "audio" else "account"
-    if source == "extended" and not {"ts", "ms_played"} <= set(header):
+    if form == "audio" and not {"ts", "ms_played"} <= set(header):
         return None
     if data.count(b"\n") > MAX_ROWS:
         return _too_many(file_name)
@@ -232,7 +231,7 @@ def _read_table(file_name: str, data: bytes) -> History | None:
     next(reader)
     rows, problems = list[bytes](), list[str]()
     try:
-        rows.extend(_table_rows(reader, header, source))
+        rows.extend(_table_rows(reader, header))
     except csv.Error as error:
         problems.append(f"Its CSV is damaged ({error}); the rest was left out.")
     if form == "audio" and "video" in file_name.lower():
@@ -240,21 +239,30 @@ def _read_table(file_name: str, data: bytes) -> History | None:
     return History(form, file_name, rows, problems=tuple(problems))
 
 
-def _table_rows(reader: Iterator[list[str]], header: Sequence[str], source: ExportSource) -> Iterator[bytes]:
+def _table_rows(reader: Iterator[list[str]], header: Sequence[str]) -> Iterator[bytes]:
     """Yield the JSON of each row: cells become values of the export's types."""
     for cells in reader:
         if any(cells):
-            named = zip(header, cells, strict=False)
-            yield msgspec.json.encode({name: _value(name, cell, source) for name, cell in named})
+            row = dict(zip(header, cells, strict=False))
+            # What stands for a missing URI, such as R's NA, stands for a missing text too.
+            missing = {cell for name, cell in row.items() if name.endswith("_uri") and _is_nothing(cell)}
+            yield msgspec.json.encode(
+                {
+                    name: None if cell in missing or not cell else _value(name, cell)
+                    for name, cell in row.items()
+                }
+            )
 
 
-def _value(name: str, cell: str, source: ExportSource) -> Any:
-    """Return a cell's value: numbers, truth values and URIs may be missing in the words of several tools."""
-    plain = cell.strip().lower()
+def _value(name: str, cell: str) -> int | bool | str | None:
+    """Return a cell's value; what is neither a number nor a truth value where one should be stays a text."""
     if name in _NUMBERS:
-        whole = _WHOLE.fullmatch(plain)
-        return int(whole[1]) if whole else None if plain in _NOTHING else cell
+        whole = _WHOLE.fullmatch(cell.strip())
+        return int(whole[1]) if whole else None if _is_nothing(cell) else cell
     if name in _FLAGS:
-        return _WORDS.get(plain) if plain in _WORDS or plain in _NOTHING else cell
-    is_missing = plain in _NOTHING and (not plain or name.endswith("_uri") or name not in ALLOWED[source])
-    return None if is_missing else cell
+        return None if _is_nothing(cell) else _WORDS.get(cell.strip().lower(), cell)
+    return cell
+
+
+def _is_nothing(cell: str) -> bool:
+    return cell.strip().lower() in _NOTHING
