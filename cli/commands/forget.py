@@ -22,6 +22,7 @@ from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
 from spotify_lake import keys
+from spotify_lake.extract.plays import LONGEST_S
 from spotify_lake.schema.listening import LISTENING_TABLES
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ YES: Final = {"y", "yes"}
 API: Final = "api"
 BATCH: Final = 1000  # objects S3 deletes in one request
 LOOK_S: Final = 2.0
-# A poll takes seconds and SQS's counts are up to a minute old: nothing may turn up for this long.
-SETTLING_S: Final = 75.0
+# Nothing may turn up for this long: a poll ends within a minute, and SQS's counts are up to a minute old.
+SETTLING_S: Final = LONGEST_S + 15
 GIVE_UP_S: Final = (
     1800.0  # a run takes a quarter of an hour at most, and so may a transform that is tried again
 )
