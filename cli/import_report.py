@@ -129,6 +129,17 @@ class Report:
         for note in snapshot.notes:
             self._terminal.detail(f"note     {note}")
 
+    def moved(self, snapshot: ImportedSnapshot, moved: Sequence[SnapshotId]) -> None:
+        """Report snapshots that are under another id now, and those that this leaves empty."""
+        if not moved:
+            return
+        self.imported |= set(moved)
+        before = counted(len(moved) // 2, "snapshot")
+        self._terminal.done(
+            f"Liked Songs: what was imported before under the made-up id {snapshot.former_id} ({before}) goes under"
+            f" {snapshot.playlist_id}"
+        )
+
     def add_up(self, files: int, lake: Lake | None, *, dry_run: bool, has_plays: bool) -> None:
         """Report the sums.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -273,11 +273,11 @@ def run_on_spark(data_set: str, run_id: str) -> dict[str, Any]:
     return run_job(_running_laptop(), data_set, run_id)
 
 
-def run_demo(console: Console, last_day: date | None) -> None:
-    """Deploy the stack on this laptop, fill it with 30 days and query it."""
+def run_demo(console: Console, import_files: Callable[[Sequence[Path]], None], last_day: date | None) -> None:
+    """Deploy the stack on this laptop, fill it with 30 days of playlists and years of plays, and query it."""
     from local import demo
 
-    demo.run(_laptop_stack(console), console, _steps(console), last_day)
+    demo.run(_laptop_stack(console), console, _steps(console), import_files, last_day)
 
 
 def run_bulk_demo(console: Console) -> None:

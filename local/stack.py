@@ -51,7 +51,7 @@ DEAD_LETTER_OUTPUTS = (
     "ReportFailuresUrl",
     "ScheduleDeadLettersUrl",
 )
-MADE = ("bulk", "report")  # folders with what the demos made, besides the emulator's own
+MADE = ("bulk", "export", "report")  # folders with what the demos made, besides the emulator's own
 QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
 
 

@@ -296,6 +296,8 @@ def _import_folder(
             continue
         for snapshot in ready:
             try:
+                if snapshot.former_id:
+                    report.moved(snapshot, target.move(snapshot.former_id, snapshot.playlist_id))
                 report.snapshot(snapshot, target.put(snapshot))
             except OpsError as error:
                 for name in snapshot.sources:

@@ -109,3 +109,30 @@ def test_a_known_lake_costs_what_paper_and_pencil_say():
     amounts = {"secret_month": 1.0, "alarm_month": 12.0}
     assert sum(cost.dollars(amounts, PRICES, "arm64", free=True).values()) == pytest.approx(0.40 + 0.20)
     assert sum(cost.dollars(amounts, PRICES, "arm64", free=False).values()) == pytest.approx(0.40 + 1.20)
+
+
+def test_polling_costs_a_few_cents():
+    polls = cost.Use(10, polls_a_day=48)
+    assert 0 < total(polls) - total(cost.Use(10)) <= 0.10
+
+
+def test_a_month_of_polls_is_what_paper_and_pencil_say():
+    """Ninety polls, thirty of them with new plays."""
+    numbers = {
+        "poll_new: S3 PUT": 7.0,
+        "poll_new: S3 GET": 5.0,
+        "poll_new: Secrets Manager": 1.0,
+        "poll_nothing: S3 GET": 1.0,
+        "poll_nothing: Secrets Manager": 1.0,
+        "poll_new: metrics": 1.0,
+    }
+    zero = dict.fromkeys(("import_extract_cpu_s", "import_transform_cpu_s"), 0.0)
+    found = cost._polls(cost.Use(10, polls_a_day=3), numbers | zero)
+    assert found["polls"] == 90
+    assert found["new"] == pytest.approx(30)
+    assert found["S3 PUT"] == pytest.approx(210)
+    assert found["S3 GET"] == pytest.approx(150 + 60)
+    assert found["Secrets Manager"] == pytest.approx(90)
+    assert found["metrics"] == pytest.approx(30)
+    assert found["extract requests"] == pytest.approx(240)
+    assert found["transform requests"] == pytest.approx(270)
