@@ -67,8 +67,10 @@ const listeningTiles = (period) => {
   const starts = sum(listening.starts.slice(0, period + 1));
   const skips = sum(listening.skips.slice(0, period + 1));
   return tiles([
-    ["listened", spent(total("seconds"))],
-    total("estimated") > 0 && ["of that estimated", spent(total("estimated"))],
+    [
+      total("estimated") ? `listened, ${spent(total("estimated"))} of it estimated` : "listened",
+      spent(total("seconds")),
+    ],
     ["plays of 30 seconds or more", num(total("plays"))],
     ["different songs", num(songs)],
     ["different artists", num(artists)],
@@ -118,8 +120,8 @@ const shadeLegend = () =>
   );
 
 /** Cells in rows and columns, each {row, column, shade, text, isGap}; pointing at one shows its text below. */
-const heatMap = (description, cells, labels, { columns, rows, width, height, left }) => {
-  const told = el("p", { class: "told muted" }, "Point at a square for its numbers.");
+const heatMap = (description, cells, labels, { columns, rows, width, height, left, hint }) => {
+  const told = el("p", { class: "told muted" }, "Point at a square, or tap it, for its numbers.");
   const tell = ({ target }) => {
     if (target.dataset.text) told.textContent = target.dataset.text;
   };
@@ -148,7 +150,7 @@ const heatMap = (description, cells, labels, { columns, rows, width, height, lef
   );
   drawing.addEventListener("pointerover", tell);
   drawing.addEventListener("click", tell);
-  return el("div", {}, scrollFrame(description, drawing), told);
+  return el("div", {}, scrollFrame(description, drawing, { hint }), told);
 };
 
 const weekdayOf = (day) => (dateOf(day).getUTCDay() + 6) % 7;
@@ -182,7 +184,7 @@ const calendar = (first, last) => {
     `Calendar of the time listened on each day from ${longDate(first)} to ${longDate(last)}: ${count(heard, "day")} with plays.`,
     cells,
     [...months, ...names],
-    { columns: Math.max(columns, 53), rows: 7, width: 15, height: 15, left: 24 },
+    { columns: Math.max(columns, 53), rows: 7, width: 15, height: 15, left: 24, hint: "← Scroll sideways for older days" },
   );
 };
 
@@ -280,7 +282,7 @@ const clockCard = (period) => {
       rows: 7,
       width: 26,
       height: 24,
-      left: 36,
+      left: 46,
     }),
     shadeLegend(),
     data.details,
