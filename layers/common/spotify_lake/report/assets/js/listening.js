@@ -4,6 +4,7 @@ const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satur
 const PERIOD_NAMES = ["4 weeks", "6 months", "Year", "All"];
 const PERIOD_KEYS = ["4w", "6m", "1y", "all"];
 const SHADES = 4; // in the style sheet
+const HEAT_TOP = 22; // room for the labels of columns
 
 /** A time listened, short. */
 const spent = (seconds) => {
@@ -131,15 +132,15 @@ const heatMap = (description, cells, labels, { columns, rows, width, height, lef
       class: columns > 24 ? "heat long" : "heat",
       role: "img",
       "aria-label": description,
-      viewBox: `0 0 ${left + columns * width} ${18 + rows * height}`,
+      viewBox: `0 0 ${left + columns * width} ${HEAT_TOP + rows * height}`,
     },
     ...labels.map(({ x, y, text, anchor }) =>
-      svg("text", { x: left + x * width, y: 18 + y * height, "text-anchor": anchor }, text),
+      svg("text", { x: left + x * width, y: HEAT_TOP + y * height, "text-anchor": anchor }, text),
     ),
     ...cells.map(({ row, column, shade, text, isGap }) =>
       svg("rect", {
         x: left + column * width,
-        y: 18 + row * height,
+        y: HEAT_TOP + row * height,
         width: width - 2,
         height: height - 2,
         rx: 2,
@@ -258,7 +259,7 @@ const clockCard = (period) => {
     shade: shadeOf(value, top),
     text: `${name(number)}: ${spent(value)}, ${percent(value, sum(seconds))} of the time.`,
   }));
-  const hoursShown = [0, 6, 12, 18].map((hour) => ({ x: hour, y: -0.3, text: time(hour) }));
+  const hoursShown = [0, 6, 12, 18].map((hour) => ({ x: hour, y: -0.25, text: time(hour) }));
   const names = WEEKDAYS.map((day, row) => ({ x: -0.2, y: row + 0.65, text: day.slice(0, 3), anchor: "end" }));
   const description = `Most is heard on ${name(most)}. A play belongs to the hour in which it ended, in the time zone ${listening.zone}.`;
   const data = plotData("Time listened by weekday and hour", () => [
