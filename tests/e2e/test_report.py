@@ -109,10 +109,11 @@ def test_it_shows_plays_once_there_are_any(lake: LaptopStack) -> None:
     packed = plays.pack(rows)
     fetched = dt.datetime(2026, 9, 5, 12, tzinfo=dt.UTC)
     polled = plays.poll(fetched, [song, plays.recent("2026-09-05T11:00:00Z", duration_ms=60_000)])
-    bucket = lake.outputs["LakeBucketName"]
+    bucket = lake.outputs["RawBucketName"]
     for key, data in ((packed.key, packed.data), (keys.raw_poll_key(fetched), polled)):
         lake.client("s3").put_object(Bucket=bucket, Key=key, Body=data)
     assert lake.wait_until_idle().is_clear
+    assert lake.athena("select count(*) from play_files").rows == ((2,),)
     listening = content_of(lake.report())["listening"]
     [kind] = listening["kinds"]
     # Half a year before the last play is the export's first; of the two polled, one is the export's second.

@@ -173,7 +173,7 @@ class Bucket:
 
     def list_objects_v2(self, *, Bucket, Prefix, MaxKeys):
         assert (Bucket, Prefix, MaxKeys) == ("the-lake", "curated/play_files/", 1)
-        return {"KeyCount": int(self.has_plays)}
+        return {"Contents": [{"Key": Prefix}]} if self.has_plays else {"KeyCount": 0}
 
     def put_object(self, *, Bucket, Key, Body, **headers):
         self.objects[Bucket, Key] = (Body, headers)

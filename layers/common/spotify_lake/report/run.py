@@ -117,7 +117,7 @@ def ask_plays(athena: Athena, s3: S3Client, bucket: str, zone: str) -> Plays | N
     QueryFailed
         A query failed.
     """
-    if not s3.list_objects_v2(Bucket=bucket, Prefix=plays.FOLDER, MaxKeys=1).get("KeyCount"):
+    if not s3.list_objects_v2(Bucket=bucket, Prefix=plays.FOLDER, MaxKeys=1).get("Contents"):
         return None
     return plays.ask(athena, zone)
 

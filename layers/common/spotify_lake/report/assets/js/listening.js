@@ -4,6 +4,7 @@ const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satur
 const PERIOD_NAMES = ["4 weeks", "6 months", "Year", "All"];
 const PERIOD_KEYS = ["4w", "6m", "1y", "all"];
 const SHADES = 4; // in the style sheet
+const HEAT_TOP = 22; // room for the labels of columns
 
 /** A time listened, short. */
 const spent = (seconds) => {
@@ -67,8 +68,10 @@ const listeningTiles = (period) => {
   const starts = sum(listening.starts.slice(0, period + 1));
   const skips = sum(listening.skips.slice(0, period + 1));
   return tiles([
-    ["listened", spent(total("seconds"))],
-    total("estimated") > 0 && ["of that estimated", spent(total("estimated"))],
+    [
+      total("estimated") ? `listened, ${spent(total("estimated"))} of it estimated` : "listened",
+      spent(total("seconds")),
+    ],
     ["plays of 30 seconds or more", num(total("plays"))],
     ["different songs", num(songs)],
     ["different artists", num(artists)],
@@ -118,8 +121,8 @@ const shadeLegend = () =>
   );
 
 /** Cells in rows and columns, each {row, column, shade, text, isGap}; pointing at one shows its text below. */
-const heatMap = (description, cells, labels, { columns, rows, width, height, left }) => {
-  const told = el("p", { class: "told muted" }, "Point at a square for its numbers.");
+const heatMap = (description, cells, labels, { columns, rows, width, height, left, hint }) => {
+  const told = el("p", { class: "told muted" }, "Point at a square, or tap it, for its numbers.");
   const tell = ({ target }) => {
     if (target.dataset.text) told.textContent = target.dataset.text;
   };
@@ -129,15 +132,15 @@ const heatMap = (description, cells, labels, { columns, rows, width, height, lef
       class: columns > 24 ? "heat long" : "heat",
       role: "img",
       "aria-label": description,
-      viewBox: `0 0 ${left + columns * width} ${18 + rows * height}`,
+      viewBox: `0 0 ${left + columns * width} ${HEAT_TOP + rows * height}`,
     },
     ...labels.map(({ x, y, text, anchor }) =>
-      svg("text", { x: left + x * width, y: 18 + y * height, "text-anchor": anchor }, text),
+      svg("text", { x: left + x * width, y: HEAT_TOP + y * height, "text-anchor": anchor }, text),
     ),
     ...cells.map(({ row, column, shade, text, isGap }) =>
       svg("rect", {
         x: left + column * width,
-        y: 18 + row * height,
+        y: HEAT_TOP + row * height,
         width: width - 2,
         height: height - 2,
         rx: 2,
@@ -148,7 +151,7 @@ const heatMap = (description, cells, labels, { columns, rows, width, height, lef
   );
   drawing.addEventListener("pointerover", tell);
   drawing.addEventListener("click", tell);
-  return el("div", {}, scrollFrame(description, drawing), told);
+  return el("div", {}, scrollFrame(description, drawing, { hint }), told);
 };
 
 const weekdayOf = (day) => (dateOf(day).getUTCDay() + 6) % 7;
@@ -182,7 +185,7 @@ const calendar = (first, last) => {
     `Calendar of the time listened on each day from ${longDate(first)} to ${longDate(last)}: ${count(heard, "day")} with plays.`,
     cells,
     [...months, ...names],
-    { columns: Math.max(columns, 53), rows: 7, width: 15, height: 15, left: 24 },
+    { columns: Math.max(columns, 53), rows: 7, width: 15, height: 15, left: 24, hint: "← Scroll sideways for older days" },
   );
 };
 
@@ -256,7 +259,7 @@ const clockCard = (period) => {
     shade: shadeOf(value, top),
     text: `${name(number)}: ${spent(value)}, ${percent(value, sum(seconds))} of the time.`,
   }));
-  const hoursShown = [0, 6, 12, 18].map((hour) => ({ x: hour, y: -0.3, text: time(hour) }));
+  const hoursShown = [0, 6, 12, 18].map((hour) => ({ x: hour, y: -0.25, text: time(hour) }));
   const names = WEEKDAYS.map((day, row) => ({ x: -0.2, y: row + 0.65, text: day.slice(0, 3), anchor: "end" }));
   const description = `Most is heard on ${name(most)}. A play belongs to the hour in which it ended, in the time zone ${listening.zone}.`;
   const data = plotData("Time listened by weekday and hour", () => [
@@ -280,7 +283,7 @@ const clockCard = (period) => {
       rows: 7,
       width: 26,
       height: 24,
-      left: 36,
+      left: 46,
     }),
     shadeLegend(),
     data.details,

@@ -18,7 +18,15 @@ const timeColumns = (period) => [
 ];
 const isHeard = (period) => (row) => within(row.seconds, period) > 0 || within(row.plays, period) > 0;
 const heardText = ({ song, by }) => `${song.name} ${by ?? ""}`;
-const heardSongColumn = { label: "Song", head: true, value: ({ song }) => song.name, cell: ({ song }) => songCell({ song }) };
+const heardSongColumn = {
+  label: "Song",
+  head: true,
+  value: ({ song }) => song.name,
+  cell: ({ song, by }) => [
+    songCell({ song }),
+    !song.artists.length && by && el("span", { class: "by" }, isolated(by)),
+  ],
+};
 
 const MOST_HEARD = 100; // the data have no more by time and by plays
 
@@ -174,7 +182,7 @@ const playedListsCard = () => {
         cell: (row) => num(row.songs - row.played),
       },
       {
-        label: "Not in the last year",
+        label: "Not lately",
         title: `Played before, but not in the year up to ${longDate(listening.last)}`,
         number: true,
         value: (row) => row.played - row.lately,
