@@ -1,4 +1,4 @@
-"""Import Spotify's data export, and dumps of playlists in any form you may have them.
+"""Import Spotify's data export, or playlists you saved.
 
 It reports what it understood of each file, waits until the tables have it, and says how many rows are where. Of your
 listening history, private fields such as user names and IP addresses never leave this machine. It exits with status 1
