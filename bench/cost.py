@@ -34,6 +34,10 @@ SPOTIFY_S: Final = 0.25  # waiting for Spotify
 REPORT_WAIT_S: Final = 20.0  # for Athena's answers
 REPORT_CPU_S: Final = 1.0  # to write the page
 FILES_OF_ANSWER: Final = 2  # that Athena writes: the rows and their columns' metadata
+POLLED_MONTHS: Final = 12  # an object each day
+FILES_OF_MONTH: Final = 2  # an audio file and a video file
+MONTHS_OF_FILE: Final = 7  # in an export of 25 files over 15 years
+READS_OF_PLAY_FILES: Final = 3  # references to it in the report's query
 POLLS: Final = 5 * 3600 * 24 * DAYS / 20  # Lambda's pollers ask the queue five at a time, 20 seconds each
 CRAWLER_HOURS: Final = 2 / 6  # units × ten minutes
 LOG_LINE_BYTES: Final = 700
@@ -62,6 +66,7 @@ class Use:
     playlists: int
     runs_a_day: int = 1
     age_days: int = 365
+    play_months: int = 0
 
 
 def main() -> None:
@@ -209,9 +214,28 @@ def report_requests(use: Use, measured: Mapping[str, float], settings: Settings)
         raise ValueError(f"no report of {days} days was measured: run `make bench WHAT=report`")
     size = f"report_{max(fitting)}_{days}"
     queries, listings = measured[f"{size}: queries"], measured[f"{size}: listings"]
+    of_plays = requests_for_plays(use.play_months, measured)
     return Requests(
-        puts=listings + measured[f"{size}: own PUTs"] + queries * FILES_OF_ANSWER,
-        gets=listings * use.playlists,
+        puts=listings + measured[f"{size}: own PUTs"] + queries * FILES_OF_ANSWER + of_plays.puts,
+        gets=listings * use.playlists + of_plays.gets,
+        queries=queries + of_plays.queries,
+    )
+
+
+def requests_for_plays(months: int, measured: Mapping[str, float]) -> Requests:
+    """Return what plays add to a report: each month is a listing, and each object a GET, as often as it is read."""
+    if not months:
+        return Requests(0, 0, 0)
+    every, near = (measured[f"report_plays: reads of {what} months"] for what in ("all", "polled"))
+    queries = 2
+    polled = POLLED_MONTHS * DAYS  # objects
+    return Requests(
+        puts=every * months + near * POLLED_MONTHS + READS_OF_PLAY_FILES + queries * FILES_OF_ANSWER,
+        gets=(
+            every * (months * FILES_OF_MONTH + polled)
+            + near * polled
+            + READS_OF_PLAY_FILES * (months / MONTHS_OF_FILE + polled)
+        ),
         queries=queries,
     )
 
@@ -264,6 +288,7 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
         "`CrawlerSchedule` monthly": (ten, replace(settings, crawler_runs=1)),
         "`AlarmSet` all": (ten, replace(settings, alarms=settings.all_alarms)),
         "`ScheduleExpression` hourly": (Use(10, 24), settings),
+        "plays of 15 years, the last of them polled, in the report": (Use(10, play_months=180), settings),
     }
     changed = ((name, f"${month(use, free=True, of=of):.2f}") for name, (use, of) in changes.items())
     arm, x86 = (

@@ -264,6 +264,24 @@ def scopes_of(lake: Lake) -> dict[str, str]:
     )
 
 
+def what_is_not_permitted(lake: Lake, credentials: Credentials) -> str:
+    """Name what a lake is to collect and its sign-in does not permit, with the scopes; empty if nothing.
+
+    Parameters
+    ----------
+    lake
+        Its parameters say what it collects.
+    credentials
+        The sign-in. The scopes of one that was stored in other ways than by `./lake login` are not known.
+    """
+    granted = credentials.scopes.split()
+    if credentials.refresh_token is not None and not granted:
+        return ""
+    optional = [(scope, what) for scope, what in scopes_of(lake).items() if scope.startswith("user-")]
+    missing = "; ".join(f"{what} ({scope})" for scope, what in optional if scope not in granted)
+    return missing and f"the sign-in does not permit reading {missing}, so that is left out"
+
+
 def redirect_uri(port: int) -> str:
     """Return the redirect URI for a port of this machine."""
     return f"http://{HOST}:{port}{CALLBACK_PATH}"

@@ -126,6 +126,7 @@ class LaptopStack:
         with self._alone():
             self._state = State.load(self._state_path)
             before = replace(self._state)
+            self._outputs = None  # somebody may have deployed it meanwhile
             fresh = self._ensure_emulator()
             self._ensure_stub()
             self._ensure_deployed(fresh=fresh)

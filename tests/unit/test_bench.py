@@ -60,7 +60,17 @@ def test_what_the_report_reads_was_counted_with_its_queries_as_they_are(scans):
     counted = {
         name.removeprefix("report_sql: "): number for name, number in NUMBERS.items() if "_sql" in name
     }
-    assert counted == {name: report.fingerprint(name) for name in scans}, "run make bench WHAT=report"
+    names = {*scans, "plays", "plays_pass", "play_files"}
+    assert counted == {name: report.fingerprint(name) for name in names}, "run make bench WHAT=report"
+
+
+def test_the_query_about_plays_reads_the_table_as_often_as_was_counted():
+    counted = sum(number for name, number in NUMBERS.items() if name.startswith("report_plays"))
+    assert counted == report.reads_of_plays() == 3
+
+
+def test_plays_in_the_report_stay_cheap():
+    assert total(cost.Use(10, play_months=180)) - total(cost.Use(10)) < 0.10
 
 
 def test_a_report_that_was_not_counted_has_no_price():

@@ -12,7 +12,7 @@ const compareValues = (a, b, sign) => {
 /** Keep a number and the word after it on one line. */
 const unbroken = (text) => text.replace(/(\d) (?=\p{L})/gu, "$1\u00a0");
 
-/** Put a table into a frame that scrolls sideways, and that shows where there is more of the table. */
+/** Put a table, or a drawing, into a frame that scrolls sideways and shows where there is more of it. */
 const scrollFrame = (caption, table, low) => {
   const scroll = el(
     "div",
