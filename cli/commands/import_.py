@@ -1,4 +1,4 @@
-"""Import Spotify's data export, and dumps of playlists.
+"""Import Spotify's data export, or playlists you saved.
 
 Both may have any form that you find them in. It reports what it understood of each file, waits until the tables have
 it, and says how many rows are where. Of your listening history, private fields such as user names and IP addresses

@@ -9,6 +9,7 @@ from spotify_lake import keys
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 CORRELATION_ID: Final = "correlation-id"  # metadata of raw and curated objects: the run they come from
 
@@ -31,13 +32,18 @@ class RawObject(NamedTuple):
 
 def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
     """Return whether an object exists, with one HEAD request."""
-    return written_at(s3, bucket, object_key) is not None
+    return _head(s3, bucket, object_key) is not None
 
 
 def written_at(s3: "S3Client", bucket: str, object_key: str) -> datetime | None:
     """Return when an object was written, with one HEAD request; None if it does not exist."""
+    found = _head(s3, bucket, object_key)
+    return None if found is None else found["LastModified"]
+
+
+def _head(s3: "S3Client", bucket: str, object_key: str) -> "HeadObjectOutputTypeDef | None":
     try:
-        return s3.head_object(Bucket=bucket, Key=object_key)["LastModified"]
+        return s3.head_object(Bucket=bucket, Key=object_key)
     except s3.exceptions.ClientError as error:
         if status(error) == HTTPStatus.NOT_FOUND:
             return None
