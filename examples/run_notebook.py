@@ -1,0 +1,28 @@
+"""Run explore.ipynb without a browser: its pictures are then in the file that is named, explore.ipynb by default."""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(target: Path) -> None:
+    """Execute the notebook; a sentence that it ends with is all that is shown of a failure."""
+    notebook = nbformat.read(HERE / "explore.ipynb", as_version=4)
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}})
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise SystemExit(error.evalue if error.ename == "SystemExit" else str(error)) from None
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # times, which would be new in each run
+    nbformat.write(notebook, target)
+    print(f"{sum('image/png' in output.get('data', {}) for cell in notebook.cells for output in cell.get('outputs', []))} pictures are in {target}.")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "explore.ipynb")
