@@ -33,7 +33,7 @@ def exported(table: str) -> str:
         )
     if not found.metadata.num_rows:
         raise SystemExit(
-            f"The table {table} had no rows when it was exported. Fill the lake, with `make demo` or by a daily run. {AGAIN}"
+            f"The table {table} had no rows when it was exported. Fill the lake: `make demo`, or a daily run. {AGAIN}"
         )
     return str(path)
 
@@ -61,7 +61,7 @@ def connected(name: str) -> str:
         boto3.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise SystemExit(
-            f"There are no valid credentials: {str(error).rstrip('.')}. Sign in to AWS with `aws login`; for the lake on this"
-            ' laptop run `eval "$(./lake connect --laptop)"`. Then run this again.'
+            f"No credentials are valid: {str(error).rstrip('.')}. Sign in to AWS with `aws login`; for the lake on"
+            ' this laptop run `eval "$(./lake connect --laptop)"`. Then run this again.'
         ) from None
     return os.environ[name]

@@ -13,7 +13,8 @@ HERE = Path(__file__).resolve().parent
 def main(target: Path) -> None:
     """Execute the notebook; a sentence that it ends with is all that is shown of a failure."""
     notebook = nbformat.read(HERE / "explore.ipynb", as_version=4)
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}})
+    folder = {"metadata": {"path": str(HERE)}}
+    client = NotebookClient(notebook, kernel_name="python3", timeout=600, resources=folder)
     try:
         client.execute()
     except CellExecutionError as error:
@@ -21,7 +22,8 @@ def main(target: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times, which would be new in each run
     nbformat.write(notebook, target)
-    print(f"{sum('image/png' in output.get('data', {}) for cell in notebook.cells for output in cell.get('outputs', []))} pictures are in {target}.")
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    print(f"{sum('image/png' in output.get('data', {}) for output in outputs)} pictures are in {target}.")
 
 
 if __name__ == "__main__":

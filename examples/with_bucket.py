@@ -20,7 +20,9 @@ newest = (
 songs = dataset.dataset(
     folder,
     format="parquet",
-    filesystem=fs.S3FileSystem(region=os.environ["AWS_REGION"], endpoint_override=os.environ.get("AWS_ENDPOINT_URL")),
+    filesystem=fs.S3FileSystem(
+        region=os.environ["AWS_REGION"], endpoint_override=os.environ.get("AWS_ENDPOINT_URL")
+    ),
     partitioning=dataset.partitioning(pa.schema([("snapshot_date", pa.date32())]), flavor="hive"),
 )
 print(

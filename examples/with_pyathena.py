@@ -6,7 +6,9 @@ import sys
 import lake
 from pyathena import connect
 
-cursor = connect(work_group=lake.connected("LAKE_WORKGROUP"), schema_name=lake.connected("LAKE_DATABASE")).cursor()
+cursor = connect(
+    work_group=lake.connected("LAKE_WORKGROUP"), schema_name=lake.connected("LAKE_DATABASE")
+).cursor()
 # The condition on the partition limits what Athena reads. Columns of timestamps are UTC and have no zone.
 cursor.execute("""
     SELECT
@@ -22,5 +24,7 @@ cursor.execute("""
 """)
 rows = cursor.fetchall()
 if not rows:
-    raise SystemExit("The table songs has no rows. Fill the lake, with `make demo` or by a daily run, then this again.")
+    raise SystemExit(
+        "The table songs has no rows. Fill the lake: `make demo`, or a daily run. Then run this again."
+    )
 csv.writer(sys.stdout).writerows([[column[0] for column in cursor.description], *rows])

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
 path = lake.exported("songs")  # "export/songs.parquet"
-spark = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").config("spark.ui.enabled", "false").getOrCreate()
+spark = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
 songs = spark.read.parquet(path)
 newest = songs.agg(f.max("snapshot_date")).first()[0]
 answer = (

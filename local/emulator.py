@@ -26,7 +26,13 @@ from local.process import HOST, BackgroundProcess, find_port
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 # What the front and the emulator's environment are made of, beside the lock file.
-FRONT_SOURCES = ("local/front", "local/loopback.py", "local/private.py", "local/sql_dialect.py", "local/trino")
+FRONT_SOURCES = (
+    "local/front",
+    "local/loopback.py",
+    "local/private.py",
+    "local/sql_dialect.py",
+    "local/trino",
+)
 START_TIMEOUT_S = 60.0
 START_ATTEMPTS = 3
 

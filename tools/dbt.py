@@ -19,7 +19,9 @@ from spotify_lake.schema.types import PARTITION, Column, Table, Type
 
 ROOT: Final = Path(__file__).parents[1]
 SOURCES: Final = ROOT / "examples" / "dbt" / "models" / "sources.yml"
-_HEAD: Final = "# `make schema` writes this file from the schema, the quality rules and the views. Do not change it by hand.\n"
+_HEAD: Final = (
+    "# Written by `make schema` from the schema, the quality rules and the views: do not change it here.\n"
+)
 _SCHEDULED: Final = "scheduled_at"
 
 
@@ -33,7 +35,9 @@ def sources() -> str:
         "description": "The tables of Spotify Lake; docs/data-dictionary.md describes them too.",
         "database": "{{ 'awsdatacatalog' if target.type == 'athena' else target.database }}",
         "schema": "{{ env_var('LAKE_DATABASE', 'spotify_lake') }}",
-        "config": {"meta": {"external_location": "{{ env_var('LAKE_EXPORT', '../../export') }}/{name}.parquet"}},
+        "config": {
+            "meta": {"external_location": "{{ env_var('LAKE_EXPORT', '../../export') }}/{name}.parquet"}
+        },
         "tables": described,
     }
     text: str = yaml.safe_dump(
@@ -46,7 +50,10 @@ def _table(table: Table) -> dict[str, Any]:
     partitions = [PARTITION] if table.partition is PARTITION else [table.partition] if table.partition else []
     in_snapshot = _SCHEDULED in table.column_names
     key = [*((_SCHEDULED,) if in_snapshot and _SCHEDULED not in table.key else ()), *table.key]
-    found: dict[str, Any] = {"name": table.name, "description": f"{table.description} One row: {table.grain}."}
+    found: dict[str, Any] = {
+        "name": table.name,
+        "description": f"{table.description} One row: {table.grain}.",
+    }
     if table.name == "playlists":
         found["config"] = {
             "loaded_at_field": _SCHEDULED,

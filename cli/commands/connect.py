@@ -52,16 +52,16 @@ def lines(lake: Lake, access: Mapping[str, str]) -> Iterator[str]:
     yield f"# tables          s3://{bucket}/curated/<table>/snapshot_date=<date>/, one Parquet file for each snapshot"
     yield "# boto3, awswrangler, the AWS CLI, Polars and pyarrow read the variables."
     yield f"# PyAthena        connect(work_group={workgroup!r}, schema_name={database!r})"
-    yield f"# awswrangler     athena.read_sql_query(…, database={database!r}, workgroup={workgroup!r}, ctas_approach=False)"
+    named = f"database={database!r}, workgroup={workgroup!r}"
+    yield f"# awswrangler     athena.read_sql_query(…, {named}, ctas_approach=False)"
     if endpoint:
         host = endpoint.removeprefix("http://")
         yield f"# DuckDB          CREATE SECRET (TYPE s3, PROVIDER credential_chain, ENDPOINT '{host}',"
         yield "#                 URL_STYLE 'path', USE_SSL false), with its extensions httpfs and aws"
-        yield f"# JDBC            EndpointOverride={endpoint}, which was not tried"
     else:
         yield "# DuckDB          CREATE SECRET (TYPE s3, PROVIDER credential_chain), with its extensions httpfs and aws"
-        yield f"# Metabase, JDBC  Region={lake.region};WorkGroup={workgroup};Database={database};OutputLocation={results}"
-        yield f"# Grafana         region {lake.region}, catalog AwsDataCatalog, database {database}, workgroup {workgroup}"
+        yield f"# Metabase        region {lake.region}, workgroup {workgroup}, S3 staging directory {results}"
+        yield f"# Grafana         region {lake.region}, workgroup {workgroup}, database {database}"
 
 
 def _named(lake: Lake, environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 The emulator itself answers everybody who reaches its port, web pages too, and takes several keys for the account's
 owner without checking a signature. The front runs in the emulator's process, as ASGI middleware around its application.
-Beside the emulator's environment it reads the translation of SQL, with its library from .venv: see `local.front.athena`.
+It needs nothing that is not in the emulator's environment already, but for the translation of SQL
+(`local.front.athena`).
 """
 
 import hashlib

@@ -27,14 +27,14 @@ _TRANSLATION: Final = (
 )
 _LISTS: Final = {f"{kind}[]": "array" for kind in ("VARCHAR", "INTEGER", "BIGINT", "DOUBLE", "DATE")}
 
-_run_duckdb = athena._run_duckdb  # noqa: SLF001
+_run_duckdb = athena._run_duckdb
 
 
 def mend() -> None:
     """Replace the parts of the emulator's Athena that differ from AWS's."""
     sys.path.extend(_TRANSLATION)
     try:
-        import local.sql_dialect  # noqa: PLC0415 (its library is found from here on only)
+        pass
     finally:
         sys.path[-len(_TRANSLATION) :] = []
     athena._run_duckdb = _run
