@@ -146,6 +146,7 @@ def test_questions_to_charts_and_catalog(lake: LaptopStack) -> None:
             assert list(lake.athena(sql).rows) == wanted, name
 
 
+@pytest.mark.filterwarnings("ignore:The copy keyword")  # awswrangler's, of pandas 3
 def test_a_plain_session_asks_in_athenas_sql_and_finds_the_result_file(lake: LaptopStack) -> None:
     """As awswrangler, PyAthena and the AWS command-line tool do, with nothing but what `./lake connect` shows."""
     keys_of = lake.environment
