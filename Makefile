@@ -114,7 +114,7 @@ e2e: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack, deployed to
 	@$(call say,e2e,pytest tests/e2e)
 	@$(RUN)/pytest tests/e2e -m 'not long'
 
-long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) bulk-test ## Tests that take minutes: Spark, and hundreds of snapshots on the stack
+long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) $(EXAMPLES) bulk-test ## Tests that take minutes: Spark, and hundreds of snapshots on the stack
 	@$(call say,long,pytest tests/e2e)
 	@$(RUN)/pytest tests/e2e -m long
 

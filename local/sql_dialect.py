@@ -165,7 +165,9 @@ def _parse(sql: str) -> exp.Expr:
         raise LaptopError("Athena runs one statement at a time.")
     for subscript in statements[0].find_all(exp.Bracket):
         # The parser counts positions from 0 where it knows them to be integers, and leaves others: those of columns.
-        if any(index.type is not None and index.type.this == exp.DType.UNKNOWN for index in subscript.expressions):
+        if any(
+            index.type is not None and index.type.this == exp.DType.UNKNOWN for index in subscript.expressions
+        ):
             subscript.set("offset", 1)
     return statements[0]
 

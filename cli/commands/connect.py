@@ -1,6 +1,6 @@
-"""Show what other tools need to reach the lake: addresses, names and, on the laptop, keys.
+"""Show what other tools need to reach the lake, for a shell.
 
-The output is for a shell: `eval "$(./lake connect --laptop)"` sets the variables that the AWS command-line tool, boto3,
+`eval "$(./lake connect --laptop)"` sets the variables that the AWS command-line tool, boto3,
 awswrangler, PyAthena, DuckDB, Polars, dbt and examples/ read. For a lake on AWS it shows no secret: credentials stay
 where the AWS command-line tool keeps them.
 """

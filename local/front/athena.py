@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import csv
 import datetime as dt
+import functools
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,30 +33,35 @@ _run_duckdb = athena._run_duckdb
 
 def mend() -> None:
     """Replace the parts of the emulator's Athena that differ from AWS's."""
-    sys.path.extend(_TRANSLATION)
-    try:
-        pass
-    finally:
-        sys.path[-len(_TRANSLATION) :] = []
-    athena._run_duckdb = _run
+    athena._run_duckdb = functools.partial(_run, _translation())
     athena._save_query_results = _save
     athena._DUCKDB_TYPE_MAP.update(_LISTS)
 
 
-async def _run(query: str, database: str, catalog: str | None = None) -> dict[str, Any]:
+def _translation() -> Callable[[str, str], str]:
+    """Return the translation of a statement for a database; its library can be imported in here only."""
+    sys.path.extend(_TRANSLATION)
+    try:
+        from local.sql_dialect import declared, to_duckdb  # noqa: PLC0415
+        from queries import views  # noqa: PLC0415
+    finally:
+        del sys.path[-len(_TRANSLATION) :]
+
+    def translate(sql: str, database: str) -> str:
+        tables = [table for name, table in list(glue._tables.items()) if name.startswith(f"{database}/")]
+        return to_duckdb(sql, declared(tables), views(), database=database)
+
+    return translate
+
+
+async def _run(
+    translate: Callable[[str, str], str], query: str, database: str, catalog: str | None = None
+) -> dict[str, Any]:
     if not query.startswith(TRANSLATED):
-        query = await asyncio.to_thread(_translated, query, database)
+        query = await asyncio.to_thread(translate, query, database)
     answer: dict[str, Any] = await _run_duckdb(query, database, catalog)
     answer["rows"] = [[_as_athena(value) for value in row] for row in answer["rows"]]
     return answer
-
-
-def _translated(query: str, database: str) -> str:
-    from local.sql_dialect import declared, to_duckdb  # noqa: PLC0415 (see mend)
-    from queries import views  # noqa: PLC0415
-
-    tables = [table for name, table in list(glue._tables.items()) if name.startswith(f"{database}/")]
-    return to_duckdb(query, declared(tables), views(), database=database)
 
 
 def _as_athena(value: Any) -> Any:
