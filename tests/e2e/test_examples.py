@@ -39,7 +39,7 @@ import json, os, sys
 import awswrangler as wr
 from pyathena import connect
 database, workgroup = os.environ["LAKE_DATABASE"], os.environ["LAKE_WORKGROUP"]
-cursor = connect(work_group=workgroup, schema_name=database).cursor()
+cursor = connect(work_group=workgroup, schema_name=database, poll_interval=0.1).cursor()
 answers = {}
 for name, sql in json.load(sys.stdin).items():
     frame = wr.athena.read_sql_query(sql, database=database, workgroup=workgroup, ctas_approach=False)
