@@ -1,8 +1,9 @@
-"""Run explore.ipynb without a browser: its pictures are then in the file that is named, explore.ipynb by default."""
+"""Run explore.ipynb without a browser: its pictures are then in a copy, by default beside the exported files."""
 
 import sys
 from pathlib import Path
 
+import lake
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -21,10 +22,11 @@ def main(target: Path) -> None:
         raise SystemExit(error.evalue if error.ename == "SystemExit" else str(error)) from None
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times, which would be new in each run
+    target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     print(f"{sum('image/png' in output.get('data', {}) for output in outputs)} pictures are in {target}.")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "explore.ipynb")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else lake.EXPORT / "explore.ipynb")
