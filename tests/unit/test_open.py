@@ -142,6 +142,15 @@ def test_connect_shows_the_laptops_keys() -> None:
     assert "ENDPOINT '127.0.0.1:4566'" in said
 
 
+def test_the_page_names_every_example_and_only_those() -> None:
+    page = (ROOT / "docs" / "open.md").read_text()
+    scripts = {path.name for path in (ROOT / "examples").glob("*.py")} - {"lake.py"}
+    assert set(re.findall(r"\b((?:with|run)_\w+\.py)\b", page)) == scripts
+    assert {path.stem for path in (ROOT / "examples").glob("with_*.py")} == set(
+        re.findall(r"make schema: (with_\w+)", page)
+    )
+
+
 def test_the_committed_notebook_has_its_pictures_and_is_small() -> None:
     text = (ROOT / "examples" / "explore.ipynb").read_text()
     cells = json.loads(text)["cells"]
