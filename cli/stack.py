@@ -233,6 +233,11 @@ def start_laptop(console: Console) -> tuple[dict[str, str], dict[str, str]]:
     return addresses, stack.environment
 
 
+def laptop_environment() -> dict[str, str]:
+    """Return the variables that point AWS tools at the emulator on this laptop, with the keys of its start."""
+    return _running_laptop().environment
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Write a file below .local that only its owner may read."""
     from local import private
