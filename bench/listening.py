@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import io
 import json
@@ -32,7 +31,7 @@ from local.emulator import REGION, leave_aws
 from local.made_up_listening import PRIVATE, ROWS_PER_FILE, Listener, extended_files, history
 from local.stack import LaptopStack
 from queries import queries
-from spotify_lake.observability import logger
+from spotify_lake.observability import logger, metrics
 from spotify_lake.raw.plays import Form, pack_export
 from spotify_lake.raw.store import RawObject
 from spotify_lake.schema.listening import PLAYS
@@ -146,9 +145,9 @@ def _pack(path: Path) -> tuple[str, bytes]:
 def _transform_all(packed: list[tuple[str, bytes]]) -> None:
     """Turn raw objects into Parquet objects as the function does."""
     writer = ListeningWriter(cast("S3Client", _Memory()), "bench")
-    with contextlib.redirect_stdout(io.StringIO()):  # the metrics
-        for key, data in packed:
-            writer.transform(RawObject("bench", key, None), data, None)
+    for key, data in packed:
+        writer.transform(RawObject("bench", key, None), data, None)
+        metrics.clear_metrics()
 
 
 def _duckdb(files: list[Path], folder: Path) -> None:
