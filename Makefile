@@ -114,7 +114,7 @@ e2e: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack, deployed to
 	@$(call say,e2e,pytest tests/e2e)
 	@$(RUN)/pytest tests/e2e -m 'not long'
 
-long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) bulk-test ## Tests that take minutes: Spark, and hundreds of snapshots on the stack
+long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) $(EXAMPLES) bulk-test ## Tests that take minutes: Spark, and hundreds of snapshots on the stack
 	@$(call say,long,pytest tests/e2e)
 	@$(RUN)/pytest tests/e2e -m long
 
@@ -197,4 +197,4 @@ clean: ## Remove environments, build output and caches; stops the laptop stack f
 	    echo 'The laptop stack could not be stopped, so nothing was removed: see .local/state.json for its processes.'; exit 1; \
 	fi
 	@rm -rf .local .aws-sam .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find functions layers local cli tools tests jobs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find examples functions layers local cli tools tests jobs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -28,12 +28,17 @@ DAYS: Final = 30  # in a month
 GOAL: Final = 0.50  # dollars for ten playlists daily
 AWS_REQUESTS: Final = ("S3 PUT", "S3 GET", "Secrets Manager", "EventBridge")
 CHANGED: Final = 0.3  # share of the playlists that change on a day
+LISTENING: Final = 1 / 3  # share of the polls that find new plays: of those of eight hours a day
 FULL_SPEED_MB: Final = 1769  # of memory, from which on a function has one CPU
 REQUEST_S: Final = 0.03  # waiting for S3 and the like
 SPOTIFY_S: Final = 0.25  # waiting for Spotify
 REPORT_WAIT_S: Final = 20.0  # for Athena's answers
 REPORT_CPU_S: Final = 1.0  # to write the page
 FILES_OF_ANSWER: Final = 2  # that Athena writes: the rows and their columns' metadata
+POLLED_MONTHS: Final = 12  # an object each day
+FILES_OF_MONTH: Final = 2  # an audio file and a video file
+MONTHS_OF_FILE: Final = 7  # in an export of 25 files over 15 years
+READS_OF_PLAY_FILES: Final = 3  # references to it in the report's query
 POLLS: Final = 5 * 3600 * 24 * DAYS / 20  # Lambda's pollers ask the queue five at a time, 20 seconds each
 CRAWLER_HOURS: Final = 2 / 6  # units × ten minutes
 LOG_LINE_BYTES: Final = 700
@@ -62,6 +67,8 @@ class Use:
     playlists: int
     runs_a_day: int = 1
     age_days: int = 365
+    play_months: int = 0
+    polls_a_day: int = 0
 
 
 def main() -> None:
@@ -128,17 +135,21 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
         The template's defaults.
     """
     work = _work(use, measured)
+    polls = _polls(use, measured)
     invocations = math.ceil(use.playlists / settings.batch_size)
     cold = min(invocations, settings.concurrency) * measured["import_transform_cpu_s"]
     report = report_requests(use, measured, settings)
     cpu_s = {
-        "extract": DAYS * (work["extract CPU s"] + use.runs_a_day * measured["import_extract_cpu_s"]),
-        "transform": DAYS * (work["transform CPU s"] + cold),
+        "extract": DAYS * (work["extract CPU s"] + use.runs_a_day * measured["import_extract_cpu_s"])
+        + polls["extract CPU s"],
+        "transform": DAYS * (work["transform CPU s"] + cold) + polls["transform CPU s"],
         "report": settings.reports * (measured["import_report_cpu_s"] + REPORT_CPU_S),
     }
     waits = {
-        "extract": DAYS * (work["extract requests"] * REQUEST_S + work["Spotify"] * SPOTIFY_S),
-        "transform": DAYS * work["transform requests"] * REQUEST_S,
+        "extract": DAYS * (work["extract requests"] * REQUEST_S + work["Spotify"] * SPOTIFY_S)
+        + polls["extract requests"] * REQUEST_S
+        + polls["Spotify"] * SPOTIFY_S,
+        "transform": (DAYS * work["transform requests"] + polls["transform requests"]) * REQUEST_S,
         "report": settings.reports * REPORT_WAIT_S,
     }
     gb_seconds = sum(
@@ -147,21 +158,51 @@ def quantities(use: Use, measured: Mapping[str, float], settings: Settings) -> d
     )
     return {
         "lambda_gb_second": gb_seconds,
-        "lambda_request": DAYS * (use.runs_a_day + invocations) + settings.reports,
-        "s3_put": DAYS * work["S3 PUT"] + settings.reports * report.puts,
-        "s3_get": DAYS * work["S3 GET"] + settings.reports * report.gets,
-        "s3_gb_month": use.age_days * use.playlists * measured["snapshot_bytes_changed"] / 1e9,
-        "sqs_request": POLLS + DAYS * (use.playlists + 2 * invocations),
+        "lambda_request": DAYS * (use.runs_a_day + invocations)
+        + settings.reports
+        + polls["polls"]
+        + polls["new"],
+        "s3_put": DAYS * work["S3 PUT"] + settings.reports * report.puts + polls["S3 PUT"],
+        "s3_get": DAYS * work["S3 GET"] + settings.reports * report.gets + polls["S3 GET"],
+        "s3_gb_month": (
+            use.age_days * use.playlists * measured["snapshot_bytes_changed"]
+            + use.age_days / DAYS * polls["new"] * measured["poll_bytes"]
+        )
+        / 1e9,
+        "sqs_request": POLLS + DAYS * (use.playlists + 2 * invocations) + 3 * polls["new"],
         "secret_month": 1,
-        "secret_request": DAYS * work["Secrets Manager"],
-        "scheduler_invocation": DAYS * use.runs_a_day + settings.reports,
+        "secret_request": DAYS * work["Secrets Manager"] + polls["Secrets Manager"],
+        "scheduler_invocation": DAYS * use.runs_a_day + settings.reports + polls["polls"],
         "eventbridge_event": DAYS * work["EventBridge"],
         "glue_dpu_hour": settings.crawler_runs * CRAWLER_HOURS,
         "athena_tb": settings.reports * report.queries * 10e6 / 1e12,
-        "metric_hour": DAYS * use.runs_a_day * measured["metrics_changed"],
+        "metric_hour": DAYS * use.runs_a_day * measured["metrics_changed"] + polls["metrics"],
         "alarm_month": settings.alarms,
         "dashboard_month": 1,
-        "log_gb": DAYS * LOG_LINE_BYTES * use.playlists * (1 + use.runs_a_day) / 1e9,
+        "log_gb": LOG_LINE_BYTES
+        * (DAYS * use.playlists * (1 + use.runs_a_day) + polls["polls"] + polls["new"])
+        / 1e9,
+    }
+
+
+def _polls(use: Use, measured: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the requests, CPU seconds and metrics of a month's polls of plays; each is a cold start."""
+    polls = DAYS * use.polls_a_day
+    numbers = {"new": LISTENING * polls, "nothing": (1 - LISTENING) * polls}
+    found = {
+        kind: sum(number * measured.get(f"poll_{what}: {kind}", 0.0) for what, number in numbers.items())
+        for kind in (*AWS_REQUESTS, "Spotify", "extract CPU s", "transform CPU s", "metrics")
+    }
+    found["extract CPU s"] += polls * measured["import_extract_cpu_s"]
+    found["transform CPU s"] += numbers["new"] * measured["import_transform_cpu_s"]
+    requests = sum(found[kind] for kind in AWS_REQUESTS)
+    # The extract function reads secret and state; with new plays, it writes a raw object and the state.
+    of_extract = 2 * polls + 2 * numbers["new"]
+    return found | {
+        "polls": polls,
+        "new": numbers["new"],
+        "extract requests": of_extract,
+        "transform requests": requests - of_extract,
     }
 
 
@@ -209,9 +250,28 @@ def report_requests(use: Use, measured: Mapping[str, float], settings: Settings)
         raise ValueError(f"no report of {days} days was measured: run `make bench WHAT=report`")
     size = f"report_{max(fitting)}_{days}"
     queries, listings = measured[f"{size}: queries"], measured[f"{size}: listings"]
+    of_plays = requests_for_plays(use.play_months, measured)
     return Requests(
-        puts=listings + measured[f"{size}: own PUTs"] + queries * FILES_OF_ANSWER,
-        gets=listings * use.playlists,
+        puts=listings + measured[f"{size}: own PUTs"] + queries * FILES_OF_ANSWER + of_plays.puts,
+        gets=listings * use.playlists + of_plays.gets,
+        queries=queries + of_plays.queries,
+    )
+
+
+def requests_for_plays(months: int, measured: Mapping[str, float]) -> Requests:
+    """Return what plays add to a report: each month is a listing, and each object a GET, as often as it is read."""
+    if not months:
+        return Requests(0, 0, 0)
+    every, near = (measured[f"report_plays: reads of {what} months"] for what in ("all", "polled"))
+    queries = 2
+    polled = POLLED_MONTHS * DAYS  # objects
+    return Requests(
+        puts=every * months + near * POLLED_MONTHS + READS_OF_PLAY_FILES + queries * FILES_OF_ANSWER,
+        gets=(
+            every * (months * FILES_OF_MONTH + polled)
+            + near * polled
+            + READS_OF_PLAY_FILES * (months / MONTHS_OF_FILE + polled)
+        ),
         queries=queries,
     )
 
@@ -264,6 +324,8 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
         "`CrawlerSchedule` monthly": (ten, replace(settings, crawler_runs=1)),
         "`AlarmSet` all": (ten, replace(settings, alarms=settings.all_alarms)),
         "`ScheduleExpression` hourly": (Use(10, 24), settings),
+        "plays of 15 years, the last of them polled, in the report": (Use(10, play_months=180), settings),
+        "`ListeningSchedule` every 30 minutes": (Use(10, polls_a_day=48), settings),
     }
     changed = ((name, f"${month(use, free=True, of=of):.2f}") for name, (use, of) in changes.items())
     arm, x86 = (
@@ -276,6 +338,7 @@ def page(measured: Mapping[str, float], prices: Mapping[str, Any], settings: Set
         region=prices["region"],
         date=prices["date"],
         changed=CHANGED,
+        listening=f"{24 * LISTENING:.0f}",
         sizes=_rows(sizes),
         total=total,
         goal=GOAL,

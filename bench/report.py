@@ -20,6 +20,7 @@ from typing import Any, Final
 import duckdb
 import msgspec
 import pyarrow as pa
+import sqlglot
 
 from bench.cost import CHANGED, template_settings
 from bench.finding import Finding, Measured
@@ -27,14 +28,16 @@ from bench.payloads import history
 from bench.plans import LAST_DAY, Planner, Scan
 from spotify_lake.athena import Athena, Question, decode
 from spotify_lake.observability import logger
-from spotify_lake.report import queries
+from spotify_lake.report import plays, queries
 from spotify_lake.report.run import run
+from spotify_lake.schema.listening import PLAYS
 from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, PLAYLISTS, TABLES
 from spotify_lake.schema.types import PARTITION
 from spotify_lake.transform.parquet import arrow_schema
 
 SQL: Final = Path(queries.__file__).parent / "sql"
 DAYS: Final = 365  # in the lake
+NEAR: Final = 2  # references that read only the months in which plays of the API may be those of an export
 NIGHT: Final = dt.datetime.combine(LAST_DAY, dt.time(7), dt.UTC)
 
 
@@ -64,7 +67,34 @@ def measure(*, quick: bool) -> Measured:
                     f"lower bound: {2 * days}",  # playlists and entries, each once
                 )
             )
+    reads = reads_of_plays()
+    numbers |= {
+        "report_plays: reads of all months": reads - NEAR,
+        "report_plays: reads of polled months": NEAR,
+    }
+    numbers |= {f"report_sql: {name}": fingerprint(name) for name in ("plays", "plays_pass", "play_files")}
+    findings.append(
+        Finding(
+            "Report, plays: how often Athena reads the table",
+            f"{reads} times, {NEAR} of them only the months with polls",
+            "lower bound: 1",
+        )
+    )
     return Measured(findings, numbers)
+
+
+def reads_of_plays() -> int:
+    """Return how often a plan of the query about plays reads the table, if each reference is planned by itself."""
+    polled = plays.RangeRow(0, 0, 0, LAST_DAY)
+    statement = sqlglot.parse_one(plays.plays(polled, "UTC").sql, read="athena")
+    parts = {cte.alias: cte.this for cte in statement.find_all(sqlglot.exp.CTE)}
+
+    def reads(query: sqlglot.exp.Expr) -> int:
+        names = [table.name for table in query.find_all(sqlglot.exp.Table)]
+        return sum(reads(parts[name]) if name in parts else name == PLAYS.name for name in names)
+
+    statement.args.pop("with_", None) or statement.args.pop("with", None)
+    return reads(statement)
 
 
 def scans(planner: Planner, playlists: int, days: int) -> tuple[dict[str, list[Scan]], int]:
@@ -78,7 +108,7 @@ def scans(planner: Planner, playlists: int, days: int) -> tuple[dict[str, list[S
         How many of each the report covers.
     """
     athena, s3 = _Recording(_lake(playlists, days)), _Bucket(planner.days)
-    run(athena, s3, "bench", days, NIGHT)  # type: ignore[arg-type] # as much of S3 as it uses
+    run(athena, s3, "bench", days, "UTC", NIGHT)  # type: ignore[arg-type] # as much of S3 as it uses
     return {name: planner.scans(sql) for name, sql in athena.asked.items()}, s3.puts
 
 
@@ -123,6 +153,11 @@ class _Bucket:
     def paginate(self, *, Prefix: str, **_request: str) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's
         self.puts += 1
         yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{day}/"} for day in self._days]}
+
+    def list_objects_v2(self, **_request: object) -> dict[str, int]:
+        """Say that there are no plays."""
+        self.puts += 1
+        return {"KeyCount": 0}
 
     def put_object(self, **_request: object) -> None:
         self.puts += 1

@@ -74,10 +74,10 @@ def measure(*, quick: bool) -> Measured:
         findings += [
             Finding(
                 f"Requests per day and playlist of {ENTRIES} entries, {what}",
-                _say(each),
-                f"lower bound: {_say(least)}",
+                say(each),
+                f"lower bound: {say(least)}",
             ),
-            Finding(f"Further requests per run, playlists {what}", _say(run)),
+            Finding(f"Further requests per run, playlists {what}", say(run)),
         ]
         numbers |= {f"each_{what}: {kind}": number for kind, number in each.items()}
         numbers |= {f"run_{what}: {kind}": number for kind, number in run.items()}
@@ -92,7 +92,8 @@ def measure(*, quick: bool) -> Measured:
     return Measured(findings, numbers)
 
 
-def _say(requests: Mapping[str, float]) -> str:
+def say(requests: Mapping[str, float]) -> str:
+    """Return numbers of requests in words."""
     parts = [f"{number:.3g} {kind}" for kind, number in sorted(requests.items(), reverse=True) if number]
     return ", ".join(parts) or "none"
 
@@ -109,11 +110,11 @@ def _second_run(number: int, what: str) -> Counted:
         moto.mock_aws(),
         mock.patch.object(playlists, "playlists", return_value=lists),
         serve(contract="new", now=now) as stub,
-        mock.patch.dict(os.environ, _environment(stub.url)),
+        mock.patch.dict(os.environ, environment(stub.url)),
     ):
-        _deploy()
-        earlier = [_run(moment, stub) for moment in (before - dt.timedelta(days=1), before)]
-        counted = _run(now, stub)
+        deploy()
+        earlier = [run(moment, stub) for moment in (before - dt.timedelta(days=1), before)]
+        counted = run(now, stub)
         for bucket in (RAW, LAKE):
             listed = boto3.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
             snapshots = len(counted.written) + len(earlier) * number
@@ -135,7 +136,8 @@ def _playlists(number: int, what: str) -> Iterator[playlists.Playlist]:
         yield playlists.Playlist(own_id, f"List {playlist}", "", playlists.OWNER, partial(contents, playlist))
 
 
-def _environment(stub_url: str) -> dict[str, str]:
+def environment(stub_url: str) -> dict[str, str]:
+    """Return the environment of the functions."""
     return NO_AWS_SETTINGS | {
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_SECRET_ACCESS_KEY": "bench",
@@ -155,12 +157,13 @@ def _environment(stub_url: str) -> dict[str, str]:
     }
 
 
-def _deploy() -> None:
+def deploy() -> None:
     """Create what the functions need, and clear the clients of an earlier run."""
     from functions.extract import app as extract  # noqa: PLC0415 - these read the environment when imported
     from functions.transform import app as transform  # noqa: PLC0415
-    from spotify_lake.observability import logger  # noqa: PLC0415
+    from spotify_lake.observability import logger, metrics  # noqa: PLC0415
 
+    metrics.namespace = metrics.service = "bench"  # if it was imported without this environment
     logger.registered_handler.setStream(io.StringIO())  # type: ignore[attr-defined]
     extract.client.cache_clear()
     transform.clients.cache_clear()
@@ -171,8 +174,18 @@ def _deploy() -> None:
     boto3.client("secretsmanager").create_secret(Name="spotify", SecretString=json.dumps(secret))
 
 
-def _run(at: dt.datetime, stub: StubServer) -> Counted:
-    """Run the extract function once, and the transform function once for each raw object it wrote."""
+def run(at: dt.datetime, stub: StubServer, event: Mapping[str, Any] | None = None) -> Counted:
+    """Run the extract function once, and the transform function once for each raw object it wrote.
+
+    Parameters
+    ----------
+    at
+        The stub's time, and that of the run.
+    stub
+        The stub.
+    event
+        Of the run; by default that of a daily run.
+    """
     from functions.extract import app as extract  # noqa: PLC0415
     from functions.transform import app as transform  # noqa: PLC0415
 
@@ -190,13 +203,14 @@ def _run(at: dt.datetime, stub: StubServer) -> Counted:
     printed = io.StringIO()
     with mock.patch.object(Endpoint, "make_request", count), contextlib.redirect_stdout(printed):
         begun = time.thread_time()
-        summary = extract.handler({"scheduled_at": at.isoformat()}, CONTEXT)
+        summary = extract.handler(event or {"scheduled_at": at.isoformat()}, CONTEXT)
         counted.extract_cpu_s = time.thread_time() - begun
-        counted.written = summary["written"]
-        for playlist_id in counted.written:
-            event = s3_event(RAW, keys.raw_key(playlist_id, at), dt.datetime.now(dt.UTC))
+        counted.written = [keys.raw_key(playlist_id, at) for playlist_id in summary.get("written", ())]
+        counted.written += [summary["key"]] if "key" in summary else []
+        for raw_key in counted.written:
+            message = s3_event(RAW, raw_key, dt.datetime.now(dt.UTC))
             begun = time.thread_time()
-            transform.handler(event, CONTEXT)
+            transform.handler(message, CONTEXT)
             counted.transform_cpu_s += time.thread_time() - begun
     for line in printed.getvalue().splitlines():
         [published] = json.loads(line)["_aws"]["CloudWatchMetrics"]

@@ -27,6 +27,11 @@ def s3(data: bytes) -> AbstractContextManager[str]:
     return _serving(_s3, data)
 
 
+def sink() -> AbstractContextManager[str]:
+    """Serve an S3 that takes every object, from another process; the context is the endpoint."""
+    return _serving(_nothing, None)
+
+
 def spotify(entries: int) -> AbstractContextManager[str]:
     """Serve a playlist of that many entries, of the legacy contract, from another process; yield the endpoint."""
     return _serving(_spotify, entries)
@@ -61,6 +66,10 @@ def _s3(data: bytes) -> Answer:
     )
     listed = f"<ListBucketResult>{listing}</ListBucketResult>".encode()
     return lambda path: listed if "list-type" in path else data
+
+
+def _nothing(_content: None) -> Answer:
+    return lambda _path: b""
 
 
 def _spotify(entries: int) -> Answer:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
@@ -21,8 +21,10 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from cli import aws
 from cli.athena import connect
 from cli.commands.logs import Function, newest_events
+from cli.commands.status import POLLED
 from cli.dead_letters import QUEUES, depth
 from cli.schedule import next_run
+from cli.scopes import what_is_not_permitted
 from cli.stack import Lake, find
 from spotify_lake.errors import CredentialsMissing, LakeError
 from spotify_lake.settings import OWNED, parse_playlist_ids
@@ -229,7 +231,10 @@ def _sign_in(lake: Lake, now: datetime) -> Finding:
         return failed(f"Spotify does not accept it: {error}")
     if token.rotated_refresh_token and credentials.refresh_token:
         store_refresh_token(secrets, secret_id, credentials.refresh_token, token.rotated_refresh_token)
-    return passed(f"Spotify accepts it{_until(credentials, now, login)}")
+    accepted = f"Spotify accepts it{_until(credentials, now, login)}"
+    if missing := what_is_not_permitted(lake, credentials):
+        return failed(f"{accepted}, but {missing}: run `{login}`")
+    return passed(accepted)
 
 
 def _until(credentials: Credentials, now: datetime, login: str) -> str:
@@ -256,20 +261,27 @@ def _schedule(lake: Lake, now: datetime) -> Finding:
 
 
 def _last_run(lake: Lake, now: datetime) -> Finding:
-    """Read what the newest run of the extract function logged."""
-    lines = []
+    """Read what the newest run of the extract function logged; polls of plays are no runs."""
+    runs: dict[str, list[tuple[datetime, dict[str, Any]]]] = {}
     for at, text in newest_events(lake, Function.EXTRACT, LOG_LINES):
         try:
             fields = json.loads(text)
         except ValueError:
             continue
         if isinstance(fields, dict) and "function_request_id" in fields:
-            lines.append((at, fields))
-    if not lines:
+            runs.setdefault(fields["function_request_id"], []).append((at, fields))
+    if not runs:
         return not_checked("no run has logged anything yet: take the first snapshot")
-    lines.sort(key=lambda line: line[0])
-    at, newest = lines[-1]
-    of_run = [fields for _, fields in lines if fields["function_request_id"] == newest["function_request_id"]]
+    found = [lines for lines in runs.values() if not _is_of_a_poll([fields for _, fields in lines])]
+    if not found:
+        return not_checked(
+            f"the last {LOG_LINES} lines of the log are of polls: `{lake.command('status')}` tells how old the data is"
+        )
+    newest = max(found, key=lambda lines: max(at for at, _ in lines))
+    at, of_run = (
+        max(at for at, _ in newest),
+        [fields for _, fields in sorted(newest, key=lambda line: line[0])],
+    )
     done = Counter(_DONE[text] for fields in of_run if (text := str(fields.get("message"))) in _DONE)
     did = ", ".join(f"{number} {what}" for what, number in sorted(done.items())) or "no snapshot"
     when = f"{at:%Y-%m-%d %H:%M} UTC: {did}"
@@ -281,6 +293,13 @@ def _last_run(lake: Lake, now: datetime) -> Finding:
             f"{when}, more than {hours:.0f} hours ago (StaleAfterHours): see Stale in docs/runbook.md"
         )
     return passed(when)
+
+
+def _is_of_a_poll(lines: list[dict[str, Any]]) -> bool:
+    """Tell a poll's lines; one without its permission says only that."""
+    return any(POLLED.match(str(line.get("message"))) for line in lines) or all(
+        line.get("error_name") == "PermissionMissing" for line in lines
+    )
 
 
 def _queues(lake: Lake, _now: datetime) -> Finding:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from cli.imports.captures import captures_in, fingerprint, raw_object, united
+from cli import objects
+from cli.imports.captures import Capture, captures_in, fingerprint, raw_object, united
 from cli.imports.snapshots import ImportedSnapshot
 from cli.stack import Lake, OpsError
+from spotify_lake import keys
 from spotify_lake.errors import SnapshotUnreadable
+from spotify_lake.keys import SnapshotId
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope, store
 from spotify_lake.schema.playlists import PLAYLIST_ENTRIES
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mypy_boto3_s3 import S3Client
 
 WRITTEN, MERGED, THERE = "written", "merged with what was imported before", "already there"
@@ -57,26 +64,58 @@ class Store:
         """
         if self._is_recorded(snapshot):
             return "already there, recorded by the lake itself"
-        for _ in range(TRIES):
-            data, etag = self._there(snapshot.key)
-            if data is None:
-                if self._write(snapshot.key, snapshot.body, None):
-                    return "would be written" if self._dry_run else WRITTEN
+        moment = snapshot.time.moment
+        outcome, merged = self._unite(snapshot.playlist_id, moment, [snapshot.capture])
+        _check_shown(snapshot, merged)
+        return outcome if outcome == THERE or not self._dry_run else f"would be {outcome}"
+
+    def move(self, former_id: str, playlist_id: str) -> list[SnapshotId]:
+        """Write what was imported under another id again under a list's own.
+
+        Nothing is deleted. The former objects keep their older version; the newest one has no entries and says that the
+        list has some, so tables and views treat it as a part of a list and leave it out.
+
+        Returns
+        -------
+        list of SnapshotId
+            The snapshots under both ids.
+
+        Raises
+        ------
+        OpsError
+            As `put`.
+        """
+        moved = []
+        for former in () if self._s3 is None else objects.snapshots(self._s3, self._bucket, former_id):
+            data, etag = self._there(former.raw_key)
+            captures = [] if data is None else captures_in(data)
+            size = max((capture.size for capture in captures), default=0)
+            if not size:
                 continue
-            before = captures_in(data)
-            if not before:
-                raise OpsError(
-                    f"{snapshot.key} is not an object that import wrote; nothing was written over it."
-                )
-            captures = united(before, snapshot.capture, snapshot.playlist_id, snapshot.time.moment)
-            merged = raw_object(snapshot.playlist_id, snapshot.time.moment, captures)
-            is_there = gzip.decompress(merged) == gzip.decompress(data)
-            if is_there or self._write(snapshot.key, merged, etag):
-                _check_shown(snapshot, merged)
-                if is_there:
-                    return THERE
-                return f"{'would be ' if self._dry_run else ''}{MERGED}"
-        raise OpsError(f"Others are writing {snapshot.key} at the same time. Import the file again.")
+            moment = former.scheduled_at.replace(microsecond=0)
+            self._unite(playlist_id, moment, captures)
+            emptied = replace(captures[0], pages=({"items": [], "total": size},), contract="items")
+            self._write(former.raw_key, raw_object(former_id, moment, [emptied]), etag)
+            moved += [SnapshotId(former.scheduled_at, playlist_id), former]
+        return moved
+
+    def _unite(self, playlist_id: str, moment: datetime, captures: Sequence[Capture]) -> tuple[str, bytes]:
+        """Write captures, united with those of the same list and time; return what became of them, and the object."""
+        key = keys.raw_key(playlist_id, keys.import_time(moment))
+        for _ in range(TRIES):
+            data, etag = self._there(key)
+            before = [] if data is None else captures_in(data)
+            if data is not None and not before:
+                raise OpsError(f"{key} is not an object that import wrote; nothing was written over it.")
+            every = before
+            for capture in captures:
+                every = united(every, capture, playlist_id, moment)
+            merged = raw_object(playlist_id, moment, every)
+            if data is not None and gzip.decompress(merged) == gzip.decompress(data):
+                return THERE, merged
+            if self._write(key, merged, etag or None):
+                return MERGED if before else WRITTEN, merged
+        raise OpsError(f"Others are writing {key} at the same time. Import the file again.")
 
     def _is_recorded(self, snapshot: ImportedSnapshot) -> bool:
         """Tell whether a run recorded the same entries in the same second."""

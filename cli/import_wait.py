@@ -1,4 +1,4 @@
-"""Waits until the transform has put imported snapshots into the tables, and counts their rows there."""
+"""Waits until the transform has put imports into the tables, and counts the rows of snapshots there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import pyarrow.parquet as pq
@@ -17,16 +16,16 @@ import pyarrow.parquet as pq
 from cli import dead_letters, objects
 from cli.commands.logs import Function, newest_events
 from cli.dead_letters import QUEUES
+from cli.objects import ListeningObject
 from cli.stack import Lake, OpsError, laptop_trouble
 from spotify_lake import keys
+from spotify_lake.keys import SnapshotId
 from spotify_lake.log_lines import errors_in, is_lasting
+from spotify_lake.raw import store
 from spotify_lake.schema.playlists import PLAYLIST_ENTRIES, REJECTS, TABLES
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
     from cli.terminal import Terminal
-    from spotify_lake.keys import SnapshotId
     from spotify_lake.schema.types import Table
 
 READERS: Final = 8
@@ -42,25 +41,28 @@ LAPTOP_SETTLING_S: Final = 6.0
 LOG_LINES: Final = 200
 
 
+type Imported = SnapshotId | ListeningObject  # the latter is a file with plays
+
+
 @dataclass
 class _Wait:
     """One wait: what is still missing, and what became of the rest."""
 
-    pending: set[SnapshotId]
-    done: set[SnapshotId] = field(default_factory=set)
-    failed: set[SnapshotId] = field(default_factory=set)
+    pending: set[Imported]
+    done: set[Imported] = field(default_factory=set)
+    failed: set[Imported] = field(default_factory=set)
     errors: Sequence[str] = ()
 
 
 def wait(
     lake: Lake,
     terminal: Terminal,
-    snapshots: Collection[SnapshotId],
+    imported: Collection[Imported],
     *,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Wait until every table has some imported snapshots, and say how many rows of them are in each.
+    """Wait until every table has some imports, and say how many rows of snapshots are in each.
 
     Parameters
     ----------
@@ -68,8 +70,8 @@ def wait(
         The lake.
     terminal
         Shows progress and the numbers.
-    snapshots
-        Those that are in the raw bucket.
+    imported
+        The snapshots and files with plays that are in the raw bucket.
     sleep, clock
         As in the module time.
 
@@ -78,19 +80,20 @@ def wait(
     OpsError
         Some did not reach the tables, and will not without help; the sentence says why.
     """
-    state = _Wait(set(snapshots))
+    state = _Wait(set(imported))
     why = ""
     try:
-        with terminal.progress("In the tables", len(snapshots)) as progress:
+        with terminal.progress("In the tables", len(imported)) as progress:
             why = _until_done(lake, state, lambda note: progress.update(len(state.done), note), sleep, clock)
     except KeyboardInterrupt as error:
         error.add_note(
-            f"{len(state.done):,} of {len(snapshots):,} snapshots are in the tables; the rest gets there without this"
-            f" command, and `{lake.command('status')}` shows when."
+            f"{len(state.done):,} of {len(imported):,} {_words(imported)} are in the tables; the rest gets there"
+            f" without this command, and `{lake.command('status')}` shows when."
         )
         raise
-    if state.done:
-        _say_rows(lake, terminal, state.done)
+    snapshots = [one for one in state.done if isinstance(one, SnapshotId)]
+    if snapshots:
+        _say_rows(lake, terminal, snapshots)
     if why:
         raise OpsError(why)
 
@@ -109,7 +112,7 @@ def _until_done(
         written = dict(
             zip(
                 state.pending,
-                readers.map(lambda one: _modified(s3, raw, one.raw_key), state.pending),
+                readers.map(lambda one: store.written_at(s3, raw, one.raw_key), state.pending),
                 strict=True,
             )
         )
@@ -154,7 +157,9 @@ def _until_done(
 def _failure(lake: Lake, state: _Wait, total: int, why: str) -> str:
     """Say which snapshots did not reach the tables, why, and what to do."""
     missing = len(state.pending) + len(state.failed)
-    said = [f"{missing:,} of {total:,} snapshots are not in the tables"]
+    said = [
+        f"{missing:,} of {total:,} {_words(state.done | state.pending | state.failed)} are not in the tables"
+    ]
     if state.failed:
         said.append(
             f"{len(state.failed):,} went to TransformDeadLetters (`{lake.command('redrive')}` shows them)"
@@ -165,7 +170,7 @@ def _failure(lake: Lake, state: _Wait, total: int, why: str) -> str:
     if state.errors:
         sentence += f" The last error it logged: {state.errors[-1].rstrip('.')}."
     if state.pending and why == "no queue holds them":
-        words = f"replay --from {min(state.pending).scheduled_at.date()}"
+        words = f"replay --from {min(one.scheduled_at for one in state.pending).date()}"
         sentence += f" `{lake.command(words)}` rebuilds them."
     return f"{sentence} `{lake.command('logs transform')}` shows the log. What was imported stays in raw."
 
@@ -173,16 +178,16 @@ def _failure(lake: Lake, state: _Wait, total: int, why: str) -> str:
 def _done(
     lake: Lake,
     readers: ThreadPoolExecutor,
-    pending: Collection[SnapshotId],
-    written: Mapping[SnapshotId, datetime | None],
-) -> set[SnapshotId]:
-    """Return the snapshots whose tables have been written since their raw objects."""
+    pending: Collection[Imported],
+    written: Mapping[Imported, datetime | None],
+) -> set[Imported]:
+    """Return the imports whose tables have been written since their raw objects."""
     s3, bucket = lake.client("s3"), lake.output("LakeBucketName")
     ordered = list(pending)
     times = dict(
         zip(
             ordered,
-            readers.map(lambda one: _modified(s3, bucket, objects.done_key(one)), ordered),
+            readers.map(lambda one: store.written_at(s3, bucket, _done_key(one)), ordered),
             strict=True,
         )
     )
@@ -194,7 +199,7 @@ def _done(
     return found
 
 
-def _look_at_dead_letters(lake: Lake, state: _Wait, written: Mapping[SnapshotId, datetime | None]) -> None:
+def _look_at_dead_letters(lake: Lake, state: _Wait, written: Mapping[Imported, datetime | None]) -> None:
     """Move the pending snapshots that failed for good; messages about older versions do not count."""
     sqs, queue = lake.client("sqs"), QUEUES[0]
     url = lake.output(queue.output)
@@ -234,11 +239,13 @@ def _say_rows(lake: Lake, terminal: Terminal, snapshots: Collection[SnapshotId])
         terminal.detail(f"{table.name:<18} {rows[table.name]:>9,} rows")
 
 
-def _modified(s3: S3Client, bucket: str, key: str) -> datetime | None:
-    """Return when an object was written; None if it does not exist."""
-    try:
-        return s3.head_object(Bucket=bucket, Key=key)["LastModified"]
-    except s3.exceptions.ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
-            return None
-        raise
+def _done_key(one: Imported) -> str:
+    return one.done_key if isinstance(one, ListeningObject) else objects.done_key(one)
+
+
+def _words(imported: Collection[Imported]) -> str:
+    """Name what was imported."""
+    snapshots = sum(isinstance(one, SnapshotId) for one in imported)
+    if snapshots == len(imported):
+        return "snapshots"
+    return "snapshots and files of listening history" if snapshots else "files of listening history"

@@ -9,6 +9,7 @@ from spotify_lake.spotify.scopes import needed_scopes
 
 if TYPE_CHECKING:
     from cli.stack import Lake
+    from spotify_lake.spotify.credentials import Credentials
 
 
 def scopes_of(lake: Lake) -> dict[str, str]:
@@ -19,3 +20,21 @@ def scopes_of(lake: Lake) -> dict[str, str]:
         plays=bool(lake.parameters.get("ListeningSchedule")),
         library=lake.parameters.get("Library") == "on",
     )
+
+
+def what_is_not_permitted(lake: Lake, credentials: Credentials) -> str:
+    """Name what a lake is to collect and its sign-in does not permit, with the scopes; empty if nothing.
+
+    Parameters
+    ----------
+    lake
+        Its parameters say what it collects.
+    credentials
+        The sign-in. The scopes of one that was stored in other ways than by `./lake login` are not known.
+    """
+    granted = credentials.scopes.split()
+    if credentials.refresh_token is not None and not granted:
+        return ""
+    optional = [(scope, what) for scope, what in scopes_of(lake).items() if scope.startswith("user-")]
+    missing = "; ".join(f"{what} ({scope})" for scope, what in optional if scope not in granted)
+    return missing and f"the sign-in does not permit reading {missing}, so that is left out"

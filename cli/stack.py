@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -233,6 +233,11 @@ def start_laptop(console: Console) -> tuple[dict[str, str], dict[str, str]]:
     return addresses, stack.environment
 
 
+def laptop_environment() -> dict[str, str]:
+    """Return the variables that point AWS tools at the emulator on this laptop, with the keys of its start."""
+    return _running_laptop().environment
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Write a file below .local that only its owner may read."""
     from local import private
@@ -273,11 +278,11 @@ def run_on_spark(data_set: str, run_id: str) -> dict[str, Any]:
     return run_job(_running_laptop(), data_set, run_id)
 
 
-def run_demo(console: Console, last_day: date | None) -> None:
-    """Deploy the stack on this laptop, fill it with 30 days and query it."""
+def run_demo(console: Console, import_files: Callable[[Sequence[Path]], None], last_day: date | None) -> None:
+    """Deploy the stack on this laptop, fill it with 30 days of playlists and years of plays, and query it."""
     from local import demo
 
-    demo.run(_laptop_stack(console), console, _steps(console), last_day)
+    demo.run(_laptop_stack(console), console, _steps(console), import_files, last_day)
 
 
 def run_bulk_demo(console: Console) -> None:

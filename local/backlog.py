@@ -61,7 +61,7 @@ def read(s3: S3Client, raw_bucket: str, lake_bucket: str, tables: Iterable[str],
     queued
         Messages in the transform queue.
     """
-    raw = {snapshot for key in _keys(s3, raw_bucket, keys.RAW) if (snapshot := keys.in_raw_key(key))}
+    raw = {snapshot for key in keys_below(s3, raw_bucket, keys.RAW) if (snapshot := keys.in_raw_key(key))}
     written = tuple(
         prefix
         for location in tables
@@ -69,7 +69,9 @@ def read(s3: S3Client, raw_bucket: str, lake_bucket: str, tables: Iterable[str],
         and not prefix.startswith(_OF_OTHERS)
     )
     curated = Counter(
-        keys.in_curated_key(key) for key in _keys(s3, lake_bucket, keys.CURATED) if key.startswith(written)
+        keys.in_curated_key(key)
+        for key in keys_below(s3, lake_bucket, keys.CURATED)
+        if key.startswith(written)
     )
     done = sum(curated[snapshot] >= len(written) for snapshot in raw)
     return Backlog(len(raw), done, queued)
@@ -133,6 +135,7 @@ def wait_until_idle(
         time.sleep(0.4)
 
 
-def _keys(s3: S3Client, bucket: str, prefix: str) -> list[str]:
+def keys_below(s3: S3Client, bucket: str, prefix: str) -> list[str]:
+    """Return the keys of a bucket's objects that begin with `prefix`."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [item["Key"] for page in pages for item in page.get("Contents", [])]

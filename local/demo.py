@@ -1,4 +1,4 @@
-"""The demo: runs 30 days of playlists through the deployed functions and asks the lake four questions."""
+"""The demo: runs 30 days of playlists and three years of plays through the lake, and asks it five questions."""
 
 from __future__ import annotations
 
@@ -17,29 +17,40 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from local import private
+from local import made_up_export, private
+from local.backlog import keys_below
 from local.display import bar, sparkline
 from local.errors import LaptopError
 from queries import queries
 from queries.display import cell
+from spotify_lake import keys
+from spotify_lake.athena import QueryResult
 from spotify_lake.printable import printable
+from spotify_lake.schema.listening import PLAY_FILES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from local.display import Steps
     from local.stack import LaptopStack
-    from spotify_lake.athena import QueryResult, Value
+    from spotify_lake.athena import Value
 
 DAYS = 30
 # Late in the day, so that yesterday's snapshot counts as fresh (StaleAfterHours) all day long.
 TAKEN_AT = dt.time(23, tzinfo=dt.UTC)
 
 MOST_FAILURES_SHOWN = 5
+ARTISTS_SHOWN = 5
 BAR_WIDTH = 16  # characters, shared by the measures of a row
 
 
-def run(stack: LaptopStack, console: Console, steps: Steps, last_day: dt.date | None = None) -> None:
+def run(
+    stack: LaptopStack,
+    console: Console,
+    steps: Steps,
+    import_files: Callable[[Sequence[Path]], None],
+    last_day: dt.date | None = None,
+) -> None:
     """Deploy, fill and query the laptop stack.
 
     Snapshots that are already in the lake stay: running the demo again on the same day adds nothing, and a day later
@@ -49,6 +60,8 @@ def run(stack: LaptopStack, console: Console, steps: Steps, last_day: dt.date | 
     ----------
     stack, console, steps
         What to fill, and where to show it.
+    import_files
+        Imports archives of Spotify's data export, and does not wait for the transform.
     last_day
         The last of the 30 days; by default yesterday (UTC).
 
@@ -68,6 +81,11 @@ def run(stack: LaptopStack, console: Console, steps: Steps, last_day: dt.date | 
     try:
         if not stack.up():
             steps.done("Found the laptop stack running and up to date", time.monotonic() - started)
+        # Before the days: the transform works on the plays while these are extracted.
+        with steps(
+            f"Importing plays since {made_up_export.listener(last_day).first:%Y}, as ./lake import does"
+        ):
+            import_files(made_up_export.write(stack.state_dir / "export", last_day))
         added = fill(stack, console, steps, moments(last_day))
     except KeyboardInterrupt as error:
         error.add_note("What is in the lake on this laptop stays there, until `./lake down` deletes it.")
@@ -185,18 +203,41 @@ def check(stack: LaptopStack) -> None:
             f"{backlog.raw - backlog.done} of {backlog.raw} snapshots are not in the tables, "
             "and no queue holds them. `./lake logs transform --laptop` shows why."
         )
+    if missing := _exports(stack) - _tabled(stack):
+        raise LaptopError(
+            f"{len(missing)} imported files with plays are not in the tables, and no queue holds them. "
+            "`./lake logs transform --laptop` shows why."
+        )
+
+
+def _exports(stack: LaptopStack) -> set[str]:
+    """Return the digests of the imported files with plays."""
+    found = map(
+        keys.in_raw_export_key,
+        keys_below(stack.client("s3"), stack.outputs["RawBucketName"], keys.RAW_EXPORTS),
+    )
+    return {digest for digest in found if digest}
+
+
+def _tabled(stack: LaptopStack) -> set[str]:
+    """Return the names of the objects that the transform writes last."""
+    return {
+        Path(key).stem
+        for key in keys_below(stack.client("s3"), stack.outputs["LakeBucketName"], PLAY_FILES.prefix)
+    }
 
 
 def show(stack: LaptopStack, console: Console) -> None:
-    """Show what the lake holds, and ask it four questions."""
+    """Show what the lake holds, and ask it five questions."""
     console.print()
     console.print(_contents(stack))
     console.print(_rejects(stack), highlight=False)
+    console.print(_plays(stack), highlight=False)
     console.print(
         "[green]Dead-letter queues are empty.[/] [dim]Every snapshot is in the tables.[/]", highlight=False
     )
     console.print(
-        "[dim]The songs are real (TidyTuesday 2020-01-21, CC0); the playlists are made up.[/]",
+        "[dim]The songs are real (TidyTuesday 2020-01-21, CC0); the playlists and plays are made up.[/]",
         highlight=False,
     )
     questions = queries()
@@ -205,6 +246,7 @@ def show(stack: LaptopStack, console: Console) -> None:
         ("albums_by_tracks", _with_bars("tracks")),
         ("song_position", _journey),
         ("entered_and_left", _with_bars("entered", "gone")),
+        ("artists_heard_most", _artists),
     ):
         query = questions[name]
         result = stack.athena(query.sql)
@@ -250,6 +292,31 @@ def _rejects(stack: LaptopStack) -> str:
     return (
         f"[yellow]Rejects:[/] {escape(reasons)} [dim](kept with reason and payload in the table rejects)[/]"
     )
+
+
+def _plays(stack: LaptopStack) -> str:
+    result = stack.athena(
+        "SELECT count(*) AS files, sum(play_count) AS plays, sum(reject_count) AS rejects,"
+        " min(first_played_at) AS first_day, max(last_played_at) AS last_day FROM play_files"
+    )
+    [found] = result.records()
+    if not found["files"]:
+        return "[dim]No plays.[/]"
+    return (
+        f"[green]{found['plays']:,} plays[/] from {found['first_day']:%Y-%m-%d} to {found['last_day']:%Y-%m-%d},"
+        f" {found['rejects']} rejects. [dim]{found['files']} files overlap; the view listening has each play once.[/]"
+    )
+
+
+def _artists(result: QueryResult) -> Table:
+    """Draw bars for the hours of the first few artists."""
+    shown = ("artist", "hours", "plays", "songs")
+    columns = [column for column in result.columns if column.name in shown]
+    rows = [tuple(record[name] for name in shown) for record in result.records()[:ARTISTS_SHOWN]]
+    first = QueryResult(
+        tuple(columns), tuple(rows), result.execution_id, result.seconds, result.scanned_bytes
+    )
+    return _with_bars("hours")(first)
 
 
 def _with_bars(*measures: str) -> Callable[[QueryResult], Table]:
@@ -325,6 +392,7 @@ def show_next_steps(console: Console, page: Path) -> None:
     console.print()
     for command, effect in (
         ('./lake query --laptop "select name from latest_songs limit 9"', "ask the lake yourself"),
+        ("./lake query --laptop --ask year_in_review", "see each year of the plays in a row"),
         ("./lake logs --laptop", "show what the functions logged"),
         ("./lake down", "stop it and delete its data"),
         ("README.md", "deploy the same template to AWS"),

@@ -26,7 +26,13 @@ from local.process import HOST, BackgroundProcess, find_port
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 # What the front and the emulator's environment are made of, beside the lock file.
-FRONT_SOURCES = ("local/front", "local/loopback.py", "local/private.py")
+FRONT_SOURCES = (
+    "local/front",
+    "local/loopback.py",
+    "local/private.py",
+    "local/sql_dialect.py",
+    "local/trino",
+)
 START_TIMEOUT_S = 60.0
 START_ATTEMPTS = 3
 
@@ -82,6 +88,7 @@ def client_environment(endpoint: str, keys: Keys) -> dict[str, str]:
     """Return the variables that point an AWS SDK or command-line tool at the emulator."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ALLOW_HTTP": "true",  # which Polars, and others of Rust's libraries, ask for
         "AWS_ACCESS_KEY_ID": keys.access_key,
         "AWS_SECRET_ACCESS_KEY": keys.secret_key,
         "AWS_DEFAULT_REGION": REGION,

@@ -218,7 +218,7 @@ class _Person:
             row["offline_timestamp"] = seconds * 1000 + 7 if draw < 0.5 else seconds
             # The network saw the play later: after an hour, or more than a year.
             later = heard + (dt.timedelta(days=395) if draw < 0.1 else dt.timedelta(hours=1))
-            row["ts"] = min(later, self._last).isoformat().replace("+00:00", "Z")
+            row["ts"] = (later if later <= self._last else heard).isoformat().replace("+00:00", "Z")
         self._before = row
         yield "audio", row
 

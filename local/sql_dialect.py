@@ -19,6 +19,7 @@ import sqlglot
 from sqlglot import exp
 
 from local.errors import LaptopError
+from local.front import TRANSLATED
 from local.trino.rewrite import rewrite
 from local.trino.rules import check_syntax, check_types
 from local.trino.types import annotate
@@ -51,7 +52,8 @@ def on_laptop(client: Callable[[Any], Any], workgroup: str, database: str) -> At
     def translate(sql: str) -> str:
         pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=database)
         schema = declared(table for page in pages for table in page["TableList"])
-        return to_duckdb(sql, schema, all_views(), database=database)
+        translated = to_duckdb(sql, schema, all_views(), database=database)
+        return sql if translated == sql else TRANSLATED + translated
 
     return Athena(client("athena"), workgroup, database, translate=translate)
 
@@ -161,6 +163,12 @@ def _parse(sql: str) -> exp.Expr:
         raise LaptopError(f"This is not valid Athena SQL: {explain(str(error))}{quote}") from error
     if len(statements) != 1:
         raise LaptopError("Athena runs one statement at a time.")
+    for subscript in statements[0].find_all(exp.Bracket):
+        # The parser counts positions from 0 where it knows them to be integers, and leaves others: those of columns.
+        if any(
+            index.type is not None and index.type.this == exp.DType.UNKNOWN for index in subscript.expressions
+        ):
+            subscript.set("offset", 1)
     return statements[0]
 
 

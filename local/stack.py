@@ -51,7 +51,7 @@ DEAD_LETTER_OUTPUTS = (
     "ReportFailuresUrl",
     "ScheduleDeadLettersUrl",
 )
-MADE = ("bulk", "report")  # folders with what the demos made, besides the emulator's own
+MADE = ("bulk", "export", "report")  # folders with what the demos made, besides the emulator's own
 QUERY_ACTIONS = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
 
 
@@ -125,6 +125,7 @@ class LaptopStack:
         with self._alone():
             self._state = State.load(self._state_path)
             before = replace(self._state)
+            self._outputs = None  # somebody may have deployed it meanwhile
             fresh = self._ensure_emulator()
             self._ensure_stub()
             self._ensure_deployed(fresh=fresh)

@@ -10,6 +10,7 @@ SECURITY := .tools/security/.installed
 PLAYWRIGHT := .tools/browser/.installed
 FAULTS := .tools/faults/.installed
 SPARK := .tools/spark/.installed
+EXAMPLES := .tools/examples/.installed
 UV_CLI := .tools/uv/bin/uv
 
 # Wheels only: building a package runs its code, with build tools that no lock file names. PySpark has no wheel.
@@ -22,7 +23,7 @@ lock: $(UV) ## Resolve all lock files again; UPGRADE=1 takes newer versions
 	    $(call say,lock,layers/$$layer/requirements.txt); \
 	    $(MAKE) --silent -C layers/$$layer lock LOCK_FLAGS="$(if $(UPGRADE),--upgrade)"; \
 	done; \
-	for name in uv dev sam emulator checkov security browser faults spark; do \
+	for name in uv dev sam emulator checkov security browser faults spark examples; do \
 	    $(call say,lock,requirements/$$name.txt); \
 	    uv pip compile --quiet $(if $(UPGRADE),--upgrade) $(WHEELS) --universal --python-version 3.13 --generate-hashes \
 	        --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \
@@ -108,6 +109,6 @@ $(DEV): requirements/dev.txt requirements/environments.mk | $(UV)
 	@printf '../../../../%s\n' '' layers/common jobs > .venv/lib/python3.13/site-packages/spotify_lake.pth
 	@touch $@
 
-$(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(PLAYWRIGHT) $(FAULTS) $(SPARK): .tools/%/.installed: requirements/%.txt | $(UV)
+$(SAM) $(EMULATOR) $(CHECKOV) $(SECURITY) $(PLAYWRIGHT) $(FAULTS) $(SPARK) $(EXAMPLES): .tools/%/.installed: requirements/%.txt | $(UV)
 	$(call install,.tools/$*)
 	@touch $@

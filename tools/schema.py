@@ -1,6 +1,6 @@
 """Generate what follows from spotify_lake's schema and quality rules, from queries/ and the commands of `./lake`.
 
-That is the `latest_` views, and parts of nested stacks and of the documentation: see `tools.pages`.
+That is the `latest_` views, the sources of dbt, and parts of nested stacks and of the documentation: see `tools.pages`.
 
 `python -m tools.schema` rewrites the files; `python -m tools.schema --check` reports whether they are up to date.
 """
@@ -16,7 +16,7 @@ from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.types import PARTITION, Column, Table
 from spotify_lake.schema.warehouse import WAREHOUSE
-from tools import catalog, commands, pages, queries, quicksight
+from tools import catalog, commands, dbt, pages, queries, quicksight, snippets
 
 ROOT: Final = Path(__file__).parents[1]
 DICTIONARY: Final = ROOT / "docs" / "data-dictionary.md"
@@ -76,14 +76,15 @@ def main(arguments: list[str]) -> int:
     """Write or check the generated files; returns the exit code."""
     wanted, views = queries.files()
     wanted |= {quicksight.STACK: quicksight.stack(all_views()), commands.PAGE: commands.page()}
-    wanted |= {catalog.STACK: catalog.stack(), DICTIONARY: dictionary(views)}
+    wanted |= {catalog.STACK: catalog.stack(), DICTIONARY: dictionary(views), dbt.SOURCES: dbt.sources()}
+    wanted |= {snippets.PAGE: snippets.page()}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in stale:
             print(f"{path.relative_to(ROOT)} does not match its sources: run `make schema`")
         return 1 if stale else 0
     for path in stale:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wanted[path])
         print(f"wrote {path.relative_to(ROOT)}")
     return 0

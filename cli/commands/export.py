@@ -1,6 +1,7 @@
 """Write views, tables and answers to queries as CSV and Parquet.
 
-Without names it writes every view of the playlists. Name views of charts one by one: they have millions of rows.
+Without names it writes every view of the playlists; with --tables what dbt, the notebook and the other examples read:
+every table of playlists and plays, and the view listening. Name views of charts one by one: they have millions of rows.
 The CSV files are for spreadsheets: they begin with a byte order mark, times are UTC in whole seconds, and texts that a
 spreadsheet would run as formulas have an apostrophe before them. --raw writes everything unchanged, for programs.
 """
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 EXAMPLES: Final = (
     "./lake export",
     "./lake export latest_songs artist_gains --out answers",
-    "./lake export song_history --laptop",
+    "./lake export --tables --laptop",
 )
 DEFAULT_FOLDER: Final = Path("export")
+TABLES_TO_EXPORT: Final = (*(table.name for table in (*TABLES, *LISTENING_TABLES, LIBRARY)), "listening")
 TIMEOUT_S: Final = 1800.0  # how long Athena itself lets a query run
 BATCH_ROWS: Final = 100_000
 
@@ -73,6 +75,9 @@ def command(
     ] = None,
     *,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = DEFAULT_FOLDER,
+    every_table: Annotated[
+        bool, typer.Option("--tables", help="Write the tables, as the examples read them.")
+    ] = False,
     raw: Annotated[
         bool,
         typer.Option("--raw", help="Write texts and times to CSV unchanged, for programs, not spreadsheets."),
@@ -81,7 +86,8 @@ def command(
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Run the command; see the module."""
-    run(find(laptop=laptop, stack=stack), Terminal(), names or [], out, raw=raw)
+    chosen = [*(names or []), *(TABLES_TO_EXPORT if every_table else ())]
+    run(find(laptop=laptop, stack=stack), Terminal(), chosen, out, raw=raw)
 
 
 def run(lake: Lake, terminal: Terminal, names: Sequence[str], folder: Path, *, raw: bool = False) -> None:

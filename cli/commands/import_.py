@@ -1,62 +1,52 @@
-"""Import dumps of playlists, in any form you may have them.
+"""Import Spotify's data export, or playlists you saved.
 
-It reports what it understood of each file, waits until the tables have it, and says how many rows are where. It exits
-with status 1 if a file could not be used or did not reach the tables.
+Both may have any form that you find them in. It reports what it understood of each file, waits until the tables have
+it, and says how many rows are where. Of your listening history, private fields such as user names and IP addresses
+never leave this machine. It exits with status 1 if a file or row could not be used or did not reach the tables.
 """
 
 from __future__ import annotations
 
 import glob
 import os.path
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import import_wait
+from cli import import_summary, import_wait
 from cli.aws import sentence
-from cli.import_store import IMPORTED, Store
-from cli.imports import archives, dumps, snapshots
-from cli.imports.archives import SUFFIXES
+from cli.import_plays import Plays
+from cli.import_report import Report
+from cli.import_store import Store
+from cli.import_wait import Imported
+from cli.imports import archives, dumps, history, snapshots
+from cli.imports.archives import SUFFIXES, Unpacked
 from cli.imports.parts import Part
 from cli.imports.recognition import playlist_id_in
 from cli.imports.shapes import is_spotify_id, moment
-from cli.imports.snapshots import Defaults, ImportedSnapshot
+from cli.imports.snapshots import Defaults
 from cli.options import Laptop, Stack
 from cli.stack import DEFAULT_STACK, Lake, OpsError, find
 from cli.terminal import Terminal
-from spotify_lake import keys
 from spotify_lake.errors import LakeError
 from spotify_lake.extract.state import last_user
-from spotify_lake.keys import SnapshotId
-from spotify_lake.schema.playlists import KINDS, PLAYLIST_ENTRIES, REJECTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 EXAMPLES: Final = (
+    "./lake import my_spotify_data.zip",
     "./lake import dumps/ more.json --dry-run",
     "./lake import 'archive/**/*.json.gz' s3://bucket/prefix",
     "./lake import liked.json --at 2020-05-17T06:00:00Z",
 )
 
 TOO_LARGE: Final = "It needs more memory than this machine has free: split it."
-
-_KIND = PLAYLIST_ENTRIES.column_names.index("kind")
-_REASON = REJECTS.column_names.index("reason")
-_KIND_WORDS = {
-    "song": ("song", "songs"),
-    "episode": ("episode", "episodes"),
-    "chapter": ("chapter", "chapters"),
-    "local": ("local file", "local files"),
-    "unavailable": ("unavailable", "unavailable"),
-    "other": ("of another type", "of other types"),
-}
 
 
 @dataclass(frozen=True)
@@ -69,11 +59,11 @@ class File:
 
 @dataclass
 class Found:
-    """The files that were asked for, the names that lead nowhere, and how many files in folders are of other kinds."""
+    """The files that were asked for, the names that lead nowhere, and files in folders that are of other kinds."""
 
     files: list[File] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    skipped: int = 0
+    skipped: list[str] = field(default_factory=list)
 
 
 def parse_time(text: str) -> datetime:
@@ -151,7 +141,7 @@ def run(
     defaults: Defaults = Defaults(),  # noqa: B008 (it is frozen)
     *,
     dry_run: bool = False,
-    wait: Callable[[Lake, Terminal, Collection[SnapshotId]], None] | None = None,
+    wait: Callable[[Lake, Terminal, Collection[Imported]], None] | None = None,
 ) -> None:
     """Import files and report what was understood of each.
 
@@ -185,21 +175,41 @@ def run(
     report = Report(terminal)
     for name in found.missing:
         report.refuse(name, "There is no such file.")
-    try:
-        for folder in _by_folder(found.files):
-            _import_folder(folder, target, report, defaults)
-    except KeyboardInterrupt as error:
-        error.add_note("What is reported above is imported, and is not imported twice.")
-        raise
-    report.add_up(len(found.files) + len(found.missing), found.skipped, lake, dry_run=dry_run)
-    problems = [report.unusable()]
-    if lake is not None and report.imported and wait is not None and not dry_run:
+    report.leave(found.skipped)
+    with Plays(lake, terminal, report.refuse, dry_run=dry_run) as plays:
         try:
-            wait(lake, terminal, report.imported)
+            for folder in _by_folder(found.files):
+                _import_folder(folder, target, report, plays, defaults)
+            plays.finish()
+        except KeyboardInterrupt as error:
+            error.add_note("What is reported above is imported, and is not imported twice.")
+            raise
+    files = len(found.files) + len(found.missing)
+    report.add_up(files, lake, dry_run=dry_run, has_plays=plays.has_any)
+    problems = [report.unusable(), *plays.add_up()]
+    imported: list[Imported] = [*report.imported, *(file.stored for file in plays.files)]
+    if dry_run or lake is None:
+        problems.append(
+            import_summary.show(terminal, import_summary.dry(plays.dry_tables), is_new=True, is_dry=True)
+        )
+    elif imported and wait is not None:
+        try:
+            wait(lake, terminal, imported)
         except OpsError as error:
             problems.append(str(error))
+        problems.append(_say_plays(lake, terminal, plays))
     if any(problems):
         raise OpsError(" ".join(filter(None, problems)))
+
+
+def _say_plays(lake: Lake, terminal: Terminal, plays: Plays) -> str:
+    """Say what became of the plays, and what the lake has now; return what is wrong."""
+    if not plays.files:
+        return ""
+    is_new = any(file.is_new for file in plays.files)
+    problem = import_summary.show(terminal, import_summary.gather(lake, plays.files), is_new=is_new)
+    import_summary.show_listening(lake, terminal, plays.files)
+    return problem
 
 
 def find_files(names: Iterable[str], lake: Lake | None) -> Found:
@@ -219,25 +229,30 @@ def find_files(names: Iterable[str], lake: Lake | None) -> Found:
     """
     found = Found()
     for name in names:
-        before = len(found.files) + found.skipped
+        before = len(found.files) + len(found.skipped)
         if name.startswith("s3://"):
             if lake is None:
                 raise OpsError(f"{name} can only be read with a deployed lake's access to S3.")
             found.files.extend(_in_s3(lake.client("s3"), name))
         elif Path(name).is_dir():
             for path in sorted(Path(name).rglob("*")):
-                if not path.is_file() or any(part.startswith(".") for part in path.relative_to(name).parts):
+                parts = path.relative_to(name).parts
+                if (
+                    not path.is_file()
+                    or archives.MACOS in parts
+                    or any(part.startswith(".") for part in parts)
+                ):
                     continue
                 if path.name.lower().endswith(SUFFIXES):
                     found.files.append(_local(path))
                 else:
-                    found.skipped += 1
+                    found.skipped.append(str(path))
         elif Path(name).is_file():
             found.files.append(_local(Path(name)))
         else:
             matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 (absolute too)
             found.files.extend(_local(path) for path in matches if path.is_file())
-        if len(found.files) + found.skipped == before:
+        if len(found.files) + len(found.skipped) == before:
             found.missing.append(name)
     found.files = list({file.name: file for file in found.files}.values())
     return found
@@ -267,8 +282,10 @@ def _by_folder(files: Iterable[File]) -> Iterator[list[File]]:
     yield from folders.values()
 
 
-def _import_folder(files: Iterable[File], target: Store, report: Report, defaults: Defaults) -> None:
-    for folder, parts in _read(files, report).items():
+def _import_folder(
+    files: Sequence[File], target: Store, report: Report, plays: Plays, defaults: Defaults
+) -> None:
+    for folder, parts in _read(files, report, plays).items():
         try:
             ready, mentioned, refused = snapshots.assemble(
                 parts, defaults, folder=_absolute(folder), now=datetime.now(UTC)
@@ -279,6 +296,8 @@ def _import_folder(files: Iterable[File], target: Store, report: Report, default
             continue
         for snapshot in ready:
             try:
+                if snapshot.former_id:
+                    report.moved(snapshot, target.move(snapshot.former_id, snapshot.playlist_id))
                 report.snapshot(snapshot, target.put(snapshot))
             except OpsError as error:
                 for name in snapshot.sources:
@@ -288,172 +307,50 @@ def _import_folder(files: Iterable[File], target: Store, report: Report, default
             report.refuse(part.source, why, part)
 
 
-def _read(files: Iterable[File], report: Report) -> dict[str, list[Part]]:
-    """Read files; return the parts in them by folder."""
+def _read(files: Sequence[File], report: Report, plays: Plays) -> dict[str, list[Part]]:
+    """Read files; import the plays in them, and return the parts of playlists by folder."""
+    readings: dict[str, dumps.Reading] = {}
+    is_export = False
+    with report.progress() as progress:
+        for number, file in enumerate(files):
+            try:
+                data = file.read()
+                within = archives.count(data)
+                for done, one in enumerate(archives.unpack(file.name, data)):
+                    progress.update(int(100 * (number + done / within) / len(files)), one.name)
+                    is_export = is_export or history.is_of_export(one.name)
+                    if (reading := _read_one(one, report, plays)) is not None:
+                        readings[one.name] = reading
+            except (OSError, ClientError) as error:
+                report.refuse(file.name, f"It could not be read: {error}.")
+            except MemoryError:
+                report.refuse(file.name, TOO_LARGE)
     parts: dict[str, list[Part]] = {}
-    for file in files:
-        try:
-            for one in archives.unpack(file.name, file.read()):
-                if one.problem is not None:
-                    report.refuse(one.name, one.problem)
-                    continue
-                reading = dumps.read(one.name, one.data)
-                report.read(one.name, reading)
-                parts.setdefault(one.name.rpartition("/")[0], []).extend(reading.parts)
-        except (OSError, ClientError) as error:
-            report.refuse(file.name, f"It could not be read: {error}.")
-        except MemoryError:
-            report.refuse(file.name, TOO_LARGE)
+    for name, reading in readings.items():
+        if reading.is_unknown and is_export:  # Spotify's exports have files about everything
+            report.leave([name])
+            continue
+        report.read(name, reading)
+        parts.setdefault(name.rpartition("/")[0], []).extend(reading.parts)
     return parts
+
+
+def _read_one(one: Unpacked, report: Report, plays: Plays) -> dumps.Reading | None:
+    """Read a file; return what may be of playlists, if it is not something else."""
+    if one.problem is not None:
+        report.refuse(one.name, one.problem)
+    elif one.is_other or history.is_left_alone(one.name):
+        report.leave([one.name])
+    elif found := history.read(one.name, one.data):
+        plays.add(one.name, found)
+    else:
+        reading = dumps.read(one.name, one.data)
+        if reading.parts or not history.may_be_left_alone(one.name):
+            return reading
+        report.leave([one.name])
+    return None
 
 
 def _absolute(folder: str) -> str:
     """Name a folder in the same way from wherever the command is run."""
     return folder if folder.startswith("s3://") else os.path.abspath(folder)  # noqa: PTH100 (also for archives)
-
-
-# --- The report -----------------------------------------------------------------------------
-
-
-class Report:
-    """Reports file by file what was understood, and adds it up.
-
-    Parameters
-    ----------
-    terminal
-        Where to.
-    """
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-        self._unusable: set[str] = set()
-        self._used: set[str] = set()  # files, and ids of playlists, with a snapshot
-        self._mentioned: dict[str, list[Part]] = {}
-        self._outcomes: Counter[str] = Counter()
-        self._kinds: Counter[str] = Counter()
-        self._rejects = 0
-        self._oldest: date | None = None
-        self.imported: set[SnapshotId] = set()  # those that are in the raw bucket because of an import
-
-    def read(self, name: str, reading: dumps.Reading) -> None:
-        """Report what of a file is not a playlist, or cannot be read."""
-        others = ", ".join(reading.others)
-        for problem in reading.problems:
-            self.refuse(name, problem)
-        if others and not reading.parts:
-            self.refuse(name, f"It holds {others}, and nothing that can be imported.")
-        elif others:
-            self._terminal.warn(f"{name}: skipped, because it is not a playlist: {others}.")
-
-    def refuse(self, name: str, why: str, part: Part | None = None) -> None:
-        """Report why a file, or a part of it, cannot be used."""
-        self._unusable.add(name)
-        about = ""
-        if part is not None:
-            title = f" “{part.head['name']}”" if isinstance(part.head.get("name"), str) else ""
-            about = (
-                f"Understood as {part.what}{title}, {_count(len(part.entries or ()), 'entry', 'entries')}. "
-            )
-        self._terminal.fail(f"{name}: {about}{why}")
-
-    def mention(self, parts: Iterable[Part]) -> None:
-        """Report playlists of which the files hold no entries."""
-        by_file: dict[str, list[Part]] = {}
-        for part in parts:
-            by_file.setdefault(part.source, []).append(part)
-        self._mentioned |= by_file
-        for name, found in by_file.items():
-            total = sum(part.total or 0 for part in found)
-            what = (
-                _count(len(found), "playlist") + " without entries"
-                if any(part.head for part in found)
-                else "an empty page"
-            )
-            self._terminal.warn(
-                f"{name}: {what} (0 of {total:,} known). No snapshot is made of that, it would look like an emptied"
-                " playlist: import the entries' pages."
-            )
-            self._outcomes["nothing to import"] += 1
-
-    def snapshot(self, snapshot: ImportedSnapshot, outcome: str) -> None:
-        """Report one snapshot."""
-        tables = snapshot.tables
-        kinds = Counter(str(row[_KIND]) for row in tables.rows[PLAYLIST_ENTRIES.name])
-        reasons = Counter(str(row[_REASON]) for row in tables.rows[REJECTS.name])
-        self._kinds += kinds
-        self._rejects += reasons.total()
-        self._outcomes[outcome] += 1
-        if outcome in IMPORTED:
-            self.imported.add(SnapshotId(keys.import_time(snapshot.time.moment), snapshot.playlist_id))
-        self._used |= {*snapshot.sources, snapshot.playlist_id}
-        day = snapshot.time.moment.date()
-        self._oldest = min(day, self._oldest or day)
-        title = f" “{snapshot.name}”" if snapshot.name else ""
-        self._terminal.done(f"{_names(snapshot.sources)}: {snapshot.what}{title}")
-        self._terminal.detail(f"playlist {snapshot.playlist_id} ({snapshot.id_from})")
-        self._terminal.detail(
-            f"time     {snapshot.time.moment:%Y-%m-%d %H:%M:%S} UTC ({snapshot.time.source})"
-        )
-        words = [f"{kinds[kind]:,} {_KIND_WORDS[kind][kinds[kind] != 1]}" for kind in KINDS if kinds[kind]]
-        words += [f"{number:,} rejected as {reason}" for reason, number in sorted(reasons.items())]
-        self._terminal.detail(f"entries  {_completeness(snapshot)}{': ' if words else ''}{', '.join(words)}")
-        self._terminal.detail(f"raw      {snapshot.key} {outcome}")
-        for note in snapshot.notes:
-            self._terminal.detail(f"note     {note}")
-
-    def add_up(self, files: int, skipped: int, lake: Lake | None, *, dry_run: bool) -> None:
-        """Report the sums."""
-        outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in sorted(self._outcomes.items()))
-        total = self._kinds.total() + self._rejects
-        self._terminal.say(
-            f"\n{_count(files, 'file')}: {outcomes or 'no snapshot'}; {_count(total, 'entry', 'entries')},"
-            f" {self._rejects:,} of them rejected"
-            + (f"; {_count(skipped, 'file')} of other kinds left out" if skipped else "")
-            + "."
-        )
-        if self._oldest is not None and lake is not None:
-            self._report_query_range(self._oldest, lake, dry_run=dry_run)
-
-    def unusable(self) -> str:
-        """Say how many files could not be used; nothing if all could."""
-        self._unusable |= {
-            name
-            for name, parts in self._mentioned.items()
-            if self._used.isdisjoint([name, *(part.playlist_id for part in parts)])
-        }
-        if not self._unusable:
-            return ""
-        return (
-            f"{_count(len(self._unusable), 'file')} could not be used, or not all of it: see ✗ and ! above."
-        )
-
-    def _report_query_range(self, oldest: date, lake: Lake, *, dry_run: bool) -> None:
-        first = lake.parameter("FirstSnapshotDate")
-        # The laptop's Athena reads all there is.
-        if not lake.on_laptop and oldest.isoformat() < first:
-            self._terminal.warn(
-                f"Queries see snapshots since {first} (FirstSnapshotDate), and the oldest of these is of {oldest}."
-                f" To see them all, run `make deploy LAKE_PARAMETERS=FirstSnapshotDate={oldest}`."
-            )
-        if not dry_run and any(outcome.startswith(("written", "merged")) for outcome in self._outcomes):
-            self._terminal.say(f"The transform of {lake.place} puts them into the tables.")
-
-
-def _completeness(snapshot: ImportedSnapshot) -> str:
-    number = snapshot.tables.entry_count
-    if snapshot.is_partial:
-        where = f", from number {snapshot.first:,} on" if snapshot.first > 1 else ""
-        return f"{number:,} of {snapshot.total:,}{where} (part of a longer list)"
-    return (
-        f"all {number:,}" if snapshot.total is not None else f"{number:,} (whether that is all, nothing says)"
-    )
-
-
-def _names(sources: Sequence[str]) -> str:
-    if len(sources) <= 3:
-        return " + ".join(sources)
-    return f"{sources[0]} + {len(sources) - 2} files + {sources[-1]}"
-
-
-def _count(number: int, one: str, several: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else several or one + 's'}"

@@ -23,7 +23,7 @@ from cli.dead_letters import QUEUES, depth
 from cli.options import Laptop, Stack
 from cli.playlists import Playlists, PlaylistStatus
 from cli.schedule import next_run
-from cli.scopes import scopes_of
+from cli.scopes import what_is_not_permitted
 from cli.stack import DEFAULT_STACK, Lake, find, laptop_run
 from cli.terminal import Terminal
 from spotify_lake import keys
@@ -43,7 +43,7 @@ _ACCEPTED: Final = re.compile(
     r"Snapshot written|Snapshot is already there|Unchanged since its last|playlists are owned by the user|Plays polled"
 )
 # What a poll logs when it ends.
-_POLLED: Final = re.compile(r"Plays polled|The plays are left to the next poll|The poll failed")
+POLLED: Final = re.compile(r"Plays polled|The plays are left to the next poll|The poll failed")
 LOG_LINES: Final = 200
 
 
@@ -283,17 +283,9 @@ def _permissions(lake: Lake) -> list[Line]:
         credentials = read_credentials(lake.client("secretsmanager"), lake.output("SpotifySecretArn"))
     except CredentialsMissing:
         return []
-    granted = credentials.scopes.split()
-    if credentials.refresh_token is not None and not granted:
-        return []  # the scopes of sign-ins that were stored in other ways are not known
-    optional = [(scope, what) for scope, what in scopes_of(lake).items() if scope.startswith("user-")]
-    missing = "; ".join(f"{what} ({scope})" for scope, what in optional if scope not in granted)
-    if not missing:
-        return []
-    text = (
-        f"the sign-in does not permit reading {missing}, so that is left out: run `{lake.command('login')}`"
-    )
-    return [Line("Permissions", text, is_good=False)]
+    missing = what_is_not_permitted(lake, credentials)
+    text = f"{missing}: run `{lake.command('login')}`"
+    return [Line("Permissions", text, is_good=False)] if missing else []
 
 
 def _plays(lake: Lake, now: datetime) -> list[Line]:
@@ -307,7 +299,7 @@ def _plays(lake: Lake, now: datetime) -> list[Line]:
         except ValueError:
             continue
         message = str(fields.get("message", "")) if isinstance(fields, dict) else ""
-        if not _POLLED.match(message):
+        if not POLLED.match(message):
             continue
         ago = f"{age_in_words(now - at)} ago"
         if message != "Plays polled":

@@ -27,4 +27,6 @@ def command() -> None:
     terminal.say("\nTo point the AWS command-line tool or an SDK at it:")
     for name, value in environment.items():
         terminal.say(f"  export {name}={value}")
-    terminal.say("\n`./lake demo` fills it with data.")
+    terminal.say(
+        "\n`./lake connect --laptop` shows what other tools need. `./lake demo` fills the lake with data."
+    )

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 MAX_UNPACKED: Final = 64 * 2**20  # bytes of one file
-MAX_ARCHIVE: Final = 512 * 2**20  # bytes of all files of an archive
+MAX_ARCHIVE: Final = 2**30  # bytes of all files of an archive
 MAX_RATIO: Final = 150  # JSON reaches about 50
 RATIO_FROM: Final = 16 * 2**20  # smaller files may have any ratio
 MAX_MEMBERS: Final = 20_000
+MACOS: Final = "__MACOSX"  # a folder beside the files
 SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".har", ".gz", ".zip", ".csv", ".tsv")
 
 _CHUNK = 2**16
@@ -51,11 +52,14 @@ class Unpacked:
         Its bytes.
     problem
         Why it could not be unpacked, if it could not.
+    is_other
+        Whether it was not unpacked because it is of another kind.
     """
 
     name: str
     data: bytes = field(default=b"", repr=False)
     problem: str | None = None
+    is_other: bool = False
 
 
 def unpack(source: str, data: bytes) -> Iterator[Unpacked]:
@@ -71,14 +75,15 @@ def unpack(source: str, data: bytes) -> Iterator[Unpacked]:
     Yields
     ------
     Unpacked
-        Each file that may hold playlists, or could not be unpacked. What Finder adds is left out.
+        Each file that may be of use, was not unpacked or could not be. What Finder adds is left out.
     """
     if not data.startswith((_ZIP, _EMPTY_ZIP)):
         yield Unpacked(source, data)
         return
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-        members = [member for member in archive.infolist() if _may_hold_playlists(member)]
+        files = [member for member in archive.infolist() if not _is_added(member)]
+        members = [member for member in files if _may_be_of_use(member)]
     except _DAMAGE as error:
         yield Unpacked(source, problem=f"It is a zip archive that is damaged ({_why(error)}).")
         return
@@ -90,14 +95,28 @@ def unpack(source: str, data: bytes) -> Iterator[Unpacked]:
         )
     else:
         yield from _members(source, archive, members)
+        others = [member for member in files if not _may_be_of_use(member)]
+        yield from (Unpacked(f"{source}/{member.filename}", is_other=True) for member in others)
 
 
-def _may_hold_playlists(member: zipfile.ZipInfo) -> bool:
-    """Leave out folders, files of other kinds, and the files beside files that macOS writes."""
+def count(data: bytes) -> int:
+    """Return how many files `unpack` yields of a file."""
+    if not data.startswith((_ZIP, _EMPTY_ZIP)):
+        return 1
+    try:
+        return sum(not _is_added(member) for member in zipfile.ZipFile(io.BytesIO(data)).infolist())
+    except _DAMAGE:
+        return 1
+
+
+def _is_added(member: zipfile.ZipInfo) -> bool:
+    """Tell whether a member is a folder, or a file beside files that macOS writes."""
     *folders, name = member.filename.split("/")
-    if member.is_dir() or "__MACOSX" in folders or name.startswith("._"):
-        return False
-    return name.lower().endswith(SUFFIXES) or "json" in member.filename.lower()
+    return member.is_dir() or MACOS in folders or name.startswith("._")
+
+
+def _may_be_of_use(member: zipfile.ZipInfo) -> bool:
+    return member.filename.lower().endswith(SUFFIXES) or "json" in member.filename.lower()
 
 
 def _members(source: str, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Iterator[Unpacked]:

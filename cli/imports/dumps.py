@@ -37,6 +37,7 @@ from cli.imports.recognition import (
     total_of,
 )
 from cli.imports.shapes import (
+    PLAYS,
     has_foreign_names,
     is_entry,
     is_song,
@@ -68,7 +69,7 @@ _PAGES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"/search\b"), "search results"),
     (re.compile(r"/albums/[^/]+/tracks"), "the songs of an album"),
     (re.compile(r"/me/top/"), "your top songs"),
-    (re.compile(r"/recently-played"), "listening history"),
+    (re.compile(r"/recently-played"), PLAYS),
     (re.compile(r"/shows/[^/]+/episodes"), "the episodes of a podcast"),
     (re.compile(r"/audiobooks/[^/]+/chapters"), "the chapters of an audiobook"),
 )
@@ -102,11 +103,14 @@ class Reading:
         Other things that were recognized, in words.
     problems
         Things that could not be read, one sentence each.
+    is_unknown
+        Whether it is JSON in which nothing was recognized.
     """
 
     parts: tuple[Part, ...] = ()
     others: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    is_unknown: bool = False
 
 
 def read(source: str, data: bytes) -> Reading:
@@ -138,14 +142,14 @@ def read(source: str, data: bytes) -> Reading:
         return Reading(problems=(str(error),))
     except RecursionError:
         return Reading(problems=("Its JSON is nested too deeply.",))
-    if not reader.parts and not reader.others and not problems:
+    is_unknown = not reader.parts and not reader.others and not problems
+    if is_unknown:
         problems.append(
             "It is JSON, but nothing in it looks like a playlist, entries of one, or songs"
             + _fields(documents)
         )
-    return Reading(
-        tuple(reader.parts), tuple(_count(*other) for other in reader.others.items()), tuple(problems)
-    )
+    others = tuple(_count(*other) for other in reader.others.items())
+    return Reading(tuple(reader.parts), others, tuple(problems), is_unknown)
 
 
 def _read_rows(rows: list[dict[str, Any]], source: str) -> Reading:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cli.imports import fields
 
+PLAYS: Final = "listening history that is no file of Spotify's data export"
 EARLIEST: Final = datetime(2006, 4, 1, tzinfo=UTC)  # Spotify was founded then, so no dump is older
 
 _SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
@@ -31,9 +32,9 @@ _TYPES = {
 _SIGNS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"access_token"}), "an access token, which you should keep to yourself"),
     (frozenset({"seeds", "tracks"}), "recommendations"),
-    (frozenset({"played_at"}), "listening history"),
-    (frozenset({"msPlayed"}), "listening history"),
-    (frozenset({"ms_played"}), "listening history"),
+    (frozenset({"played_at"}), PLAYS),
+    (frozenset({"msPlayed"}), PLAYS),
+    (frozenset({"ms_played"}), PLAYS),
     (frozenset({"is_playing"}), "what is playing"),
     (frozenset({"currently_playing", "queue"}), "the play queue"),
     (frozenset({"bars", "beats"}), "an audio analysis"),
@@ -112,7 +113,7 @@ def other_object(value: Mapping[str, Any]) -> str | None:
     match = _OTHER_URI.match(uri) if isinstance(uri, str) else None
     other = _TYPES.get(kind or "") or (_TYPES[match["type"]] if match else None)
     if other is None and any(field.startswith("master_metadata_") for field in value):
-        other = "listening history"
+        other = PLAYS
     if other is None and "added_at" in value and len(value) == 2:
         other = next((words for field, words in _SAVED.items() if isinstance(value.get(field), dict)), None)
     if value.keys() == {"snapshot_id"}:

@@ -70,6 +70,8 @@ class ImportedSnapshot:
         Length of the whole list, if known.
     notes
         Notes for the user, in sentences.
+    former_id
+        Another id under which the same list may have been imported before.
     """
 
     sources: tuple[str, ...]
@@ -84,6 +86,7 @@ class ImportedSnapshot:
     first: int = 1
     total: int | None = None
     notes: tuple[str, ...] = ()
+    former_id: str | None = None
 
     @property
     def name(self) -> str | None:
@@ -199,11 +202,15 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Identity:
-    """A list's id and how it is known; `text` is what it was made up from, if it was."""
+    """A list's id and how it is known.
+
+    `text` is what it was made up from, if it was; `former` the id that is made up while the user is not known.
+    """
 
     playlist_id: str
     source: str
     text: str | None = None
+    former: str | None = None
 
 
 def _groups(parts: Iterable[Part], defaults: Defaults, folder: str) -> list[_Group]:
@@ -244,7 +251,8 @@ def _identity(part: Part, defaults: Defaults, folder: str) -> _Identity:
     if defaults.playlist_id:
         return _Identity(defaults.playlist_id, "--playlist")
     if part.origin == SAVED_SONGS and defaults.user_id:
-        return _Identity(keys.liked_songs_id(defaults.user_id), f"Liked Songs of {defaults.user_id}")
+        source, former = f"Liked Songs of {defaults.user_id}", derived_id(SAVED_SONGS, folder)
+        return _Identity(keys.liked_songs_id(defaults.user_id), source, former=former)
     found = id_in_name(part.source) if part.origin not in {SAVED_SONGS, SAVED_EPISODES} else None
     if found is not None:
         return _Identity(*found)
@@ -407,6 +415,7 @@ def _snapshot(group: _Group, chain: _Chain, head: Part | None, defaults: Default
         first=chain.first + 1,
         total=total,
         notes=notes,
+        former_id=group.identity.former,
     )
 
 

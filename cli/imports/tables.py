@@ -57,6 +57,11 @@ def rows_in(text: str, source: str) -> list[dict[str, Any]] | None:
         if not is_named_so and (len(header) < 3 or not all(header)):
             return None
         shown = ", ".join(name[:40] for name in header[:8]) + (", …" if header[8:] else "")
+        if {fields.plain(cell) for cell in header} & _HISTORY:
+            raise NotAPlaylist(
+                "It is CSV of plays, but not with the columns of Spotify's data export, such as ts and ms_played, or"
+                f" endTime and msPlayed. It has {shown}."
+            )
         raise NotAPlaylist(
             "It is CSV, but not a playlist: that has a column with the songs' URI, link or Spotify id,"
             f" {_NEEDED}, and this one has {shown or 'none'}."

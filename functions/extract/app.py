@@ -35,12 +35,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         context.aws_request_id,
     )
     logger.set_correlation_id(request.correlation_id)
+    spare_s = max(0.0, _left_s(context) - plays.LONGEST_S) if request.plays else 0.0
     credentials = read_credentials(client("secretsmanager"), settings.secret_id)
     spotify = SpotifyClient(
         credentials,
         api_url=settings.spotify_api_url,
         accounts_url=settings.spotify_accounts_url,
-        time_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        time_left=lambda: _left_s(context) - spare_s,
         keep_refresh_token=partial(store_refresh_token, client("secretsmanager"), settings.secret_id),
     )
     if request.plays:
@@ -51,3 +52,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     continuations = Continuations(client("scheduler"), settings, context.invoked_function_arn)
     summary = extract.run(request, settings, spotify, client("s3"), continuations, now)
     return dict(msgspec.to_builtins(summary))
+
+
+def _left_s(context: LambdaContext) -> float:
+    return context.get_remaining_time_in_millis() / 1000

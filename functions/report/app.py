@@ -29,5 +29,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         settings.database,
         time_left=lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_S,
     )
-    written = run(athena, client("s3"), settings.lake_bucket, settings.days, datetime.now(UTC))
+    written = run(athena, client("s3"), settings.lake_bucket, settings.days, settings.zone, datetime.now(UTC))
     return dict(msgspec.to_builtins(written))

@@ -2,10 +2,15 @@
 
 The emulator itself answers everybody who reaches its port, web pages too, and takes several keys for the account's
 owner without checking a signature. The front runs in the emulator's process, as ASGI middleware around its application.
-It needs nothing that is not in the emulator's environment already.
+It needs nothing that is not in the emulator's environment already, but for the translation of SQL
+(`local.front.athena`).
 """
 
 import hashlib
+from typing import Final
+
+# What SQL that is DuckDB's already begins with, as `./lake query` sends it.
+TRANSLATED: Final = "/* translated */ "
 
 
 def health_token(secret_key: str) -> str:

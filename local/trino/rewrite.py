@@ -175,9 +175,13 @@ def _subscript(node: exp.Bracket) -> None:
         return
     index, value = node.expressions[0], node.this
     if of == "array":
-        lacks: exp.Expr = exp.Or(  # the parser counts from 0
-            this=exp.LT(this=index.copy(), expression=_literal(0)),
-            expression=exp.GTE(this=index.copy(), expression=_call("len", value.copy())),
+        first = node.args.get("offset") or 0  # the parser counts from 0, but for columns: see `_parse`
+        length = _call("len", value.copy())
+        lacks: exp.Expr = exp.Or(
+            this=exp.LT(this=index.copy(), expression=_literal(first)),
+            expression=exp.GT(this=index.copy(), expression=length)
+            if first
+            else exp.GTE(this=index.copy(), expression=length),
         )
         message = "Array subscript out of bounds: element_at gives null instead"
     else:

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from local.made_up_listening import Listener, history
 from spotify_lake.report.page import render
 from spotify_lake.report.run import ask_charts
-from tests.support import charted, payloads
+from tests.support import charted, listened, payloads, plays
 from tests.support.lake_in_memory import Lake, generate, snapshot
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -28,6 +29,8 @@ FLAGS = [
 ]
 MADE = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
 FIRST = dt.date(2026, 9, 7)
+ZONE = "Europe/Berlin"
+POLLED = dt.datetime(2026, 11, 19, 8, tzinfo=dt.UTC)  # end of the first play
 LONG_TITLE = "The Lighthouse Keeper Counts the Ships That Pass before Morning Comes (Live)"
 SCRIPT = "<script>document.documentElement.dataset.taken=''</script>"
 
@@ -137,10 +140,49 @@ def only_charts(tmp_path_factory) -> Path:
     return write(lake, tmp_path_factory)
 
 
-def write(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def exported() -> list[tuple[str, dict[str, Any]]]:
+    """Two and a half years of plays as the extended history has them: form and row."""
+    return list(history(Listener(plays=9000, first=dt.date(2024, 6, 1), last=dt.date(2026, 11, 18))))
+
+
+@pytest.fixture(scope="session")
+def heard(exported, tmp_path_factory) -> Path:
+    """The page of three playlists and of these plays. On the day after them, two polls leave a gap."""
+    lake = Lake()
+    generate(lake, playlists=3, days=40, entries=60)
+    add_plays(lake, exported)
+    return write(lake, tmp_path_factory, ZONE)
+
+
+@pytest.fixture(scope="session")
+def only_heard(tmp_path_factory) -> Path:
+    """The page of a lake without snapshots, with polls of one day."""
+    lake = Lake()
+    add_plays(lake, [])
+    return write(lake, tmp_path_factory, ZONE)
+
+
+def add_plays(lake: Lake, exported: list[tuple[str, dict[str, Any]]]) -> None:
+    files = [plays.tables((row for of, row in exported if of == form), form) for form in ("audio", "video")]
+    polled = plays.recent(
+        name=SCRIPT, artists=[{"name": SCRIPT}], uri=f"spotify:track:{payloads.spotify_id('Odd')}"
+    )
+    polled["track"] |= {"duration_ms": 180_000, "album": {"name": SCRIPT}}
+
+    def page(first: dt.datetime, number: int) -> list[dict[str, Any]]:
+        moments = (first + dt.timedelta(minutes=4 * place) for place in range(number))
+        return [polled | {"played_at": f"{moment:%Y-%m-%dT%H:%M:%S}Z"} for moment in moments]
+
+    polls = [(POLLED + dt.timedelta(hours=2), page(POLLED, 3))]
+    polls.append((POLLED + dt.timedelta(hours=12), page(POLLED + dt.timedelta(hours=4), 50)))
+    lake.add_plays(listened.as_rows([*(files if exported else []), plays.polled(*polls)]))
+
+
+def write(lake: Lake, tmp_path_factory: pytest.TempPathFactory, zone: str = "UTC") -> Path:
     path = tmp_path_factory.mktemp("report") / "index.html"
     charts = ask_charts(lake.athena(), lake.chart_keys, 90)
-    path.write_bytes(render(msgspec.structs.replace(lake.report(), charts=charts), MADE))
+    path.write_bytes(render(msgspec.structs.replace(lake.report(zone=zone), charts=charts), MADE))
     return path
 
 

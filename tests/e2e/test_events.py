@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from cli.commands import forget
 from local.spotify_stub import COLLECTED, FOLLOWED_PLAYLIST_ID, PLAYLISTS, SPOTIFY_MADE_PLAYLIST_ID
 from local.stack import LaptopStack
 from spotify_lake.keys import RAW_POLLS
-from tests.support.deployed import function_settings
+from tests.support import plays
+from tests.support.deployed import function_settings, put_raw
+from tests.support.operated import Person, as_lake
 
 EVENTS = Path(__file__).parents[2] / "events"
 TOP_100, MORNING_TEN = PLAYLISTS["Top 100"], PLAYLISTS["Morning Ten"]
@@ -67,6 +70,22 @@ def test_a_poll_writes_plays_once(stack: LaptopStack) -> None:
     assert written() == [answer.payload["key"]]
     assert stack.wait_until_idle().is_clear
     assert stack.dead_letters() == {}
+
+
+def test_plays_are_forgotten_and_an_export_stays(stack: LaptopStack) -> None:
+    """A poll wrote its plays, in raw and in the tables; then a person wants them gone."""
+    packed = plays.pack([plays.extended()])
+    put_raw(stack, packed.key, packed.data)
+    stack.set_stub_clock(dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC))
+    assert stack.invoke("extract", event("plays")).payload["new"] > 0
+    stack.wait_until_idle()
+    rows = "select source, count(*) from plays group by source order by source"
+    assert [row[0] for row in stack.athena(rows).rows] == ["api", "extended"]
+    person = Person()
+    forget.run(as_lake(stack), person, yes=True, settling_s=3)
+    assert "a query finds no row of a poll in any table" in person.saw
+    assert list(stack.athena(rows).rows) == [("extended", 1)]
+    assert forget.stored(as_lake(stack)) == []
 
 
 @pytest.mark.parametrize("name", ["s3-put", "s3-via-sqs", "s3-test-event"])

@@ -16,8 +16,9 @@ from cli.terminal import Terminal
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
-from tests.support import payloads
+from tests.support import exports, payloads
 from tests.support.dumps import as_json, entries, export_playlist, page, playlist, summary, zipped
+from tests.support.plays import extended
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,6 +97,51 @@ def test_old_dumps_are_found_by_athena_entry_by_entry(stack: LaptopStack, lake: 
     assert [row[:2] for row in names.rows] == [
         (payloads.spotify_id(name), name) for name in ("Duet", "Low Tide")
     ]
+
+
+def test_a_data_export_ends_with_years_hours_and_songs(
+    stack: LaptopStack, lake: Lake, tmp_path: Path
+) -> None:
+    """Extended history and account data of the same plays, twice; nothing counts twice."""
+    plays = [
+        extended(ts=f"2019-05-0{day}T10:00:00Z", ms_played=1_800_000, username=None) for day in range(1, 8)
+    ]
+    account = [
+        {
+            "endTime": play["ts"][:16].replace("T", " "),
+            "artistName": play["master_metadata_album_artist_name"],
+            "trackName": play["master_metadata_track_name"],
+            "msPlayed": play["ms_played"],
+        }
+        for play in plays
+    ]
+    zip_file = tmp_path / "my_spotify_data.zip"
+    zip_file.write_bytes(
+        exports.zipped(
+            {
+                **exports.as_files("MyData", {"endsong_0.json": plays, "endsong_1.json": plays[5:]}),
+                **exports.as_files("MyData", {"StreamingHistory_music_0.json": account}),
+                **exports.OTHERS,
+            }
+        )
+    )
+    shown = Console(record=True, width=200)
+    run(lake, Terminal(shown), [str(zip_file)], wait=wait)
+    said = " ".join(shown.export_text().split())
+    assert "✓ 16 plays from 2019-05-01 to 2019-05-07 are in the tables." in said
+    assert "rows 16 = 16 in plays + 0 rejected" in said
+    assert "known 0 of them were in the lake already, in other files" in said
+    assert "twice 2 are in two of the files: each counts once" in said
+    assert "✓ Everything you listened to: 7 plays, 4 hours, 1 song. 2019 7 plays 4 h 1 songs" in said
+    assert "16 rows in plays = 7 counted + 7 replaced by a better source + 2 in several files" in said
+
+    shown = Console(record=True, width=200)
+    run(lake, Terminal(shown), [str(zip_file)], wait=wait)
+    said = " ".join(shown.export_text().split())
+    assert (
+        "✓ Nothing new: the lake has all of these files, with 16 plays from 2019-05-01 to 2019-05-07." in said
+    )
+    assert stack.backlog().is_clear
 
 
 def test_importing_again_changes_nothing(stack: LaptopStack, lake: Lake, tmp_path: Path) -> None:

@@ -5,12 +5,17 @@ import datetime as dt
 import gzip
 import io
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import awswrangler
+import boto3
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
@@ -139,6 +144,38 @@ def test_questions_to_charts_and_catalog(lake: LaptopStack) -> None:
             wanted = here.execute(to_duckdb(sql, lakes.SCHEMA, all_views())).fetchall()
             assert wanted, name
             assert list(lake.athena(sql).rows) == wanted, name
+
+
+@pytest.mark.filterwarnings("ignore:The copy keyword")  # awswrangler's, of pandas 3
+def test_a_plain_session_asks_in_athenas_sql_and_finds_the_result_file(lake: LaptopStack) -> None:
+    """As awswrangler, PyAthena and the AWS command-line tool do, with nothing but what `./lake connect` shows."""
+    keys_of = lake.environment
+    session = boto3.Session(keys_of["AWS_ACCESS_KEY_ID"], keys_of["AWS_SECRET_ACCESS_KEY"], None, "us-east-1")
+    sql = """
+        SELECT playlist, max(scheduled_at) AS newest, count(*) > 1 AS several, NULL AS nothing, ARRAY['a', 'b'] AS list,
+            7 / 2 AS half, from_iso8601_timestamp('2026-03-01T10:00:00.123Z') AS instant
+        FROM latest_entries WHERE playlist = 'Top 100' GROUP BY playlist
+    """
+    with mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL": lake.endpoint}):
+        [row] = awswrangler.athena.read_sql_query(
+            sql,
+            database=lake.outputs["DatabaseName"],
+            workgroup=lake.outputs["AthenaWorkGroupName"],
+            ctas_approach=False,
+            boto3_session=session,
+        ).to_dict("records")
+        refused = awswrangler.athena.start_query_execution(
+            "SELECT * FROM read_text('/etc/passwd')",
+            database=lake.outputs["DatabaseName"],
+            workgroup=lake.outputs["AthenaWorkGroupName"],
+            boto3_session=session,
+        )
+        with pytest.raises(awswrangler.exceptions.QueryFailed, match="cannot read from"):
+            awswrangler.athena.wait_query(refused, boto3_session=session)
+    assert (row["playlist"], row["several"], row["half"], row["list"]) == ("Top 100", True, 3, "[a, b]")
+    assert row["newest"] == LAST.replace(tzinfo=None)
+    assert str(row["instant"]) == "2026-03-01 10:00:00.123000"
+    assert row["nothing"] is pd.NA or row["nothing"] is None
 
 
 def test_the_demo_shows_what_is_there(lake: LaptopStack) -> None:

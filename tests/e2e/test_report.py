@@ -9,7 +9,8 @@ import pytest
 
 from local.spotify_stub import PLAYLISTS
 from local.stack import LaptopStack
-from tests.support import charted
+from spotify_lake import keys
+from tests.support import charted, plays
 
 DAYS = [dt.datetime(2026, 9, day, 6, tzinfo=dt.UTC) for day in (4, 5)]  # a Friday changes several lists
 
@@ -90,3 +91,32 @@ def test_it_shows_charts_once_the_warehouse_has_them(lake: LaptopStack) -> None:
     assert [(region["name"], region["charts"], region["streams"]) for region in charts["regions"]] == [
         ("Argentina", len({one.day for one in daily}), sum(one.streams or 0 for one in daily))
     ]
+
+
+def test_it_shows_plays_once_there_are_any(lake: LaptopStack) -> None:
+    assert content_of(lake.report())["listening"] is None
+    song = plays.recent("2026-09-05T10:00:01Z")
+    track = song["track"]
+    names = {
+        "master_metadata_track_name": track["name"],
+        "master_metadata_album_artist_name": track["artists"][0]["name"],
+        "spotify_track_uri": track["uri"],
+    }
+    rows = [
+        plays.extended(ts=ts, ms_played=milliseconds, **names)
+        for ts, milliseconds in (("2026-03-01T23:30:00Z", 100_000), ("2026-09-05T10:00:00Z", 200_000))
+    ]
+    packed = plays.pack(rows)
+    fetched = dt.datetime(2026, 9, 5, 12, tzinfo=dt.UTC)
+    polled = plays.poll(fetched, [song, plays.recent("2026-09-05T11:00:00Z", duration_ms=60_000)])
+    bucket = lake.outputs["RawBucketName"]
+    for key, data in ((packed.key, packed.data), (keys.raw_poll_key(fetched), polled)):
+        lake.client("s3").put_object(Bucket=bucket, Key=key, Body=data)
+    assert lake.wait_until_idle().is_clear
+    assert lake.athena("select count(*) from play_files").rows == ((2,),)
+    listening = content_of(lake.report())["listening"]
+    [kind] = listening["kinds"]
+    # Half a year before the last play is the export's first; of the two polled, one is the export's second.
+    assert kind == ["song", [2, 0, 1, 0], [260, 0, 100, 0], [60, 0, 0, 0]]
+    assert listening["zone"] == "UTC"
+    assert listening["gap_count"] == 0

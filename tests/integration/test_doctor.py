@@ -293,6 +293,19 @@ def test_a_sign_in_that_ends_soon(patient):
     assert text.endswith(": run `./lake login` before that day")
 
 
+def test_a_sign_in_that_lacks_a_permission_for_what_the_lake_collects(patient):
+    patient.keep_secret(scopes="playlist-read-private playlist-read-collaborative user-library-read")
+    assert patient.finding("Sign-in")[0] is PASSED
+    patient.with_parameters(Library="on", ListeningSchedule="rate(30 minutes)")
+    outcome, text = patient.finding("Sign-in")
+    assert outcome is FAILED
+    assert text.startswith("Spotify accepts it until ")
+    assert text.endswith(
+        ", but the sign-in does not permit reading the artists that you follow (user-follow-read); what you have"
+        " played lately (user-read-recently-played), so that is left out: run `./lake login`"
+    )
+
+
 def test_a_new_refresh_token_is_kept(patient):
     patient.token = AccessToken("token", "another-token")
     assert patient.finding("Sign-in")[0] is PASSED
@@ -337,6 +350,30 @@ def test_a_run_of_long_ago(patient):
     assert "more than 26 hours ago (StaleAfterHours)" in text
     patient.with_parameters(ScheduleState="DISABLED")
     assert patient.finding("Last run")[0] is PASSED
+
+
+POLLS = [
+    run_line("Plays polled", run="p1", new=1, plays=50),
+    run_line("The plays are left to the next poll: x", run="p2", level="WARNING"),
+    run_line("You did not permit it", run="p3", level="WARNING", error_name="PermissionMissing"),
+]
+
+
+@pytest.mark.parametrize("poll", POLLS)
+def test_a_poll_of_plays_is_no_run(patient, poll):
+    patient.log(run_line("Snapshot written"), at=NOW - timedelta(hours=30))
+    patient.log(poll)
+    outcome, text = patient.finding("Last run")
+    assert outcome is FAILED
+    assert "1 written, more than 26 hours ago (StaleAfterHours)" in text
+
+
+def test_a_log_that_holds_polls_only(patient):
+    patient.log(*POLLS)
+    assert patient.finding("Last run") == (
+        NOT_CHECKED,
+        "not checked: the last 400 lines of the log are of polls: `./lake status` tells how old the data is",
+    )
 
 
 @pytest.mark.parametrize("output", [name for name in QUEUES if name != "TransformQueueUrl"])

@@ -16,13 +16,15 @@ from rich.console import Console
 
 from cli import import_wait
 from cli.commands import import_ as importing
-from cli.import_wait import wait
+from cli.import_wait import Imported, wait
+from cli.objects import ListeningObject
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.keys import SnapshotId
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
+from spotify_lake.schema.listening import PLAY_FILES
 from spotify_lake.schema.playlists import TABLES
 from tests.support import payloads
 from tests.support.dumps import as_json, entries, playlist
@@ -78,10 +80,10 @@ class World:
         if step := self.script.pop(int(self.seconds), None):
             step()
 
-    def wait(self, *snapshots: SnapshotId) -> str:
+    def wait(self, *imported: Imported) -> str:
         """What is said; a failure is its last line."""
         try:
-            wait(self.lake, self.terminal, snapshots, sleep=self.sleep, clock=lambda: self.seconds)
+            wait(self.lake, self.terminal, imported, sleep=self.sleep, clock=lambda: self.seconds)
         except OpsError as error:
             self.output.write(f"FAILED: {error}")
         return self.output.getvalue()
@@ -147,6 +149,30 @@ def test_it_ends_with_the_rows_of_each_table_of_exactly_these_snapshots(world: W
         "rejects": "2",
         "quality": rows["quality"],
     }
+
+
+def test_files_with_plays_are_waited_for_too(world: World) -> None:
+    [snapshot] = imported(world)
+    first, second = (
+        ListeningObject(
+            datetime(2026, 11, 20, tzinfo=UTC),
+            keys.raw_export_key(digest * 64),
+            keys.plays_key(PLAY_FILES.prefix, digest * 64),
+        )
+        for digest in "ab"
+    )
+    for one in (first, second):
+        world.s3.put_object(Bucket="raw", Key=one.raw_key, Body=b"")
+    world.transform(snapshot)
+    world.script = {4: lambda: world.s3.put_object(Bucket="lake", Key=first.done_key, Body=b"")}
+    assert "FAILED" not in world.wait(snapshot, first)
+    assert 4 <= world.seconds < 6
+    said = world.wait(second)
+    assert "FAILED: 1 of 1 files of listening history are not in the tables: no queue holds them." in said
+    assert "`./lake replay --from 2026-11-20` rebuilds them." in said
+    assert "1 of 2 snapshots and files of listening history are not in the tables" in world.wait(
+        snapshot, second
+    )
 
 
 def test_tables_that_are_older_than_the_raw_object_do_not_count(world: World) -> None:

@@ -126,6 +126,29 @@ def test_liked_songs_join_those_that_the_lake_collects(s3: Any, lake: Lake, fold
     }
 
 
+def test_liked_songs_under_a_made_up_id_are_written_again_under_their_own(
+    s3: Any, lake: Lake, folder: Path
+) -> None:
+    for day, number in (("2020-05-16", 2), ("2020-05-17", 3)):
+        (folder / f"liked-{day}.json").write_bytes(as_json(page(entries(number))))
+    run(lake, "liked-2020-05-16.json", "liked-2020-05-17.json")
+    before = in_raw(s3)
+    [made_up] = {snapshot.playlist_id for snapshot in before.values()}
+    own = keys.liked_songs_id("me")
+    told = run(lake, "liked-2020-05-17.json", user_id="me")
+    assert f"under the made-up id {made_up} (2 snapshots) goes under {own}" in told
+    after = in_raw(s3)
+    assert len(after) == 4
+    for key, snapshot in before.items():
+        moved, emptied = after[key.replace(made_up, own)], after[key]
+        assert (moved.playlist_id, moved.scheduled_at) == (own, snapshot.scheduled_at)
+        assert (moved.as_sent(), moved.is_complete) == (snapshot.as_sent(), snapshot.is_complete)
+        assert (emptied.entries, emptied.is_complete, emptied.is_imported) == ([], False, True)
+    told = run(lake, "liked-2020-05-16.json", "liked-2020-05-17.json", user_id="me")
+    assert "made-up" not in told
+    assert {key: one.data for key, one in in_raw(s3).items()} == {key: one.data for key, one in after.items()}
+
+
 def test_importing_again_writes_nothing(s3: Any, lake: Lake, folder: Path) -> None:
     keep(folder, trip_json=playlist(entries(2)))
     run(lake, "trip.json")

@@ -430,7 +430,7 @@ class FakeS3:
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if Key not in self.objects:
             raise _client_error("HeadObject", "404", 404)
-        return {}
+        return {"LastModified": self.written.get(Key, self.now)}
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if Key not in self.objects:

@@ -5,7 +5,7 @@ It answers as Athena does, in texts, and as the engine of the laptop stack it tr
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ from local.spotify_stub.catalog import catalog
 from spotify_lake.athena import Athena
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
+from spotify_lake.report import plays
 from spotify_lake.report.charts import FOLDER
 from spotify_lake.report.content import Content
 from spotify_lake.report.run import ask
+from spotify_lake.schema.listening import LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.types import PARTITION, Type
 from spotify_lake.schema.warehouse import CHARTS
-from tests.support import charted, payloads
+from tests.support import charted, listened, payloads
 
 YEARS = Path(__file__).with_name("years.sql")
 DUCKDB_TYPES = {
@@ -45,6 +47,7 @@ class Lake:
             columns = ", ".join(f"{c.name} {DUCKDB_TYPES[c.type]}" for c in (*table.columns, PARTITION))
             self.connection.execute(f"CREATE TABLE {table.name} ({columns})")
         self.chart_keys: set[str] = set()
+        self.has_plays = False
 
     def add_charts(self, standings: Iterable[charted.Standing]) -> None:
         """Add charts, once, as the charts job would."""
@@ -62,6 +65,16 @@ class Lake:
             for row in rows["fact_chart_entry"]
         }
 
+    def add_plays(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Set the rows of the tables of plays; times are UTC, as an instant with a time zone in DuckDB."""
+        listened.fill(self.connection, rows)
+        self.connection.execute("SET TimeZone = 'UTC'")
+        for table in LISTENING_TABLES:
+            for column in table.columns:
+                if column.type is Type.TIMESTAMP:
+                    self.connection.execute(f"ALTER TABLE {table.name} ALTER {column.name} TYPE TIMESTAMPTZ")
+        self.has_plays = True
+
     def add(self, *objects: bytes) -> None:
         """Add raw objects, as the transform function would."""
         for data in objects:
@@ -77,9 +90,10 @@ class Lake:
         [(date,)] = self.connection.execute("SELECT max(snapshot_date) FROM playlists").fetchall()
         return date if isinstance(date, dt.date) else None
 
-    def report(self, days: int = 730) -> Content:
+    def report(self, days: int = 730, zone: str = "UTC") -> Content:
         """Ask what the report shows."""
-        return ask(self.athena(), self.newest_date(), days)
+        heard = plays.ask(self.athena(), zone) if self.has_plays else None
+        return ask(self.athena(), self.newest_date(), days, heard)
 
     def athena(self) -> Athena:
         return Athena(FakeAthenaClient(self.connection), "lake", "lake", time_left=lambda: 60.0)  # type: ignore[arg-type]

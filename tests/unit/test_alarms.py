@@ -13,11 +13,26 @@ from tests.support.template import ROOT, load, nested, resources
 TEMPLATE = load()
 RESOURCES = resources()
 MONITORING = nested("monitoring")
-ALARMS = {
-    name: resource["Properties"]
-    for name, resource in RESOURCES.items()
-    if resource["Type"] == "AWS::CloudWatch::Alarm"
-}
+NO_VALUE = {"Ref": "AWS::NoValue"}
+
+
+def alarms(*, polls: bool) -> dict[str, dict[str, Any]]:
+    """The properties of the alarms, as they are in a lake that polls plays or in one that does not."""
+    found = {}
+    for name, resource in RESOURCES.items():
+        if resource["Type"] != "AWS::CloudWatch::Alarm":
+            continue
+        chosen = {
+            key: value["If"][1 if polls else 2]
+            if isinstance(value, dict) and value.get("If", [None])[0] == "SubtractsPolls"
+            else value
+            for key, value in resource["Properties"].items()
+        }
+        found[name] = {key: value for key, value in chosen.items() if value != NO_VALUE}
+    return found
+
+
+ALARMS = alarms(polls=False)
 RULES = {
     name: resource["Properties"]
     for name, resource in RESOURCES.items()
@@ -256,6 +271,70 @@ def test_staleness_looks_at_what_lambda_polls_and_raw_sends():
     assert mapping["Properties"].get("Enabled", True) is True
     [sends] = RESOURCES["RawBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
     assert sends["Queue"] == {"GetAtt": "TransformQueue.Arn"}
+
+
+class TestStaleInALakeThatPolls:
+    """Each poll with a new play writes a raw object too, which sends a message all the same."""
+
+    ALARM = alarms(polls=True)["Stale"]
+    SENT, POLLS = (one["MetricStat"] for one in ALARM["Metrics"][1:])
+
+    @pytest.mark.parametrize(
+        "sent, polls, expected",
+        [
+            ([2] * HOURS, [2] * HOURS, "ALARM"),  # music all day, and no snapshot
+            ([0] * HOURS, [None] * HOURS, "ALARM"),  # neither
+            ([2, 0] * 13, [2, None] * 13, "ALARM"),
+            ([2] * 25 + [14], [2] * HOURS, "OK"),  # the daily run
+            ([None] * 4 + [2] * 22, [None] * 4 + [2] * 22, "OK"),  # a new lake
+        ],
+    )
+    def test_messages_of_polls_do_not_hide_that_snapshots_are_missing(self, sent, polls, expected):
+        [shown] = [one for one in self.ALARM["Metrics"] if one.get("ReturnData", True)]
+        assert shown["Expression"] == "sent - FILL(polls, 0)"
+        assert [one["Id"] for one in self.ALARM["Metrics"]] == [shown["Id"], "sent", "polls"]
+        points = [
+            None if all_ is None else all_ - (of_polls or 0)
+            for all_, of_polls in zip(sent, polls, strict=True)
+        ]
+        alarm = self.ALARM | {"EvaluationPeriods": HOURS, "DatapointsToAlarm": HOURS}
+        assert state(points, alarm) == expected
+
+    def test_all_messages_are_counted_as_in_other_lakes(self):
+        other, stat = ALARMS["Stale"], self.SENT
+        assert stat["Metric"] == {name: other[name] for name in ("Namespace", "MetricName", "Dimensions")}
+        assert (stat["Stat"], stat["Period"]) == (other["Statistic"], other["Period"])
+
+    def test_a_poll_counts_once_however_many_plays_it_has(self):
+        stat = self.POLLS
+        assert stat["Metric"] == {
+            "Namespace": {"Ref": "LakeName"},
+            "MetricName": "PlaysNew",
+            "Dimensions": [{"Name": "service", "Value": "extract"}],
+        }
+        assert (stat["Stat"], stat["Period"]) == ("SampleCount", 3600)
+        assert "PlaysNew" in counted()
+
+    def test_cloudwatch_takes_either_a_metric_or_an_expression(self):
+        of_one_metric = {"Namespace", "MetricName", "Dimensions", "Statistic", "Period"}
+        assert not of_one_metric & self.ALARM.keys()
+        assert "Metrics" not in ALARMS["Stale"]
+        assert RESOURCES["MonitoringStack"]["Properties"]["Parameters"]["ListeningSchedule"] == {
+            "Ref": "ListeningSchedule"
+        }
+        on_aws = {"Not": [{"Equals": [{"Ref": "AWS::AccountId"}, "000000000000"]}]}
+        assert MONITORING["Conditions"]["SubtractsPolls"] == {
+            "And": [TEMPLATE["Conditions"]["PollsPlays"], on_aws]
+        }
+
+
+def test_no_alarm_searches():
+    """CloudWatch refuses an alarm on SEARCH, and one that returns more than one series."""
+    for polls in (False, True):
+        for name, alarm in alarms(polls=polls).items():
+            metrics = alarm.get("Metrics", [])
+            assert not any("SEARCH" in one.get("Expression", "") for one in metrics), name
+            assert len([one for one in metrics if one.get("ReturnData", True)]) == bool(metrics), name
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values())

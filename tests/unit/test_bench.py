@@ -60,7 +60,17 @@ def test_what_the_report_reads_was_counted_with_its_queries_as_they_are(scans):
     counted = {
         name.removeprefix("report_sql: "): number for name, number in NUMBERS.items() if "_sql" in name
     }
-    assert counted == {name: report.fingerprint(name) for name in scans}, "run make bench WHAT=report"
+    names = {*scans, "plays", "plays_pass", "play_files"}
+    assert counted == {name: report.fingerprint(name) for name in names}, "run make bench WHAT=report"
+
+
+def test_the_query_about_plays_reads_the_table_as_often_as_was_counted():
+    counted = sum(number for name, number in NUMBERS.items() if name.startswith("report_plays"))
+    assert counted == report.reads_of_plays() == 3
+
+
+def test_plays_in_the_report_stay_cheap():
+    assert total(cost.Use(10, play_months=180)) - total(cost.Use(10)) < 0.10
 
 
 def test_a_report_that_was_not_counted_has_no_price():
@@ -99,3 +109,30 @@ def test_a_known_lake_costs_what_paper_and_pencil_say():
     amounts = {"secret_month": 1.0, "alarm_month": 12.0}
     assert sum(cost.dollars(amounts, PRICES, "arm64", free=True).values()) == pytest.approx(0.40 + 0.20)
     assert sum(cost.dollars(amounts, PRICES, "arm64", free=False).values()) == pytest.approx(0.40 + 1.20)
+
+
+def test_polling_costs_a_few_cents():
+    polls = cost.Use(10, polls_a_day=48)
+    assert 0 < total(polls) - total(cost.Use(10)) <= 0.10
+
+
+def test_a_month_of_polls_is_what_paper_and_pencil_say():
+    """Ninety polls, thirty of them with new plays."""
+    numbers = {
+        "poll_new: S3 PUT": 7.0,
+        "poll_new: S3 GET": 5.0,
+        "poll_new: Secrets Manager": 1.0,
+        "poll_nothing: S3 GET": 1.0,
+        "poll_nothing: Secrets Manager": 1.0,
+        "poll_new: metrics": 1.0,
+    }
+    zero = dict.fromkeys(("import_extract_cpu_s", "import_transform_cpu_s"), 0.0)
+    found = cost._polls(cost.Use(10, polls_a_day=3), numbers | zero)
+    assert found["polls"] == 90
+    assert found["new"] == pytest.approx(30)
+    assert found["S3 PUT"] == pytest.approx(210)
+    assert found["S3 GET"] == pytest.approx(150 + 60)
+    assert found["Secrets Manager"] == pytest.approx(90)
+    assert found["metrics"] == pytest.approx(30)
+    assert found["extract requests"] == pytest.approx(240)
+    assert found["transform requests"] == pytest.approx(270)

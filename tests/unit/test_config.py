@@ -104,13 +104,14 @@ REPORT = {
     "DATABASE": "spotify_lake",
     "WORKGROUP": "spotify-lake",
     "REPORT_DAYS": "730",
+    "TIME_ZONE": "Europe/Berlin",
 }
 
 
 def test_the_reports_settings_are_read_from_the_environment() -> None:
     settings = ReportSettings.load(REPORT)
     assert (settings.lake_bucket, settings.database) == ("lake", "spotify_lake")
-    assert (settings.workgroup, settings.days) == ("spotify-lake", 730)
+    assert (settings.workgroup, settings.days, settings.zone) == ("spotify-lake", 730, "Europe/Berlin")
 
 
 @pytest.mark.parametrize("name", sorted(REPORT))
@@ -123,6 +124,12 @@ def test_the_report_names_its_missing_setting(name: str) -> None:
 def test_the_days_of_the_report_are_a_number_in_its_range(days: str) -> None:
     with pytest.raises(SettingsError, match="a whole number from 7 to 3660"):
         ReportSettings.load(REPORT | {"REPORT_DAYS": days})
+
+
+@pytest.mark.parametrize("zone", ["UTC' OR 1=1 --", "Europe/Berlin'", "+02:00", "Europe Berlin"])
+def test_the_reports_time_zone_is_a_name_that_sql_can_quote(zone: str) -> None:
+    with pytest.raises(SettingsError, match="such as UTC or Europe/Berlin"):
+        ReportSettings.load(REPORT | {"TIME_ZONE": zone})
 
 
 def test_the_transform_names_its_missing_setting() -> None:

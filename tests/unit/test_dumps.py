@@ -434,7 +434,8 @@ def test_a_zip_archive_is_unpacked() -> None:
             "Spotify Account Data/Playlist1.json", as_json({"playlists": [export_playlist("A")]})
         )
         archive.writestr("Spotify Account Data/ReadMeFirst.pdf", b"%PDF")
-    (unpacked,) = archives.unpack("my_data.zip", buffer.getvalue())
+    unpacked, other = archives.unpack("my_data.zip", buffer.getvalue())
+    assert other == archives.Unpacked("my_data.zip/Spotify Account Data/ReadMeFirst.pdf", is_other=True)
     assert unpacked.name == "my_data.zip/Spotify Account Data/Playlist1.json"
     assert contents(one(unpacked.data)) == ["A"]
 
@@ -446,7 +447,7 @@ OTHERS: dict[str, Any] = {
     "a user's profile": {"display_name": "Nadia", "id": "nadia.k", "type": "user"},
     "audio features": {"danceability": 0.7, "id": ID, "type": "audio_features"},
     "recommendations": {"tracks": BARE_THREE, "seeds": []},
-    "listening history (2 times)": [
+    "listening history that is no file of Spotify's data export (2 times)": [
         {"endTime": "2020-01-01 10:00", "artistName": "A", "trackName": "B", "msPlayed": 3}
     ]
     * 2,

@@ -82,6 +82,15 @@ def test_result_is_json(world, capsys):
     assert json.loads(emf)["EntriesFetched"] == [60]
 
 
+def test_a_poll_leaves_a_long_wait_to_the_next_one(world, monkeypatch):
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    world.web.fault("recently-played", 429, headers={"Retry-After": "55"})
+    event = {"plays": True, "scheduled_at": "2026-11-20T06:00:00Z"}
+    assert "55" in app.handler(event, context(left_ms=900_000))["postponed"]
+    assert slept == []
+
+
 def test_a_poll_writes_plays_and_nothing_else(world, capsys):
     world.web.recent = [{"played_at": "2026-11-20T05:58:12.345Z", "track": {"uri": "spotify:track:a"}}]
     world.secrets.value = SECRET.replace("}", ', "authorized_at": "2026-11-01T06:00:00Z"}')

@@ -68,9 +68,11 @@ def test_what_macos_adds_is_left_alone() -> None:
     data = zipped(
         ("__MACOSX/._a.json", b"\0"), ("b/._a.json", b"\0"), ("b/a.json", GOOD), ("b/read.pdf", b"%PDF")
     )
-    assert [(file.name, file.problem) for file in archives.unpack("x.zip", data)] == [
-        ("x.zip/b/a.json", None)
+    assert [(file.name, file.problem, file.is_other) for file in archives.unpack("x.zip", data)] == [
+        ("x.zip/b/a.json", None, False),
+        ("x.zip/b/read.pdf", None, True),
     ]
+    assert archives.count(data) == 2
 
 
 def locked() -> bytes:

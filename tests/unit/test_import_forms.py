@@ -340,15 +340,22 @@ def test_episodes_local_files_and_lengths_in_minutes() -> None:
     [
         ("date,amount\n2020-01-01,7\n", "date, amount"),
         ("rank,uri,artist_names,track_name,peak_rank,streams\n1,spotify:track:x,A,B,1,9\n", "rank, uri"),
-        ("endTime,artistName,trackName,msPlayed\n2020-01-01,A,B,7\n", "endTime, artistName"),
     ],
-    ids=["anything", "a chart", "listening history"],
+    ids=["anything", "a chart"],
 )
 def test_csv_that_is_no_playlist_is_refused_as_csv(text: str, columns: str) -> None:
     assert refusal(text, "x.csv").startswith(
         "It is CSV, but not a playlist: that has a column with the songs' URI"
     )
     assert columns in refusal(text, "x.csv")
+
+
+def test_csv_of_plays_needs_the_columns_of_an_export() -> None:
+    said = refusal("played_at,artist,track\n2020-01-01T10:00:00Z,A,B\n", "x.csv")
+    assert said == (
+        "It is CSV of plays, but not with the columns of Spotify's data export, such as ts and ms_played, or endTime"
+        " and msPlayed. It has played_at, artist, track."
+    )
 
 
 def test_csv_without_rows_is_said() -> None:

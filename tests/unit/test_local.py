@@ -573,7 +573,7 @@ def test_the_demo_of_yesterday_is_fresh_all_day_long():
 def test_the_demo_ends_on_a_day_that_is_over():
     today = dt.datetime.now(dt.UTC).date()
     with pytest.raises(LaptopError, match="or earlier, not"):
-        demo.run(None, Console(), None, today)
+        demo.run(None, Console(), None, None, today)
 
 
 def test_the_songs_journey_is_drawn():
@@ -596,6 +596,18 @@ def test_the_songs_journey_is_drawn():
     assert "No song has changed its position" in printed(
         Console.print, demo._journey(QueryResult(columns, (), "id", 0.1, 0))
     )
+
+
+def test_the_artists_heard_most_are_the_first_few_with_bars_for_their_hours():
+    names = ("artist", "hours", "plays", "rank_by_time", "songs")
+    columns = tuple(Column(name, "varchar" if name == "artist" else "double") for name in names)
+    rows = tuple((f"Artist {number}", 40.0 / number, 9, number, 3) for number in range(1, 8))
+    text = printed(Console.print, demo._artists(QueryResult(columns, rows, "id", 0.1, 0)))
+    assert "Artist 1   40 ████████████████" in text
+    assert "Artist 2   20 ████████ " in text
+    assert "Artist 5" in text
+    assert "Artist 6" not in text
+    assert "rank_by_time" not in text
 
 
 def test_playlists_that_were_not_extracted_stop_the_demo():
@@ -623,7 +635,7 @@ def test_only_tables_that_the_transform_fills_count_for_the_backlog(location, do
     }
     lake = stack.LaptopStack(ROOT, tmp_path)
     lake._outputs = {"RawBucketName": "raw", "LakeBucketName": "lake"}
-    monkeypatch.setattr(backlog, "_keys", lambda _s3, _bucket, prefix: keys[prefix])
+    monkeypatch.setattr(backlog, "keys_below", lambda _s3, _bucket, prefix: keys[prefix])
     monkeypatch.setattr(lake, "client", lambda _service: None)
     monkeypatch.setattr(lake, "queue_length", lambda _output: 0)
     tables = [{"StorageDescriptor": {"Location": path}} for path in ("s3://lake/curated/a/", location)]

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from spotify_lake.athena import Athena
 from spotify_lake.keys import REPORT_INDEX as INDEX
 from spotify_lake.report import page
 from spotify_lake.report.content import Content
 from spotify_lake.report.run import newest_date, run
-from tests.support import charted
-from tests.support.lake_in_memory import Lake, snapshot
+from tests.support import charted, listened, plays
+from tests.support.lake_in_memory import FakeAthenaClient, Lake, snapshot
 
 NOW = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
 ASSETS = Path(page.__file__).parent / "assets"
@@ -166,9 +167,13 @@ def test_third_party_files_are_the_recorded_ones():
 class Bucket:
     """As much of S3 as the report uses; two folders make a page of a listing."""
 
-    def __init__(self, *days, charts=()):
+    def __init__(self, *days, charts=(), has_plays=False):
         self.objects = {}
-        self.days, self.charts = days, charts
+        self.days, self.charts, self.has_plays = days, charts, has_plays
+
+    def list_objects_v2(self, *, Bucket, Prefix, MaxKeys):
+        assert (Bucket, Prefix, MaxKeys) == ("the-lake", "curated/play_files/", 1)
+        return {"Contents": [{"Key": Prefix}]} if self.has_plays else {"KeyCount": 0}
 
     def put_object(self, *, Bucket, Key, Body, **headers):
         self.objects[Bucket, Key] = (Body, headers)
@@ -206,7 +211,7 @@ def test_the_newest_day_is_one_that_athena_sees(days, newest):
 def test_the_page_is_stored_under_its_name_and_its_day():
     lake, s3 = Lake(), Bucket("2026-09-07")
     lake.add(snapshot(dt.date(2026, 9, 7), ["A"]))
-    result = run(lake.athena(), s3, "the-lake", 730, NOW)
+    result = run(lake.athena(), s3, "the-lake", 730, "UTC", NOW)
     assert list(s3.objects) == [("the-lake", "report/2026-09-07.html"), ("the-lake", INDEX)]
     (dated, headers), (index, _) = s3.objects.values()
     assert dated == index
@@ -222,7 +227,7 @@ def test_the_page_is_stored_under_its_name_and_its_day():
 
 def test_a_page_without_data_replaces_no_day():
     s3 = Bucket()
-    result = run(Lake().athena(), s3, "the-lake", 730, NOW)
+    result = run(Lake().athena(), s3, "the-lake", 730, "UTC", NOW)
     assert list(s3.objects) == [("the-lake", INDEX)]
     assert result.date is None
 
@@ -234,11 +239,27 @@ def test_charts_are_shown_beside_playlists_or_alone():
         lake.add(*(snapshot(day, ["A"]) for day in days))
         lake.add_charts(charted.standings())
         s3 = Bucket(*days, charts=lake.chart_keys)
-        result = run(lake.athena(), s3, "the-lake", 730, NOW)
+        result = run(lake.athena(), s3, "the-lake", 730, "UTC", NOW)
         page_of_run, _ = s3.objects["the-lake", INDEX]
         content = json.loads(Parsed(page_of_run.decode()).within("script")[0])["content"]
         assert result.chart_regions == len(content["charts"]["regions"]) > 2
         assert len(content["playlists"]) == len(days)
+
+
+def test_without_plays_no_query_asks_for_them():
+    asked = {}
+    for has_plays in (False, True):
+        lake = Lake()
+        lake.add(snapshot(dt.date(2026, 9, 7), ["A"]))
+        lake.add_plays(listened.as_rows([plays.tables([plays.extended()])]))
+        client = FakeAthenaClient(lake.connection)
+        s3 = Bucket("2026-09-07", has_plays=has_plays)
+        run(Athena(client, "lake", "lake"), s3, "the-lake", 730, "UTC", NOW)
+        asked[has_plays] = [sql for sql in client.queries if "play" in sql.replace("playlist", "")]
+        page_of_run, _ = s3.objects["the-lake", INDEX]
+        content = json.loads(Parsed(page_of_run.decode()).within("script")[0])["content"]
+        assert (content["listening"] is not None) == has_plays
+    assert [len(queries) for queries in asked.values()] == [0, 2]
 
 
 # --- Colors: https://www.w3.org/TR/WCAG22/#contrast-minimum ---

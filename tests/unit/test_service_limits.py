@@ -231,7 +231,7 @@ def test_no_alarm_looks_further_back_than_cloudwatch_does() -> None:
     """A day, or seven days with periods of an hour and more."""
     for of, name, kind, properties in things():
         if kind == "AWS::CloudWatch::Alarm":
-            period, periods = (
-                int(LONGEST.fill(of, properties[key])) for key in ("Period", "EvaluationPeriods")
-            )
-            assert period * periods <= (604_800 if period >= 3600 else 86_400), name
+            alarm = LONGEST.fill(of, properties)
+            stats = [one["MetricStat"] for one in alarm.get("Metrics", []) if "MetricStat" in one] or [alarm]
+            [period] = {int(stat["Period"]) for stat in stats}
+            assert period * int(alarm["EvaluationPeriods"]) <= (604_800 if period >= 3600 else 86_400), name

@@ -46,6 +46,9 @@ _CURATED: Final = re.compile(
 )
 _RAW_EXPORT: Final = re.compile(rf"{RAW_EXPORTS}(?P<digest>[0-9a-f]{{64}})\.json\.gz")
 _RAW_POLL: Final = re.compile(rf"{RAW_POLLS}[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}/{_TIME}\.json\.gz")
+_OF_POLLS: Final = re.compile(
+    rf"{CURATED}[a-z_]+/(?:{PLAYED_MONTH}=[^/]+/)?api-[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}\.parquet"
+)
 _RAW_LIBRARY: Final = re.compile(rf"{RAW_LIBRARY}{_TIME}\.json\.gz")
 
 
@@ -205,6 +208,11 @@ def in_raw_library_key(key: str) -> datetime | None:
 def polls_name(day: date) -> str:
     """Return the name of the curated objects of a UTC day's polls, without the ending."""
     return f"api-{day}"
+
+
+def is_of_polls(key: str) -> bool:
+    """Return whether the key is that of a curated object of the polls of a day."""
+    return _OF_POLLS.fullmatch(key) is not None
 
 
 def plays_key(table_prefix: str, name: str, month: str = "") -> str:

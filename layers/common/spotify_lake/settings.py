@@ -143,12 +143,15 @@ class ReportSettings(msgspec.Struct, frozen=True, kw_only=True):
         Where Athena runs the queries.
     days
         How far back the page looks, counted from the newest snapshot.
+    zone
+        Time zone of the days and hours of plays.
     """
 
     lake_bucket: str
     database: str
     workgroup: str
     days: int
+    zone: str
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
@@ -158,6 +161,7 @@ class ReportSettings(msgspec.Struct, frozen=True, kw_only=True):
             database=_required(environ, "DATABASE", "the name of the database in Athena"),
             workgroup=_required(environ, "WORKGROUP", "the name of an Athena workgroup"),
             days=_number(environ, "REPORT_DAYS", 7, 3660),
+            zone=_time_zone(environ, "TIME_ZONE"),
         )
 
 
@@ -205,6 +209,14 @@ def _base_url(environ: Mapping[str, str], name: str) -> str:
         usable = False
     if not usable:
         raise SettingsError(name, value, "is not a base URL", accepted)
+    return value
+
+
+def _time_zone(environ: Mapping[str, str], name: str) -> str:
+    accepted = "a name from the time zone database, such as UTC or Europe/Berlin"
+    value = _required(environ, name, accepted)
+    if not re.fullmatch(r"[A-Za-z]+([_/+-][A-Za-z0-9]+)*", value):
+        raise SettingsError(name, value, "is not the name of a time zone", accepted)
     return value
 
 

@@ -19,6 +19,7 @@ from spotify_lake.spotify.models import utc
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+LONGEST_S: Final = 60.0  # of a poll: the next one does what it could not; `./lake forget` relies on it
 KEPT: Final = 4 * RECENT_PLAYS  # identities to remember: plays turn up late and in any order
 GIVE_UP_AFTER: Final = timedelta(
     hours=36

@@ -20,7 +20,7 @@ from msgspec import Meta, Raw, Struct
 from spotify_lake import keys
 from spotify_lake.errors import SnapshotMisplaced, SnapshotUnreadable
 from spotify_lake.raw.envelope import gunzip
-from spotify_lake.spotify.mending import UNDECODABLE
+from spotify_lake.spotify.mending import UNDECODABLE, parsed_json
 from spotify_lake.spotify.models import utc
 
 type ExportSource = Literal["extended", "account"]
@@ -244,7 +244,7 @@ def pack_export(
             value = _ROW.decode(text)
         except UNDECODABLE:
             text = _mended(text)
-            value = _ROW.decode(text)
+            value = _value(text)
         if not isinstance(value, dict):
             packed.append(b"[]" if isinstance(value, list) else text)
             continue
@@ -272,6 +272,14 @@ def pack_export(
         }
     )
     return PackedExport(_digest(form, content), data, len(packed), unknown_fields, frozenset(usernames))
+
+
+def _value(text: bytes) -> Any:
+    """Parse a row; a number that msgspec cannot represent is one for Python."""
+    try:
+        return _ROW.decode(text)
+    except msgspec.ValidationError:
+        return parsed_json(text)
 
 
 def unpack_export(data: bytes, key: str) -> Export:

@@ -1,5 +1,6 @@
 """Reads and writes objects of the raw bucket."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -8,6 +9,7 @@ from spotify_lake import keys
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 CORRELATION_ID: Final = "correlation-id"  # metadata of raw and curated objects: the run they come from
 
@@ -30,13 +32,22 @@ class RawObject(NamedTuple):
 
 def exists(s3: "S3Client", bucket: str, object_key: str) -> bool:
     """Return whether an object exists, with one HEAD request."""
+    return _head(s3, bucket, object_key) is not None
+
+
+def written_at(s3: "S3Client", bucket: str, object_key: str) -> datetime | None:
+    """Return when an object was written, with one HEAD request; None if it does not exist."""
+    found = _head(s3, bucket, object_key)
+    return None if found is None else found["LastModified"]
+
+
+def _head(s3: "S3Client", bucket: str, object_key: str) -> "HeadObjectOutputTypeDef | None":
     try:
-        s3.head_object(Bucket=bucket, Key=object_key)
+        return s3.head_object(Bucket=bucket, Key=object_key)
     except s3.exceptions.ClientError as error:
         if status(error) == HTTPStatus.NOT_FOUND:
-            return False
+            return None
         raise
-    return True
 
 
 def get(s3: "S3Client", bucket: str, object_key: str) -> bytes | None:
@@ -87,7 +98,15 @@ def replace(s3: "S3Client", bucket: str, object_key: str, body: bytes, etag: str
     return True
 
 
-def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_id: str | None = None) -> bool:
+def put(
+    s3: "S3Client",
+    bucket: str,
+    object_key: str,
+    body: bytes,
+    correlation_id: str | None = None,
+    *,
+    about: Mapping[str, str] | None = None,
+) -> bool:
     """Write a raw object unless one exists already.
 
     Parameters
@@ -96,6 +115,8 @@ def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_i
         The object.
     correlation_id
         Id of the run that writes it, for the object's metadata; the content does not depend on it.
+    about
+        More metadata, in ASCII.
 
     Returns
     -------
@@ -109,7 +130,7 @@ def put(s3: "S3Client", bucket: str, object_key: str, body: bytes, correlation_i
             Body=body,
             ContentType="application/gzip",
             IfNoneMatch="*",
-            Metadata={CORRELATION_ID: correlation_id} if correlation_id else {},
+            Metadata={**({CORRELATION_ID: correlation_id} if correlation_id else {}), **(about or {})},
         )
     except s3.exceptions.ClientError as error:
         # Not 409: another writer's conditional PUT of the same key is in progress and may still fail.

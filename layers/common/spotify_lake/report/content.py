@@ -10,25 +10,23 @@ import datetime as dt
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from spotify_lake.report import queries
+from spotify_lake.report import listening, queries
 from spotify_lake.report.catalog import Album, Artist, Catalog, Song, image_link, linkable
 from spotify_lake.report.charts import Charts
+from spotify_lake.report.listening import Listening
+from spotify_lake.report.plays import Plays
 from spotify_lake.report.queries import ArtistRow, SnapshotRow, SongRow, StandingRow, Window
-from spotify_lake.report.rows import Row
+from spotify_lake.report.rows import Row, Runs, runs
 
 EPOCH: Final = dt.date(1970, 1, 1)
 WEEK: Final = 7
 MOST_EVENTS: Final = 300  # per playlist
-SHORTEST_RUN: Final = 3
 POPULARITY_STEP: Final = 10
-
-# Values, in which a run of equal ones may be a pair (value, length).
-type Runs = list[int | tuple[int, int]]
 
 
 class Entry(Row, frozen=True):
@@ -162,6 +160,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
         Of the different songs in the last snapshots of all playlists together.
     charts
         None if no charts have been loaded.
+    listening
+        None if there are no plays.
     """
 
     first: dt.date | None = None
@@ -175,6 +175,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     totals: Totals = Totals()
     different_artists: int = 0
     charts: Charts | None = None
+    listening: Listening | None = None
 
 
 def artist_dates(snapshots: Iterable[SnapshotRow]) -> list[dt.date]:
@@ -237,21 +238,26 @@ def compose(
     standings: Sequence[StandingRow],
     artists: Sequence[ArtistRow],
     songs: Sequence[SongRow],
+    plays: Plays | None = None,
 ) -> Content:
-    """Compose the playlists' part of the content.
+    """Compose the content without its charts.
 
     Parameters
     ----------
     snapshots
-        At least one, ordered by playlist and day.
+        Ordered by playlist and day.
     standings, artists, songs
         Results of the other queries.
+    plays
+        The answers about plays; None if there are none.
 
     Returns
     -------
     Content
         With playlists ordered by name.
     """
+    if not snapshots:
+        return Content(listening=listening.compose(plays, Catalog({}), {}) if plays else None)
     window = Window.of(snapshots)
     catalog = Catalog({row.song_id: row for row in songs})
     snapshots_of: dict[str, list[SnapshotRow]] = defaultdict(list)
@@ -272,8 +278,8 @@ def compose(
         now = _songs_by_artist(current, catalog)
         return [_artist(row, now[row.artist_id], artist_days, catalog) for row in artists_of[playlist_id]]
 
-    playlists = [
-        _playlist(
+    playlists = {
+        playlist_id: _playlist(
             found,
             window,
             standings_of[playlist_id],
@@ -282,19 +288,24 @@ def compose(
             catalog,
         )
         for playlist_id, found in snapshots_of.items()
-    ]
+    }
+    by_name = sorted(playlists.items(), key=lambda one: (one[1].name.casefold(), one[1].id or ""))
+    top_artists = count_artists(None, set().union(*seen_last))
+    in_order = {playlist_id: standings_of[playlist_id] for playlist_id, _ in by_name}
+    heard = listening.compose(plays, catalog, in_order) if plays else None
     current = set().union(*songs_of.values())
     return Content(
         first=window.first,
         last=window.last,
         artist_days=artist_days,
-        playlists=sorted(playlists, key=lambda playlist: (playlist.name.casefold(), playlist.id or "")),
-        top_artists=count_artists(None, set().union(*seen_last)),
+        playlists=[playlist for _, playlist in by_name],
+        top_artists=top_artists,
         songs=catalog.songs,
         albums=catalog.albums,
         artists=catalog.artists,
         totals=_totals(current, catalog),
         different_artists=len(_songs_by_artist(current, catalog)),
+        listening=heard,
     )
 
 
@@ -321,19 +332,6 @@ def _totals(songs: set[str], catalog: Catalog) -> Totals:
         popularity=_histogram(popularities),
         mean_popularity=round(sum(popularities) / len(popularities), 1) if popularities else None,
     )
-
-
-def runs(values: Iterable[int]) -> Runs:
-    """Replace a value that occurs three or more times in a row with a pair.
-
-    >>> runs([5, 5, 5, 5, 4, 4, 9])
-    [(5, 4), 4, 4, 9]
-    """
-    written: Runs = []
-    for value, group in groupby(values):
-        times = sum(1 for _ in group)
-        written.extend([(value, times)] if times >= SHORTEST_RUN else [value] * times)
-    return written
 
 
 def _playlist(

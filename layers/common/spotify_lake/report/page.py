@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from spotify_lake.report.content import Content, runs
-from spotify_lake.report.rows import columns
+from spotify_lake.report.content import Content
+from spotify_lake.report.rows import columns, runs
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 # In this order. At load time, a file may use only earlier files; inside functions it may use all of them.
@@ -28,6 +28,7 @@ SCRIPT_FILES: Final = (
     "elements",
     "address",
     "lookup",
+    "heard",
     "tables",
     "plots",
     "positions",
@@ -38,6 +39,8 @@ SCRIPT_FILES: Final = (
     "playlist",
     "charts",
     "details",
+    "listening",
+    "listening_songs",
     "start",
 )
 # Characters that could end a script element, or a line in older JavaScript, become \uXXXX escapes.

@@ -12,10 +12,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from spotify_lake import keys
 from spotify_lake.athena import Athena
 from spotify_lake.observability import logger, metrics
-from spotify_lake.report import charts, queries
+from spotify_lake.report import charts, plays, queries
 from spotify_lake.report.charts import Charts
 from spotify_lake.report.content import Content, artist_dates, compose, songs_to_look_up
 from spotify_lake.report.page import render
+from spotify_lake.report.plays import Plays
 from spotify_lake.report.queries import SnapshotRow, StandingRow, Window
 from spotify_lake.schema.playlists import PLAYLISTS
 
@@ -44,7 +45,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
 
 
-def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) -> Written:
+def run(athena: Athena, s3: S3Client, bucket: str, days: int, zone: str, now: dt.datetime) -> Written:
     """Write the page as ``report/index.html``, with a copy named after the day of the newest snapshot.
 
     Parameters
@@ -54,7 +55,9 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
     s3, bucket
         Where to store the page.
     days
-        Number of days the page covers.
+        Number of days of playlists and charts that the page covers.
+    zone
+        Time zone of the days and hours of plays.
     now
         Time shown in the page's footer.
 
@@ -63,7 +66,8 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, now: dt.datetime) 
     QueryFailed
         A query failed; nothing is written.
     """
-    content = ask(athena, newest_date(s3, bucket, now.date()), days)
+    heard = ask_plays(athena, s3, bucket, zone)
+    content = ask(athena, newest_date(s3, bucket, now.date()), days, heard)
     content = msgspec.structs.replace(content, charts=ask_charts(athena, chart_keys(s3, bucket), days))
     page = render(content, now)
     by_day = [] if content.last is None else [f"{keys.REPORT}{content.last}.html"]
@@ -105,8 +109,21 @@ def newest_date(s3: S3Client, bucket: str, today: dt.date) -> dt.date | None:
     return max((date for date in dates if date <= today), default=None)
 
 
-def ask(athena: Athena, last: dt.date | None, days: int) -> Content:
-    """Query everything that the page shows about playlists.
+def ask_plays(athena: Athena, s3: S3Client, bucket: str, zone: str) -> Plays | None:
+    """Query everything that the page shows about plays; None if there are none, which takes one request.
+
+    Raises
+    ------
+    QueryFailed
+        A query failed.
+    """
+    if not s3.list_objects_v2(Bucket=bucket, Prefix=plays.FOLDER, MaxKeys=1).get("Contents"):
+        return None
+    return plays.ask(athena, zone)
+
+
+def ask(athena: Athena, last: dt.date | None, days: int, heard: Plays | None = None) -> Content:
+    """Query everything that the page shows about playlists, and compose it with what was asked about plays.
 
     Parameters
     ----------
@@ -116,6 +133,8 @@ def ask(athena: Athena, last: dt.date | None, days: int) -> Content:
         Day of the newest snapshot; None if there is none.
     days
         Number of days the page covers, up to that day.
+    heard
+        The answers about plays.
 
     Raises
     ------
@@ -123,15 +142,15 @@ def ask(athena: Athena, last: dt.date | None, days: int) -> Content:
         A query failed.
     """
     if last is None:
-        return Content()
+        return compose([], [], [], [], heard)
     histories = athena.ask(queries.histories(Window(last - dt.timedelta(days=days - 1), last)))
     snapshots = [row for row in histories if isinstance(row, SnapshotRow)]
     standings = [row for row in histories if isinstance(row, StandingRow)]
     if not snapshots:
-        return Content()
+        return compose([], [], [], [], heard)
     artists = athena.start(queries.artists(Window.of(snapshots), artist_dates(snapshots)))
     songs = athena.start(queries.songs(*songs_to_look_up(standings, snapshots)))
-    return compose(snapshots, standings, artists(), songs())
+    return compose(snapshots, standings, artists(), songs(), heard)
 
 
 def chart_keys(s3: S3Client, bucket: str) -> Iterator[str]:

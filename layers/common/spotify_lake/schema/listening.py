@@ -36,6 +36,7 @@ PLAYS: Final = Table(
             Type.STRING,
             "`extended` (extended streaming history), `account` (account data) or `api` (recently played).",
             "extended",
+            values=SOURCES,
         ),
         Column(
             "kind",
@@ -43,6 +44,7 @@ PLAYS: Final = Table(
             "`song`, `video` (a song's video), `episode` (podcast), `chapter` (audiobook) or `other` (neither names nor"
             " URI say).",
             "song",
+            values=PLAY_KINDS,
         ),
         Column(
             "ordinal",
@@ -256,6 +258,7 @@ LIBRARY: Final = Table(
             Type.STRING,
             "`album`, `show`, `episode`, `audiobook` or `followed_artist`.",
             "album",
+            values=LIBRARY_KINDS,
         ),
         Column("item_id", Type.STRING, "Spotify id.", "0tGPJ0bkWOUmH7MEOR77qc"),
         Column("name", Type.STRING, "Title or name.", "Emotion", "Spotify does not send it"),

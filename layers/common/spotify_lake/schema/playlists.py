@@ -69,6 +69,7 @@ PLAYLISTS: Final = Table(
             "How the entries were read: `items` (the 2026 endpoint), `tracks` (the old one, and Liked Songs) or"
             " `embedded` (the page inside the playlist object).",
             "items",
+            values=("items", "tracks", "embedded"),
         ),
         Column(
             "is_complete",
@@ -102,6 +103,7 @@ PLAYLIST_ENTRIES: Final = Table(
             "`song`, `episode` (podcast), `chapter` (audiobook), `local` (a file of the owner's), `unavailable` (taken"
             " down) or `other` (any type that Spotify may add).",
             "song",
+            values=KINDS,
         ),
         Column(
             "song_id",
@@ -214,6 +216,7 @@ ALBUMS: Final = Table(
             "`day`, `month` or `year`: how much of release_date is known.",
             "day",
             "release_date is null",
+            ("day", "month", "year"),
         ),
         Column("release_year", Type.INT, "Year of release_date.", "2017", "release_date is null"),
         Column("total_tracks", Type.INT, "Tracks on the album.", "1", _NOT_SENT),

@@ -22,13 +22,17 @@ class Type(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, type, meaning and an example; `null_when` says when it has no value."""
+    """One column: its name, type, meaning and an example; `null_when` says when it has no value.
+
+    `values` are all that a column of few fixed values may have; otherwise it is empty.
+    """
 
     name: str
     type: Type
     description: str
     example: str
     null_when: str | None = None
+    values: tuple[str, ...] = ()
 
     @property
     def nullable(self) -> bool:

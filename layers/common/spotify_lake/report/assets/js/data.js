@@ -101,6 +101,8 @@ const readCharts = () => {
 const newestDay = (playlist) => playlist.days.at(-1);
 const entryCount = (playlist) => playlist.counts.at(-1);
 const hasEnded = (playlist) => newestDay(playlist) < lastDay;
+const lowest = (values) => (values.length ? Math.min(...values) : null);
+const highest = (values) => (values.length ? Math.max(...values) : null);
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 /** Sum one value per snapshot of a playlist over the seven days up to `end`. */
 const weekUpTo = (end, playlist, values) => sum(values.filter((_, number) => playlist.days[number] > end - WEEK));

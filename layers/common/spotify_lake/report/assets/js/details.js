@@ -3,8 +3,6 @@
 // null if there is nothing to show.
 
 const isThere = ({ playlist, entry }) => entry.position !== null && !hasEnded(playlist);
-const lowest = (values) => (values.length ? Math.min(...values) : null);
-const highest = (values) => (values.length ? Math.max(...values) : null);
 const firstSeen = (standings) => lowest(standings.map(({ entry }) => entry.first));
 const lastSeen = (standings) => highest(standings.map(({ entry }) => entry.last));
 const bestOf = (standings) => lowest(standings.map(({ entry }) => entry.best));
@@ -202,6 +200,7 @@ const songView = (song) => {
       song.seconds > 0 && el("span", {}, clock(song.seconds)),
     ),
     seenTiles(standings, peak !== null && [`best rank in the ${charts.title}`, num(peak)]),
+    playsCard(history.plays),
     historyCard(standings, "The song's position in each playlist."),
     songPlaylistsCard(history),
     songChartsCard(history),
@@ -337,6 +336,7 @@ const artistView = (artist) => {
   return [
     detailHead(artist.name, "artist", artist.id),
     seenTiles(standings, now !== null && [`different song${now === 1 ? "" : "s"} on ${shortDate(lastDay)}`, num(now)]),
+    playsCard(history.plays),
     historyCard(standings, "The best position of any of the artist's songs in each playlist."),
     artistSongsCard(history),
     artistPlaylistsCard(history),

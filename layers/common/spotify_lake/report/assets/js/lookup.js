@@ -64,9 +64,11 @@ const standingsOf = (wanted) => {
  * - song: { key, id, name, artists, album, … }, as in data.js
  * - standings: [{ playlist, entry }], one per playlist
  * - charted: [{ region, row }], one per region with a chart that lists the song
+ * - plays: { plays, seconds, estimated, first, last, start, months }, as in heard.js; null if it was never played
  */
 const historyOfSong = (song) => ({
   song,
+  plays: playsOfSong(song),
   standings: standingsOf([song]),
   charted: charts
     ? charts.regions.flatMap((region) =>
@@ -82,6 +84,7 @@ const historyOfSong = (song) => ({
  * - standings: [{ playlist, entry }], one per playlist and song
  * - now: number of different songs in the playlists on the last day; null if the page does not know all of them
  * - charted: [{ region, row }], one per region with a chart that lists the artist among its first
+ * - plays: as for a song
  */
 const historyOfArtist = (artist) => {
   const own = songs.filter((song) => song.artists.includes(artist));
@@ -91,6 +94,7 @@ const historyOfArtist = (artist) => {
     songs: own,
     standings: standingsOf(own),
     now: counted ? counted.now : null,
+    plays: playsOfArtist(artist),
     charted: charts
       ? charts.regions.flatMap((region) =>
           region.artists.filter((row) => row.key === artist.key).map((row) => ({ region, row })),

@@ -9,6 +9,7 @@ const viewOf = (name, key, title, make) => ({ name, key, hash: address(name, key
 // The views in the navigation; those of songs and artists are made when they are opened.
 const views = [
   viewOf("overview", "", "All playlists", () => (playlists.length ? overview() : emptyView())),
+  ...(listening ? [viewOf("listening", "", "Listening", listeningView)] : []),
   ...(charts ? [viewOf("charts", "", "Charts", chartsView)] : []),
   ...playlists.map((playlist) => ({
     ...viewOf("playlist", playlist.key, playlist.name, () => playlistView(playlist)),

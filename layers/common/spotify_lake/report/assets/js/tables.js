@@ -12,8 +12,8 @@ const compareValues = (a, b, sign) => {
 /** Keep a number and the word after it on one line. */
 const unbroken = (text) => text.replace(/(\d) (?=\p{L})/gu, "$1\u00a0");
 
-/** Put a table into a frame that scrolls sideways, and that shows where there is more of the table. */
-const scrollFrame = (caption, table, low) => {
+/** Put a table, or a drawing, into a frame that scrolls sideways and shows where there is more of it. */
+const scrollFrame = (caption, table, { low = false, hint = "Scroll sideways for more columns →" } = {}) => {
   const scroll = el(
     "div",
     { class: low ? "scroll low" : "scroll", role: "region", tabindex: "0", "aria-label": caption },
@@ -22,7 +22,7 @@ const scrollFrame = (caption, table, low) => {
   const frame = el(
     "div",
     { class: "frame" },
-    el("p", { class: "hint", "aria-hidden": "true" }, "Scroll sideways for more columns →"),
+    el("p", { class: "hint", "aria-hidden": "true" }, hint),
     el("div", { class: "edges" }, scroll),
   );
   const mark = () => {
@@ -171,7 +171,7 @@ const sortable = (
   const frame = scrollFrame(
     caption,
     el("table", {}, el("caption", { class: "unseen" }, caption), el("thead", {}, el("tr", {}, heads)), body),
-    low,
+    { low },
   );
   arrange();
   return { filter, table: el("div", {}, frame, none, more) };
