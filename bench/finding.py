@@ -36,11 +36,6 @@ def at_most(what: str, value: float, limit: float, unit: str) -> Finding:
     return Finding(what, f"{_short(value)} {unit}", f"at most {_short(limit)}", value <= limit)
 
 
-def at_least(what: str, value: float, limit: float, unit: str) -> Finding:
-    """Return the finding for a number that should be large."""
-    return Finding(what, f"{_short(value)} {unit}", f"at least {_short(limit)}", value >= limit)
-
-
 def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 

@@ -91,7 +91,9 @@ def test_each_table_gets_one_object_with_exactly_its_schema(s3: Any, contents: A
 
 def test_the_playlists_row_is_written_last_and_keys_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(lake.wr.s3, "to_parquet", lambda **call: calls.append(call))
+    monkeypatch.setattr(
+        lake.wr.s3, "upload", lambda _file, path, **call: calls.append({"path": path, **call})
+    )
     session = boto3.Session()
     written = lake.write(
         normalize(envelope.decode(payloads.raw_object(payloads.every_kind()))), LAKE, session

@@ -72,6 +72,13 @@ def test_commands_for_aws_start_without_the_emulator(name):
     assert {"local.stack", "local.sql_dialect", "sqlglot", "duckdb"} & loaded == set()
 
 
+def test_status_on_the_laptop_starts_without_libraries_that_it_does_not_use():
+    code = "import sys, cli.commands.status, local.stack; print(*sys.modules)"
+    loaded = set(run(code).split())
+    assert "local.stack" in loaded
+    assert {"duckdb", "pandas", "pyarrow.dataset", "redis", "spotipy", "sqlglot"} & loaded == set()
+
+
 def test_a_typing_error_is_answered_with_what_to_type(capsys):
     assert lake("statsu") == 2
     assert "Did you mean 'status'?" in capsys.readouterr().err

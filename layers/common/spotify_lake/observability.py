@@ -1,7 +1,6 @@
 """Creates the Logger and the Metrics; all other modules import them from here."""
 
 import json
-import logging
 import warnings
 from typing import Any
 
@@ -21,8 +20,6 @@ metrics = Metrics()
 
 # An invocation without metrics, such as a test event, needs no warning.
 warnings.filterwarnings("ignore", message="No application metrics to publish", category=UserWarning)
-# awswrangler warns about every table without rows, and most snapshots have no rejects.
-logging.getLogger("awswrangler").setLevel(logging.ERROR)
 
 
 def count(name: str, value: int = 1) -> None:

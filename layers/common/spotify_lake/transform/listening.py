@@ -5,14 +5,10 @@ share objects, which are made anew from all of them: written only over the versi
 listed, and made again if another invocation was faster.
 """
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spotify_lake import keys
 from spotify_lake.errors import CuratedObjectBusy, RawObjectMissing, RawObjectUnreadable, SnapshotUnreadable
@@ -22,8 +18,7 @@ from spotify_lake.observability import count, logger
 from spotify_lake.raw.plays import Poll, unpack_export, unpack_library, unpack_poll
 from spotify_lake.raw.store import CORRELATION_ID, RawObject, get, status
 from spotify_lake.schema.listening import LIBRARY, PLAY_FILES, PLAY_REJECTS, PLAYS
-from spotify_lake.schema.types import Table
-from spotify_lake.transform.parquet import arrow_schema
+from spotify_lake.transform.parquet import to_parquet
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -91,7 +86,7 @@ class ListeningWriter:
         snapshot = unpack_library(data, raw_object.key)
         library = normalize_library(snapshot)
         key = keys.curated_key(LIBRARY.prefix, LIBRARY.name, snapshot.scheduled_at)
-        self._put(_Object(key, _parquet(LIBRARY, library.rows)), metadata)
+        self._put(_Object(key, to_parquet(library.rows, LIBRARY)), metadata)
         if library.unreadable:
             count("LibraryItemsUnreadable", len(library.unreadable))
         logger.info(
@@ -174,18 +169,9 @@ class ListeningWriter:
 def _objects(tables: PlayTables) -> Iterator[_Object]:
     """Yield the objects of the plays, that of play_files last: what is in it is in all tables."""
     for month, rows in sorted(tables.plays.items()):
-        yield _Object(keys.plays_key(PLAYS.prefix, tables.name, month), _parquet(PLAYS, rows))
-    yield _Object(keys.plays_key(PLAY_REJECTS.prefix, tables.name), _parquet(PLAY_REJECTS, tables.rejects))
-    yield _Object(keys.plays_key(PLAY_FILES.prefix, tables.name), _parquet(PLAY_FILES, tables.files))
-
-
-def _parquet(table: Table, rows: Sequence[tuple[object, ...]]) -> bytes:
-    schema = arrow_schema(table)
-    values = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    columns = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
-    sink = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=schema), sink, compression="zstd", version="2.6")
-    return sink.getvalue()
+        yield _Object(keys.plays_key(PLAYS.prefix, tables.name, month), to_parquet(rows, PLAYS))
+    yield _Object(keys.plays_key(PLAY_REJECTS.prefix, tables.name), to_parquet(tables.rejects, PLAY_REJECTS))
+    yield _Object(keys.plays_key(PLAY_FILES.prefix, tables.name), to_parquet(tables.files, PLAY_FILES))
 
 
 def _report(raw_object: RawObject, tables: PlayTables, *, is_export: bool) -> None:

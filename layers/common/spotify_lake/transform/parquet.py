@@ -4,12 +4,14 @@ Each snapshot gives exactly one object for each table, with a key made from the 
 replaces the same objects with the same bytes.
 """
 
+import io
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import awswrangler as wr
 import boto3
-import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from spotify_lake.keys import curated_key
 from spotify_lake.normalize.rows import Tables
@@ -31,15 +33,6 @@ ARROW_TYPES: Final = {
     Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
     Type.STRINGS: pa.list_(pa.string()),
 }
-# The types of the data frame's columns. awswrangler expects these types, so it casts none.
-_PANDAS_TYPES: Final = {
-    pa.string(): pd.StringDtype("pyarrow"),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-}
-# Without these, awswrangler converts timestamps to times without a zone, and dates to Python objects.
-_AS_IN_ARROW: Final = (Type.TIMESTAMP, Type.DATE)
 
 
 class Session(boto3.Session):
@@ -59,9 +52,20 @@ class Session(boto3.Session):
         return self._clients[service_name]
 
 
+@cache
 def arrow_schema(table: Table) -> pa.Schema:
     """Return the schema of a table's Parquet files; the partition column is in the key, not in the file."""
     return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
+
+
+def to_parquet(rows: "Sequence[Row]", table: Table) -> bytes:
+    """Return the rows of a table as a Parquet file; equal rows give equal bytes."""
+    schema = arrow_schema(table)
+    values = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    columns = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=schema), file, compression="zstd", version="2.6")
+    return file.getvalue()
 
 
 def write(
@@ -89,35 +93,12 @@ def write(
     metadata = {CORRELATION_ID: correlation_id} if correlation_id else {}
     for table in TABLES:
         object_key = curated_key(table.prefix, tables.playlist_id, tables.scheduled_at)
-        _write_object(tables.rows[table.name], table, f"s3://{bucket}/{object_key}", session, metadata)
+        wr.s3.upload(
+            io.BytesIO(to_parquet(tables.rows[table.name], table)),
+            f"s3://{bucket}/{object_key}",
+            use_threads=False,  # one small object: a pool of threads would cost more than it saves
+            boto3_session=session,
+            s3_additional_kwargs={"Metadata": metadata},
+        )
         keys.append(object_key)
     return keys
-
-
-def _write_object(
-    rows: "Sequence[Row]", table: Table, path: str, session: "boto3.Session", metadata: dict[str, str]
-) -> None:
-    schema = arrow_schema(table)
-    values = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    columns = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
-    wr.s3.to_parquet(
-        df=pa.table(columns, schema=schema).to_pandas(types_mapper=_pandas_type),
-        path=path,
-        dataset=False,
-        index=False,
-        compression="zstd",
-        use_threads=False,  # one small object: a pool of threads would cost more than it saves
-        dtype={column.name: column.type for column in table.columns if column.type not in _AS_IN_ARROW},
-        pyarrow_additional_kwargs={
-            "schema": schema,
-            "version": "2.6",
-            "coerce_timestamps": None,
-            "flavor": None,
-        },
-        boto3_session=session,
-        s3_additional_kwargs={"Metadata": metadata},
-    )
-
-
-def _pandas_type(arrow_type: pa.DataType) -> pd.api.extensions.ExtensionDtype:
-    return _PANDAS_TYPES.get(arrow_type) or pd.ArrowDtype(arrow_type)
