@@ -269,8 +269,8 @@ def _scale(songs: DataFrame, window: Window) -> float:
     change = F.transform(
         F.slice("levels", 1, days), lambda level, day: F.abs(level - F.get("levels", (day - 1).cast("int")))
     )
-    whole = F.round(F.explode(change) * 10**DIGITS).cast("bigint").alias("change")
-    total, count = songs.select(whole).agg(F.sum("change"), F.count("change")).first()
+    whole = F.round(F.col("change") * 10**DIGITS).cast("bigint")
+    total, count = songs.select(F.explode(change).alias("change")).agg(F.sum(whole), F.count("change")).first()
     if not total:
         raise NotEnough(
             f"The streams in {window.chart} never change from one day to the next, so there is nothing to forecast:"
@@ -400,11 +400,14 @@ def _stage_forecasts(
         )
     }
     levels = made.join(F.broadcast(known), "horizon").withColumns(streams)
-    over = "partition by region_key, horizon"
     day = F.date_add(F.lit(window.last), F.col("horizon"))
-    # How many of today's songs are forecast above, and how many would be if this song did as well or badly as it may.
-    every = f"array_sort(collect_list(streams) over ({over}))"
-    ranked = levels.withColumn("every", F.expr(every)).select(
+    # Among today's songs: above how many of their forecasts this song is, as forecast and at the ends of its interval.
+    every = F.expr("collect_list(streams) over (partition by region_key, horizon)")
+    ranks = {
+        alias: F.expr(f"cast(size(filter(every, one -> one > {name})) + 1 as int)")
+        for alias, name in (("rank", "streams"), ("rank_best", "streams_high"), ("rank_worst", "streams_low"))
+    }
+    ranked = levels.withColumn("every", every).withColumns(ranks).select(
         F.lit(int(f"{window.last:%Y%m%d}")).alias("made_key"),
         F.date_format(day, "yyyyMMdd").cast("int").alias("date_key"),
         "horizon",
@@ -412,10 +415,7 @@ def _stage_forecasts(
         "track_key",
         F.lit(method).alias("method"),
         *streams,
-        *(
-            (F.size(F.filter("every", lambda one, name=name: one > F.col(name))) + 1).cast("int").alias(alias)
-            for alias, name in (("rank", "streams"), ("rank_best", "streams_high"), ("rank_worst", "streams_low"))
-        ),
+        *ranks,
     )
     path = f"{FORECASTS}/chart={window.chart}/made={window.last:%Y%m%d}"
     return run.stage_table(path, ranked, "region_key", "horizon", "rank", "track_key").count()
