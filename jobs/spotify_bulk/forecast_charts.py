@@ -425,10 +425,10 @@ def _sentence(window: Window, method: str, best: str, margin: scores.Margin) -> 
     where = f"{window.chart}, forecast on {window.last}"
     if method == fc.MODEL:
         return (
-            f"{where}: the boosted trees are published. Their scaled error is {margin.value:.3f} below that of the best"
+            f"{where}: the forest's forecast is published. Its scaled error is {margin.value:.3f} below that of the best"
             f" simple method ({best}); 95 % interval {margin.low:.3f} to {margin.high:.3f}."
         )
     return (
-        f"{where}: the {best} forecast is published, because the boosted trees do not beat it for certain: margin"
+        f"{where}: the {best} forecast is published, because the random forest does not beat it for certain: margin"
         f" {margin.value:.3f}, 95 % interval {margin.low:.3f} to {margin.high:.3f}."
     )
