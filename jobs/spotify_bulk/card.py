@@ -31,14 +31,22 @@ def model_card(
         Features that were left out, with the reason.
     """
     lines = [f"# Model card: {title}", "", f"Data: {data}.", "", *(f"- {one}" for one in findings), ""]
-    lines += ["| model | split | metric | days ahead | value | baseline | its value |", "|---|---|---|---|---|---|---|"]
+    lines += [
+        "| model | split | metric | days ahead | value | baseline | its value |",
+        "|---|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {row['model']} | {row['split']} | {row['metric']} | {row['horizon'] or ''} | {row['value']:.3f}"
         f" | {row['baseline'] or ''} | {'' if row['baseline_value'] is None else format(row['baseline_value'], '.3f')} |"
         for row in rows
     ]
     if left_out:
-        lines += ["", "| left out | why |", "|---|---|", *(f"| {name} | {why} |" for name, why in left_out.items())]
+        lines += [
+            "",
+            "| left out | why |",
+            "|---|---|",
+            *(f"| {name} | {why} |" for name, why in left_out.items()),
+        ]
     return "\n".join([*lines, ""])
 
 

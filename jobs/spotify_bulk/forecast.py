@@ -124,7 +124,10 @@ def with_features(rows: DataFrame, moved: DataFrame, first: int) -> DataFrame:
     last_week = known("levels", WEEK - horizon)  # the same weekday as the target's
     joined = rows.join(F.broadcast(moved), ["region_key", "origin", "horizon"], "left")
     move = F.coalesce("region_move", F.lit(0.0))
-    oldest = [F.when(known("levels", ago).isNotNull(), (now - known("levels", ago)) / ago) for ago in range(MEMORY, 0, -1)]
+    oldest = [
+        F.when(known("levels", ago).isNotNull(), (now - known("levels", ago)) / ago)
+        for ago in range(MEMORY, 0, -1)
+    ]
     on_first = F.array_position(F.transform("levels", lambda level: level.isNotNull()), True) - 1
     values = {
         "ahead": horizon,
@@ -132,7 +135,9 @@ def with_features(rows: DataFrame, moved: DataFrame, first: int) -> DataFrame:
         "region_move": move,
         "last_week": F.coalesce(last_week - now - move, F.lit(0.0)),
         "has_last_week": last_week.isNotNull().cast("int"),
-        "days_of_week": F.aggregate(F.array(*week), F.lit(0), lambda total, level: total + level.isNotNull().cast("int")),
+        "days_of_week": F.aggregate(
+            F.array(*week), F.lit(0), lambda total, level: total + level.isNotNull().cast("int")
+        ),
         "above_week": now - _mean(F.array(*week)),
         "above_peak": now - F.array_max(seen),
         "age": F.least(F.col("origin") - on_first, F.lit(_OLDEST)),

@@ -114,7 +114,10 @@ def load(run: Run) -> dict[str, Any]:
     counts = sum((result.counts for result in results), Counter[str]())
     return run.write_summary(
         accounted(counts)
-        | {"tables": tables, "findings": [*(result.sentence for result in results), *problems, *genres.sentences]}
+        | {
+            "tables": tables,
+            "findings": [*(result.sentence for result in results), *problems, *genres.sentences],
+        }
     )
 
 
@@ -126,7 +129,9 @@ def accounted(counts: Counter[str]) -> dict[str, Any]:
     RowsUnaccounted
         They do not add up.
     """
-    reasons = {name: n for name, n in sorted(counts.items()) if n and name not in ("in", "used", "duplicates")}
+    reasons = {
+        name: n for name, n in sorted(counts.items()) if n and name not in ("in", "used", "duplicates")
+    }
     out = {"rows_out": counts["used"], "rejects": sum(reasons.values()), "duplicates": counts["duplicates"]}
     if counts["in"] != sum(out.values()):
         raise RowsUnaccounted(counts["in"], out)
@@ -172,7 +177,9 @@ def _forecast(run: Run, chart: str, objects: Sequence[str]) -> Result:
     share = min(1.0, fc.MOST_TRAINING_ROWS / (counted * fc.WEEK))
     candidates = fc.sampled(fc.forecasts_to_make(songs, fc.MEMORY, last - 1), share)
     training = _staged(
-        run, f"{chart}/training", fc.with_features(candidates, moved, window.first).where("actual is not null")
+        run,
+        f"{chart}/training",
+        fc.with_features(candidates, moved, window.first).where("actual is not null"),
     )
     tested = _staged(
         run,
@@ -235,7 +242,9 @@ def _window(chart: str, entries: DataFrame) -> Window:
         reason = "too few days" if is_short else "too few songs" if known[last].songs < NEED_SONGS else None
         why[reason or "used"] += 1
         for day, found in known.items():
-            outcome = reason or ("used" if day >= first else "before a gap" if day > last - MOST_DAYS else "older")
+            outcome = reason or (
+                "used" if day >= first else "before a gap" if day > last - MOST_DAYS else "older"
+            )
             counts["used" if outcome == "used" else outcome] += (
                 found.songs if outcome == "used" else found.streamed
             )
@@ -260,7 +269,9 @@ def _lacking(chart: str, last: int, songs: dict[int, dict[int, Any]], why: Count
     every = {one for known in songs.values() for one in known}
     gaps = [one for one in range(max(min(every), last - NEED_DAYS + 1), last) if one not in every]
     missing = ", ".join(f"{_EPOCH + dt.timedelta(days=one)}" for one in gaps[:3])
-    return f"{need}{found}" + (f" No region has {missing}{' and others' if len(gaps) > 3 else ''}." if gaps else "")
+    return f"{need}{found}" + (
+        f" No region has {missing}{' and others' if len(gaps) > 3 else ''}." if gaps else ""
+    )
 
 
 def _scale(songs: DataFrame, window: Window) -> float:
@@ -270,7 +281,9 @@ def _scale(songs: DataFrame, window: Window) -> float:
         F.slice("levels", 1, days), lambda level, day: F.abs(level - F.get("levels", (day - 1).cast("int")))
     )
     whole = F.round(F.col("change") * 10**DIGITS).cast("bigint")
-    total, count = songs.select(F.explode(change).alias("change")).agg(F.sum(whole), F.count("change")).first()
+    total, count = (
+        songs.select(F.explode(change).alias("change")).agg(F.sum(whole), F.count("change")).first()
+    )
     if not total:
         raise NotEnough(
             f"The streams in {window.chart} never change from one day to the next, so there is nothing to forecast:"
@@ -282,7 +295,9 @@ def _scale(songs: DataFrame, window: Window) -> float:
 def _errors(judged: DataFrame) -> dict[str, dict[tuple[int, int], Errors]]:
     """Return the errors of each method by origin and horizon."""
     kinds = [
-        F.sum(F.round(F.abs(F.col(f"`{method}`") - F.col("actual")) * 10**DIGITS).cast("bigint")).alias(method)
+        F.sum(F.round(F.abs(F.col(f"`{method}`") - F.col("actual")) * 10**DIGITS).cast("bigint")).alias(
+            method
+        )
         for method in fc.METHODS
     ]
     found = judged.groupBy("origin", "horizon").agg(F.count("*").alias("count"), *kinds).collect()
@@ -315,6 +330,7 @@ def _scores(
     rows = []
     for method, cells in found.items():
         for horizon in (None, *fc.HORIZONS):
+
             def at(which: dict[tuple[int, int], Errors], horizon: int | None = horizon) -> float:
                 return scores.mean([one for (_, ahead), one in which.items() if horizon in (None, ahead)])
 
@@ -407,15 +423,19 @@ def _stage_forecasts(
         alias: F.expr(f"cast(size(filter(every, one -> one > {name})) + 1 as int)")
         for alias, name in (("rank", "streams"), ("rank_best", "streams_high"), ("rank_worst", "streams_low"))
     }
-    ranked = levels.withColumn("every", every).withColumns(ranks).select(
-        F.lit(int(f"{window.last:%Y%m%d}")).alias("made_key"),
-        F.date_format(day, "yyyyMMdd").cast("int").alias("date_key"),
-        "horizon",
-        "region_key",
-        "track_key",
-        F.lit(method).alias("method"),
-        *streams,
-        *ranks,
+    ranked = (
+        levels.withColumn("every", every)
+        .withColumns(ranks)
+        .select(
+            F.lit(int(f"{window.last:%Y%m%d}")).alias("made_key"),
+            F.date_format(day, "yyyyMMdd").cast("int").alias("date_key"),
+            "horizon",
+            "region_key",
+            "track_key",
+            F.lit(method).alias("method"),
+            *streams,
+            *ranks,
+        )
     )
     path = f"{FORECASTS}/chart={window.chart}/made={window.last:%Y%m%d}"
     return run.stage_table(path, ranked, "region_key", "horizon", "rank", "track_key").count()

@@ -52,9 +52,11 @@ def stage(run: Run, objects: Mapping[str, Mapping[str, str]]) -> Trends:
     if artists is None or credited is None or names is None:
         return Trends(sentences=["Genres: load the catalog with ./lake bulk kaggle2023 to see their trends."])
     wanted = set(months[-2 * MOST_MONTHS - 1 :])
-    entries = run.read_existing(
-        "fact_chart_entry", wanted={objects[CHART][month] for month in wanted}.__contains__
-    ) if wanted else None
+    entries = (
+        run.read_existing("fact_chart_entry", wanted={objects[CHART][month] for month in wanted}.__contains__)
+        if wanted
+        else None
+    )
     regions = run.read_existing("dim_region")
     if entries is None or regions is None:
         return Trends(sentences=[f"Genres: load the daily chart {CHART} to see their trends."])
@@ -76,7 +78,7 @@ def stage(run: Run, objects: Mapping[str, Mapping[str, str]]) -> Trends:
     types |= {"is_rising": "boolean", "artists": "int", "coverage": "double"}
     count = run.stage_table(TABLE, small_frame(run.spark, rows, types), "month", "genre").count()
     rising = sorted({row["genre"] for row in rows if row["is_rising"]})
-    data = f"{CHART} {min(months[-2 * MOST_MONTHS:])} to {months[-1]}"
+    data = f"{CHART} {min(months[-2 * MOST_MONTHS :])} to {months[-1]}"
     return Trends(
         count,
         [score("genre shares", data, "all", None, "coverage", coverage)],
@@ -145,7 +147,9 @@ def summarize(cells: list[Any]) -> tuple[list[dict[str, Any]], float]:
     shares: dict[str, dict[int, float]] = {}
     for (genre, _), by_month in parts.items():
         of_month = {month: by_month.get(month, 0.0) / total[month] for month in months}
-        change = sum(of_month[month] for month in late) / span - sum(of_month[month] for month in early) / span
+        change = (
+            sum(of_month[month] for month in late) / span - sum(of_month[month] for month in early) / span
+        )
         changes.setdefault(genre, []).append(change)
         whole = shares.setdefault(genre, dict.fromkeys(months, 0.0))
         for month in months:

@@ -48,7 +48,9 @@ def distinct_songs(songs: DataFrame) -> DataFrame:
     A song without a name is one of its own.
     """
     name = F.coalesce(F.lower("track_name"), F.concat(F.lit("#"), "song_id"))
-    best = F.struct("popularity", "song_id", *[one for one in songs.columns if one not in ("popularity", "song_id")])
+    best = F.struct(
+        "popularity", "song_id", *[one for one in songs.columns if one not in ("popularity", "song_id")]
+    )
     chosen = songs.groupBy(F.lower("artist").alias("by"), name.alias("name")).agg(F.max(best).alias("one"))
     return chosen.select("one.*")
 
@@ -66,7 +68,8 @@ def with_features(songs: DataFrame, names: list[str], genres: list[str]) -> Data
     A missing number becomes -1, which trees can tell from the others; loudness is negative and gets -100.
     """
     values = [
-        F.coalesce(F.col(name).cast("double"), F.lit(-100.0 if name == "loudness" else -1.0)) for name in names
+        F.coalesce(F.col(name).cast("double"), F.lit(-100.0 if name == "loudness" else -1.0))
+        for name in names
     ]
     tags = [F.coalesce(F.array_contains("genres", genre), F.lit(False)).cast("double") for genre in genres]
     return songs.withColumn("features", F.array(*values, *tags))
@@ -106,7 +109,9 @@ def permuted(songs: DataFrame, features: int) -> DataFrame:
     The songs are ordered by a hash, and each gets the value of the next: a permutation that repeats.
     """
     numbered = songs.selectExpr(
-        "*", f"row_number() over (order by xxhash64(song_id, {SEED}), song_id) as number", "count(*) over () as size"
+        "*",
+        f"row_number() over (order by xxhash64(song_id, {SEED}), song_id) as number",
+        "count(*) over () as size",
     )
     others = numbered.select(
         (F.col("number") % F.col("size") + 1).alias("number"), F.col("features").alias("other")

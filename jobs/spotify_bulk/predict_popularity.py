@@ -146,7 +146,9 @@ def _from_files(run: Run) -> Songs:
         if source.problem:
             raise NotEnough(f"{source.name} cannot be used: {source.problem}")
     sources = [source for source, _ in inspected]
-    found = read(run.spark, Batch(sources, run.input_paths(sources), LAYOUT, {}), _type_cells, run.work_path("read"))
+    found = read(
+        run.spark, Batch(sources, run.input_paths(sources), LAYOUT, {}), _type_cells, run.work_path("read")
+    )
     counts = Counter[str]()
     for count in found.counts.values():
         counts["in"] += count["rows"] + sum(count["rejects"].values())
@@ -249,7 +251,9 @@ def split_by_artist(ready: DataFrame, fold: int) -> tuple[DataFrame, DataFrame]:
     by = F.lower(F.trim("artist")).alias("by")
     both = training.select(by).join(held_out.select(by).distinct(), "by", "left_semi").limit(1).collect()
     if both:
-        raise AssertionError(f"The artist {both[0].by!r} is in the training set and in the test set of fold {fold}.")
+        raise AssertionError(
+            f"The artist {both[0].by!r} is in the training set and in the test set of fold {fold}."
+        )
     return training, held_out
 
 
@@ -267,7 +271,11 @@ def _errors(predicted: DataFrame, data: str, split: str, features: str) -> list[
             F.count("*").alias("count"),
             F.sum("popularity").alias("sum"),
             F.sum(F.col("popularity") ** 2).cast("double").alias("squares"),
-            *(total(name, power).alias(f"{name}{power}") for name in ("predicted", MEDIAN) for power in (1, 2)),
+            *(
+                total(name, power).alias(f"{name}{power}")
+                for name in ("predicted", MEDIAN)
+                for power in (1, 2)
+            ),
         )
         .orderBy("group")
         .collect()
@@ -291,7 +299,9 @@ def _errors(predicted: DataFrame, data: str, split: str, features: str) -> list[
         "margin_high": (margin.high, 0.0),
         "songs": (float(count), float(count)),
     }
-    return [score(model, data, split, None, name, one, MEDIAN, other) for name, (one, other) in values.items()]
+    return [
+        score(model, data, split, None, name, one, MEDIAN, other) for name, (one, other) in values.items()
+    ]
 
 
 def _later_years(run: Run, ready: DataFrame, share: float, data: str) -> list[dict[str, Any]]:
@@ -326,9 +336,23 @@ def _importance(
     some = popularity.sampled(held_out, min(1.0, MOST_PERMUTED / count))
     off = F.avg(F.abs(F.col("popularity") - F.col("predicted")).cast(_EXACT)).cast("double").alias("mae")
     before = popularity.predicted(model, some).select(off).first()[0]
-    after = popularity.predicted(model, popularity.permuted(some, len(names))).groupBy("feature").agg(off).collect()
+    after = (
+        popularity.predicted(model, popularity.permuted(some, len(names)))
+        .groupBy("feature")
+        .agg(off)
+        .collect()
+    )
     return [
-        score(MODEL, data, _BY_ARTIST, None, f"importance of {names[row.feature]}", row.mae - before, "unchanged", 0.0)
+        score(
+            MODEL,
+            data,
+            _BY_ARTIST,
+            None,
+            f"importance of {names[row.feature]}",
+            row.mae - before,
+            "unchanged",
+            0.0,
+        )
         for row in sorted(after, key=lambda row: row.feature)
     ]
 

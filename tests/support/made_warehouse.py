@@ -27,7 +27,10 @@ def write_entries(warehouse: Path, entries: Iterable[Entry], chart: str = "top20
         connection.execute(
             "create table entries (day date, region_key bigint, rank int, track_key bigint, streams bigint)"
         )
-        values = ", ".join(f"(date '{day}', {region}, {rank}, {song}, {streams})" for day, region, rank, song, streams in rows)
+        values = ", ".join(
+            f"(date '{day}', {region}, {rank}, {song}, {streams})"
+            for day, region, rank, song, streams in rows
+        )
         connection.execute(f"insert into entries values {values}")
         for (month,) in connection.execute("select distinct strftime(day, '%Y%m') from entries").fetchall():
             folder = warehouse / "fact_chart_entry" / f"year={month[:4]}" / f"chart={chart}"

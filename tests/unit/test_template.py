@@ -424,6 +424,8 @@ class TestRoles:
                     ("s3:GetObject", "${LakeBucket.Arn}/datawarehouse/_runs/*"),
                     ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-charts")),
                     ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-kaggle2023")),
+                    ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-forecast")),
+                    ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-popularity")),
                     ("sns:Publish", "Alarms"),
                     ("logs:CreateLogStream", "ArrivalLogGroup.Arn"),
                     ("logs:PutLogEvents", "ArrivalLogGroup.Arn"),
