@@ -1,7 +1,7 @@
 """Generates daily charts with a known structure: songs fade, weekends differ, everything grows slowly, and noise.
 
-`python -m local.made_up_charts charts.csv` writes a file for `./lake bulk charts`, with which anyone can repeat the
-scores in docs/models.md. Nothing in it is real.
+`python -m local.made_up_charts charts.csv` writes a file for `./lake bulk charts charts.csv`. With it anyone can
+repeat the scores in docs/models.md. Nothing in it is real.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def entries(
     structured
         Without it, streams are a random walk, which no method can forecast better than by today's value.
     """
-    draw = random.Random(seed)  # noqa: S311 # nosec B311 (no secret: it must repeat)
+    draw = random.Random(seed)  # nosec B311 (no secret: it must repeat)
     first = LAST_DAY - dt.timedelta(days=days - 1)
     for region in regions:
         charts: dict[int, list[tuple[int, int]]] = defaultdict(list)

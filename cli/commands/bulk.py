@@ -134,8 +134,34 @@ def run(
     """
     lake.need_bulk_jobs()
     found = find_files(files)
+    summary = stage_and_run(lake, terminal, data_set, found, batch, defaults=defaults, run_job=run_job)
+    bucket = lake.output("LakeBucketName")
+    show(terminal, summary, f"s3://{bucket}/{keys.WAREHOUSE}_runs/{data_set}/{summary['run']}.json")
+    if unused := not_used(summary):
+        raise OpsError(" ".join(unused))
+
+
+def stage_and_run(
+    lake: Lake,
+    terminal: Terminal,
+    job: str,
+    found: Mapping[str, Path],
+    batch: str,
+    *,
+    defaults: staging.Defaults | None = None,
+    run_job: Callable[[str, str], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Upload a batch of files, none or more, run the job that they are for, and return the run's summary.
+
+    The parameters are those of `run`; `found` has the files by their names below the batch.
+
+    Raises
+    ------
+    OpsError
+        No run starts, or it fails.
+    """
     s3, bucket = lake.client("s3"), lake.output("LakeBucketName")
-    prefix = f"{keys.STAGING}{data_set}/{batch.strip('/')}/"
+    prefix = f"{keys.STAGING}{job}/{batch.strip('/')}/"
     before = staging.run_of(s3, bucket, prefix)
     size = sum(path.stat().st_size for path in found.values())
     with terminal.progress("Uploading MB", max(1, size // MEGABYTE)) as progress:
@@ -156,22 +182,18 @@ def run(
             f"No run has started on s3://{bucket}/{prefix} yet. If another run of the job is in progress, this batch is"
             f" next; otherwise `{lake.command('logs arrival')}` says why."
         ) from None
-    job = lake.output(f"{data_set.capitalize()}JobName")
-    terminal.say(f"The Glue job {job} has started: run {run_id}.")
+    name = staging.job_name(lake.output("ChartsJobName"), job)
+    terminal.say(f"The Glue job {name} has started: run {run_id}.")
     if run_job is not None:
         terminal.say("Running it on local Spark …")
-        summary = run_job(data_set, run_id)
-    else:
-        try:
-            follow(lake.client("glue"), terminal, job, run_id)
-        except KeyboardInterrupt as error:
-            status = lake.command("status")
-            error.add_note(f"The run {run_id} of {job} continues on AWS; `{status}` shows how it ended.")
-            raise
-        summary = staging.latest_summary(s3, bucket, data_set)
-    show(terminal, summary, f"s3://{bucket}/{keys.WAREHOUSE}_runs/{data_set}/{summary['run']}.json")
-    if unused := not_used(summary):
-        raise OpsError(" ".join(unused))
+        return run_job(job, run_id)
+    try:
+        follow(lake.client("glue"), terminal, name, run_id)
+    except KeyboardInterrupt as error:
+        status = lake.command("status")
+        error.add_note(f"The run {run_id} of {name} continues on AWS; `{status}` shows how it ended.")
+        raise
+    return staging.latest_summary(s3, bucket, job)
 
 
 def check_defaults(data_set: str, defaults: staging.Defaults) -> staging.Defaults:

@@ -27,7 +27,7 @@ from cli.schedule import next_run
 from cli.stack import DEFAULT_STACK, Lake, find, laptop_run
 from cli.terminal import Terminal
 from spotify_lake import keys
-from spotify_lake.bulk import arrival
+from spotify_lake.bulk import arrival, staging
 from spotify_lake.errors import CredentialsMissing
 from spotify_lake.extract.continuation import Rest
 from spotify_lake.keys import SnapshotId
@@ -414,12 +414,13 @@ def _continuation(schedule: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _bulk(lake: Lake, now: datetime) -> list[Line]:
-    """Report the last run and the waiting batches of each bulk data set that was ever loaded."""
+    """Report the last run and the waiting batches of each bulk data set and model that was ever run."""
     if not lake.has_bulk_jobs:
         return [Line("Bulk jobs", "left out (BulkJobs is false)")]
     lines = []
-    for data_set in arrival.DATA_SETS:
-        job, root = lake.output(f"{data_set.capitalize()}JobName"), f"{keys.STAGING}{data_set}/"
+    for data_set in arrival.JOBS:
+        job = staging.job_name(lake.output("ChartsJobName"), data_set)
+        root = f"{keys.STAGING}{data_set}/"
         runs = lake.client("glue").get_job_runs(JobName=job, MaxResults=1)["JobRuns"]
         files = dict(arrival.objects(lake.client("s3"), lake.output("LakeBucketName"), root))
         waiting = len(arrival.due(files, data_set, with_unmarked=False))

@@ -35,11 +35,10 @@ def model_card(
         "| model | split | metric | days ahead | value | baseline | its value |",
         "|---|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {row['model']} | {row['split']} | {row['metric']} | {row['horizon'] or ''} | {row['value']:.3f}"
-        f" | {row['baseline'] or ''} | {'' if row['baseline_value'] is None else format(row['baseline_value'], '.3f')} |"
-        for row in rows
-    ]
+    for row in rows:
+        compared = "" if row["baseline_value"] is None else f"{row['baseline_value']:.3f}"
+        cells = (row["model"], row["split"], row["metric"], row["horizon"] or "", f"{row['value']:.3f}")
+        lines.append(f"| {' | '.join(map(str, (*cells, row['baseline'] or '', compared)))} |")
     if left_out:
         lines += [
             "",

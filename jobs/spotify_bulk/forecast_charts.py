@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from spotify_bulk import forecast as fc
 from spotify_bulk import genre_trends, scores
+from spotify_bulk.card import model_card, write_card
 from spotify_bulk.errors import NotEnough, RowsUnaccounted
 from spotify_bulk.records import small_frame
 from spotify_bulk.run import Run
@@ -101,10 +102,13 @@ def load(run: Run) -> dict[str, Any]:
         raise NotEnough(
             " ".join(problems)
             or f"There is no daily chart with streams in the warehouse: load {' or '.join(CHARTS)} with ./lake bulk"
-            " first."
+            " charts FILES first."
         )
     genres = genre_trends.stage(run, objects)
     rows = [row for result in results for row in result.scores] + genres.scores
+    findings = [*(result.sentence for result in results), *problems, *genres.sentences]
+    data = ", ".join(f"{result.chart}, {result.counts['used']:,} entries" for result in results)
+    write_card(run, model_card("Forecast of the charts", data, findings, rows, {}))
     publish_scores(run, rows)
     tables = {FORECASTS: sum(result.rows for result in results), SCORES: len(rows)}
     run.publish(FORECASTS, last_partition_names_object=True)
@@ -148,9 +152,8 @@ def publish_scores(run: Run, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _forecast(run: Run, chart: str, objects: Sequence[str]) -> Result:
-    entries = run.read_existing(FACT, wanted=set(objects).__contains__)
-    assert entries is not None
-    entries = entries.select(
+    stored: Any = run.read_existing(FACT, wanted=set(objects).__contains__)
+    entries = stored.select(
         "region_key",
         "track_key",
         "rank",
@@ -438,15 +441,16 @@ def _stage_forecasts(
         )
     )
     path = f"{FORECASTS}/chart={window.chart}/made={window.last:%Y%m%d}"
-    return run.stage_table(path, ranked, "region_key", "horizon", "rank", "track_key").count()
+    count: int = run.stage_table(path, ranked, "region_key", "horizon", "rank", "track_key").count()
+    return count
 
 
 def _sentence(window: Window, method: str, best: str, margin: scores.Margin) -> str:
     where = f"{window.chart}, forecast on {window.last}"
     if method == fc.MODEL:
         return (
-            f"{where}: the forest's forecast is published. Its scaled error is {margin.value:.3f} below that of the best"
-            f" simple method ({best}); 95 % interval {margin.low:.3f} to {margin.high:.3f}."
+            f"{where}: the forest's forecast is published. Its scaled error is {margin.value:.3f} below that of the"
+            f" best simple method ({best}); 95 % interval {margin.low:.3f} to {margin.high:.3f}."
         )
     return (
         f"{where}: the {best} forecast is published, because the random forest does not beat it for certain: margin"

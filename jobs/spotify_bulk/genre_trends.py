@@ -50,7 +50,9 @@ def stage(run: Run, objects: Mapping[str, Mapping[str, str]]) -> Trends:
     names = run.read_existing("dim_artist")
     months = sorted(objects.get(CHART, {}))
     if artists is None or credited is None or names is None:
-        return Trends(sentences=["Genres: load the catalog with ./lake bulk kaggle2023 to see their trends."])
+        return Trends(
+            sentences=["Genres: load the catalog with ./lake bulk kaggle2023 FILES to see their trends."]
+        )
     wanted = set(months[-2 * MOST_MONTHS - 1 :])
     entries = (
         run.read_existing("fact_chart_entry", wanted={objects[CHART][month] for month in wanted}.__contains__)
@@ -59,7 +61,11 @@ def stage(run: Run, objects: Mapping[str, Mapping[str, str]]) -> Trends:
     )
     regions = run.read_existing("dim_region")
     if entries is None or regions is None:
-        return Trends(sentences=[f"Genres: load the daily chart {CHART} to see their trends."])
+        return Trends(
+            sentences=[
+                f"Genres: load the daily chart {CHART} with ./lake bulk charts FILES to see their trends."
+            ]
+        )
     streams = _streams(entries, regions, credited)
     parts = _by_genre(streams, names, artists)
     path = run.work_path("genres")

@@ -12,7 +12,7 @@ from pyspark.ml.regression import RandomForestRegressionModel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spotify_bulk import cells, kaggle, popularity, scores
+from spotify_bulk import cells, popularity, scores
 from spotify_bulk.card import model_card, write_card
 from spotify_bulk.errors import NotEnough
 from spotify_bulk.forecast_charts import accounted, publish_scores
@@ -124,7 +124,7 @@ def _from_catalog(run: Run) -> Songs:
     catalog = run.read_existing("track_catalog")
     if catalog is None:
         raise NotEnough(
-            "There are no songs: load the catalog with ./lake bulk kaggle2023, or name a file with artist, popularity"
+            "There are no songs: load the catalog with ./lake bulk kaggle2023 FILES, or name a file with artist, popularity"
             " and audio features."
         )
     rows = catalog.select(

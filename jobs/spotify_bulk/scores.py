@@ -102,7 +102,7 @@ def _at(ordered: Sequence[tuple[float, int]], position: int) -> float:
     return ordered[-1][0]
 
 
-def score(  # noqa: PLR0913 (a row of the table, column by column)
+def score(
     model: str,
     data: str,
     split: str,

@@ -1,48 +1,63 @@
-"""A warehouse with made-up charts, written without the charts job."""
+"""A warehouse with made-up charts and their catalog, written without the jobs that load files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from local.made_up_charts import Entry
 
-_ENTRIES = """
-    select cast(strftime(day, '%Y%m%d') as int) as date_key, region_key, 1::bigint as chart_key, rank, track_key, streams,
-        null::varchar as trend, strftime(day, '%Y%m') as month
-    from entries
-"""
 REGIONS = ("Global", "Germany", "Mexico")
+ARTISTS = 12
+
+
+def write_table(warehouse: Path, name: str, rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> None:
+    """Write an object; its name is relative to the warehouse, without the suffix."""
+    path = warehouse / f"{name}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(list(rows), schema), path)
 
 
 def write_entries(warehouse: Path, entries: Iterable[Entry], chart: str = "top200") -> int:
     """Write entries as the charts job does, in an object for each month; return their number."""
-    rows = [
-        (one.day.isoformat(), REGIONS.index(one.region) + 1, one.rank, one.song + 1, one.streams)
-        for one in entries
+    months: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in entries:
+        months[f"{one.day:%Y%m}"].append(
+            {
+                "date_key": int(f"{one.day:%Y%m%d}"),
+                "region_key": REGIONS.index(one.region) + 1,
+                "rank": one.rank,
+                "track_key": one.song + 1,
+                "streams": one.streams,
+            }
+        )
+    integer = dict.fromkeys(("date_key", "rank"), pa.int32())
+    schema = pa.schema(integer | dict.fromkeys(("region_key", "track_key", "streams"), pa.int64()))
+    for month, rows in months.items():
+        write_table(warehouse, f"fact_chart_entry/year={month[:4]}/chart={chart}/month-{month}", rows, schema)
+    return sum(map(len, months.values()))
+
+
+def write_catalog(warehouse: Path, songs: int) -> None:
+    """Write regions, artists and their genres: of each song one artist, of which every second has genres."""
+    key, text = pa.int64(), pa.string()
+    regions = [{"region_key": number, "region_code": name.lower()} for number, name in enumerate(REGIONS, 1)]
+    write_table(
+        warehouse, "dim_region/dim_region", regions, pa.schema({"region_key": key, "region_code": text})
+    )
+    artists = [{"artist_key": number, "name": f"Artist {number}"} for number in range(ARTISTS)]
+    write_table(warehouse, "dim_artist/dim_artist", artists, pa.schema({"artist_key": key, "name": text}))
+    credited = [{"track_key": song + 1, "artist_key": song % ARTISTS, "position": 1} for song in range(songs)]
+    schema = pa.schema({"track_key": key, "artist_key": key, "position": pa.int32()})
+    write_table(warehouse, "bridge_track_artist/bridge_track_artist", credited, schema)
+    known = [
+        {"artist_id": f"{number}", "name": f"ARTIST {number}", "followers": 5, "genres": ["pop", "folk"]}
+        for number in range(0, ARTISTS, 2)
     ]
-    with duckdb.connect() as connection:
-        connection.execute(
-            "create table entries (day date, region_key bigint, rank int, track_key bigint, streams bigint)"
-        )
-        values = ", ".join(
-            f"(date '{day}', {region}, {rank}, {song}, {streams})"
-            for day, region, rank, song, streams in rows
-        )
-        connection.execute(f"insert into entries values {values}")
-        for (month,) in connection.execute("select distinct strftime(day, '%Y%m') from entries").fetchall():
-            folder = warehouse / "fact_chart_entry" / f"year={month[:4]}" / f"chart={chart}"
-            folder.mkdir(parents=True, exist_ok=True)
-            connection.execute(
-                f"copy (select * exclude month from ({_ENTRIES}) where month = '{month}' order by all)"
-                f" to '{folder}/month-{month}.parquet' (format parquet, codec snappy)"
-            )
-    return len(rows)
-
-
-def write_table(warehouse: Path, table: str, select: str) -> None:
-    """Write a table from a query of DuckDB."""
-    (warehouse / table).mkdir(parents=True, exist_ok=True)
-    duckdb.sql(f"copy ({select}) to '{warehouse}/{table}/{table}.parquet' (format parquet, codec snappy)")
+    schema = pa.schema({"artist_id": text, "name": text, "followers": key, "genres": pa.list_(text)})
+    write_table(warehouse, "catalog_artists/catalog_artists", known, schema)

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import pytest
 
 from spotify_lake import keys
-from spotify_lake.bulk.arrival import DATA_SETS
 from spotify_lake.extract.request import parse_event
 from spotify_lake.keys import KNOWN_DETAILS as KEY
 from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
@@ -730,7 +729,7 @@ class TestBulk:
     }
 
     def test_each_data_set_has_its_job(self):
-        assert self.JOBS.keys() == set(DATA_SETS)
+        assert self.JOBS.keys() == set(JOBS)
         for data_set, job in self.JOBS.items():
             assert job["Name"] == {"Sub": f"${{LakeName}}-{data_set}"}, "the arrival function calls it so"
             assert (ROOT / "jobs" / f"{data_set}.py").exists()

@@ -140,9 +140,9 @@ def wait_for_run(s3: S3Client, bucket: str, batch: str, before: str | None, pati
     raise TimeoutError(f"No run started to load {batch} within {patience_s:.0f} s.")
 
 
-def job_name(outputs: Mapping[str, str], job: str) -> str:
-    """Return the name of a Glue job. The stack's outputs name that of the charts, and all are named alike."""
-    return f"{outputs['ChartsJobName'].removesuffix(CHARTS)}{job}"
+def job_name(charts_job: str, job: str) -> str:
+    """Return the name of a Glue job, which all are named like that of the charts, the output ChartsJobName."""
+    return f"{charts_job.removesuffix(CHARTS)}{job}"
 
 
 def latest_summary(s3: S3Client, bucket: str, job: str) -> dict[str, Any]:
