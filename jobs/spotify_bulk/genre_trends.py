@@ -73,26 +73,19 @@ def stage(run: Run, objects: Mapping[str, Mapping[str, str]]) -> Trends:
     cells = run.spark.read.schema(parts.schema).parquet(path).collect()
     rows, coverage = summarize(cells)
     if not rows:
-        return Trends(
-            sentences=[
-                f"Genres: their trends need {NEED_MONTHS} months of {CHART} with artists of the catalog that have"
-                " genres."
-            ]
-        )
+        said = f"Genres: their trends need {NEED_MONTHS} months of {CHART} by artists whose genres the catalog has."
+        return Trends(sentences=[said])
     types = {"month": "int", "genre": "string", "streams": "bigint"}
     types |= dict.fromkeys(("share", "growth", "change", "p_value"), "double")
     types |= {"is_rising": "boolean", "artists": "int", "coverage": "double"}
     count = run.stage_table(TABLE, small_frame(run.spark, rows, types), "month", "genre").count()
     rising = sorted({row["genre"] for row in rows if row["is_rising"]})
     data = f"{CHART} {min(months[-2 * MOST_MONTHS :])} to {months[-1]}"
-    return Trends(
-        count,
-        [score("genre shares", data, "all", None, "coverage", coverage)],
-        [
-            f"Genres: {coverage:.0%} of the streams belong to artists of the catalog that have genres."
-            f" Rising beyond chance: {', '.join(rising[:5]) or 'none'}."
-        ],
+    said = (
+        f"Genres: {coverage:.0%} of the streams belong to artists of the catalog that have genres. Rising beyond chance:"
+        f" {', '.join(rising[:5]) or 'none'}."
     )
+    return Trends(count, [score("genre shares", data, "all", None, "coverage", coverage)], [said])
 
 
 def _streams(entries: DataFrame, regions: DataFrame, credited: DataFrame) -> DataFrame:

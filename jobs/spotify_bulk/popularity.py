@@ -23,7 +23,7 @@ LEFT_OUT: Final = {
     "artist_popularity": "Spotify computes it from the popularity of the artist's songs, the target among them.",
     "album_popularity": "Spotify computes it from the popularity of the album's songs, the target among them.",
     "followers": "Counted when the popularity was, years after most releases; a result of success.",
-    "artist_id, artist_name": "An artist's mean over all rows repeats the target: R² 0.59 that vanishes for new artists.",
+    "artist_id, artist_name": "An artist's mean repeats the target: its R² of 0.59 vanishes for new artists.",
     "album_id, album_name": "Songs of one album share artist and success.",
     "track_id, track_name": "They identify the song.",
     "label": "Thousands of names, many with a single artist.",

@@ -6,9 +6,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pyspark.ml.regression import RandomForestRegressionModel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -21,6 +20,9 @@ from spotify_bulk.records import Batch, read
 from spotify_bulk.run import Run
 from spotify_bulk.scores import Errors, score
 from spotify_bulk.sources import Layout, inspect_files
+
+if TYPE_CHECKING:
+    from pyspark.ml.regression import RandomForestRegressionModel
 
 PREDICTIONS: Final = "popularity_predictions"
 NEED_SONGS: Final = 500
@@ -124,8 +126,8 @@ def _from_catalog(run: Run) -> Songs:
     catalog = run.read_existing("track_catalog")
     if catalog is None:
         raise NotEnough(
-            "There are no songs: load the catalog with ./lake bulk kaggle2023 FILES, or name a file with artist, popularity"
-            " and audio features."
+            "There are no songs: load the catalog with ./lake bulk kaggle2023 FILES, or name a file with artist,"
+            " popularity and audio features."
         )
     rows = catalog.select(
         F.col("track_id").alias("song_id"),
@@ -197,8 +199,8 @@ def _usable(run: Run, given: Songs) -> DataFrame:
     ).first()
     if not found.songs or found["values"] == 1:
         raise NotEnough(
-            f"The songs of {given.name} have no popularity, or all the same: it takes popularity from 0 to 100, which in"
-            " the catalog comes from the tracks file of Kaggle's set."
+            f"The songs of {given.name} have no popularity, or all the same: it takes popularity from 0 to 100, which"
+            " in the catalog comes from the tracks file of Kaggle's set."
         )
     if found.songs < NEED_SONGS or found.artists < NEED_ARTISTS:
         raise NotEnough(
@@ -281,13 +283,14 @@ def _errors(predicted: DataFrame, data: str, split: str, features: str) -> list[
         .collect()
     )
     count, summed = sum(row["count"] for row in found), sum(row["sum"] for row in found)
-    variance = math.fsum(row.squares for row in found) - summed**2 / count
+    variance: float = math.fsum(row.squares for row in found) - summed**2 / count
 
     def errors(name: str) -> list[Errors]:
         return [Errors(row[f"{name}1"], row["count"]) for row in found]
 
     def r2(name: str) -> float:
-        return 1 - math.fsum(row[f"{name}2"] for row in found) / variance
+        squares: float = math.fsum(row[f"{name}2"] for row in found)
+        return 1 - squares / variance
 
     margin = scores.margin(errors("predicted"), errors(MEDIAN))
     model = f"{MODEL}, {features}"

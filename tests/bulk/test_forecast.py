@@ -62,7 +62,7 @@ def test_a_forecast_has_each_song_of_the_last_day_seven_times(made: Any) -> None
     for table in ("chart_forecasts", "model_scores", "genre_trends"):
         assert_declared(lake, DECLARED[table])
     rows = lake.rows("chart_forecasts")
-    assert len(rows) == len(set(row[:5] for row in rows)) == len(TWO) * SONGS * 7
+    assert len(rows) == len({row[:5] for row in rows}) == len(TWO) * SONGS * 7
     columns = DECLARED["chart_forecasts"].table.column_names
     for row in rows:
         one = dict(zip(columns, row, strict=False))
@@ -100,23 +100,24 @@ def test_the_same_charts_give_the_same_rows_and_a_random_walk_gets_the_simple_fo
     assert "top50, forecast on 2021-12-31: the naive forecast is published" in summary["findings"][1]
 
 
-def _features(spark: Any, rows: list[tuple[int, ...]], days: int) -> dict[Any, Any]:
+def test_a_forecast_uses_nothing_that_is_known_only_after_its_origin(spark: Any) -> None:
+    """The second region has the same charts as the first up to a day, and others after it."""
+    after, days = 20, 30
+    rows = [(1, song, day, song, 1000 * song + 37 * day * day % 91) for song in (1, 2) for day in range(days)]
+    rows += [(2, *row[1:4], row[4] * 9 if row[2] > after else row[4]) for row in rows]
     frame = spark.createDataFrame(rows, "region_key long, track_key long, day int, rank int, streams long")
     songs = forecast.series(frame, 0, days)
     made = forecast.forecasts_to_make(songs, 14, days - 8)
     found = forecast.with_features(made, forecast.moves(songs), 0).drop("actual", "actual_rank").collect()
-    return {(row.track_key, row.origin, row.horizon): tuple(row)[4:] for row in found}
-
-
-def test_a_forecast_uses_nothing_that_is_known_only_after_its_origin(spark: Any) -> None:
-    rows = [(1, song, day, song, 1000 * song + 37 * day * day % 91) for song in (1, 2) for day in range(30)]
-    after = 20
-    changed = [(*row[:4], row[4] * 9) if row[2] > after else row for row in rows]
-    one, other = _features(spark, rows, 30), _features(spark, changed, 30)
-    known = [key for key in one if key[1] <= after]
-    assert len(known) == 2 * 7 * 7
-    assert [key for key in known if one[key] != other[key]] == []
-    assert [key for key in one if key[1] > after + 1 and one[key] == other[key]] == []
+    known = {(row.region_key, row.track_key, row.origin, row.horizon): tuple(row)[4:] for row in found}
+    pairs: dict[int, list[bool]] = {key[2]: [] for key in known}
+    for region, song, origin, horizon in known:
+        if region == 1:
+            same = known[1, song, origin, horizon] == known[2, song, origin, horizon]
+            pairs[origin].append(same)
+    assert {origin: all(same) for origin, same in pairs.items()} == {
+        origin: origin <= after for origin in range(14, days - 7)
+    }
 
 
 def test_a_lag_into_the_future_is_refused() -> None:
