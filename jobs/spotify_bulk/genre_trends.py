@@ -82,8 +82,8 @@ def stage(run: Run, objects: Mapping[str, Mapping[str, str]]) -> Trends:
     rising = sorted({row["genre"] for row in rows if row["is_rising"]})
     data = f"{CHART} {min(months[-2 * MOST_MONTHS :])} to {months[-1]}"
     said = (
-        f"Genres: {coverage:.0%} of the streams belong to artists of the catalog that have genres. Rising beyond chance:"
-        f" {', '.join(rising[:5]) or 'none'}."
+        f"Genres: {coverage:.0%} of the streams belong to artists of the catalog that have genres. Rising beyond"
+        f" chance: {', '.join(rising[:5]) or 'none'}."
     )
     return Trends(count, [score("genre shares", data, "all", None, "coverage", coverage)], [said])
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from spotify_lake import keys
+from spotify_lake.bulk.arrival import JOBS
 from spotify_lake.extract.request import parse_event
 from spotify_lake.keys import KNOWN_DETAILS as KEY
 from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
@@ -728,7 +729,7 @@ class TestBulk:
         name.removesuffix("Job").lower(): job for name, job in of_type("AWS::Glue::Job").items()
     }
 
-    def test_each_data_set_has_its_job(self):
+    def test_each_data_set_and_model_has_its_job(self):
         assert self.JOBS.keys() == set(JOBS)
         for data_set, job in self.JOBS.items():
             assert job["Name"] == {"Sub": f"${{LakeName}}-{data_set}"}, "the arrival function calls it so"
