@@ -420,10 +420,10 @@ def _stage_forecasts(
     }
     levels = made.join(F.broadcast(known), "horizon").withColumns(streams)
     day = F.date_add(F.lit(window.last), F.col("horizon"))
-    # Among today's songs: above how many of their forecasts this song is, as forecast and at the ends of its interval.
+    # Among today's songs: how many others are forecast above this song, and above the ends of its interval.
     every = F.expr("collect_list(streams) over (partition by region_key, horizon)")
     ranks = {
-        alias: F.expr(f"cast(size(filter(every, one -> one > {name})) + 1 as int)")
+        alias: F.expr(f"cast(size(filter(every, one -> one > {name})) - int(streams > {name}) + 1 as int)")
         for alias, name in (("rank", "streams"), ("rank_best", "streams_high"), ("rank_worst", "streams_low"))
     }
     ranked = (
