@@ -173,7 +173,7 @@ def stage_and_run(
             error.add_note(f"Nothing is loaded: the upload to s3://{bucket}/{prefix} is incomplete.")
             raise
     terminal.done(
-        f"{_number(len(found), 'file')} ({size / MEGABYTE:,.1f} MB) and {keys.READY} are in s3://{bucket}/{prefix}"
+        f"{number_of(len(found), 'file')} ({size / MEGABYTE:,.1f} MB) and {keys.READY} are in s3://{bucket}/{prefix}"
     )
     try:
         run_id = staging.wait_for_run(s3, bucket, prefix, before, START_PATIENCE_S)
@@ -330,17 +330,18 @@ def show(terminal: Terminal, summary: Mapping[str, Any], where: str) -> None:
     )
     for file in summary["files"][:SHOWN_FILES]:
         rejects = f", rejects: {_reasons(file['rejects'])}" if file["rejects"] else ""
-        what = "not loaded" if file.get("problem") else f"{_number(file['rows_in'], 'row')}{rejects}"
+        what = "not loaded" if file.get("problem") else f"{number_of(file['rows_in'], 'row')}{rejects}"
         terminal.detail(f"{file['name']}: {what}")
     if (more := len(summary["files"]) - SHOWN_FILES) > 0:
-        terminal.detail(f"and {_number(more, 'more file')}: see {where}")
+        terminal.detail(f"and {number_of(more, 'more file')}: see {where}")
     for table, rows in summary["tables"].items():
-        terminal.detail(f"{table}: {_number(rows, 'row')} now")
+        terminal.detail(f"{table}: {number_of(rows, 'row')} now")
     if summary["rejects"]:
         terminal.say("The table bulk_rejects has each reject with its file, line, reason and content.")
 
 
-def _number(count: int, what: str) -> str:
+def number_of(count: int, what: str) -> str:
+    """Return a number with the thing that it counts, in the plural where it is one."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 

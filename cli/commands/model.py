@@ -99,14 +99,15 @@ def run(
     found = bulk.find_files(names) if names else {}
     batch = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     summary = bulk.stage_and_run(lake, terminal, job, found, batch, run_job=run_job)
-    left = "".join(f", {count:,} {reason}" for reason, count in summary["rejects_by_reason"].items())
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in summary["rejects_by_reason"].items())
     terminal.done(
-        f"{summary['rows_in']:,} rows in: {summary['rows_out']:,} used, {summary['duplicates']:,} duplicates,"
-        f" {summary['rejects']:,} left out{left}"
+        f"{bulk.number_of(summary['rows_in'], 'row')} in: {summary['rows_out']:,} used,"
+        f" {bulk.number_of(summary['duplicates'], 'duplicate')}, {summary['rejects']:,} left out"
+        + (f" ({reasons})" if reasons else "")
     )
     for sentence in summary["findings"]:
         terminal.say(sentence)
     for table, rows in summary["tables"].items():
-        terminal.detail(f"{table}: {rows:,} rows")
+        terminal.detail(f"{table}: {bulk.number_of(rows, 'row')}")
     folder = f"s3://{lake.output('LakeBucketName')}/{keys.WAREHOUSE}_runs/{job}"
     terminal.say(f"The model card is {folder}/card.md, and the table model_scores has every number.")
