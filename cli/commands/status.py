@@ -414,11 +414,11 @@ def _continuation(schedule: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _bulk(lake: Lake, now: datetime) -> list[Line]:
-    """Report the last run and the waiting batches of each bulk data set and model that was ever run."""
+    """Report the last run and the waiting batches of each bulk data set that was ever loaded."""
     if not lake.has_bulk_jobs:
         return [Line("Bulk jobs", "left out (BulkJobs is false)")]
     lines = []
-    for data_set in arrival.JOBS:
+    for data_set in arrival.DATA_SETS:
         job = staging.job_name(lake.output("ChartsJobName"), data_set)
         root = f"{keys.STAGING}{data_set}/"
         runs = lake.client("glue").get_job_runs(JobName=job, MaxResults=1)["JobRuns"]
