@@ -186,7 +186,7 @@ def _is_free(folder: Path, job: str) -> bool:
 def _run(stack: LaptopStack, job: str, run_id: str) -> dict[str, Any]:
     need_java(os.environ)
     glue, s3, bucket = stack.client("glue"), stack.client("s3"), stack.outputs["LakeBucketName"]
-    name = stack.outputs[f"{job.capitalize()}JobName"]
+    name = staging.job_name(stack.outputs["ChartsJobName"], job)
     run = glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]
     declared = glue.get_job(JobName=name)["Job"]
     folder = stack.state_dir / "bulk"

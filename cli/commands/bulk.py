@@ -134,8 +134,34 @@ def run(
     """
     lake.need_bulk_jobs()
     found = find_files(files)
+    summary = stage_and_run(lake, terminal, data_set, found, batch, defaults=defaults, run_job=run_job)
+    bucket = lake.output("LakeBucketName")
+    show(terminal, summary, f"s3://{bucket}/{keys.WAREHOUSE}_runs/{data_set}/{summary['run']}.json")
+    if unused := not_used(summary):
+        raise OpsError(" ".join(unused))
+
+
+def stage_and_run(
+    lake: Lake,
+    terminal: Terminal,
+    job: str,
+    found: Mapping[str, Path],
+    batch: str,
+    *,
+    defaults: staging.Defaults | None = None,
+    run_job: Callable[[str, str], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Upload a batch of files, none or more, run the job that they are for, and return the run's summary.
+
+    The parameters are those of `run`; `found` has the files by their names below the batch.
+
+    Raises
+    ------
+    OpsError
+        No run starts, or it fails.
+    """
     s3, bucket = lake.client("s3"), lake.output("LakeBucketName")
-    prefix = f"{keys.STAGING}{data_set}/{batch.strip('/')}/"
+    prefix = f"{keys.STAGING}{job}/{batch.strip('/')}/"
     before = staging.run_of(s3, bucket, prefix)
     size = sum(path.stat().st_size for path in found.values())
     with terminal.progress("Uploading MB", max(1, size // MEGABYTE)) as progress:
@@ -147,7 +173,7 @@ def run(
             error.add_note(f"Nothing is loaded: the upload to s3://{bucket}/{prefix} is incomplete.")
             raise
     terminal.done(
-        f"{_number(len(found), 'file')} ({size / MEGABYTE:,.1f} MB) and {keys.READY} are in s3://{bucket}/{prefix}"
+        f"{number_of(len(found), 'file')} ({size / MEGABYTE:,.1f} MB) and {keys.READY} are in s3://{bucket}/{prefix}"
     )
     try:
         run_id = staging.wait_for_run(s3, bucket, prefix, before, START_PATIENCE_S)
@@ -156,22 +182,18 @@ def run(
             f"No run has started on s3://{bucket}/{prefix} yet. If another run of the job is in progress, this batch is"
             f" next; otherwise `{lake.command('logs arrival')}` says why."
         ) from None
-    job = lake.output(f"{data_set.capitalize()}JobName")
-    terminal.say(f"The Glue job {job} has started: run {run_id}.")
+    name = staging.job_name(lake.output("ChartsJobName"), job)
+    terminal.say(f"The Glue job {name} has started: run {run_id}.")
     if run_job is not None:
         terminal.say("Running it on local Spark …")
-        summary = run_job(data_set, run_id)
-    else:
-        try:
-            follow(lake.client("glue"), terminal, job, run_id)
-        except KeyboardInterrupt as error:
-            status = lake.command("status")
-            error.add_note(f"The run {run_id} of {job} continues on AWS; `{status}` shows how it ended.")
-            raise
-        summary = staging.latest_summary(s3, bucket, data_set)
-    show(terminal, summary, f"s3://{bucket}/{keys.WAREHOUSE}_runs/{data_set}/{summary['run']}.json")
-    if unused := not_used(summary):
-        raise OpsError(" ".join(unused))
+        return run_job(job, run_id)
+    try:
+        follow(lake.client("glue"), terminal, name, run_id)
+    except KeyboardInterrupt as error:
+        status = lake.command("status")
+        error.add_note(f"The run {run_id} of {name} continues on AWS; `{status}` shows how it ended.")
+        raise
+    return staging.latest_summary(s3, bucket, job)
 
 
 def check_defaults(data_set: str, defaults: staging.Defaults) -> staging.Defaults:
@@ -308,17 +330,18 @@ def show(terminal: Terminal, summary: Mapping[str, Any], where: str) -> None:
     )
     for file in summary["files"][:SHOWN_FILES]:
         rejects = f", rejects: {_reasons(file['rejects'])}" if file["rejects"] else ""
-        what = "not loaded" if file.get("problem") else f"{_number(file['rows_in'], 'row')}{rejects}"
+        what = "not loaded" if file.get("problem") else f"{number_of(file['rows_in'], 'row')}{rejects}"
         terminal.detail(f"{file['name']}: {what}")
     if (more := len(summary["files"]) - SHOWN_FILES) > 0:
-        terminal.detail(f"and {_number(more, 'more file')}: see {where}")
+        terminal.detail(f"and {number_of(more, 'more file')}: see {where}")
     for table, rows in summary["tables"].items():
-        terminal.detail(f"{table}: {_number(rows, 'row')} now")
+        terminal.detail(f"{table}: {number_of(rows, 'row')} now")
     if summary["rejects"]:
         terminal.say("The table bulk_rejects has each reject with its file, line, reason and content.")
 
 
-def _number(count: int, what: str) -> str:
+def number_of(count: int, what: str) -> str:
+    """Return a number with the thing that it counts, in the plural where it is one."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 

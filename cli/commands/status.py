@@ -27,7 +27,7 @@ from cli.scopes import what_is_not_permitted
 from cli.stack import DEFAULT_STACK, Lake, find, laptop_run
 from cli.terminal import Terminal
 from spotify_lake import keys
-from spotify_lake.bulk import arrival
+from spotify_lake.bulk import arrival, staging
 from spotify_lake.errors import CredentialsMissing
 from spotify_lake.extract.continuation import Rest
 from spotify_lake.keys import SnapshotId
@@ -411,7 +411,8 @@ def _bulk(lake: Lake, now: datetime) -> list[Line]:
         return [Line("Bulk jobs", "left out (BulkJobs is false)")]
     lines = []
     for data_set in arrival.DATA_SETS:
-        job, root = lake.output(f"{data_set.capitalize()}JobName"), f"{keys.STAGING}{data_set}/"
+        job = staging.job_name(lake.output("ChartsJobName"), data_set)
+        root = f"{keys.STAGING}{data_set}/"
         runs = lake.client("glue").get_job_runs(JobName=job, MaxResults=1)["JobRuns"]
         files = dict(arrival.objects(lake.client("s3"), lake.output("LakeBucketName"), root))
         waiting = len(arrival.due(files, data_set, with_unmarked=False))

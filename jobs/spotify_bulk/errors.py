@@ -60,3 +60,7 @@ class LinesUnaccounted(BulkError):
             f"{seen} lines were read, but {found} are accounted for. Nothing was published. This is a bug in the"
             " job: please report it with the run's log."
         )
+
+
+class NotEnough(BulkError):
+    """A model cannot be made from these data; the message says what is needed. Nothing was published."""

@@ -23,7 +23,9 @@ def without_bulk(stack: LaptopStack) -> Iterator[LaptopStack]:
         yield stack
     finally:
         update(stack, BulkJobs="true")
-        assert jobs(stack) == {"spotify-lake-charts", "spotify-lake-kaggle2023"}
+        assert jobs(stack) == {
+            f"spotify-lake-{job}" for job in ("charts", "kaggle2023", "forecast", "popularity")
+        }
 
 
 def jobs(stack: LaptopStack) -> set[str]:

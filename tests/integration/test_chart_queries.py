@@ -233,6 +233,44 @@ def _() -> list[Row]:
     return rows
 
 
+@answers("chart_forecast")
+def _(chart: str = "top200", region: str = "Global", limit: int = 50) -> list[Row]:
+    if chart != "top200" or region not in ("Global", "Argentina"):
+        return []
+    tracks = sorted({one.track for one in STANDINGS}, key=lambda one: one.key)[: charted.FORECAST_SONGS]
+    rows = [
+        (track.title, track.by, 20180115, rank, 8000 - 100 * rank) for rank, track in enumerate(tracks, 1)
+    ]
+    return [(*row, row[4] - 70, row[4] + 70, "random forest") for row in rows][:limit]
+
+
+@answers("genres_rising")
+def _(limit: int = 30) -> list[Row]:
+    return [
+        ("pop", 0.4, 0.02, True, 0.01, 40, 0.75),
+        ("rap", 0.07, 0.02, True, 0.01, 7, 0.75),
+        ("folk", 0.09, -0.01, False, 0.01, 9, 0.75),
+    ][:limit]
+
+
+@answers("model_quality")
+def _() -> list[Row]:
+    return [
+        ("songs.csv", "random forest", "apart", "mae", 0.5, "median", 0.75),
+        ("top200", "drift", "apart", "mae", 0.5, "median", 0.75),
+    ]
+
+
+@answers("popularity_surprises")
+def _(limit: int = 50) -> list[Row]:
+    return [
+        (None, "Artist", 100, 40.5, 59.5),
+        ("Song 9", "Artist", 90, 40.5, 49.5),
+        (None, "Artist", 80, 40.5, 39.5),
+        ("Song 7", "Artist", 70, 40.5, 29.5),
+    ][:limit]
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse as files in folders: the engine plans conditions on partition columns in a way of its own."""

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from spotify_bulk import load_charts, load_kaggle
+from spotify_bulk import forecast_charts, load_charts, load_kaggle, predict_popularity
 from spotify_bulk.reconciliation import REJECTS
 from spotify_bulk.run import Arguments, Run
 from spotify_bulk.storage import Bucket, Folder, Storage
@@ -19,6 +19,7 @@ from spotify_lake.schema.types import Type
 from spotify_lake.schema.warehouse import WarehouseTable
 
 LOADS = {"charts": load_charts.load, "kaggle2023": load_kaggle.load}
+LOADS |= {"forecast": forecast_charts.load, "popularity": predict_popularity.load}
 type Row = tuple[Any, ...]
 
 

@@ -308,7 +308,97 @@ FEATURES = ("danceability", "energy", "valence", "acousticness", "loudness", "te
 
 def warehouse() -> dict[str, list[dict[str, Any]]]:
     """Return the rows of all tables that queries read."""
-    return tables(standings()) | {"track_catalog": catalog_rows()}
+    return tables(standings()) | {"track_catalog": catalog_rows()} | modelled()
+
+
+FORECAST_SONGS = 4
+
+
+def modelled() -> dict[str, list[dict[str, Any]]]:
+    """Return what the models' jobs found, in round numbers."""
+    tracks = sorted({one.track for one in standings()}, key=lambda one: one.key)[:FORECAST_SONGS]
+    forecasts = [
+        {
+            "made_key": made,
+            "date_key": made + horizon,
+            "horizon": horizon,
+            "region_key": region_key(region),
+            "track_key": track.key,
+            "method": "random forest",
+            "streams": streams,
+            "streams_low": streams - 10 * horizon,
+            "streams_high": streams + 10 * horizon,
+            "rank": rank,
+            "rank_best": rank,
+            "rank_worst": rank + 1,
+            "chart": "top200",
+        }
+        for made in (20180101, 20180108)
+        for region in ("Global", "Argentina")
+        for horizon in range(1, 8)
+        for rank, track in enumerate(tracks, 1)
+        for streams in [made % 100 * 1000 - 100 * rank]
+    ]
+    genres = [
+        {
+            "month": month,
+            "genre": genre,
+            "streams": 1000,
+            "share": artists / 100,
+            "growth": None,
+            "change": change,
+            "p_value": 0.01,
+            "is_rising": change > 0,
+            "artists": artists,
+            "coverage": 0.75,
+        }
+        for month in (201712, 201801)
+        for genre, change, artists in (
+            ("pop", 0.02, 40),
+            ("folk", -0.01, 9),
+            ("polka", 0.5, 2),
+            ("rap", 0.02, 7),
+        )
+    ]
+    songs = [
+        {
+            "data": "songs.csv",
+            "song_id": f"s{number}",
+            "track_name": f"Song {number}" if number % 2 else None,
+            "artist": "Artist",
+            "popularity": 10 * number,
+            "predicted": 40.5,
+            "predicted_low": 20.0,
+            "predicted_high": 60.0,
+            "fold": number % 5,
+        }
+        for number in range(11)
+    ]
+    scores = [
+        {
+            "model": model,
+            "data": data,
+            "split": "apart",
+            "horizon": horizon,
+            "metric": metric,
+            "value": 0.5,
+            "baseline": baseline,
+            "baseline_value": 0.75 if baseline else None,
+            "job": job,
+        }
+        for job, model, data in (
+            ("popularity", "random forest", "songs.csv"),
+            ("forecast", "drift", "top200"),
+        )
+        for horizon in (None, 7)
+        for metric, baseline in (("mae", "median"), ("importance of energy", "unchanged"), ("coverage", None))
+    ]
+    return {
+        "chart_forecasts": forecasts,
+        "genre_trends": genres,
+        "popularity_predictions": songs,
+        "model_scores": scores,
+    }
 
 
 def objects(rows_of: Mapping[str, list[dict[str, Any]]]) -> Iterator[tuple[str, bytes]]:

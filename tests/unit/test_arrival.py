@@ -73,7 +73,7 @@ def code(tmp_path_factory):
     """The layer with the jobs, as importlib finds it."""
     folder = tmp_path_factory.mktemp("layer") / "glue_jobs"
     folder.mkdir()
-    for name in ("charts.py", "kaggle2023.py", "spotify_bulk.zip"):
+    for name in ("charts.py", "kaggle2023.py", "forecast.py", "popularity.py", "spotify_bulk.zip"):
         (folder / name).write_text(f"content of {name}")
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(str(folder.parent))
@@ -149,6 +149,8 @@ class TestMarkers:
         assert {key for key in world.s3.objects if key.startswith("jobs/")} == {
             "jobs/charts.py",
             "jobs/kaggle2023.py",
+            "jobs/forecast.py",
+            "jobs/popularity.py",
             "jobs/spotify_bulk.zip",
         }
         assert world.s3.objects["jobs/spotify_bulk.zip"] == b"content of spotify_bulk.zip"

@@ -35,7 +35,7 @@ FIELDS: dict[str, dict[str, str | None]] = {
         "$.detail.warningMessage": None,
     },
     "Glue Job State Change": {
-        "$.detail.jobName": r"spotify-lake-(charts|kaggle2023)",
+        "$.detail.jobName": r"spotify-lake-(charts|kaggle2023|forecast|popularity)",
         "$.detail.state": r"[A-Z]+",
         "$.detail.severity": r"[A-Z]+",
         "$.detail.jobRunId": r"jr_[0-9a-f]+(_attempt_[0-9]+)?",
@@ -63,7 +63,7 @@ EXAMPLES = {
     "spotify-lake(-recovery)?": "spotify-lake-recovery",
     "[A-Za-z]+": "Failed",
     "[0-9]{12}": "123456789012",
-    "spotify-lake-(charts|kaggle2023)": "spotify-lake-charts",
+    "spotify-lake-(charts|kaggle2023|forecast|popularity)": "spotify-lake-charts",
     "[A-Z]+": "FAILED",
     "jr_[0-9a-f]+(_attempt_[0-9]+)?": "jr_0fe1_attempt_1",
     "[0-9A-Za-z]{22}-[0-9TZ]+": "3Zk9vTqLm2Rw8YxNc5HdPf-20261120T060000Z",

@@ -23,7 +23,7 @@ CODE = {
     "TransformRole": ["functions/transform/app.py"],
     "ReportRole": ["functions/report/app.py"],
     "ArrivalRole": ["functions/arrival/app.py"],
-    "JobRole": ["jobs/charts.py", "jobs/kaggle2023.py"],
+    "JobRole": ["jobs/charts.py", "jobs/kaggle2023.py", "jobs/forecast.py", "jobs/popularity.py"],
 }
 # What the call of a client's method takes, by what the code calls the client.
 CALLS = {

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from spotify_lake import keys
-from spotify_lake.bulk.arrival import DATA_SETS
+from spotify_lake.bulk.arrival import JOBS
 from spotify_lake.extract.request import parse_event
 from spotify_lake.keys import KNOWN_DETAILS as KEY
 from spotify_lake.schema.listening import LIBRARY, LISTENING_TABLES
@@ -424,6 +424,8 @@ class TestRoles:
                     ("s3:GetObject", "${LakeBucket.Arn}/datawarehouse/_runs/*"),
                     ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-charts")),
                     ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-kaggle2023")),
+                    ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-forecast")),
+                    ("glue:StartJobRun", arn_of("glue", "job/${LakeName}-popularity")),
                     ("sns:Publish", "Alarms"),
                     ("logs:CreateLogStream", "ArrivalLogGroup.Arn"),
                     ("logs:PutLogEvents", "ArrivalLogGroup.Arn"),
@@ -728,8 +730,8 @@ class TestBulk:
         name.removesuffix("Job").lower(): job for name, job in of_type("AWS::Glue::Job").items()
     }
 
-    def test_each_data_set_has_its_job(self):
-        assert self.JOBS.keys() == set(DATA_SETS)
+    def test_each_data_set_and_model_has_its_job(self):
+        assert self.JOBS.keys() == set(JOBS)
         for data_set, job in self.JOBS.items():
             assert job["Name"] == {"Sub": f"${{LakeName}}-{data_set}"}, "the arrival function calls it so"
             assert (ROOT / "jobs" / f"{data_set}.py").exists()

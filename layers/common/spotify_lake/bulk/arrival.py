@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 DATA_SETS: Final = (staging.CHARTS, "kaggle2023")
+MODELS: Final = ("forecast", "popularity")
+JOBS: Final = (*DATA_SETS, *MODELS)
 CODE_PACKAGE: Final = "glue_jobs"  # of the layer built from the folder jobs
 FAILED: Final = ("FAILED", "TIMEOUT", "ERROR")
 UNFINISHED: Final = ("STARTING", "RUNNING", "WAITING", "STOPPING")
@@ -38,14 +40,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     data_sets
-        The data sets to check.
+        The data sets and models to check; a model has a folder in staging and a job like a data set.
     ended
         The state in which a run of the data set's job ended, in Glue's words; None if none did.
     is_schedule
         Whether files without a marker are loaded too.
     """
 
-    data_sets: tuple[str, ...] = DATA_SETS
+    data_sets: tuple[str, ...] = JOBS
     ended: str | None = None
     is_schedule: bool = False
 
@@ -67,7 +69,7 @@ def parse_event(event: Mapping[str, Any], lake_name: str) -> Event:
             return Event(data_sets=(_data_set(key),))
         case {"detail-type": "Glue Job State Change", "detail": {"jobName": str(job), "state": str(state)}}:
             data_set = job.removeprefix(f"{lake_name}-")
-            if data_set in DATA_SETS:
+            if data_set in JOBS:
                 return Event(data_sets=(data_set,), ended=state)
         case {} if not event:
             return Event()
@@ -79,8 +81,8 @@ def parse_event(event: Mapping[str, Any], lake_name: str) -> Event:
 def _data_set(key: str) -> str:
     """Return the data set of a marker."""
     first = key.removeprefix(keys.STAGING).split("/")[0]
-    if not key.startswith(keys.STAGING) or first not in DATA_SETS:
-        raise UnknownDataSet(key, [keys.staging_prefix(name) for name in DATA_SETS])
+    if not key.startswith(keys.STAGING) or first not in JOBS:
+        raise UnknownDataSet(key, [keys.staging_prefix(name) for name in JOBS])
     return first
 
 
@@ -219,6 +221,8 @@ def _count(data_set: str, state: str, settings: ArrivalSettings, s3: "S3Client")
     if state != "SUCCEEDED":
         count("BulkRunsFailed", int(state in FAILED))
         logger.error("The job ended without success", data_set=data_set, state=state)
+        return
+    if data_set in MODELS:  # they load no rows
         return
     found = s3.get_object(Bucket=settings.lake_bucket, Key=keys.run_summary(data_set))
     summary = json.loads(found["Body"].read())

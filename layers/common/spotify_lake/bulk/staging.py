@@ -140,6 +140,11 @@ def wait_for_run(s3: S3Client, bucket: str, batch: str, before: str | None, pati
     raise TimeoutError(f"No run started to load {batch} within {patience_s:.0f} s.")
 
 
+def job_name(charts_job: str, job: str) -> str:
+    """Return the name of a Glue job, which all are named like that of the charts, the output ChartsJobName."""
+    return f"{charts_job.removesuffix(CHARTS)}{job}"
+
+
 def latest_summary(s3: S3Client, bucket: str, job: str) -> dict[str, Any]:
     """Return the summary that the latest run of a job wrote."""
     answer = s3.get_object(Bucket=bucket, Key=keys.run_summary(job))

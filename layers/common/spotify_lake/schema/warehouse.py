@@ -370,4 +370,119 @@ REJECTS: Final = WarehouseTable(
     ),
     (Partition(Column("job", Type.STRING, "Which job.", "charts"), "charts,kaggle2023"),),
 )
-WAREHOUSE: Final = (*CHARTS, *CATALOG, REJECTS)
+MODELS: Final = (
+    WarehouseTable(
+        Table(
+            "chart_forecasts",
+            "date x region x song, by chart and day of the forecast",
+            "Streams and ranks of the songs of a chart's last day for the next seven days, with 80 % intervals.",
+            ("made_key", "date_key", "region_key", "track_key", "chart"),
+            (
+                Column(
+                    "made_key", Type.INT, "Last day of the chart, on which the forecast is made.", "20211231"
+                ),
+                Column("date_key", Type.INT, "Day that is forecast, as yyyymmdd.", "20220103"),
+                Column("horizon", Type.INT, "Days ahead, 1 to 7.", "3"),
+                _key("region_key", "the region"),
+                _key("track_key", "the track"),
+                Column(
+                    "method",
+                    Type.STRING,
+                    "random forest, or the simple method that it did not beat: naive, drift or seasonal naive.",
+                    "random forest",
+                ),
+                Column("streams", Type.BIGINT, "Streams, if the song stays in the chart.", "1090195"),
+                Column("streams_low", Type.BIGINT, "Lower end of the 80 % interval.", "1048076"),
+                Column("streams_high", Type.BIGINT, "Upper end of the 80 % interval.", "1123284"),
+                Column("rank", Type.INT, "Rank among the songs of the last day.", "4"),
+                Column("rank_best", Type.INT, "Rank with `streams_high`, if the others do as forecast.", "3"),
+                Column("rank_worst", Type.INT, "Rank with `streams_low`, if the others do as forecast.", "7"),
+            ),
+        ),
+        (Partition(Column("chart", Type.STRING, "Chart, as in dim_chart.", "top200"), "top200,top50"),),
+    ),
+    WarehouseTable(
+        Table(
+            "popularity_predictions",
+            "song",
+            "Popularity of each song as predicted by a model that has not seen its artist.",
+            ("song_id",),
+            (
+                Column("data", Type.STRING, "Where the songs come from.", "Kaggle 2023"),
+                Column(
+                    "song_id", Type.STRING, "Id of the track, or a hash of the row.", "4uLU6hMCjMI75M1A2tKUQC"
+                ),
+                Column("track_name", Type.STRING, "Title.", "Old Town Road", _NOT_GIVEN),
+                Column("artist", Type.STRING, "First artist.", "Lil Nas X"),
+                Column("popularity", Type.INT, "Spotify's popularity, 0 to 100.", "87"),
+                Column("predicted", Type.DOUBLE, "Predicted popularity, to six digits.", "51.204117"),
+                Column("predicted_low", Type.DOUBLE, "Lower end of the 80 % interval.", "22.114117"),
+                Column("predicted_high", Type.DOUBLE, "Upper end of the 80 % interval.", "78.904117"),
+                Column("fold", Type.INT, "Fold of the artist, 0 to 4.", "3"),
+            ),
+        )
+    ),
+    WarehouseTable(
+        Table(
+            "genre_trends",
+            "genre x month",
+            "Share of each genre in the streams of the daily Top 200, by month.",
+            ("genre", "month"),
+            (
+                Column("month", Type.INT, "Month as yyyymm.", "202112"),
+                Column("genre", Type.STRING, "Genre of the songs' first artists.", "latin pop"),
+                Column(
+                    "streams",
+                    Type.BIGINT,
+                    "Streams; an artist's count in equal parts for each genre.",
+                    "91830021",
+                ),
+                Column("share", Type.DOUBLE, "Share of all streams of the month, from 0 to 1.", "0.041873"),
+                Column(
+                    "growth",
+                    Type.DOUBLE,
+                    "Growth of the share since the month before.",
+                    "0.052311",
+                    "no share then",
+                ),
+                Column(
+                    "change",
+                    Type.DOUBLE,
+                    "Mean share of the later half of the months minus the earlier.",
+                    "0.008112",
+                ),
+                Column(
+                    "p_value",
+                    Type.DOUBLE,
+                    "Probability of such a rise by chance; see docs/models.md.",
+                    "0.0012",
+                ),
+                Column("is_rising", Type.BOOLEAN, "Whether the rise is beyond chance.", "true"),
+                Column("artists", Type.INT, "Artists of the genre in these months.", "112"),
+                Column(
+                    "coverage", Type.DOUBLE, "Share of the month's streams whose artist has genres.", "0.812"
+                ),
+            ),
+        )
+    ),
+    WarehouseTable(
+        Table(
+            "model_scores",
+            "model x data x split x horizon x metric",
+            "How good the models are, beside doing nothing.",
+            ("model", "data", "split", "horizon", "metric"),
+            (
+                Column("model", Type.STRING, "Model or simple method.", "random forest"),
+                Column("data", Type.STRING, "What it was scored on.", "top200 to 2021-12-31"),
+                Column("split", Type.STRING, "How training and test were kept apart.", "28 rolling origins"),
+                Column("horizon", Type.INT, "Days ahead.", "3", "all together, or no forecast"),
+                Column("metric", Type.STRING, "Name of the metric; see docs/models.md.", "mase"),
+                Column("value", Type.DOUBLE, "Value of the metric, to six digits.", "0.398048"),
+                Column("baseline", Type.STRING, "What it is compared with.", "seasonal naive", "nothing"),
+                Column("baseline_value", Type.DOUBLE, "The same of the baseline.", "0.768379", "nothing"),
+            ),
+        ),
+        (Partition(Column("job", Type.STRING, "Which job.", "forecast"), "forecast,popularity"),),
+    ),
+)
+WAREHOUSE: Final = (*CHARTS, *CATALOG, REJECTS, *MODELS)
