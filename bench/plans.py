@@ -107,3 +107,23 @@ class Planner:
         column = f"{table}{MARK}{PARTITION.name}"
         sql = f"SELECT {column} FROM (SELECT unnest($days) AS {column}) WHERE {conditions}"  # noqa: S608 # nosec B608
         return frozenset(day for (day,) in self._connection.execute(sql, {"days": self.days}).fetchall())
+
+
+def reads(sql: str, table: str) -> int:
+    """Return how often Athena reads a table for a query: it plans each reference to a common table expression anew.
+
+    Parameters
+    ----------
+    sql
+        A query in Athena's SQL. Views that it names are not looked into.
+    table
+        Name of the table.
+    """
+    statement = sqlglot.parse_one(sql, read="athena")
+    parts = {cte.alias: cte.pop().this for cte in list(statement.find_all(exp.CTE))}
+
+    def within(query: exp.Expr) -> int:
+        names = [found.name for found in query.find_all(exp.Table)]
+        return sum(within(parts[name]) if name in parts else name == table for name in names)
+
+    return within(statement)

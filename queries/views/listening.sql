@@ -6,7 +6,7 @@
 -- or start. Matching is one to one: in each of six rounds, a play of the API and a play of an export are matched if each
 -- is the nearest that the other has left. Ties go to the smaller play_id, first of the export, then of the API. A play of
 -- the API that has no match after that counts; six rounds leave one only where a song of seconds is on repeat. The view
--- reads every month, so a condition on it saves nothing.
+-- reads every month of plays four times; a condition on it saves nothing.
 --
 -- One row: play
 -- Columns:
@@ -37,170 +37,114 @@
 -- - context_uri string: The playlist, album or artist it was played from. Null when the source is not `api`, or it was played from nowhere.
 -- - source_object string: Key of the raw object that the row is from.
 -- - played_month string: UTC month of played_at.
-WITH repeated AS (
-    SELECT play_id
+WITH copies AS (
+    SELECT
+        *,
+        CASE
+            WHEN count(*) OVER (PARTITION BY play_id) > 1
+                THEN concat_ws(
+                    '/',
+                    lpad(CAST(1000 - fields_known AS varchar), 4, '0'),
+                    coalesce(name, ''),
+                    coalesce(artist_name, ''),
+                    coalesce(album_name, ''),
+                    coalesce(show_name, ''),
+                    coalesce(platform, ''),
+                    coalesce(country, ''),
+                    coalesce(reason_start, ''),
+                    coalesce(reason_end, ''),
+                    coalesce(CAST(is_shuffled AS varchar), ''),
+                    coalesce(CAST(is_skipped AS varchar), ''),
+                    coalesce(CAST(is_offline AS varchar), ''),
+                    coalesce(CAST(is_private AS varchar), ''),
+                    coalesce(CAST(offline_timestamp AS varchar), ''),
+                    coalesce(CAST(duration_ms AS varchar), ''),
+                    coalesce(context_uri, ''),
+                    source_object,
+                    CAST("row" AS varchar)
+                )
+        END AS content
     FROM plays
-    GROUP BY play_id
-    HAVING count(*) > 1
 ),
 -- Of equal plays the row that says most, then the one whose content comes first.
 chosen AS (
-    SELECT play_id, min_by(source_object, content) AS source_object, min_by(object_row, content) AS object_row
-    FROM (
-        SELECT
-            p.play_id,
-            p.source_object,
-            p."row" AS object_row,
-            concat_ws(
-                '/',
-                lpad(CAST(1000 - p.fields_known AS varchar), 4, '0'),
-                coalesce(p.name, ''),
-                coalesce(p.artist_name, ''),
-                coalesce(p.album_name, ''),
-                coalesce(p.show_name, ''),
-                coalesce(p.platform, ''),
-                coalesce(p.country, ''),
-                coalesce(p.reason_start, ''),
-                coalesce(p.reason_end, ''),
-                coalesce(CAST(p.is_shuffled AS varchar), ''),
-                coalesce(CAST(p.is_skipped AS varchar), ''),
-                coalesce(CAST(p.is_offline AS varchar), ''),
-                coalesce(CAST(p.is_private AS varchar), ''),
-                coalesce(CAST(p.offline_timestamp AS varchar), ''),
-                coalesce(CAST(p.duration_ms AS varchar), ''),
-                coalesce(p.context_uri, ''),
-                p.source_object,
-                CAST(p."row" AS varchar)
-            ) AS content
-        FROM plays AS p
-        JOIN repeated AS r
-            ON r.play_id = p.play_id
-    )
-    GROUP BY play_id
+    SELECT *, min(content) OVER (PARTITION BY play_id) AS first_content
+    FROM copies
 ),
 united AS (
-    SELECT
-        p.play_id,
-        p.source,
-        p.kind,
-        p.played_at,
-        p.heard_at,
-        p.ms_played,
-        p.uri,
-        p.song_id,
-        p.name,
-        p.artist_name,
-        p.album_name,
-        p.show_name,
-        p.duration_ms,
-        p.platform,
-        p.country,
-        p.reason_start,
-        p.reason_end,
-        p.is_shuffled,
-        p.is_skipped,
-        p.is_offline,
-        p.is_private,
-        p.context_uri,
-        p.source_object,
-        p.played_month,
-        -- Equal for the same song; null where no title is known.
-        lower(coalesce(p.show_name, p.artist_name)) || ' / ' || lower(p.name) AS names,
-        date_trunc('minute', p.played_at) AS ended_minute,
-        date_trunc('minute', date_add('millisecond', -p.ms_played, p.played_at)) AS started_minute
-    FROM plays AS p
-    LEFT JOIN chosen AS c
-        ON c.play_id = p.play_id
-    WHERE c.play_id IS NULL OR (c.source_object = p.source_object AND c.object_row = p."row")
+    SELECT *, min(CASE WHEN source <> 'extended' THEN played_at END) OVER () AS first_lower
+    FROM chosen
+    WHERE content IS NULL OR content = first_content
 ),
--- Of one song, minute and ms_played, the first play of account data is the first of the extended history, and so on.
-of_account AS (
+-- No play before these can be replaced, or replace one.
+recent AS (
     SELECT
         play_id,
-        names,
-        ended_minute,
+        source,
+        played_at,
         ms_played,
-        row_number() OVER (PARTITION BY names, ended_minute, ms_played ORDER BY play_id) AS number
+        uri,
+        -- Equal for the same song; null where no title is known.
+        lower(coalesce(show_name, artist_name)) || ' / ' || lower(name) AS names,
+        date_trunc('minute', played_at) AS ended_minute
     FROM united
-    WHERE source = 'account' AND names IS NOT NULL
+    WHERE played_at >= date_add('minute', -1, first_lower)
 ),
-account_replaced AS (
-    SELECT a.play_id AS lower_id, e.play_id AS replaced_by
-    FROM (
-        SELECT
-            u.play_id,
-            u.names,
-            u.ended_minute,
-            u.ms_played,
-            row_number() OVER (
-                PARTITION BY u.names, u.ended_minute, u.ms_played ORDER BY u.played_at, u.play_id
-            ) AS number
-        FROM united AS u
-        JOIN of_account AS f
-            ON f.names = u.names AND f.ended_minute = u.ended_minute AND f.ms_played = u.ms_played AND f.number = 1
-        WHERE u.source = 'extended'
-    ) AS e
-    JOIN of_account AS a
-        ON a.names = e.names AND a.ended_minute = e.ended_minute AND a.ms_played = e.ms_played AND a.number = e.number
+-- Of one song, minute and ms_played, the first play of account data is the first of the extended history, and so on.
+numbered AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY names, ended_minute, ms_played, source
+            ORDER BY CASE WHEN source = 'extended' THEN played_at END, play_id
+        ) AS number_of_source
+    FROM recent
+),
+account_matched AS (
+    SELECT
+        *,
+        CASE
+            WHEN source = 'account' AND names IS NOT NULL
+                THEN max(CASE WHEN source = 'extended' THEN play_id END) OVER (
+                    PARTITION BY names, ended_minute, ms_played, number_of_source
+                )
+        END AS extended_id
+    FROM numbered
 ),
 -- What is within 60 seconds of a poll's play is in its minute or in one beside it.
 polled AS (
-    SELECT u.play_id, u.uri, u.names, u.played_at, date_add('minute', m.minutes, u.ended_minute) AS near_minute
-    FROM united AS u
+    SELECT p.play_id, p.uri, p.names, p.played_at, date_add('minute', m.minutes, p.ended_minute) AS near_minute
+    FROM account_matched AS p
     CROSS JOIN UNNEST(ARRAY[-1, 0, 1]) AS m (minutes)
-    WHERE u.source = 'api'
+    WHERE p.source = 'api'
 ),
 -- The plays of exports that count, by their end and by their start: the API may have sent either.
 ends AS (
-    SELECT e.play_id, e.uri, e.names, e.played_at, e.ms_played, m.near_minute
+    SELECT e.play_id, e.uri, e.names, e.played_at, e.started_at, m.near_minute
     FROM (
-        SELECT play_id, uri, names, played_at, ms_played, ended_minute, started_minute
-        FROM united
-        WHERE source <> 'api'
-            AND (
-                ended_minute IN (SELECT near_minute FROM polled)
-                OR started_minute IN (SELECT near_minute FROM polled)
-            )
+        SELECT *, date_add('millisecond', -ms_played, played_at) AS started_at
+        FROM account_matched
+        WHERE source <> 'api' AND extended_id IS NULL
     ) AS e
-    LEFT JOIN account_replaced AS r
-        ON r.lower_id = e.play_id
-    CROSS JOIN UNNEST(ARRAY[e.ended_minute, e.started_minute]) AS m (near_minute)
-    WHERE r.lower_id IS NULL
-),
-near AS (
-    SELECT p.play_id AS lower_id, e.play_id AS higher_id, p.played_at, e.played_at AS ended_at, e.ms_played
-    FROM polled AS p
-    JOIN ends AS e
-        ON e.uri = p.uri AND e.near_minute = p.near_minute
-    UNION
-    SELECT p.play_id, e.play_id, p.played_at, e.played_at, e.ms_played
-    FROM polled AS p
-    JOIN ends AS e
-        ON e.names = p.names AND e.near_minute = p.near_minute
+    CROSS JOIN UNNEST(ARRAY[e.ended_minute, date_trunc('minute', e.started_at)]) AS m (near_minute)
 ),
 pairs AS (
-    SELECT
-        lower_id,
-        higher_id,
-        distance,
-        count(*) OVER (PARTITION BY lower_id) + count(*) OVER (PARTITION BY higher_id) - 2 AS rivals
-    FROM (
-        SELECT
-            lower_id,
-            higher_id,
-            least(
-                abs(date_diff('millisecond', ended_at, played_at)),
-                abs(date_diff('millisecond', date_add('millisecond', -ms_played, ended_at), played_at))
-            ) AS distance
-        FROM near
-    )
-    WHERE distance <= 60000
+    SELECT DISTINCT
+        p.play_id AS lower_id,
+        e.play_id AS higher_id,
+        least(
+            abs(date_diff('millisecond', e.played_at, p.played_at)),
+            abs(date_diff('millisecond', e.started_at, p.played_at))
+        ) AS distance
+    FROM polled AS p
+    JOIN ends AS e
+        ON e.near_minute = p.near_minute AND (e.uri = p.uri OR e.names = p.names)
 ),
 -- A pair's place in the order of matching, as a text: its distance, then the two plays. A matched pair has the place ''.
 pass_0 AS (
     SELECT lower_id, higher_id, lpad(CAST(distance AS varchar), 5, '0') || higher_id || lower_id AS place
     FROM pairs
-    WHERE rivals > 0
+    WHERE distance <= 60000
 ),
 -- Each pass matches the pairs that come first for both plays, and drops the pairs of which a play was matched before.
 pass_1 AS (
@@ -213,9 +157,7 @@ pass_1 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_0
@@ -232,9 +174,7 @@ pass_2 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_1
@@ -251,9 +191,7 @@ pass_3 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_2
@@ -270,9 +208,7 @@ pass_4 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_3
@@ -289,9 +225,7 @@ pass_5 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_4
@@ -308,9 +242,7 @@ pass_6 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_5
@@ -327,9 +259,7 @@ pass_7 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_6
@@ -346,9 +276,7 @@ pass_8 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_7
@@ -365,9 +293,7 @@ pass_9 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_8
@@ -384,9 +310,7 @@ pass_10 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_9
@@ -403,9 +327,7 @@ pass_11 AS (
         END AS place
     FROM (
         SELECT
-            lower_id,
-            higher_id,
-            place,
+            *,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_10
@@ -413,12 +335,9 @@ pass_11 AS (
     )
 ),
 replaced AS (
-    SELECT lower_id, replaced_by
-    FROM account_replaced
-    UNION ALL
-    SELECT lower_id, higher_id
-    FROM pairs
-    WHERE rivals = 0
+    SELECT play_id AS lower_id, extended_id AS replaced_by
+    FROM account_matched
+    WHERE extended_id IS NOT NULL
     UNION ALL
     SELECT lower_id, higher_id
     FROM pass_11
@@ -426,30 +345,7 @@ replaced AS (
 ),
 counted AS (
     SELECT
-        u.play_id,
-        u.source,
-        u.kind,
-        u.played_at,
-        u.heard_at,
-        u.ms_played,
-        u.uri,
-        u.song_id,
-        u.name,
-        u.artist_name,
-        u.album_name,
-        u.show_name,
-        u.duration_ms,
-        u.platform,
-        u.country,
-        u.reason_start,
-        u.reason_end,
-        u.is_shuffled,
-        u.is_skipped,
-        u.is_offline,
-        u.is_private,
-        u.context_uri,
-        u.source_object,
-        u.played_month,
+        u.*,
         r.replaced_by,
         date_diff(
             'millisecond',

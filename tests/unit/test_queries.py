@@ -12,7 +12,7 @@ import yaml
 from sqlglot import exp
 
 import queries
-from bench.plans import Planner
+from bench.plans import Planner, reads
 from local.errors import LaptopError
 from local.sql_dialect import to_duckdb
 from local.stack import LAPTOP_PARAMETERS
@@ -181,6 +181,21 @@ def test_conditions_reach_the_tables_through_the_views(tmp_path: Path) -> None:
             assert scans, query.name
             whole = {scan.table for scan in scans if len(scan.days) == len(planner.days)}
             assert whole <= {PLAYLISTS.name}, query.name
+
+
+def test_the_view_of_plays_reads_the_table_four_times() -> None:
+    """Athena plans each reference to a common table expression anew: those of those multiply."""
+    assert reads(VIEWS["listening"].sql, "plays") == 4
+
+
+def test_reads_of_a_table_multiply() -> None:
+    sql = """
+        WITH twice AS (SELECT p.name FROM plays AS p JOIN plays AS q ON q.name = p.name),
+        four AS (SELECT t.name FROM twice AS t JOIN twice AS u ON u.name = t.name)
+        SELECT f.name FROM four AS f JOIN plays AS p ON p.name = f.name JOIN songs AS s ON s.name = f.name
+    """
+    assert reads(sql, "plays") == 5
+    assert reads(sql, "songs") == 1
 
 
 def test_saved_queries_hold_every_query_and_view() -> None:

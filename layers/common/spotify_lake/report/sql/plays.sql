@@ -1,9 +1,9 @@
 -- What was heard, how often and for how long?
--- The plays that count and their milliseconds are those of the view listening. That view names its parts many times, and
--- Athena would read the table anew each time; this query reads it once, and twice more the months since $polled, in which
--- plays of the API may be those of an export. It sums plays up twice: first by song, month and age, by day, by hour of
--- the week and by kind, and then each of these into one row with parallel lists. Days, months and hours are in the time
--- zone $zone. The age of a play is 0 if it was heard since $recent_0, 1 since $recent_1, 2 since $recent_2, and else 3.
+-- The plays that count and their milliseconds are those of the view listening. That view reads every month four times;
+-- this query reads them once, and twice more the months since $polled, in which plays of the API may be those of an
+-- export. It sums plays up twice: first by song, month and age, by day, by hour of the week and by kind, and then each
+-- of these into one row with parallel lists. Days, months and hours are in the time zone $zone. The age of a play is 0 if
+-- it was heard since $recent_0, 1 since $recent_1, 2 since $recent_2, and else 3.
 --   `what` = 'song': one row per title and artist, album and Spotify id. Items are months (year × 12 + month − 1); `first`
 --   and `last` are days since 1970.
 --   `what` = 'days': one row per month. Items are days since 1970.
