@@ -10,7 +10,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = Path("layers", "common", "spotify_lake")
-GENERATED: Final = ("docs", "stacks", "queries", "tools")
+GENERATED: Final = ("docs", "examples", "stacks", "queries", "tools", "template.yaml")
 
 type Edits = Mapping[str, Mapping[str, str]]  # file to pieces of it, each with what it becomes
 
