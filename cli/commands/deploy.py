@@ -141,7 +141,7 @@ def run(
             session, account, {name: str(one["Default"]) for name, one in declared.items()} | values
         )
     if answers.keep(options.stack, {answers.REGION: region} | values):
-        terminal.done(f"Kept in {answers.FILE.name}, for the next time")
+        terminal.done(f"Saved in {answers.FILE.name} for the next time")
 
     terminal.heading("\nBuilding and uploading, which takes minutes the first time")
     packaged = package(region, options.bucket)
@@ -203,7 +203,7 @@ def _warn_of_another_region(
     last = kept.get(answers.REGION)
     if chosen and last and last != chosen.name:
         terminal.warn(
-            f"The last deployment of {stack} went to {last}. This one goes to {chosen.name}, where it is another lake."
+            f"The last deployment of {stack} went to {last}. This one goes to {chosen.name}, which makes a different lake."
         )
 
 
@@ -263,7 +263,7 @@ def _check_leftovers(session: Any, account: str, values: Mapping[str, str]) -> N
         except ClientError:
             continue  # it does not exist, or may not be seen
         raise OpsError(
-            f"The bucket {bucket} exists already, from an earlier lake called {name}. If you want none of its data,"
+            f"The bucket {bucket} exists already, from an earlier lake called {name}. If you do not need its data,"
             " empty and delete it (docs/deploy.md, Removing it), or give the new lake another name:"
             " `make deploy LAKE_PARAMETERS=LakeName=my-lake`."
         )

@@ -35,9 +35,7 @@ BATCH: Final = 1000  # objects S3 deletes in one request
 LOOK_S: Final = 2.0
 # Nothing may turn up for this long: a poll ends within a minute, and SQS's counts are up to a minute old.
 SETTLING_S: Final = LONGEST_S + 15
-GIVE_UP_S: Final = (
-    1800.0  # a run takes at most a quarter of an hour, and so may a transform that is retried
-)
+GIVE_UP_S: Final = 1800.0  # a run takes at most a quarter of an hour, and so may a transform that is retried
 # Counts the rows from this source in every table.
 LEFT: Final = (
     f"SELECT count(*) FROM (SELECT source_object FROM plays WHERE source = '{API}'"  # noqa: S608 # nosec B608 # constants
@@ -250,7 +248,7 @@ def _switch_off(lake: Lake, terminal: Terminal) -> None:
     if expression := lake.parameters.get("ListeningSchedule"):
         terminal.warn(
             f"The stack's parameter ListeningSchedule is still {expression}: a later deploy may switch the polls on"
-            " again. Set ListeningSchedule to nothing when you deploy next, to keep them off."
+            " again. To keep them off, set ListeningSchedule to nothing in the next deployment."
         )
 
 
