@@ -203,7 +203,7 @@ def _warn_of_another_region(
     last = kept.get(answers.REGION)
     if chosen and last and last != chosen.name:
         terminal.warn(
-            f"The last deployment of {stack} went to {last}. This one goes to {chosen.name}, which makes a different lake."
+            f"The last deployment of {stack} went to {last}. This one goes to {chosen.name}: that is another lake."
         )
 
 
