@@ -42,7 +42,7 @@ GOOD_STATES: Final = frozenset(
     {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "IMPORT_COMPLETE"}
 )
 _DENIED: Final = re.compile(r"AccessDenied|AuthorizationError|UnauthorizedOperation|NotAuthorized")
-# What the emulator answers for what it does not have.
+# Error codes of the emulator for operations that it does not have.
 _NOT_THERE: Final = frozenset(
     {"InvalidAction", "NotImplemented", "UnknownOperationException", "UnsupportedOperation", "501"}
 )
@@ -102,7 +102,7 @@ def not_checked(why: str) -> Finding:
 
 
 def examine(stack: str, now: datetime, *, laptop: bool = False) -> Iterator[Check]:
-    """Examine a lake and what it stands on, and yield each check as it ends.
+    """Examine a lake and what it depends on, and yield each check as it ends.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def examine(stack: str, now: datetime, *, laptop: bool = False) -> Iterator[Chec
     """
     usable = True
     for name, look in (("Credentials", _credentials), ("Region", partial(_region, stack))):
-        finding = not_checked("the lake on this laptop needs none of AWS") if laptop else _safely(look)
+        finding = not_checked("the lake on this laptop needs no AWS account") if laptop else _safely(look)
         usable = usable and finding.outcome is not Outcome.FAILED
         yield Check(name, finding)
     if usable:
@@ -141,7 +141,7 @@ def examine_lake(lake: Lake | None, now: datetime) -> Iterator[Check]:
 
 
 def _safely(look: Callable[[], Finding], *, on_laptop: bool = False) -> Finding:
-    """Run a check; what AWS does not allow or have is not checked, and other errors are failures."""
+    """Run a check. A call that AWS denies or the emulator lacks is "not checked"; any other error is a failure."""
     try:
         return look()
     except ClientError as error:
@@ -261,7 +261,7 @@ def _schedule(lake: Lake, now: datetime) -> Finding:
 
 
 def _last_run(lake: Lake, now: datetime) -> Finding:
-    """Read what the newest run of the extract function logged; polls of plays are no runs."""
+    """Read what the newest run of the extract function logged, ignoring polls of plays."""
     runs: dict[str, list[tuple[datetime, dict[str, Any]]]] = {}
     for at, text in newest_events(lake, Function.EXTRACT, LOG_LINES):
         try:
@@ -296,7 +296,7 @@ def _last_run(lake: Lake, now: datetime) -> Finding:
 
 
 def _is_of_a_poll(lines: list[dict[str, Any]]) -> bool:
-    """Tell a poll's lines; one without its permission says only that."""
+    """Return whether the lines are those of a poll; one that lacks its permission logs nothing else."""
     return any(POLLED.match(str(line.get("message"))) for line in lines) or all(
         line.get("error_name") == "PermissionMissing" for line in lines
     )

@@ -78,7 +78,7 @@ class Plays:
     Parameters
     ----------
     lake
-        Whose raw bucket; None only reports.
+        Its raw bucket gets the files; None only reports.
     terminal
         Shows each file.
     refuse
@@ -115,7 +115,7 @@ class Plays:
         self._pool.shutdown(cancel_futures=kind is not None)
 
     def add(self, name: str, history: History) -> None:
-        """Import a file; what cannot be read is reported."""
+        """Import a file, and report what cannot be read."""
         for problem in history.problems:
             self._refuse(name, problem)
         if history.form is None:
@@ -158,7 +158,7 @@ class Plays:
         self._report(keep=0)
 
     def _report(self, keep: int) -> None:
-        """Report the files that are uploaded, in their order, until no more than `keep` are on their way."""
+        """Report uploaded files in their order, until at most `keep` uploads are under way."""
         while self._waiting and (len(self._waiting) > keep or self._waiting[0][-1].done()):
             name, packed, form, upload = self._waiting.popleft()
             try:
@@ -208,7 +208,7 @@ class Plays:
         return [problem] if problem else []
 
     def _several_people(self) -> str:
-        """Say whose files are mixed, without the names of the accounts."""
+        """Return a sentence if files are of several accounts, without naming the accounts; else nothing."""
         if len(self._users) > 1:
             each = "; ".join(
                 f"{_letter(number)}: {names_of(names)}" for number, names in enumerate(self._users.values())

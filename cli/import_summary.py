@@ -1,4 +1,4 @@
-"""Says what became of the plays of an import: from play_files, play_rejects and the view listening."""
+"""Reports what became of an import's plays, from play_files, play_rejects and the view listening."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 VIEW: Final = "listening"
 READERS: Final = 8
-BAR: Final = 30  # characters of the year with most plays
+BAR: Final = 30  # characters for the year with the most plays
 
 # "among" are the raw objects that the import wrote.
 _KNOWN: Final = """
@@ -73,7 +73,7 @@ class _Known(Struct):
 
 
 class _Year(Struct):
-    """What was heard in a year, or in all if that is None."""
+    """What was heard in a year, or in all years if listened_year is None."""
 
     listened_year: int | None
     plays: int
@@ -121,7 +121,7 @@ class Fate:
 
 
 def dry(tables: Sequence[PlayTables]) -> Fate:
-    """Return what would become of files."""
+    """Return what would become of the files' rows."""
     fate, reason = Fate(), PLAY_REJECTS.column_names.index("reason")
     for each in tables:
         file = dict(zip(PLAY_FILES.column_names, each.files[0], strict=True))
@@ -130,7 +130,7 @@ def dry(tables: Sequence[PlayTables]) -> Fate:
 
 
 def gather(lake: Lake, files: Sequence[ImportedFile]) -> Fate:
-    """Read what became of files that are in the tables; the others are left out."""
+    """Read what became of the files' rows; files that are not in the tables yet are left out."""
     s3, bucket = lake.client("s3"), lake.output("LakeBucketName")
     fate = Fate()
 
@@ -153,7 +153,7 @@ def gather(lake: Lake, files: Sequence[ImportedFile]) -> Fate:
 
 
 def show(terminal: Terminal, fate: Fate, *, is_new: bool, is_dry: bool = False) -> str:
-    """Show what became of the rows of files; return what is wrong, in a sentence."""
+    """Show what became of the files' rows; return a sentence about what is wrong, empty if nothing is."""
     if not fate.files:
         return ""
     span = f" from {min(fate.times):%Y-%m-%d} to {max(fate.times):%Y-%m-%d}" if fate.times else ""
@@ -177,7 +177,7 @@ def show(terminal: Terminal, fate: Fate, *, is_new: bool, is_dry: bool = False) 
 
 
 def show_listening(lake: Lake, terminal: Terminal, files: Sequence[ImportedFile]) -> None:
-    """Show what the lake knew of the files' plays before, and all it has now; without the view, show nothing."""
+    """Show which plays the lake knew before, and everything it has now; without the view, show nothing."""
     try:
         if VIEW not in catalog.relations(lake):
             return

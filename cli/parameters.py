@@ -1,7 +1,7 @@
 """The values of the lake's parameters: whether each can work, and what to give instead.
 
-Without network, clock or files. Deployments check values here before CloudFormation sees them; the patterns in
-template.yaml are the second check, for deployments by other tools.
+Needs no network. Deployments check values here before CloudFormation sees them; the patterns in template.yaml are the
+second check, for deployments by other tools.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def problem(
     Parameters
     ----------
     name, value
-        Of the parameter.
+        The parameter's name and value.
     declared
         The parameters of the template, by name.
     now
@@ -63,7 +63,7 @@ def region_problem(region: str, known: Iterable[str]) -> str | None:
     if region in known:
         return None
     close = difflib.get_close_matches(region, known, n=1, cutoff=0.75)
-    # A new region is called like another one, but for its number.
+    # The name of a new region differs from that of a known one only in its number.
     if _REGION.fullmatch(region) and not (close and close[0][-1] == region[-1]):
         return None
     guess = f" Did you mean {close[0]}?" if close else " Regions are called like eu-central-1 or us-east-1."

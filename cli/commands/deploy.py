@@ -1,8 +1,8 @@
 """Deploy the lake to AWS or change it, after showing the changes.
 
-It asks for the region if none is set, the address for alarms and the playlists. The answers are kept in deploy.toml,
-which may hold every parameter of docs/settings.md, and are proposed the next time. Everything that can be checked is
-checked before AWS is asked to change anything.
+It asks for the region if none is set, the address for alarms and the playlists. It keeps the answers in deploy.toml,
+which may hold any parameter in docs/settings.md, and proposes them the next time. It checks everything it can before
+it asks AWS to change anything.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _YES: Final = {"y", "yes"}
 
 @dataclass(frozen=True)
 class Options:
-    """What was given on the command line.
+    """The options of the command.
 
     Attributes
     ----------
@@ -106,18 +106,18 @@ def run(
     Parameters
     ----------
     options
-        What was given.
+        The options of the command.
     terminal
-        The person to talk with.
+        Asks and reports.
     can_ask
-        Whether there is a person; without one, everything that a question would ask must be known.
+        Whether someone can answer questions; if not, every answer must be known.
     package, apply
-        Of `cli.change_set`.
+        As in `cli.change_set`.
 
     Raises
     ------
     ChangeSetError, LakeError
-        The stack was not changed, or could not be; the sentence says why.
+        The stack was not or could not be changed; the message says why.
     botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError
         There are no credentials, or AWS refuses something.
     """
@@ -141,7 +141,7 @@ def run(
             session, account, {name: str(one["Default"]) for name, one in declared.items()} | values
         )
     if answers.keep(options.stack, {answers.REGION: region} | values):
-        terminal.done(f"Kept in {answers.FILE.name}, for the next time")
+        terminal.done(f"Saved in {answers.FILE.name} for the next time")
 
     terminal.heading("\nBuilding and uploading, which takes minutes the first time")
     packaged = package(region, options.bucket)
@@ -182,7 +182,7 @@ def _need_everything(options: Options, chosen: aws.Region | None, kept: Mapping[
 
 
 def _region(terminal: Terminal, chosen: aws.Region | None, *, may_ask: bool) -> str:
-    """Return the region; it is asked for if neither an option nor the settings of AWS name one."""
+    """Return the region; asks for it if neither an option nor the AWS settings name one."""
     known = boto3.Session().get_available_regions("cloudformation")
     if chosen and not (may_ask and chosen.source == answers.FILE.name):
         if wrong := parameters.region_problem(chosen.name, known):
@@ -203,7 +203,7 @@ def _warn_of_another_region(
     last = kept.get(answers.REGION)
     if chosen and last and last != chosen.name:
         terminal.warn(
-            f"The last deployment of {stack} went to {last}. This one goes to {chosen.name}, where it is another lake."
+            f"The last deployment of {stack} went to {last}. This one goes to {chosen.name}: that is another lake."
         )
 
 
@@ -214,9 +214,9 @@ def _values(
     declared: Mapping[str, Mapping[str, Any]],
     terminal: Terminal,
 ) -> dict[str, str]:
-    """Return the values that are given, kept or answered.
+    """Return the values from the options, deploy.toml and answers.
 
-    What is not among them keeps its value in the stack, or gets the template's default.
+    Other parameters keep their value in the stack, or get the template's default.
     """
     values = {name: value for name, value in kept.items() if name != answers.REGION} | dict(
         options.parameters
@@ -247,12 +247,12 @@ def _values(
 
 
 def _check_leftovers(session: Any, account: str, values: Mapping[str, str]) -> None:
-    """Check that no earlier lake left its buckets, which have the names of the new one's.
+    """Check that no earlier lake left buckets with the names of the new ones.
 
     Raises
     ------
     OpsError
-        It did; CloudFormation would find out after minutes, and roll back.
+        One did; CloudFormation would notice only after minutes, and roll back.
     """
     name, region = values["LakeName"], session.region_name
     s3 = session.client("s3")
@@ -261,9 +261,9 @@ def _check_leftovers(session: Any, account: str, values: Mapping[str, str]) -> N
         try:
             s3.head_bucket(Bucket=bucket)
         except ClientError:
-            continue  # it is not there, or may not be seen
+            continue  # it does not exist, or may not be seen
         raise OpsError(
-            f"The bucket {bucket} exists already, from an earlier lake called {name}. If you want none of its data,"
+            f"The bucket {bucket} exists already, from an earlier lake called {name}. If you do not need its data,"
             " empty and delete it (docs/deploy.md, Removing it), or give the new lake another name:"
             " `make deploy LAKE_PARAMETERS=LakeName=my-lake`."
         )

@@ -1,7 +1,8 @@
 """Check everything a lake needs, one line each, with what to do.
 
-✓ stands only for what was looked at. The sign-in is tried at Spotify, and Athena is asked two questions; nothing is
-changed, and no secret is shown. Without a lake, the checks of the account still run.
+✓ means that a check looked and passed. The command signs in to Spotify and runs two queries in Athena. It shows no
+secret and changes nothing, except that it stores a new refresh token if Spotify replaces it. Without a lake, the checks
+of the account still run.
 """
 
 from __future__ import annotations

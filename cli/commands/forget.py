@@ -1,6 +1,6 @@
 """Delete the plays that polls of the Web API brought.
 
-It switches the polls off, shows what it would delete, asks, deletes every version, and checks that nothing is left.
+It shows what it would delete, asks, switches the polls off, deletes every version, and checks that nothing is left.
 What you imported from an export stays.
 """
 
@@ -35,10 +35,8 @@ BATCH: Final = 1000  # objects S3 deletes in one request
 LOOK_S: Final = 2.0
 # Nothing may turn up for this long: a poll ends within a minute, and SQS's counts are up to a minute old.
 SETTLING_S: Final = LONGEST_S + 15
-GIVE_UP_S: Final = (
-    1800.0  # a run takes a quarter of an hour at most, and so may a transform that is tried again
-)
-# Rows of this source, with the object they are from.
+GIVE_UP_S: Final = 1800.0  # a run takes at most a quarter of an hour, and so may a transform that is retried
+# Counts the rows from this source in every table.
 LEFT: Final = (
     f"SELECT count(*) FROM (SELECT source_object FROM plays WHERE source = '{API}'"  # noqa: S608 # nosec B608 # constants
     f" UNION ALL SELECT source_object FROM play_files WHERE source = '{API}'"
@@ -93,7 +91,7 @@ def run(
     yes
         Delete without asking.
     settling_s
-        Seconds for which nothing may turn up and the queue has to be empty.
+        Seconds for which nothing may turn up and the queue must be empty.
     sleep, clock
         As in the module time.
 
@@ -118,13 +116,13 @@ def run(
         f"{_objects(len(gone))} deleted, every version; a query finds no row of a poll in any table"
     )
     terminal.say(
-        f"The page of the last report may still show them: `{lake.command('report')}` writes it anew. Answers to"
+        f"The page of the last report may still show them: `{lake.command('report')}` rewrites it. Answers to"
         " queries that Athena stored expire within 7 days."
     )
 
 
 def stored(lake: Lake) -> list[Version]:
-    """Return every version and delete marker of what polls wrote, and of the tables made of it."""
+    """Return every version and delete marker of what polls wrote, and of the tables' objects made from it."""
     s3, raw, curated = lake.client("s3"), lake.output("RawBucketName"), lake.output("LakeBucketName")
     return [
         *_versions(s3, raw, keys.RAW_POLLS),
@@ -250,7 +248,7 @@ def _switch_off(lake: Lake, terminal: Terminal) -> None:
     if expression := lake.parameters.get("ListeningSchedule"):
         terminal.warn(
             f"The stack's parameter ListeningSchedule is still {expression}: a later deploy may switch the polls on"
-            " again. Set ListeningSchedule to nothing when you deploy next, to keep them off."
+            " again. To keep them off, set ListeningSchedule to nothing in the next deployment."
         )
 
 

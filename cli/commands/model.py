@@ -1,8 +1,8 @@
 """Forecast the charts, or predict the popularity of songs.
 
 `charts` forecasts the daily charts in the warehouse for the next seven days, and finds genres that rise. `popularity`
-takes the catalog in the warehouse, or FILES: songs with artist, popularity and audio features. Both say how good they
-are beside doing nothing; see docs/models.md. With --laptop the job runs on local Spark, which needs Java 17.
+takes the catalog in the warehouse, or FILES: songs with artist, popularity and audio features. Both report how they
+compare with a simple baseline; see docs/models.md. With --laptop the job runs on local Spark, which needs Java 17.
 """
 
 from __future__ import annotations

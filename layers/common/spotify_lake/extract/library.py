@@ -27,7 +27,7 @@ def snapshot_library(
     Parameters
     ----------
     request
-        Says when.
+        Has the scheduled time.
     bucket
         The raw bucket.
     spotify, s3
@@ -38,7 +38,7 @@ def snapshot_library(
     Raises
     ------
     PermissionMissing, PartRefused
-        The user did not permit it, or Spotify does not show a part: a library is stored whole or not at all.
+        The sign-in does not permit it, or Spotify does not show a part. A library is stored whole or not at all.
     LakeError
         A condition that stops the run.
     """
@@ -48,7 +48,7 @@ def snapshot_library(
         logger.info("The library has its snapshot of the day already")
         return "already there"
     fetched_at = now()
-    # First, because it needs another permission than the rest.
+    # Read first, because it needs a different permission from the rest.
     pages: dict[plays.LibraryKind, list[Page]] = {"followed_artist": spotify.followed_artists()}
     for kind in _SAVED:
         found = spotify.saved(kind)

@@ -19,7 +19,7 @@ from spotify_lake.spotify.models import utc
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-LONGEST_S: Final = 60.0  # of a poll: the next one does what it could not; `./lake forget` relies on it
+LONGEST_S: Final = 60.0  # of a poll, which leaves the rest to the next one; `./lake forget` relies on it
 KEPT: Final = 4 * RECENT_PLAYS  # identities to remember: plays turn up late and in any order
 GIVE_UP_AFTER: Final = timedelta(
     hours=36
@@ -53,7 +53,7 @@ class PollSummary(msgspec.Struct, kw_only=True):
     postponed
         The temporary condition that left the work to the next poll, if any.
     left_out
-        What the sign-in does not permit, if that is so.
+        What the sign-in does not permit, if anything.
     """
 
     plays: int = 0
@@ -65,7 +65,7 @@ class PollSummary(msgspec.Struct, kw_only=True):
 
 
 class _Known(msgspec.Struct, omit_defaults=True):
-    """What polls remember: a hint. If it is lost, a page is written again, and the views have each play once."""
+    """What polls remember: only a hint. If it is lost, a page is written again; the views have each play once."""
 
     plays: list[str] = []
     newest: datetime | None = None
@@ -77,13 +77,13 @@ def poll(
 ) -> PollSummary:
     """Ask for the last plays and write them, unless all of them are known.
 
-    A temporary condition leaves the work to the next poll, which gets the same plays and more: it comes sooner than
-    Spotify forgets, or finds the gap.
+    A temporary condition leaves the work to the next poll, which gets the same plays and more. That poll runs before
+    the plays leave Spotify's list, or it finds the gap.
 
     Parameters
     ----------
     request
-        Names the run.
+        Identifies the run.
     bucket
         The raw bucket.
     spotify, s3
@@ -94,7 +94,7 @@ def poll(
     Raises
     ------
     LakeError
-        A condition that a person has to resolve, or a temporary one that has lasted since `GIVE_UP_AFTER`.
+        A condition that a person has to resolve, or a temporary one that has lasted for `GIVE_UP_AFTER`.
     """
     known = _read(s3, bucket)
     try:
@@ -154,7 +154,7 @@ def find_gap(moments: Sequence[datetime], newest_known: datetime | None, *, is_f
     newest_known
         When the newest play of earlier pages was played; None if none is known.
     is_full
-        Whether the page has as many plays as Spotify shows; one that has fewer shows all there are.
+        Whether the page has as many plays as Spotify ever shows; a shorter one has all there are.
     """
     if not is_full or newest_known is None or not moments or min(moments) <= newest_known:
         return None
@@ -177,7 +177,7 @@ def _identity(item: object) -> str:
 
 
 def _song(track: dict[str, Any]) -> Iterable[Any]:
-    """Return what tells a song from others: its URI or id, else its names. Any field may be missing."""
+    """Return what identifies a song: its URI or id, else its names. Any field may be missing."""
     if song := track.get("uri") or track.get("id"):
         return [song]
     artists = track.get("artists")

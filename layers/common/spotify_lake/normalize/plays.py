@@ -1,7 +1,7 @@
 """Converts raw objects of plays into rows. Pure: no I/O, no clock, no AWS.
 
-Every row of a raw object becomes one row of plays or one of play_rejects. Only in polls, which overlap, a play that an
-earlier poll of the day has too is counted and dropped.
+Every row of a raw object becomes one row of plays or one of play_rejects. Polls overlap, so a play that an earlier poll
+of the day, or the same poll, already has is counted and dropped.
 """
 
 import re
@@ -23,7 +23,7 @@ from spotify_lake.spotify.models import Album, Artist, BigInt, Int, utc
 
 type Row = tuple[object, ...]
 
-FOUNDED: Final = datetime(2006, 4, 1, tzinfo=UTC)  # Spotify; nobody can have heard it before
+FOUNDED: Final = datetime(2006, 4, 1, tzinfo=UTC)  # when Spotify was founded; no play can be earlier
 LONGEST_MS: Final = 7 * 24 * 60 * 60 * 1000  # a stream on repeat may run for days
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCKS: Final = timedelta(days=1)  # maximum difference between two clocks
@@ -150,7 +150,7 @@ class _Valid(NamedTuple):
 
 
 class _RejectedRow(Exception):
-    """A row that is no play."""
+    """A row that is not a play."""
 
     def __init__(self, reason: str, detail: str) -> None:
         self.reason = reason
@@ -165,11 +165,11 @@ class PlayTables:
     Attributes
     ----------
     name
-        Of its objects, for `keys.plays_key`.
+        The name of its objects, for `keys.plays_key`.
     row_count
         Rows of the raw objects.
     repeated_count
-        Those of polls that an earlier poll of the day, or the same, has too.
+        Rows of polls whose play an earlier poll of the day, or the same poll, already has.
     plays
         Rows of plays by month.
     rejects, files
@@ -193,8 +193,8 @@ class PlayTables:
 def normalize_export(export: Export) -> PlayTables:
     """Convert a file of an export into rows.
 
-    A play is identified by its source, time, what was played, ms_played and an ordinal, which counts equal rows. So the
-    same play is the same in every file, and equal rows of one file stay as many as they are.
+    A play is identified by its source, time, what was played, ms_played and an ordinal, which counts equal rows. The
+    same play therefore has the same id in every file, and all equal rows of one file are kept.
     """
     key, reader = keys.raw_export_key(export.digest), _READERS[export.source]
     plays, rejects, times = defaultdict[str, list[Row]](list), list[Row](), list[datetime]()
@@ -213,7 +213,7 @@ def normalize_export(export: Export) -> PlayTables:
 def normalize_polls(day: date, polls: Iterable[Poll]) -> PlayTables:
     """Convert the polls of one UTC day into rows.
 
-    A play is identified by its time in whole seconds and what was played: answers repeat plays, with other
+    A play is identified by its time in whole seconds and what was played, because answers repeat plays with different
     milliseconds. The first answer that has it counts.
     """
     plays, rejects, files = defaultdict[str, list[Row]](list), list[Row](), list[Row]()
@@ -262,7 +262,7 @@ def _valid[Model: Struct](
 
 
 def _mended[Model: Struct](raw: Raw, model: type[Model]) -> Model:
-    """Read a row with an odd field, which becomes null."""
+    """Read a row with an unreadable field, which becomes null."""
     try:
         return Mender().decode(parsed_json(_text(raw).encode()), model)
     except (*UNDECODABLE, ValueError) as error:
@@ -270,7 +270,7 @@ def _mended[Model: Struct](raw: Raw, model: type[Model]) -> Model:
 
 
 def _played_at(played: _Played, raw: Raw, reader: _Reader[Any], known_at: datetime) -> datetime:
-    """Return the time of a row that is a play; raises _RejectedRow if it is none."""
+    """Return when a row was played; raises _RejectedRow if the row is not a play."""
     moment = _time(played.time)
     if moment is None:
         raise _RejectedRow("no_time", _shown(raw, reader.time))
@@ -288,7 +288,7 @@ def _played_at(played: _Played, raw: Raw, reader: _Reader[Any], known_at: dateti
 
 @lru_cache(maxsize=4096)
 def _time(text: str | None) -> datetime | None:
-    """Read a time; without an offset it is UTC. A date alone is no time."""
+    """Read a time; without an offset it is UTC. A date alone is not a time."""
     text = (text or "").strip().removesuffix("UTC").rstrip()
     if len(text) < _SHORTEST_TIME:
         return None
@@ -322,7 +322,7 @@ def _play(row: _Valid, source: str, ordinal: int, key: str, *, is_video: bool = 
 
 
 def _heard_at(played_at: datetime, played: _Played) -> datetime:
-    """Return when a play was heard; without a connection, it is reported later."""
+    """Return when a play was heard, because plays without a connection are reported later."""
     if not played.is_offline or not played.offline_timestamp:
         return played_at
     stamp = played.offline_timestamp
@@ -416,7 +416,7 @@ def _text(raw: Raw) -> str:
 
 
 def _shown(raw: Raw, field: str) -> str:
-    """Say what a field of a row holds."""
+    """Describe the value of a row's field."""
     try:
         fields = msgspec.json.decode(raw, type=dict[str, Raw])
     except UNDECODABLE:

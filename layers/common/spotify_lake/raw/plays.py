@@ -76,7 +76,7 @@ ALLOWED: Final[Mapping[ExportSource, frozenset[str]]] = {
         }
     ),
 }
-# Dropped without a word. Any other field is dropped too, but counted and named.
+# Dropped silently. Any other field that is not allowed is dropped too, but counted and named.
 PRIVATE: Final = frozenset(
     {
         "username",
@@ -113,9 +113,9 @@ class PackedExport:
     row_count
         Rows of the file.
     unknown_fields
-        Names of fields that are not stored although nobody knows them to be private, with the number of their rows.
+        Names of fields that are not stored although they are not known to be private, with the number of their rows.
     usernames
-        Whose plays these are, as far as the rows say so: for comparing files, and never stored.
+        User names in the rows, for comparing files; they are never stored.
     """
 
     digest: str
@@ -166,9 +166,9 @@ class Export:
     Attributes
     ----------
     digest
-        In its key.
+        The one in its key.
     source, form
-        What kind of file.
+        The kind of file.
     file_name, imported_at
         Of its first import.
     unknown_fields
@@ -221,7 +221,7 @@ def pack_export(
     Parameters
     ----------
     form
-        What its rows are.
+        The kind of its rows.
     file_name
         Name of the file, without its folder.
     rows
@@ -275,7 +275,7 @@ def pack_export(
 
 
 def _value(text: bytes) -> Any:
-    """Parse a row; a number that msgspec cannot represent is one for Python."""
+    """Parse a row; Python parses it if msgspec cannot represent one of its numbers."""
     try:
         return _ROW.decode(text)
     except msgspec.ValidationError:
@@ -346,7 +346,7 @@ def pack_library(
     fetched_at
         When Spotify sent it, UTC.
     pages
-        Spotify's answers of each kind, in order. Those for followed artists are what is in their field `artists`.
+        Spotify's answers of each kind, in order; for followed artists, the content of the answers' field `artists`.
     """
     return _pack(
         {
