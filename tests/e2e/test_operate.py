@@ -452,6 +452,7 @@ def test_a_secret_that_is_marked_for_deletion_is_named_and_comes_back(stack: Lap
     assert_runs_after_up_only(stack)
 
 
+@pytest.mark.long
 def test_a_secret_that_is_gone_for_good_is_named_and_comes_back(stack: LaptopStack) -> None:
     secrets, secret_id = stack.client("secretsmanager"), stack.outputs["SpotifySecretArn"]
     secrets.delete_secret(SecretId=secret_id, ForceDeleteWithoutRecovery=True)

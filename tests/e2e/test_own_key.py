@@ -23,6 +23,8 @@ PLAYLIST_ID = PLAYLISTS["Morning Ten"]
 SCHEDULED_AT = dt.datetime(2026, 10, 12, 6, tzinfo=dt.UTC)
 KEY_STACK = "spotify-lake-key"
 
+pytestmark = pytest.mark.long
+
 
 def update(stack: LaptopStack, **changed: str) -> None:
     """Change parameters of the deployed stack, and nothing else."""

@@ -15,6 +15,8 @@ from tests.support.operated import Person, as_lake
 PLAYLIST_ID = PLAYLISTS["Morning Ten"]
 SCHEDULED_AT = dt.datetime(2026, 10, 14, 6, tzinfo=dt.UTC)
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def without_bulk(stack: LaptopStack) -> Iterator[LaptopStack]:
