@@ -259,7 +259,7 @@ def report_requests(use: Use, measured: Mapping[str, float], settings: Settings)
 
 
 def requests_for_plays(months: int, measured: Mapping[str, float]) -> Requests:
-    """Return what plays add to a report: each month is a listing, and each object a GET, as often as it is read."""
+    """Return what plays add to a report: one LIST a month, and one GET an object each time it is read."""
     if not months:
         return Requests(0, 0, 0)
     every, near = (measured[f"report_plays: reads of {what} months"] for what in ("all", "polled"))

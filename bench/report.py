@@ -146,7 +146,7 @@ class _Bucket:
         yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{day}/"} for day in self._days]}
 
     def list_objects_v2(self, **_request: object) -> dict[str, int]:
-        """Say that there are no plays."""
+        """Answer as a lake without plays."""
         self.puts += 1
         return {"KeyCount": 0}
 

@@ -69,7 +69,7 @@ _Template.add_multi_constructor("!", lambda _loader, _tag, node: getattr(node, "
 
 
 def declared() -> dict[str, dict[str, Any]]:
-    """Return the parameters of template.yaml by name, as they are declared there."""
+    """Return the parameters of template.yaml by name, as it declares them."""
     template = yaml.load((ROOT / "template.yaml").read_text(), _Template)  # noqa: S506 # nosec B506 # a SafeLoader
     found: dict[str, dict[str, Any]] = template["Parameters"]
     return found
