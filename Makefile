@@ -112,11 +112,11 @@ bulk-test: $(DEV) $(SPARK) ## The jobs of the bulk data sets, on local Spark, wh
 
 e2e: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) ## Tests against the stack, deployed to the emulator, but for the long ones
 	@$(call say,e2e,pytest tests/e2e)
-	@$(RUN)/pytest tests/e2e -m 'not long'
+	@$(RUN)/pytest tests/e2e -m 'not long' -n 2 --dist loadfile --no-loadscope-reorder
 
 long: $(DEV) $(SAM) $(EMULATOR) $(FAULTS) $(EXAMPLES) bulk-test ## Tests that take minutes: Spark, and hundreds of snapshots on the stack
 	@$(call say,long,pytest tests/e2e)
-	@$(RUN)/pytest tests/e2e -m long
+	@$(RUN)/pytest tests/e2e -m long -n 2 --dist loadfile --no-loadscope-reorder
 
 format: $(DEV) ## Format the code and fix what ruff can fix
 	@$(RUN)/ruff check --fix-only --quiet .

@@ -39,7 +39,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 ROOM_MB: Final = {
     ".tools/sam/.installed": 250,
     ".tools/emulator/.installed": 200,
-    ".aws-sam/local": 450,
+    ".aws-sam/local": 520,
     ".local/state.json": 650,
 }
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 import tomllib
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from local import private
 from local.emulator import NO_AWS_SETTINGS, REGION, clean_environment
 from local.errors import LaptopError
 from local.fingerprint import fingerprint
-from local.process import exclusive
+from local.process import exclusive, shared
 
 if TYPE_CHECKING:
     from typing import IO
@@ -129,6 +130,7 @@ class Deployment:
         self._template = build_dir / "template.yaml"
         self._built_from = build_dir.with_name(f"{build_dir.name}.built-from")
         self._lock = build_dir.with_name(f"{build_dir.name}.lock")
+        self._refusal = f"Another command is still building or deploying from {build_dir}. Try again later."
 
     def source_fingerprint(self) -> str:
         """Return a digest of everything that is built and deployed."""
@@ -147,7 +149,7 @@ class Deployment:
         LaptopError
             sam is missing, another build is running here, or this one fails.
         """
-        with self._alone() as lock:
+        with exclusive(self._lock, self._refusal, BUILD_PATIENCE_S) as lock:
             source = self.source_fingerprint()
             if self.is_built():
                 return  # another command built it while this one waited for the lock
@@ -158,6 +160,7 @@ class Deployment:
             self._built_from.unlink(missing_ok=True)
             failure = "The functions and layers could not be built."
             self._run_sam(["build"], self._build_environment(), self.build_log, failure, lock)
+            self._pack_layers()
             self._built_from.write_text(source)
 
     def deploy(self, emulator: Mapping[str, str], parameters: Mapping[str, str]) -> None:
@@ -178,7 +181,7 @@ class Deployment:
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         environment = self._environment(clean_environment(os.environ) | dict(emulator))
         failure = "The stack could not be deployed to the emulator."
-        with self._alone() as lock:
+        with shared(self._lock, self._refusal, BUILD_PATIENCE_S) as lock:
             arguments = ["deploy", "--parameter-overrides", *overrides]
             self._run_sam(arguments, environment, self.deploy_log, failure, lock)
 
@@ -216,11 +219,16 @@ class Deployment:
                 return None
             raise
 
-    def _alone(self) -> contextlib.AbstractContextManager[int]:
-        refusal = (
-            f"Another command is still building or deploying from {self.settings.build_dir}. Try again later."
-        )
-        return exclusive(self._lock, refusal, patience_s=BUILD_PATIENCE_S)
+    def _pack_layers(self) -> None:
+        """Pack the layers beside their folders, and name the archives in the template.
+
+        `sam deploy` uploads an archive as it is. It would pack a folder itself, again for each stack, and more slowly.
+        """
+        template = self._template.read_text()
+        for name in re.findall(r"^ +ContentUri: (\w+)$", template, re.MULTILINE):
+            folder = self._template.with_name(name)
+            pack(folder, folder.with_suffix(".zip"))
+        self._template.write_text(re.sub(r"(?m)^( +ContentUri: \w+)$", r"\1.zip", template))
 
     def _build_environment(self) -> dict[str, str]:
         """Return the user's environment without AWS settings; the build needs its proxies and package index."""
@@ -249,6 +257,17 @@ class Deployment:
         if status != 0:
             excerpt = telling_lines(log_path.read_text(errors="replace"))
             raise LaptopError(failure, log=log_path, excerpt=excerpt)
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Write the files of a folder into an archive; the same files give the same bytes."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = path.stat().st_mode << 16
+                packed.writestr(entry, path.read_bytes())
 
 
 def run_to_the_end(

@@ -66,32 +66,42 @@ def find_port(preferred: int) -> int:
     )
 
 
-@contextlib.contextmanager
-def exclusive(path: Path, refusal: str, patience_s: float = 0.0) -> Iterator[int]:
-    """Hold the lock file `path`.
+def exclusive(
+    path: Path, refusal: str, patience_s: float = 0.0
+) -> contextlib.AbstractContextManager[int]:
+    """Hold the lock file `path` alone; its value is the file descriptor.
 
-    Yields
-    ------
-    int
-        The file descriptor. A child process that inherits it also holds the lock until it ends.
+    A child process that inherits the descriptor also holds the lock until it ends.
 
     Raises
     ------
     LaptopError
         Another command still holds it after `patience_s` seconds; the message is `refusal`.
     """
+    return _held(path, refusal, patience_s, fcntl.LOCK_EX)
+
+
+def shared(
+    path: Path, refusal: str, patience_s: float = 0.0
+) -> contextlib.AbstractContextManager[int]:
+    """Hold the lock file `path` together with others that share it, while nobody holds it alone; see `exclusive`."""
+    return _held(path, refusal, patience_s, fcntl.LOCK_SH)
+
+
+@contextlib.contextmanager
+def _held(path: Path, refusal: str, patience_s: float, kind: int) -> Iterator[int]:
     private.directory(path.parent)
     with private.open_file(path, "a") as lock:
-        if not _lock_within(lock, patience_s):
+        if not _lock_within(lock, patience_s, kind):
             raise LaptopError(refusal)
         yield lock.fileno()
 
 
-def _lock_within(lock: IO[str], patience_s: float) -> bool:
+def _lock_within(lock: IO[str], patience_s: float, kind: int = fcntl.LOCK_EX) -> bool:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False

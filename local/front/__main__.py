@@ -18,7 +18,7 @@ from ministack.core import lambda_runtime
 from ministack.services import sts
 
 from local import private
-from local.front import athena, health_token, signatures
+from local.front import athena, health_token, signatures, unpacked
 from local.front.gate import Gate
 
 _connect = duckdb.connect
@@ -35,6 +35,7 @@ def main() -> None:
     from ministack import app as emulator  # noqa: PLC0415 (it copies what is replaced above)
 
     athena.mend()
+    unpacked.mend()
     emulator.app = Gate(emulator.app, health_token(os.environ["AWS_SECRET_ACCESS_KEY"]), signatures.refusal)
     emulator.main()
 

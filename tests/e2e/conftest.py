@@ -1,7 +1,10 @@
-"""The stack under test: deployed once a session, on ports and in a folder of its own, empty for each module."""
+"""The stacks under test: one for each worker, on its own ports and in its own folder, deployed once and emptied for
+each module."""
 
+import itertools
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest import mock
 
@@ -14,19 +17,18 @@ from local.stack import DEAD_LETTER_OUTPUTS, LaptopStack
 
 ROOT = Path(__file__).parents[2]
 STATE = ROOT / ".local" / "e2e"
-EMULATOR_PORT = 14566
-STUB_PORT = 18700
+# The first stack's, and how far the next one's are from them.
+EMULATOR_PORT, STUB_PORT, PORTS_APART = 14566, 18700, 10
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="session")
 def deployed() -> Iterator[LaptopStack]:
-    """The laptop stack; the one of `make demo` may run beside it."""
+    """The laptop stack of this worker; the one of `make demo` may run beside it."""
     with mock.patch.dict(os.environ):
         leave_aws(os.environ)
-        laptop = LaptopStack(ROOT, STATE, emulator_port=EMULATOR_PORT, stub_port=STUB_PORT)
         try:
-            with exclusive(STATE / "session.lock", "Other end-to-end tests are running in this folder."):
-                laptop.down()  # what an interrupted session left
+            with free_place() as laptop:
                 laptop.up()
                 try:
                     yield laptop
@@ -34,6 +36,37 @@ def deployed() -> Iterator[LaptopStack]:
                     laptop.down()
         except LaptopError as error:
             pytest.exit("\n".join([str(error), *error.excerpt, f"Log: {error.log}"]), returncode=1)
+
+
+@contextmanager
+def free_place() -> Iterator[LaptopStack]:
+    """A stack that no other worker or session has; those that interrupted sessions left are stopped."""
+    with ExitStack() as held:
+        with exclusive(STATE / "places.lock", "Other end-to-end tests do not start.", PATIENCE_S):
+            chosen = None
+            for number in itertools.count():
+                if chosen and not (STATE / str(number)).exists():
+                    break
+                lock = ExitStack()
+                try:
+                    lock.enter_context(exclusive(STATE / str(number) / "session.lock", "It is in use."))
+                except LaptopError:
+                    continue
+                with lock:
+                    laptop = stack_of(number)
+                    laptop.down()
+                    if chosen is None:
+                        chosen = laptop
+                        held.enter_context(lock.pop_all())
+        yield chosen
+
+
+def stack_of(number: int) -> LaptopStack:
+    ports = {"emulator_port": EMULATOR_PORT, "stub_port": STUB_PORT}
+    apart = PORTS_APART * number
+    return LaptopStack(
+        ROOT, STATE / str(number), **{name: port + apart for name, port in ports.items()}
+    )
 
 
 @pytest.fixture(scope="module")

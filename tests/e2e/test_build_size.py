@@ -187,7 +187,8 @@ def unpacked(build: Path, function: str) -> list[Path]:
     resources = load(build / "template.yaml")["Resources"]
     properties = resources[function]["Properties"]
     layers = [resources[layer["Ref"]]["Properties"]["ContentUri"] for layer in properties["Layers"]]
-    return [build / properties["CodeUri"], *(build / layer for layer in layers)]
+    # The laptop's layers are packed, too, beside their folders.
+    return [build / properties["CodeUri"], *((build / layer).with_suffix("") for layer in layers)]
 
 
 def size(directory: Path) -> int:
