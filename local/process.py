@@ -66,9 +66,7 @@ def find_port(preferred: int) -> int:
     )
 
 
-def exclusive(
-    path: Path, refusal: str, patience_s: float = 0.0
-) -> contextlib.AbstractContextManager[int]:
+def exclusive(path: Path, refusal: str, patience_s: float = 0.0) -> contextlib.AbstractContextManager[int]:
     """Hold the lock file `path` alone; its value is the file descriptor.
 
     A child process that inherits the descriptor also holds the lock until it ends.
@@ -81,9 +79,7 @@ def exclusive(
     return _held(path, refusal, patience_s, fcntl.LOCK_EX)
 
 
-def shared(
-    path: Path, refusal: str, patience_s: float = 0.0
-) -> contextlib.AbstractContextManager[int]:
+def shared(path: Path, refusal: str, patience_s: float = 0.0) -> contextlib.AbstractContextManager[int]:
     """Hold the lock file `path` together with others that share it, while nobody holds it alone; see `exclusive`."""
     return _held(path, refusal, patience_s, fcntl.LOCK_SH)
 

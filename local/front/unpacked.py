@@ -7,7 +7,6 @@ read-only, so here the processes share one copy.
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 import threading
 import zipfile
@@ -44,5 +43,5 @@ class Archive(zipfile.ZipFile):
                 super().extractall(draft, self.infolist())
                 shared.parent.mkdir(exist_ok=True)
                 draft.rename(shared)
-        for name in os.listdir(shared):
-            Path(path, name).symlink_to(shared / name)
+        for top in shared.iterdir():
+            Path(path, top.name).symlink_to(top)

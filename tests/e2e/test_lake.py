@@ -17,7 +17,7 @@ from spotify_lake.normalize.quality import RULES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.types import PARTITION, Table
 from tests.support import payloads
-from tests.support.deployed import assert_undisturbed, eventually, put_raw, queue_settings, s3_event, send
+from tests.support.deployed import assert_undisturbed, eventually, put_raw, quick_retries, s3_event, send
 from tests.support.operated import Person, as_lake
 
 DAYS = [dt.datetime(2026, 9, day, 6, tzinfo=dt.UTC) for day in (1, 2, 3)]
@@ -197,7 +197,7 @@ def test_only_the_poison_reaches_the_dead_letters_and_a_redrive_heals(lake: Lapt
     other_time = payloads.raw_object(playlist_object=poisoned, scheduled_at=at - dt.timedelta(days=1))
     bad = [b"not gzip", body[:-30], body, other_time]
     poison = {keys.raw_key(poisoned["id"], moment): data for moment, data in zip(moments, bad, strict=True)}
-    with queue_settings(lake, hidden_s=5, tries=2):
+    with quick_retries(lake, tries=2):
         for key, data in zip([*poison, *good], [*poison.values(), *good.values()], strict=True):
             put_raw(lake, key, data)
         eventually(lambda: lake.dead_letters() == {"TransformDeadLetters": len(poison)}, timeout_s=120)

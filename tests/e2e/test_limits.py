@@ -52,11 +52,9 @@ def snapshots(stack: LaptopStack) -> set[str]:
 
 
 def test_a_quota_in_the_middle_of_a_run_is_waited_out_by_a_schedule(limited: LaptopStack) -> None:
-    started = time.monotonic()
     event = {"scheduled_at": "2026-08-03T06:00:00Z", "playlist_ids": list(PLAYLISTS.values())}
     answer = limited.invoke("extract", event)
     assert answer.error is None, answer.message
-    assert time.monotonic() - started < 30
     done = snapshots(limited)
     assert 0 < len(done) < len(PLAYLISTS)
     assert planned(limited) == [answer.payload["continued_by"]]

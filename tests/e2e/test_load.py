@@ -1,8 +1,9 @@
 """Many snapshots at a time: nothing is lost, nothing is doubled, and nothing waits for a replay."""
 
 import datetime as dt
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import itertools
+import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -27,16 +28,17 @@ def test_five_hundred_snapshots_ten_at_a_time(stack: LaptopStack) -> None:
     at = dt.datetime(2026, 4, 1, 6, tzinfo=dt.UTC)
     raw_keys = []
     with event_source(stack, ScalingConfig={"MaximumConcurrency": CONCURRENCY}):
-        for number in range(SNAPSHOTS):
-            about = payloads.playlist(payloads.spotify_id(f"load {number % 50}"))
-            moment = at + dt.timedelta(days=number // 50)
-            songs = [payloads.entry(payloads.song(f"{number}/{n}")) for n in range(number % 40)]
-            entries = [*payloads.every_kind(), *songs]
-            raw_keys.append(keys.raw_key(about["id"], moment))
-            put_raw(
-                stack, raw_keys[-1], payloads.raw_object(entries, playlist_object=about, scheduled_at=moment)
-            )
-        send(stack, *raw_keys[::2])
+        with event_source(stack, Enabled=False):  # all of them wait when the first is taken
+            for number in range(SNAPSHOTS):
+                about = payloads.playlist(payloads.spotify_id(f"load {number % 50}"))
+                moment = at + dt.timedelta(days=number // 50)
+                songs = [payloads.entry(payloads.song(f"{number}/{n}")) for n in range(number % 40)]
+                body = payloads.raw_object(
+                    [*payloads.every_kind(), *songs], playlist_object=about, scheduled_at=moment
+                )
+                raw_keys.append(keys.raw_key(about["id"], moment))
+                put_raw(stack, raw_keys[-1], body)
+            send(stack, *raw_keys[::2])
         most = 0
 
         def count_workers(_backlog: Backlog) -> None:
@@ -56,20 +58,22 @@ def test_a_replay_of_thirty_days_while_new_snapshots_arrive(stack: LaptopStack) 
         assert stack.invoke_extract(day)["failed"] == []
     assert stack.wait_until_idle(STALL_S).is_clear
     spoil(stack)
-    person = Person()
-    options = {"first": days[0].date(), "last": days[-1].date(), "settling_s": 5}
-    lake, found = as_lake(stack), threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        replayed = pool.submit(replay.run, lake, person, **options)
-        replayed.add_done_callback(lambda _: found.set())
-        new_days = 0
-        while not found.is_set() and new_days < 20:
-            moment = days[-1] + dt.timedelta(days=1 + new_days)
-            assert set(stack.invoke_extract(moment)["written"]) == set(COLLECTED.values())
-            new_days += 1
-            found.wait(2)
-        outcome = replayed.result()
-    assert new_days > 1, "nothing arrived during the replay"
+    nobody_reads, new_days = ExitStack(), itertools.count(1)
+
+    def meanwhile(seconds: float) -> None:
+        """Take the snapshots of another day whenever the replay waits."""
+        if (number := next(new_days)) <= 10:
+            written = stack.invoke_extract(days[-1] + dt.timedelta(days=number))["written"]
+            assert set(written) == set(COLLECTED.values())
+        if number == 2:  # the queue is full of the replay's events, and it waits to send more
+            nobody_reads.close()
+        time.sleep(seconds)
+
+    with nobody_reads:
+        nobody_reads.enter_context(event_source(stack, Enabled=False))
+        options = {"first": days[0].date(), "last": days[-1].date(), "settling_s": 5}
+        outcome = replay.run(as_lake(stack), Person(), **options, sleep=meanwhile)
+    assert next(new_days) > 2, "nothing arrived during the replay"
     assert (outcome.missing, outcome.failed) == ([], set())
     assert len(outcome.rebuilt) == len(days) * len(COLLECTED)
     assert stack.wait_until_idle(STALL_S).is_clear

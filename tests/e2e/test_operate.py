@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from spotify_lake.keys import SnapshotId
 from spotify_lake.raw import store
 from spotify_lake.schema.playlists import TABLES
 from tests.support import payloads
-from tests.support.deployed import assert_undisturbed, event_source, eventually, put_raw, queue_settings
+from tests.support.deployed import assert_undisturbed, event_source, eventually, put_raw, quick_retries
 from tests.support.operated import Person, as_lake
 
 DAYS = [dt.datetime(2026, 7, day, 6, tzinfo=dt.UTC) for day in (1, 2)]
@@ -237,11 +237,6 @@ def secret(stack: LaptopStack, change: Callable[[dict[str, Any]], str]) -> Itera
         secrets.put_secret_value(SecretId=secret_id, SecretString=stored)
 
 
-def one_try(stack: LaptopStack) -> AbstractContextManager[None]:
-    """Messages that fail are dead letters at once, instead of after five tries in an hour."""
-    return queue_settings(stack, hidden_s=10, tries=1)
-
-
 @contextmanager
 def no_retries(stack: LaptopStack) -> Iterator[None]:
     """A run that fails is not started again."""
@@ -315,7 +310,7 @@ def test_replay_tells_what_went_to_the_dead_letters_and_redrive_heals_it(
         keys.raw_key(PLAYLIST_IDS[0], DAYS[0]),
     )
     good = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    with one_try(filled):
+    with quick_retries(filled, tries=1):
         put_raw(filled, key, good[:-100])
         eventually(lambda: "TransformDeadLetters" in filled.dead_letters())
         person = Person()
@@ -415,7 +410,7 @@ def test_a_transform_that_is_cut_off_and_tried_again_leaves_the_same_tables(
     for key in own:
         s3.delete_object(Bucket=bucket, Key=key)
     snapshot = SnapshotId(day, playlist)
-    with one_try(filled), without_permission_for(filled, "albums"):
+    with quick_retries(filled, tries=1), without_permission_for(filled, "albums"):
         filled.client("sqs").send_message(
             QueueUrl=filled.outputs["TransformQueueUrl"],
             MessageBody=replay.s3_event(filled.outputs["RawBucketName"], snapshot),

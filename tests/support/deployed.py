@@ -154,28 +154,51 @@ def function_settings(
 
 
 @contextmanager
-def queue_settings(
-    stack: LaptopStack, *, hidden_s: int | None = None, tries: int | None = None
+def quick_retries(
+    stack: LaptopStack, *, tries: int | None = None, hidden_s: int = 1, at_a_time: int = 1
 ) -> Iterator[None]:
-    """Other times for the transform queue: how long a failed message stays hidden, and how often it is tried.
+    """Try failed messages of the transform queue again soon. Five tries, as deployed, would take an hour.
 
-    Five attempts at the deployed twelve minutes each would take an hour.
+    Parameters
+    ----------
+    stack
+        The stack.
+    tries
+        How often a message is tried; by default, as deployed.
+    hidden_s
+        Seconds after which a message comes again. If it is still being worked on then, it comes twice.
+    at_a_time
+        Messages worked on at the same time. With one, none comes twice, however slow the machine is.
     """
     stack.wait_until_idle()
     sqs, queue = stack.client("sqs"), stack.outputs["TransformQueueUrl"]
     names = ["VisibilityTimeout", "RedrivePolicy"]
     deployed = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-    changed = dict(deployed)
-    if hidden_s is not None:
-        changed["VisibilityTimeout"] = str(hidden_s)
+    changed = deployed | {"VisibilityTimeout": str(hidden_s)}
     if tries is not None:
         policy = json.loads(deployed["RedrivePolicy"]) | {"maxReceiveCount": tries}
         changed["RedrivePolicy"] = json.dumps(policy)
     sqs.set_queue_attributes(QueueUrl=queue, Attributes=changed)
     try:
-        yield
+        with concurrency(stack, at_a_time):
+            yield
     finally:
         sqs.set_queue_attributes(QueueUrl=queue, Attributes=deployed)
+
+
+@contextmanager
+def concurrency(stack: LaptopStack, number: int) -> Iterator[None]:
+    """Run at most as many transforms at the same time."""
+    functions, which = stack.client("lambda"), {"FunctionName": stack.outputs["TransformFunctionName"]}
+    before = functions.get_function_concurrency(**which).get("ReservedConcurrentExecutions")
+    functions.put_function_concurrency(**which, ReservedConcurrentExecutions=number)
+    try:
+        yield
+    finally:
+        if before is None:
+            functions.delete_function_concurrency(**which)
+        else:
+            functions.put_function_concurrency(**which, ReservedConcurrentExecutions=before)
 
 
 @contextmanager
