@@ -32,10 +32,10 @@ def main() -> None:
     os.chdir(tempfile.gettempdir())
     duckdb.connect = _connect_without_files
     lambda_runtime.execution_credentials = _unguessable_credentials
+    lambda_runtime.zipfile = unpacked.ZIPFILE
     from ministack import app as emulator  # noqa: PLC0415 (it copies what is replaced above)
 
     athena.mend()
-    unpacked.mend()
     emulator.app = Gate(emulator.app, health_token(os.environ["AWS_SECRET_ACCESS_KEY"]), signatures.refusal)
     emulator.main()
 

@@ -12,18 +12,9 @@ import threading
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
-
-from ministack.core import lambda_runtime
+from typing import Any, Final
 
 _unpacking = threading.Lock()
-
-
-def mend() -> None:
-    """Have the emulator's worker processes share what they unpack."""
-    lambda_runtime.zipfile = SimpleNamespace(
-        ZipFile=Archive, BadZipFile=zipfile.BadZipFile, LargeFileError=zipfile.LargeZipFile
-    )
 
 
 class Archive(zipfile.ZipFile):
@@ -45,3 +36,9 @@ class Archive(zipfile.ZipFile):
                 draft.rename(shared)
         for top in shared.iterdir():
             Path(path, top.name).symlink_to(top)
+
+
+# In place of the module zipfile, with the names that the emulator uses.
+ZIPFILE: Final = SimpleNamespace(
+    ZipFile=Archive, BadZipFile=zipfile.BadZipFile, LargeFileError=zipfile.LargeZipFile
+)

@@ -4,7 +4,10 @@ import datetime as dt
 import itertools
 import json
 import os
+import shutil
+import tempfile
 import time
+import zipfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from rich.console import Console
 from local import backlog, demo, deploy, display, emulator, process, stack
 from local.errors import LaptopError
 from local.fingerprint import fingerprint
+from local.front import unpacked
 from local.sql_dialect import to_duckdb
 from local.state import State
 from queries.display import show_result
@@ -110,6 +114,65 @@ def test_a_lock_that_another_holds_refuses_with_the_given_sentence(tmp_path):
         pytest.fail("the lock was taken twice")
     with process.exclusive(lock, "Wait."):
         pass
+
+
+def test_a_lock_is_shared_by_those_who_only_read(tmp_path):
+    lock = tmp_path / "lock"
+    held, alone = process.shared(lock, "Wait."), process.exclusive(lock, "Wait.")
+    with held, process.shared(lock, "Wait."), pytest.raises(LaptopError, match=r"^Wait\.$"), alone:
+        pytest.fail("the lock was taken by one alone")
+    held, more = process.exclusive(lock, "Wait."), process.shared(lock, "Wait.")
+    with held, pytest.raises(LaptopError, match=r"^Wait\.$"), more:
+        pytest.fail("the lock was shared with one who holds it alone")
+
+
+# --- layers ---
+
+
+@pytest.fixture
+def layer(tmp_path):
+    folder = tmp_path / "layer"
+    for name, text in (("python/b.py", "2"), ("python/a.py", "1"), ("bin/run", "#!/bin/sh")):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755 if text.startswith("#!") else 0o644)
+    return folder
+
+
+def test_equal_layers_give_equal_archives(layer, tmp_path):
+    first, again = tmp_path / "first.zip", tmp_path / "again.zip"
+    deploy.pack(layer, first)
+    os.utime(layer / "python" / "a.py", (0, 0))
+    deploy.pack(layer, again)
+    assert first.read_bytes() == again.read_bytes()
+    with zipfile.ZipFile(first) as packed:
+        modes = {info.filename: info.external_attr >> 16 & 0o777 for info in packed.infolist()}
+        assert packed.read("python/b.py") == b"2"
+    assert modes == {"bin/run": 0o755, "python/a.py": 0o644, "python/b.py": 0o644}
+
+
+def test_processes_share_what_equal_archives_hold(layer, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+
+    def unpack(name):
+        deploy.pack(layer, tmp_path / f"{name}.zip")
+        target = tmp_path / name
+        target.mkdir()
+        with unpacked.ZIPFILE.ZipFile(tmp_path / f"{name}.zip") as archive:
+            assert sorted(archive.namelist()) == ["bin", "python"]
+            archive.extractall(target)
+        return target / "python" / "a.py"
+
+    first, second = unpack("one"), unpack("two")
+    assert first.read_text() == "1"
+    assert first.samefile(second)
+    (layer / "python" / "a.py").write_text("3")
+    assert unpack("changed").read_text() == "3"
+    assert first.read_text() == "1"
+    shutil.rmtree(first.parents[1])
+    assert second.read_text() == "1"
 
 
 # --- state and fingerprints ---
