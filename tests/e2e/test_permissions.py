@@ -12,6 +12,7 @@ import datetime as dt
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any
 
 import boto3
@@ -161,7 +162,13 @@ def session_of(stack: LaptopStack, function: str) -> Callable[[str], Any]:
         aws_session_token=credentials["SessionToken"],
         region_name="us-east-1",
     )
-    return lambda service: session.client(service, endpoint_url=stack.endpoint)  # type: ignore[call-overload]
+    return cache(lambda service: session.client(service, endpoint_url=stack.endpoint))  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="module")
+def acting(stack: LaptopStack) -> Callable[[str], Callable[[str], Any]]:
+    """Clients by function and service; they are made once, which takes longer than the request."""
+    return cache(partial(session_of, stack))
 
 
 def read_tables(stack: LaptopStack, act: Callable[[str], Any]) -> None:
@@ -282,10 +289,10 @@ NEEDED_BY_THE_SERVICE: dict[tuple[str, str], Callable[[LaptopStack, Callable[[st
 
 @pytest.mark.parametrize("function, sid", NEEDED_BY_THE_SERVICE)
 def test_the_role_alone_fails_without_any_of_its_statements(
-    ready: LaptopStack, function: str, sid: str
+    ready: LaptopStack, acting: Callable[[str], Callable[[str], Any]], function: str, sid: str
 ) -> None:
     stack = ready
-    use, act = NEEDED_BY_THE_SERVICE[function, sid], session_of(stack, function)
+    use, act = NEEDED_BY_THE_SERVICE[function, sid], acting(function)
     use(stack, act)
     with without(stack, function, sid), pytest.raises(ClientError, match=r"AccessDenied|AuthorizationError"):
         use(stack, act)
@@ -475,11 +482,13 @@ def other_bucket(stack: LaptopStack) -> Iterator[None]:
 @pytest.mark.parametrize(
     "function, deed", [(function, deed) for function, deeds in FORBIDDEN.items() for deed in deeds]
 )
-def test_a_function_may_not(stack: LaptopStack, function: str, deed: str) -> None:
+def test_a_function_may_not(
+    stack: LaptopStack, acting: Callable[[str], Callable[[str], Any]], function: str, deed: str
+) -> None:
     service, operation, arguments = FORBIDDEN[function][deed]
     arguments = {name: stack.outputs.get(str(value), value) for name, value in arguments.items()}
     with pytest.raises(ClientError) as refusal:
-        getattr(session_of(stack, function)(service), operation)(**arguments)
+        getattr(acting(function)(service), operation)(**arguments)
     assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
     assert "AccessDenied" in refusal.value.response["Error"]["Code"]
 
