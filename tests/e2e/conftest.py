@@ -20,10 +20,22 @@ STATE = ROOT / ".local" / "e2e"
 # The first stack's, and how far the next one's are from them.
 EMULATOR_PORT, STUB_PORT, PORTS_APART = 14566, 18700, 10
 PATIENCE_S = 60.0
+# Workers take whole files in this order, so that none begins a long one when the others have finished.
+LONGEST_FIRST = (
+    "examples load faults permissions operate queries lake report build_size details events import evolution own_key"
+    " limits without_bulk bulk front changes logs doctor deploy_roles"
+).split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the end-to-end tests behind others, and the longest files first."""
+    rank = {f"test_{name}.py": number for number, name in enumerate(LONGEST_FIRST, start=1)}
+    own = Path(__file__).parent
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank) + 1) if item.path.parent == own else 0)
 
 
 @pytest.fixture(scope="session")
-def deployed() -> Iterator[LaptopStack]:
+def deployed(request: pytest.FixtureRequest) -> Iterator[LaptopStack]:
     """The laptop stack of this worker; the one of `make demo` may run beside it."""
     with mock.patch.dict(os.environ):
         leave_aws(os.environ)
@@ -35,7 +47,8 @@ def deployed() -> Iterator[LaptopStack]:
                 finally:
                     laptop.down()
         except LaptopError as error:
-            pytest.exit("\n".join([str(error), *error.excerpt, f"Log: {error.log}"]), returncode=1)
+            request.session.shouldfail = "Without a stack, no other test is run."  # by no worker
+            pytest.fail("\n".join([str(error), *error.excerpt, f"Log: {error.log}"]), pytrace=False)
 
 
 @contextmanager
