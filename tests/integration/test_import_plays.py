@@ -22,6 +22,7 @@ from cli import athena, catalog
 from cli.catalog import Relation
 from cli.commands import import_ as importing
 from cli.import_wait import Imported
+from cli.imports import history
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from local.sql_dialect import to_duckdb
@@ -50,6 +51,8 @@ ROWS = {
     for name, data in FILES.items()
     if "History" in name and data[:1] == b"["
 }
+
+LAST_ENDED = max(row["endTime"] for rows in exports.account().values() for row in rows)
 
 
 @pytest.fixture
@@ -147,7 +150,10 @@ def test_a_zip_is_imported_with_plays_playlists_and_everything_else_named(
     }
     assert {file["source"] for file in files.values()} == {"account"}
     assert {file["form"] for file in files.values()} == {"music", "podcast", "audiobook"}
-    assert len(stored(s3, prefix=keys.IMPORTED_PLAYLISTS)) == 1
+    assert len(stored(s3, prefix=keys.IMPORTED_PLAYLISTS)) == 2
+    assert f"time     {LAST_ENDED}:00 UTC (the last play in the account data beside it)" in said, (
+        "YourLibrary.json does not say when it was like that"
+    )
     data = "my_spotify_data.zip/Spotify Account Data"
     assert f"✓ {data}/StreamingHistory_podcast_1.json: no plays" in said
     left = ("Userdata", "Payments", "Inferences", "SearchQueries", "Follow", "Wrapped2025", "SomethingNew")
@@ -170,6 +176,7 @@ def test_nothing_private_is_stored_or_shown(
         **FILES,
         "x/endsong_8.json": json.dumps([extended()]).encode()[:-30],
         "x/endsong_9.csv": exports.as_csv([extended()]),
+        "x/endsong_7.json": json.dumps([extended(ms_played=2), json.dumps(extended(ms_played=3))]).encode(),
     }
     (folder / "my.zip").write_bytes(exports.zipped(files))
     shown = run(lake, "my.zip") + run(lake, "my.zip", dry_run=True)
@@ -252,6 +259,24 @@ def test_every_row_is_a_play_or_a_reject_and_both_are_said(s3: Any, lake: Lake, 
     )
 
 
+def test_a_large_file_is_imported_in_parts(
+    s3: Any, lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "ROWS_PER_OBJECT", 2)
+    rows = [extended(ts=f"2021-03-0{day}T05:06:07Z") for day in (1, 2, 2, 3)]
+    write(folder, {"all.json": json.dumps(rows).encode()})
+    said = run(lake, "all.json")
+    assert (
+        "✓ all.json (part 1 of 2): 3 rows of listening history (extended streaming history), written" in said
+    )
+    assert "rows      4 = 4 in plays + 0 rejected" in said
+    metadata = [one[1]["file-name"] for one in stored(s3, prefix=keys.RAW_EXPORTS).values()]
+    assert metadata == ["all.json"] * 2
+    before = stored(s3)
+    assert "Nothing new: the lake has all of these files, with 4 plays" in run(lake, "all.json")
+    assert stored(s3) == before
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(s3: Any, lake: Lake, folder: Path) -> None:
     write(folder, EXTENDED_FILES)
     for where in (lake, None):
@@ -307,12 +332,22 @@ BAD = {
             "damaged",
         ),
         (
+            {"b.zip": exports.zipped({}), "a.json": json.dumps([extended()]).encode()},
+            "b.zip",
+            "without any JSON or CSV",
+        ),
+        (
+            {"b.csv": b"a,b\rc,d\r", "a.json": json.dumps([extended()]).encode()},
+            "b.csv",
+            "not a playlist",
+        ),
+        (
             {"b.csv": b"played_at,track\n2020,A\n", "a.json": json.dumps([extended()]).encode()},
             "b.csv",
             "not with the columns",
         ),
     ],
-    ids=["cut short", "empty", "zip in a zip", "truncated zip", "other CSV"],
+    ids=["cut short", "empty", "zip in a zip", "truncated zip", "empty zip", "old line ends", "other CSV"],
 )
 def test_what_cannot_be_used_is_a_sentence_and_the_rest_is_imported(
     s3: Any, lake: Lake, folder: Path, files: Mapping[str, bytes], name: str, problem: str
