@@ -26,6 +26,8 @@ from spotify_lake.raw import plays, store
 from spotify_lake.schema.listening import PLAY_FILES
 
 if TYPE_CHECKING:
+    from msgspec import Raw
+
     from cli.imports.history import History
     from cli.terminal import Terminal
     from spotify_lake.raw.plays import Form, PackedExport
@@ -118,16 +120,21 @@ class Plays:
         """Import a file, and report what cannot be read."""
         for problem in history.problems:
             self._refuse(name, problem)
-        if history.form is None:
+        if history.form is None or not history.rows:
             if not history.problems:
                 self._terminal.done(f"{name}: no plays")
                 self._outcomes["empty"] += 1
             return
+        pieces = list(history.pieces())
+        for number, rows in enumerate(pieces, start=1):
+            part = f"{name} (part {number} of {len(pieces)})" if len(pieces) > 1 else name
+            self._add(part, history, history.form, rows)
+
+    def _add(self, name: str, history: History, form: Form, rows: Sequence[bytes | Raw]) -> None:
+        """Import the rows of one raw object."""
         now = datetime.now(UTC)
         try:
-            packed = plays.pack_export(
-                history.form, history.file_name, history.rows, history.imported_at or now
-            )
+            packed = plays.pack_export(form, history.file_name, rows, history.imported_at or now)
         except msgspec.DecodeError as error:
             self._refuse(name, f"It is not JSON ({error}).")
             return
@@ -140,12 +147,12 @@ class Plays:
             return
         self._names[packed.digest] = name
         self._rows += packed.row_count
-        if not packed.usernames and history.form == "audio":
-            self._moments[name] = moments_of(history.rows)
+        if not packed.usernames and form == "audio":
+            self._moments[name] = moments_of(rows)
         if self._dry_run:
             self.dry_tables.append(normalize_export(plays.unpack_export(packed.data, packed.key)))
-        store_it = functools.partial(self._store, name, packed, history.form, now)
-        self._waiting.append((name, packed, history.form, self._pool.submit(store_it)))
+        store_it = functools.partial(self._store, name, history.file_name, packed, form, now)
+        self._waiting.append((name, packed, form, self._pool.submit(store_it)))
         self._report(keep=WAITING)
 
     @property
@@ -172,7 +179,9 @@ class Plays:
             rows = counted(packed.row_count, "row")
             self._terminal.done(f"{name}: {rows} of listening history ({_FORMS[form]}), {outcome}")
 
-    def _store(self, name: str, packed: PackedExport, form: Form, now: datetime) -> ImportedFile:
+    def _store(
+        self, name: str, file_name: str, packed: PackedExport, form: Form, now: datetime
+    ) -> ImportedFile:
         """Write a file to the raw bucket unless it is there."""
         if self._s3 is None:
             return ImportedFile(name, packed.digest, is_new=True, written_at=now)
@@ -180,7 +189,7 @@ class Plays:
             written_at = store.written_at(self._s3, self._bucket, packed.key)
             if written_at is not None:
                 return ImportedFile(name, packed.digest, is_new=False, written_at=written_at)
-            about = {"kind": form, "file-name": quote(name.rpartition("/")[2])}  # metadata is ASCII
+            about = {"kind": form, "file-name": quote(file_name)}  # metadata is ASCII
             try:
                 if self._dry_run or store.put(self._s3, self._bucket, packed.key, packed.data, about=about):
                     break

@@ -161,7 +161,7 @@ def show(terminal: Terminal, fate: Fate, *, is_new: bool, is_dry: bool = False) 
     if is_dry:
         terminal.done(f"{plays} would be imported.")
     elif is_new:
-        terminal.done(f"{plays} are in the tables.")
+        terminal.done(f"{plays} {'is' if fate.plays == 1 else 'are'} in the tables.")
     else:
         terminal.done(f"Nothing new: the lake has all of these files, with {plays}.")
     terminal.detail(f"rows      {fate.rows:,} = {fate.plays:,} in plays + {fate.rejects.total():,} rejected")

@@ -26,7 +26,7 @@ from cli.import_store import Store
 from cli.import_wait import Imported
 from cli.imports import archives, dumps, history, snapshots
 from cli.imports.archives import SUFFIXES, Unpacked
-from cli.imports.parts import Part
+from cli.imports.parts import Part, Time
 from cli.imports.recognition import playlist_id_in
 from cli.imports.shapes import is_spotify_id, moment
 from cli.imports.snapshots import Defaults
@@ -46,6 +46,7 @@ EXAMPLES: Final = (
     "./lake import liked.json --at 2020-05-17T06:00:00Z",
 )
 
+RENAMED: Final = ".json."  # as in endsong_0.json.txt, which Windows makes of a renamed file
 TOO_LARGE: Final = "It needs more memory than this machine has free: split it."
 
 
@@ -243,7 +244,7 @@ def find_files(names: Iterable[str], lake: Lake | None) -> Found:
                     or any(part.startswith(".") for part in parts)
                 ):
                     continue
-                if path.name.lower().endswith(SUFFIXES):
+                if path.name.lower().endswith(SUFFIXES) or RENAMED in path.name.lower():
                     found.files.append(_local(path))
                 else:
                     found.skipped.append(str(path))
@@ -310,6 +311,7 @@ def _import_folder(
 def _read(files: Sequence[File], report: Report, plays: Plays) -> dict[str, list[Part]]:
     """Read files; import the plays in them, and return the parts of playlists by folder."""
     readings: dict[str, dumps.Reading] = {}
+    last_plays: dict[str, datetime] = {}  # of account data, by folder
     is_export = False
     with report.progress() as progress:
         for number, file in enumerate(files):
@@ -319,7 +321,7 @@ def _read(files: Sequence[File], report: Report, plays: Plays) -> dict[str, list
                 for done, one in enumerate(archives.unpack(file.name, data)):
                     progress.update(int(100 * (number + done / within) / len(files)), one.name)
                     is_export = is_export or history.is_of_export(one.name)
-                    if (reading := _read_one(one, report, plays)) is not None:
+                    if (reading := _read_one(one, report, plays, last_plays)) is not None:
                         readings[one.name] = reading
             except (OSError, ClientError) as error:
                 report.refuse(file.name, f"It could not be read: {error}.")
@@ -331,11 +333,18 @@ def _read(files: Sequence[File], report: Report, plays: Plays) -> dict[str, list
             report.leave([name])
             continue
         report.read(name, reading)
-        parts.setdefault(name.rpartition("/")[0], []).extend(reading.parts)
+        folder = name.rpartition("/")[0]
+        found: Iterable[Part] = reading.parts
+        if history.is_library(name) and folder in last_plays:
+            exported = Time(last_plays[folder], "the last play in the account data beside it")
+            found = [part if part.taken else replace(part, changed=exported) for part in found]
+        parts.setdefault(folder, []).extend(found)
     return parts
 
 
-def _read_one(one: Unpacked, report: Report, plays: Plays) -> dumps.Reading | None:
+def _read_one(
+    one: Unpacked, report: Report, plays: Plays, last_plays: dict[str, datetime]
+) -> dumps.Reading | None:
     """Read a file; return what may be of playlists, if it is not something else."""
     if one.problem is not None:
         report.refuse(one.name, one.problem)
@@ -343,6 +352,9 @@ def _read_one(one: Unpacked, report: Report, plays: Plays) -> dumps.Reading | No
         report.leave([one.name])
     elif found := history.read(one.name, one.data):
         plays.add(one.name, found)
+        folder = one.name.rpartition("/")[0]
+        if last := history.last_moment(found):
+            last_plays[folder] = max(last, last_plays.get(folder, last))
     else:
         reading = dumps.read(one.name, one.data)
         if reading.parts or not history.may_be_left_alone(one.name):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Final
 
-MAX_UNPACKED: Final = 64 * 2**20  # bytes of one file
+MAX_UNPACKED: Final = 256 * 2**20  # bytes of one file
 MAX_ARCHIVE: Final = 2**30  # bytes of all files of an archive
 MAX_RATIO: Final = 150  # JSON reaches about 50
 RATIO_FROM: Final = 16 * 2**20  # smaller files may have any ratio
@@ -21,6 +21,7 @@ _CHUNK = 2**16
 _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
 _GZIP = b"\x1f\x8b"
+_NO_END = "File is not a zip file"  # Python says this of one without its list of files, which is at the end
 _DAMAGE = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -85,7 +86,9 @@ def unpack(source: str, data: bytes) -> Iterator[Unpacked]:
         files = [member for member in archive.infolist() if not _is_added(member)]
         members = [member for member in files if _may_be_of_use(member)]
     except _DAMAGE as error:
-        yield Unpacked(source, problem=f"It is a zip archive that is damaged ({_why(error)}).")
+        why = _why(error)
+        what = "its end is missing: download it again" if why == _NO_END else why
+        yield Unpacked(source, problem=f"It is a zip archive that is damaged ({what}).")
         return
     if not members:
         yield Unpacked(source, problem="It is a zip archive without any JSON or CSV in it.")
@@ -96,23 +99,29 @@ def unpack(source: str, data: bytes) -> Iterator[Unpacked]:
     else:
         yield from _members(source, archive, members)
         others = [member for member in files if not _may_be_of_use(member)]
-        yield from (Unpacked(f"{source}/{member.filename}", is_other=True) for member in others)
+        yield from (Unpacked(f"{source}/{_name(member)}", is_other=True) for member in others)
 
 
 def count(data: bytes) -> int:
-    """Return how many files `unpack` yields of a file."""
+    """Return how many files `unpack` yields of a file, at least 1."""
     if not data.startswith((_ZIP, _EMPTY_ZIP)):
         return 1
     try:
-        return sum(not _is_added(member) for member in zipfile.ZipFile(io.BytesIO(data)).infolist())
+        members = zipfile.ZipFile(io.BytesIO(data)).infolist()
+        return max(1, sum(not _is_added(member) for member in members))
     except _DAMAGE:
         return 1
 
 
 def _is_added(member: zipfile.ZipInfo) -> bool:
     """Tell whether a member is a folder, or a file beside files that macOS writes."""
-    *folders, name = member.filename.split("/")
-    return member.is_dir() or MACOS in folders or name.startswith("._")
+    *folders, name = _name(member).split("/")
+    return not name or MACOS in folders or name.startswith("._")
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """Return a member's name with its folders; some Windows programs separate them by backslashes."""
+    return member.filename.replace("\\", "/")
 
 
 def _may_be_of_use(member: zipfile.ZipInfo) -> bool:
@@ -122,7 +131,7 @@ def _may_be_of_use(member: zipfile.ZipInfo) -> bool:
 def _members(source: str, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Iterator[Unpacked]:
     left = MAX_ARCHIVE
     for member in members:
-        name = f"{source}/{member.filename}"
+        name = f"{source}/{_name(member)}"
         if left <= 0:
             problem = (
                 f"It unpacks to more than {MAX_ARCHIVE // 2**20} MB: unpack it first. Left out from here on."

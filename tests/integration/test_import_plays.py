@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import duckdb
 import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 from rich.console import Console
 
+from bench import accounting
 from cli import athena, catalog
 from cli.catalog import Relation
 from cli.commands import import_ as importing
 from cli.import_wait import Imported
+from cli.imports import history
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from local.sql_dialect import to_duckdb
@@ -35,7 +36,7 @@ from spotify_lake.transform.listening import ListeningWriter
 from tests.support import exports, listened
 from tests.support.lake_in_memory import FakeAthenaClient
 from tests.support.lakes import SCHEMA
-from tests.support.plays import extended
+from tests.support.plays import IMPORTED, extended
 
 RAW, CURATED = "lake-raw", "lake-curated"
 FILES = {
@@ -50,6 +51,14 @@ ROWS = {
     for name, data in FILES.items()
     if "History" in name and data[:1] == b"["
 }
+
+ACCOUNT_ROW = {
+    "endTime": "2021-03-04 05:06",
+    "artistName": "Carly Rae Jepsen",
+    "trackName": "Cut To The Feeling",
+    "msPlayed": 207959,
+}
+LAST_ENDED = max(row["endTime"] for rows in exports.account().values() for row in rows)
 
 
 @pytest.fixture
@@ -147,7 +156,10 @@ def test_a_zip_is_imported_with_plays_playlists_and_everything_else_named(
     }
     assert {file["source"] for file in files.values()} == {"account"}
     assert {file["form"] for file in files.values()} == {"music", "podcast", "audiobook"}
-    assert len(stored(s3, prefix=keys.IMPORTED_PLAYLISTS)) == 1
+    assert len(stored(s3, prefix=keys.IMPORTED_PLAYLISTS)) == 2
+    assert f"time     {LAST_ENDED}:00 UTC (the last play in the account data beside it)" in said, (
+        "YourLibrary.json does not say when it was like that"
+    )
     data = "my_spotify_data.zip/Spotify Account Data"
     assert f"✓ {data}/StreamingHistory_podcast_1.json: no plays" in said
     left = ("Userdata", "Payments", "Inferences", "SearchQueries", "Follow", "Wrapped2025", "SomethingNew")
@@ -170,6 +182,7 @@ def test_nothing_private_is_stored_or_shown(
         **FILES,
         "x/endsong_8.json": json.dumps([extended()]).encode()[:-30],
         "x/endsong_9.csv": exports.as_csv([extended()]),
+        "x/endsong_7.json": json.dumps([extended(ms_played=2), json.dumps(extended(ms_played=3))]).encode(),
     }
     (folder / "my.zip").write_bytes(exports.zipped(files))
     shown = run(lake, "my.zip") + run(lake, "my.zip", dry_run=True)
@@ -252,6 +265,24 @@ def test_every_row_is_a_play_or_a_reject_and_both_are_said(s3: Any, lake: Lake, 
     )
 
 
+def test_a_large_file_is_imported_in_parts(
+    s3: Any, lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "ROWS_PER_OBJECT", 2)
+    rows = [extended(ts=f"2021-03-0{day}T05:06:07Z") for day in (1, 2, 2, 3)]
+    write(folder, {"all.json": json.dumps(rows).encode()})
+    said = run(lake, "all.json")
+    assert (
+        "✓ all.json (part 1 of 2): 3 rows of listening history (extended streaming history), written" in said
+    )
+    assert "rows      4 = 4 in plays + 0 rejected" in said
+    metadata = [one[1]["file-name"] for one in stored(s3, prefix=keys.RAW_EXPORTS).values()]
+    assert metadata == ["all.json"] * 2
+    before = stored(s3)
+    assert "Nothing new: the lake has all of these files, with 4 plays" in run(lake, "all.json")
+    assert stored(s3) == before
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(s3: Any, lake: Lake, folder: Path) -> None:
     write(folder, EXTENDED_FILES)
     for where in (lake, None):
@@ -307,12 +338,22 @@ BAD = {
             "damaged",
         ),
         (
+            {"b.zip": exports.zipped({}), "a.json": json.dumps([extended()]).encode()},
+            "b.zip",
+            "without any JSON or CSV",
+        ),
+        (
+            {"b.csv": b"a,b\rc,d\r", "a.json": json.dumps([extended()]).encode()},
+            "b.csv",
+            "not a playlist",
+        ),
+        (
             {"b.csv": b"played_at,track\n2020,A\n", "a.json": json.dumps([extended()]).encode()},
             "b.csv",
             "not with the columns",
         ),
     ],
-    ids=["cut short", "empty", "zip in a zip", "truncated zip", "other CSV"],
+    ids=["cut short", "empty", "zip in a zip", "truncated zip", "empty zip", "old line ends", "other CSV"],
 )
 def test_what_cannot_be_used_is_a_sentence_and_the_rest_is_imported(
     s3: Any, lake: Lake, folder: Path, files: Mapping[str, bytes], name: str, problem: str
@@ -412,37 +453,6 @@ def test_a_writer_that_is_faster_is_no_failure(
 
 # --- all of it, counted independently ---
 
-INDEPENDENT = """
-WITH files AS (
-    SELECT filename, unnest(from_json(content, '["JSON"]')) AS r FROM read_text('{folder}/*.json')
-),
-valid AS (
-    SELECT
-        filename,
-        CAST(r->>'ts' AS timestamp) AS ts,
-        CAST(r->>'ms_played' AS bigint) AS ms,
-        r->>'master_metadata_album_artist_name' AS artist,
-        coalesce(r->>'spotify_track_uri', r->>'spotify_episode_uri', r->>'audiobook_chapter_uri',
-                 r->>'audiobook_uri', concat_ws('|', r->>'master_metadata_track_name',
-                 r->>'master_metadata_album_artist_name', r->>'episode_name', r->>'episode_show_name')) AS what
-    FROM files
-    WHERE json_type(r) = 'OBJECT'
-        AND try_cast(r->>'ts' AS timestamp) BETWEEN TIMESTAMP '2006-04-01' AND TIMESTAMP '2030-01-01'
-        AND try_cast(r->>'ms_played' AS bigint) BETWEEN 0 AND 604800000
-),
--- Equal rows of one file are as many plays; the same rows in several files are the same plays.
-numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY filename, ts, ms, what) AS number FROM valid WHERE what <> ''
-)
-SELECT count(*) AS plays, sum(ms) AS ms,
-    (SELECT list([artist, ms] ORDER BY ms DESC, artist) FROM (
-        SELECT artist, CAST(sum(ms) AS varchar) AS ms FROM (
-            SELECT DISTINCT ON (ts, ms, what, number) * FROM numbered
-        ) WHERE artist IS NOT NULL GROUP BY artist ORDER BY sum(ms) DESC LIMIT 10
-    )) AS tops
-FROM (SELECT DISTINCT ON (ts, ms, what, number) * FROM numbered)
-"""
-
 
 def test_counted_plays_hours_and_tops_are_those_of_an_independent_count(
     s3: Any, lake: Lake, folder: Path
@@ -452,48 +462,45 @@ def test_counted_plays_hours_and_tops_are_those_of_an_independent_count(
         f"Streaming_History_Audio_later_{number}.json": part
         for number, part in enumerate(halves(json.loads(FILES[f"{exports.EXTENDED}/{largest()}"])))
     }
-    write(folder, {**EXTENDED_FILES, **exports.as_files("later", later), **ACCOUNT_FILES})
-    run(lake, ".")
+    files = {**EXTENDED_FILES, **exports.as_files("later", later), **ACCOUNT_FILES}
+    write(folder, {f"in/{name}": data for name, data in files.items()})
+    run(lake, "in")
     objects = {key: data for key, (data, *_) in stored(s3, prefix=keys.RAW_EXPORTS).items()}
     tables = [normalize_export(plays.unpack_export(data, key)) for key, data in objects.items()]
     assert all(table.unaccounted == 0 for table in tables)
     rows = listened.as_rows(tables)
-    files = {file["file_name"]: file["row_count"] for file in rows["play_files"]}
-    assert files == {name: number for name, number in ROWS.items() if number} | {
-        name: len(part) for name, part in later.items()
-    }
-    assert sum(files.values()) == len(rows["plays"]) + len(rows["play_rejects"])
 
+    of_plays = {name.rpartition("/")[2]: data for name, data in files.items() if "History_" in name}
+    write(folder / "together", {name: data for name, data in of_plays.items() if data != b"[]"})
     with listened.rows_of(rows) as connection:
-        sql = "SELECT source, is_counted, replaced_by, listened_ms, artist_name FROM listening"
-        heard = connection.execute(to_duckdb(sql, SCHEMA, views())).fetchall()
-        twice = connection.execute("SELECT count(*) - count(DISTINCT play_id) FROM plays").fetchall()[0][0]
-    counted = [row for row in heard if row[1]]
-    replaced = [row for row in heard if row[2] is not None]
-    assert len(counted) + len(replaced) + twice == len(rows["plays"])
-    assert twice > 1_000
+        found = accounting.check(connection, folder / "together")
+        # One play is missing.
+        connection.execute("DELETE FROM plays WHERE rowid = 0")
+        with pytest.raises(accounting.Wrong, match="The lake has other rows, rejects and plays of Str"):
+            accounting.check(connection, folder / "together")
+    assert found.rows == sum(ROWS.values()) + sum(map(len, later.values()))
+    assert found.rejects == len(exports.REJECTED)
     # Account data has the plays of the extended history, and one audiobook that it lacks.
-    assert Counter(row[0] for row in replaced) == {
-        "account": sum(r["source"] == "account" for r in rows["plays"]) - 1
-    }
-    own = [row for row in counted if row[0] == "extended"]
-    assert len(counted) == len(own) + 1
+    assert found.replaced == sum(row["source"] == "account" for row in rows["plays"]) - 1
+    assert found.repeated > 1_000
 
-    together = folder / "together"
-    write(
-        together,
-        {name.replace("/", " "): data for name, data in EXTENDED_FILES.items() if name.endswith(".json")},
-    )
-    write(together, {name.replace("/", " "): data for name, data in exports.as_files("later", later).items()})
-    [(number, milliseconds, tops)] = duckdb.execute(INDEPENDENT.format(folder=together)).fetchall()
-    assert (len(own), sum(row[3] for row in own)) == (number, milliseconds)
-    by_artist: Counter[str] = Counter()
-    for *_, listened_ms, artist in own:
-        if artist is not None:
-            by_artist[artist] += listened_ms
-    assert [list(map(str, one)) for one in by_artist.most_common(10)] == sorted(
-        tops, key=lambda one: -int(one[1])
-    )
+
+def test_a_wrong_sum_is_noticed(folder: Path) -> None:
+    """As if the view counted a play that account data and the extended history both have."""
+    files = {"endsong_0.json": [extended()], "StreamingHistory0.json": [ACCOUNT_ROW]}
+    write(folder, exports.as_files("in", files))
+    packed = [
+        plays.pack_export(form, name, [json.dumps(row).encode() for row in files[name]], IMPORTED)
+        for form, name in (("audio", "endsong_0.json"), ("music", "StreamingHistory0.json"))
+    ]
+    rows = listened.as_rows(normalize_export(plays.unpack_export(one.data, one.key)) for one in packed)
+    with listened.rows_of(rows) as connection:
+        assert accounting.check(connection, folder / "in").counted == 1
+        connection.execute("UPDATE plays SET name = 'other' WHERE source = 'account'")
+        with pytest.raises(
+            accounting.Wrong, match="The lake has other counted plays than the files: 2 instead of 1"
+        ):
+            accounting.check(connection, folder / "in")
 
 
 def largest() -> str:

@@ -94,9 +94,12 @@ def as_files(folder: str, files: Mapping[str, Any]) -> dict[str, bytes]:
 def my_spotify_data() -> dict[str, bytes]:
     """Return all files of an account-data zip: plays, playlists, library and what is left alone."""
     playlists = {"playlists": [export_playlist("Low Tide", "Duet", title="Exported")]}
+    songs = [{"artist": "Carly Rae Jepsen", "album": "Emotion", "track": "Cut To The Feeling", "uri": SONG}]
+    library = {"tracks": songs, "albums": [], "shows": [], "bannedTracks": [], "bannedArtists": []}
     return {
         **as_files(ACCOUNT, account()),
         f"{ACCOUNT}/Playlist1.json": json.dumps(playlists).encode(),
+        f"{ACCOUNT}/YourLibrary.json": json.dumps(library).encode(),
         **OTHERS,
     }
 
@@ -111,14 +114,17 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], *, style: str = "plain") -> bytes:
-    """Return rows as a tool writes them: plain, pandas (with an index and True), r (with NA and TRUE) or excel."""
-    rows = list(rows)
+    """Return rows as a tool writes them.
+
+    The styles are plain, pandas (with an index and True), tabs (the same with tabs), r (with NA and TRUE) and excel.
+    """
+    rows, is_indexed = list(rows), style in {"pandas", "r", "tabs"}
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=";" if style == "excel" else ",")
-    writer.writerow([*([""] if style in {"pandas", "r"} else []), *rows[0]])
+    writer = csv.writer(text, delimiter={"excel": ";", "tabs": "\t"}.get(style, ","))
+    writer.writerow([*([""] if is_indexed else []), *rows[0]])
     for number, row in enumerate(rows):
         cells = [_cell(value, style) for value in row.values()]
-        writer.writerow([*([number] if style in {"pandas", "r"} else []), *cells])
+        writer.writerow([*([number] if is_indexed else []), *cells])
     return text.getvalue().encode("utf-8-sig" if style == "excel" else "utf-8")
 
 

@@ -313,6 +313,7 @@ class FakeSpotify:
     ) -> None:
         self.playlists = playlists
         self.owners = dict.fromkeys(followed, "somebody") | (owners or {})
+        self.names: dict[str, str] = {}  # of owners
         self.versions: dict[str, int] = {}
         self.acts_for_user = True
         self.requests = self.rate_limits = self.quotas_exceeded = 0
@@ -365,10 +366,11 @@ class FakeSpotify:
         self.requests += 1
         if self.listing_error:
             raise self.listing_error
-        return [
-            ListedPlaylist(name, name, self._web(name, 0).snapshot_id, self.owners.get(name, "me"), 0)
-            for name in self.playlists
-        ]
+        return [self._listed(playlist, self.owners.get(playlist, "me")) for playlist in self.playlists]
+
+    def _listed(self, playlist: str, owner: str) -> ListedPlaylist:
+        version = self._web(playlist, 0).snapshot_id
+        return ListedPlaylist(playlist, playlist, version, owner, 0, self.names.get(owner))
 
     def read(self, playlist_id: str, listed_version: str | None = None) -> FakeReading:
         self.requests += 1

@@ -75,6 +75,23 @@ def test_what_macos_adds_is_left_alone() -> None:
     assert archives.count(data) == 2
 
 
+def test_backslashes_separate_folders_too() -> None:
+    data = zipped(
+        ("MyData\\", b""),
+        ("MyData\\a.json", GOOD),
+        ("__MACOSX\\._a.json", b"\0"),
+        ("MyData\\read.pdf", b"%PDF"),
+    )
+    assert [file.name for file in archives.unpack("x.zip", data)] == [
+        "x.zip/MyData/a.json",
+        "x.zip/MyData/read.pdf",
+    ]
+
+
+def test_an_archive_without_files_counts_as_one() -> None:
+    assert archives.count(zipped()) == archives.count(zipped(("__MACOSX/._a.json", b""))) == 1
+
+
 def locked() -> bytes:
     data = bytearray(zipped(("a.json", GOOD)))
     data[6] |= 1
@@ -95,7 +112,11 @@ def broken_in(method: int) -> bytes:
         (locked(), "It is locked with a password"),
         (zipped(("a.zip", zipped(("b.json", GOOD)))), "It is an archive inside an archive"),
         (zipped(("a.pdf", b"%PDF")), "It is a zip archive without any JSON or CSV in it."),
-        (zipped(("a.json", GOOD))[:-30], "It is a zip archive that is damaged"),
+        (
+            zipped(("a.json", GOOD))[:-30],
+            "It is a zip archive that is damaged (its end is missing: download it",
+        ),
+        (zipped(), "It is a zip archive without any JSON or CSV in it."),
         (broken_in(zipfile.ZIP_DEFLATED), "It is damaged in the archive"),
         (broken_in(zipfile.ZIP_LZMA), "It is damaged in the archive"),
         (broken_in(zipfile.ZIP_BZIP2), "It is damaged in the archive"),

@@ -92,8 +92,19 @@ def test_values_are_kept_as_they_are_written() -> None:
         lambda rows: exports.as_csv(rows, style="pandas"),
         lambda rows: exports.as_csv(rows, style="r"),
         lambda rows: exports.as_csv(rows, style="excel"),
+        lambda rows: json.dumps(rows).encode("utf-16-le"),
+        lambda rows: json.dumps(rows)[:-1].encode() + b",\r\n]\n",
+        lambda rows: json.dumps(dict(enumerate(rows))).encode(),
+        lambda rows: json.dumps({n: dict(enumerate(row[n] for row in rows)) for n in rows[0]}).encode(),
+        lambda rows: json.dumps({"columns": [*rows[0]], "data": [[*row.values()] for row in rows]}).encode(),
+        lambda rows: b"sep=;\r\n" + exports.as_csv(rows, style="excel").removeprefix(b"\xef\xbb\xbf"),
+        lambda rows: exports.as_csv(rows).replace(b"\r\n", b"\r"),
+        lambda rows: exports.as_csv(rows, style="tabs"),
     ],
-    ids=["bom", "utf-16", "gzip", "lines", "one after another", "NaN", "csv", "pandas", "r", "excel"],
+    ids=[
+        *("bom", "utf-16", "gzip", "lines", "one after another", "NaN", "csv", "pandas", "r", "excel"),
+        *("utf-16 without a mark", "comma too many", "by index", "by column", "split", "sep", "cr", "tabs"),
+    ],
 )
 def test_other_ways_to_write_the_same_rows_give_the_same_plays(wrap: Any) -> None:
     rows = [
@@ -102,6 +113,44 @@ def test_other_ways_to_write_the_same_rows_give_the_same_plays(wrap: Any) -> Non
         extended(ts="2021-03-04T05:06:09Z", spotify_track_uri=None, offline=True, offline_timestamp=1),
     ]
     assert rows_of(read("endsong_0.json", wrap(rows))) == rows_of(read("endsong_0.json", rows))
+
+
+def test_control_characters_in_a_name_are_no_damage() -> None:
+    rows = [extended(master_metadata_track_name="a\tb")]
+    damaged = json.dumps(rows).replace("\\t", "\t").encode()
+    assert rows_of(read("endsong_0.json", damaged)) == rows_of(read("endsong_0.json", rows))
+
+
+def test_short_names_and_ids_of_published_tables_are_those_of_the_export() -> None:
+    header = "spotify_track_uri,ts,platform,ms_played,track_name,artist_name,album_name,shuffle\n"
+    cells = "11dFghVXANMlKmJXsNCbNl,2013-07-08 02:44:34,web player,1e+05,Cut,Carly,Emotion,FALSE\n"
+    same = {
+        "ts": "2013-07-08T02:44:34Z",
+        "platform": "web player",
+        "ms_played": 100_000,
+        "master_metadata_track_name": "Cut",
+        "master_metadata_album_artist_name": "Carly",
+        "master_metadata_album_album_name": "Emotion",
+        "spotify_track_uri": "spotify:track:11dFghVXANMlKmJXsNCbNl",
+        "shuffle": False,
+    }
+    assert rows_of(read("spotify_history.csv", (header + cells).encode())) == rows_of(read("x.json", [same]))
+
+
+def test_a_row_of_csv_with_more_cells_than_columns_is_not_guessed_at() -> None:
+    data = b"ts,ms_played,ip_addr,master_metadata_track_name\n2021-01-01T00:00:00Z,7,203.0.113.7,A\n"
+    found = read("x.csv", data + b"2021-01-01T00:00:00Z,7,somebody,203.0.113.7,A\n")
+    packed = plays.pack_export("audio", "x.csv", found.rows, IMPORTED)
+    assert len(found.rows) == 2
+    assert len(rows_of(found)) == 1
+    assert b"203.0" not in gzip.decompress(packed.data)
+
+
+@pytest.mark.parametrize(
+    "data", [b"a,b\rc,d\r", b"a" * 200_000, b'"' + b"a," * 100_000], ids=["cr", "one line", "quote"]
+)
+def test_text_of_any_form_is_no_history(data: bytes) -> None:
+    assert history.read("x.csv", data) is None
 
 
 def test_csv_of_account_data_is_read() -> None:
@@ -131,6 +180,7 @@ def test_an_odd_number_or_list_costs_only_its_own_row(odd: str) -> None:
     "name, data, problem",
     [
         ("endsong_0.json", json.dumps([extended()]).encode()[:-30], "cut short"),
+        ("endsong_0.json", b'{"ms_played": 7, "ts"', "cut short"),
         ("Streaming_History_Audio_2019_1.json", b'[{"ms_played": seven}, {}]', "not JSON"),
         ("endsong_0.json.gz", gzip.compress(json.dumps([extended()] * 9).encode())[:-40], "cut short"),
     ],
@@ -143,15 +193,37 @@ def test_damaged_files_are_refused_in_a_sentence(name: str, data: bytes, problem
     assert "somebody" not in said
 
 
+@pytest.mark.parametrize("end", [b"", b",", b', {"ts": "2', b", seven, {}]"])
+def test_rows_before_damage_are_read(end: bytes) -> None:
+    rows = [extended(), extended(ms_played=7)]
+    found = read("endsong_0.json", json.dumps(rows).encode()[:-1] + end)
+    assert rows_of(found) == rows_of(read("endsong_0.json", rows))
+    [problem] = found.problems
+    assert problem.startswith("It is ")
+    assert problem.endswith(" The rows before that are imported: 2.")
+
+
+def test_a_large_file_becomes_several_objects_and_equal_rows_stay_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, "ROWS_PER_OBJECT", 2)
+    rows = [extended(ms_played=1), *[extended(ts="2021-03-04T05:06:08Z")] * 3, extended(ts="2022-01-01")]
+    pieces = [[json.loads(bytes(row)) for row in piece] for piece in read("endsong_0.json", rows).pieces()]
+    assert pieces == [rows[:4], rows[4:]]
+    later = [MUSIC, MUSIC | {"endTime": "2024-01-31 17:06"}, MUSIC | {"endTime": "2024-01-31 17:07"}]
+    assert [len(piece) for piece in read("StreamingHistory0.json", later).pieces()] == [2, 1]
+    assert list(read("endsong_0.json", []).pieces()) == []
+
+
 def test_more_rows_than_any_export_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "MAX_ROWS", 3)
     assert read("endsong_0.json", [extended()] * 3).form == "audio"
     problem = "It holds more than 3 rows, as no file of an export does: split it into smaller files."
-    for value in ([extended()] * 4, exports.as_csv([extended()] * 4)):
+    for value in ([extended()] * 4, exports.as_csv([extended()] * 7)):
         found = read("anything.json", value)
         assert (found.form, found.problems) == (None, (problem,))
-    monkeypatch.setattr(history, "MAX_FIELDS", 1_000)
-    bomb = b'[{"ms_played":7}' + b",1" * 1_001 + b"]"
+    monkeypatch.setattr(history, "MAX_FIELDS", 1)
+    bomb = b'[{"ms_played":7}' + b",1" * 1_002 + b"]"
     assert read("bomb.json", bomb).problems == (problem,)
 
 
@@ -166,6 +238,7 @@ def test_an_empty_file_of_an_export_has_no_plays_and_no_problem() -> None:
         ("ReadMeFirst_ExtendedStreamingHistory.pdf", True, False, True),
         ("Follow.json", False, True, False),
         ("MyData/Anything.json", False, False, True),
+        ("my.zip/Spotify Technical Log Information/AddedToPlaylist.json", True, False, True),
         ("my.zip/Playlist2.json", False, False, True),
         ("endsong_3.json", False, False, True),
         ("road trip.json", False, False, False),

@@ -192,6 +192,18 @@ class TestRun:
         assert len(envelope.decode(s3.objects[keys.raw_key(ID, hours[2])]).entries) == 61
         assert run(spotify, s3, hours[3]).unchanged == [ID]
 
+    def test_the_name_of_who_likes_them_is_that_of_the_other_playlists(self):
+        spotify, s3 = FakeSpotify({A: 1, B: 1}, followed=[A]), FakeS3()
+        spotify.names = {"somebody": "Sam", "me": "Nadia"}
+        names = []
+        for day, playlists in enumerate((["liked"], ["owned", "liked"], ["liked"])):
+            spotify.liked = songs(3 + day)  # changed, and read again
+            run(spotify, s3, AT + day * DAY, playlists=playlists)
+            snapshot = envelope.decode(s3.objects[keys.raw_key(ID, AT + day * DAY)])
+            [playlist] = normalize(snapshot).records(PLAYLISTS)
+            names.append((playlist["owner_id"], playlist["owner_name"]))
+        assert names == [("me", None), ("me", "Nadia"), ("me", "Nadia")]
+
     @pytest.mark.parametrize("error", [MISSING, PartRefused(404, "your Liked Songs", "x")])
     def test_without_them_the_other_playlists_are_done(self, error, caplog):
         spotify, s3 = FakeSpotify({A: 1, B: 1}), FakeS3()

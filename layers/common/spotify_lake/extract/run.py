@@ -322,7 +322,10 @@ class _Run:
 
     def _open_liked(self, playlist_id: str) -> LikedReading:
         self._listed_at = self._now()
-        return LikedReading(self._spotify, playlist_id, self._user_id())
+        user_id = self._user_id()
+        own = (listed.owner_name for listed in self._listed.values() if listed.owner_id == user_id)
+        name = self._state.user_name(next(filter(None, own), None))
+        return LikedReading(self._spotify, playlist_id, user_id, name)
 
     def _snapshot_library(self) -> None:
         try:

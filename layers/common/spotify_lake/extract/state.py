@@ -35,11 +35,12 @@ class _LastVersion(msgspec.Struct):
     is_settled: bool = False
 
 
-class _User(msgspec.Struct):
-    """The user who signed in, with the fingerprint of the sign-in."""
+class _User(msgspec.Struct, omit_defaults=True):
+    """The user who signed in, with the fingerprint of the sign-in, and the name if Spotify has shown it."""
 
     sign_in: str
     id: str
+    name: str | None = None
 
 
 class _Content(msgspec.Struct):
@@ -140,6 +141,13 @@ class State:
     def remember_user(self, sign_in: str, user_id: str) -> None:
         """Record the user of a sign-in."""
         self._content.user = _User(sign_in, user_id)
+
+    def user_name(self, shown: str | None) -> str | None:
+        """Return the user's name: as Spotify shows it now, or else as it last did."""
+        user = self._content.user
+        if user and shown:
+            user.name = shown
+        return user.name if user else shown
 
     def remember(self, playlist_id: str, snapshot_id: str, key: str, entries: Fingerprint) -> None:
         """Record that a raw object holds the last version of a playlist, which a run has just read."""

@@ -94,6 +94,7 @@ PRIVATE: Final = frozenset(
 _Time = Annotated[datetime, Meta(tz=True)]
 _ROW: Final = msgspec.json.Decoder()
 _FIELDS: Final = msgspec.json.Decoder(dict[str, Raw])
+_EMPTY: Final[Mapping[type, bytes]] = {list: b"[]", str: b'""'}
 # Every escape is matched, so that the second half of a pair or of a backslash is not taken for another.
 _ESCAPE: Final = re.compile(
     r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
@@ -226,7 +227,8 @@ def pack_export(
         Name of the file, without its folder.
     rows
         The JSON of each row, in the file's order. Values keep their text. An object keeps its listed fields, except
-        those that hold an object or a list: these count as unknown. A row that is a list becomes an empty one.
+        those that hold an object or a list: these count as unknown. A row that is a list or a text becomes an empty
+        one, because it may hold private fields too.
     imported_at
         Time of the import: no play can be later. The digest does not depend on it.
 
@@ -246,7 +248,7 @@ def pack_export(
             text = _mended(text)
             value = _value(text)
         if not isinstance(value, dict):
-            packed.append(b"[]" if isinstance(value, list) else text)
+            packed.append(_EMPTY.get(type(value), text))
             continue
         fields = _FIELDS.decode(text)
         kept = {}

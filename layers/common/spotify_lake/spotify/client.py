@@ -47,6 +47,8 @@ class ListedPlaylist:
         Of the user who owns it.
     total
         Number of entries, if Spotify sends it.
+    owner_name
+        Display name of the user who owns it.
     """
 
     id: str
@@ -54,6 +56,7 @@ class ListedPlaylist:
     snapshot_id: str | None
     owner_id: str | None
     total: int | None
+    owner_name: str | None = None
 
     @property
     def is_spotifys(self) -> bool:
@@ -426,12 +429,17 @@ def _listed(entry: Mapping[str, Any]) -> ListedPlaylist:
         snapshot_id=_text(entry.get("snapshot_id")),
         owner_id=_owner_id(entry),
         total=whole_number(page.get("total")) if isinstance(page, dict) else None,
+        owner_name=_of_owner(entry, "display_name"),
     )
 
 
 def _owner_id(playlist: Mapping[str, Any]) -> str | None:
+    return _of_owner(playlist, "id")
+
+
+def _of_owner(playlist: Mapping[str, Any], field: str) -> str | None:
     owner = playlist.get("owner")
-    return _text(owner.get("id")) if isinstance(owner, dict) else None
+    return _text(owner.get(field)) if isinstance(owner, dict) else None
 
 
 def _text(value: object) -> str | None:

@@ -27,8 +27,8 @@ class LikedReading:
         Reads them. The first page is read at once.
     playlist_id
         Their id: `keys.liked_songs_id`.
-    user_id
-        Who likes them.
+    user_id, user_name
+        Who likes them. The name is not known before the user's playlists have been listed.
 
     Attributes
     ----------
@@ -38,10 +38,13 @@ class LikedReading:
 
     contract: Contract = "tracks"
 
-    def __init__(self, client: SpotifyClient, playlist_id: str, user_id: str) -> None:
+    def __init__(
+        self, client: SpotifyClient, playlist_id: str, user_id: str, user_name: str | None = None
+    ) -> None:
         self._client = client
         self._playlist_id = playlist_id
         self._user_id = user_id
+        self._owner = {"id": user_id} | ({"display_name": user_name} if user_name else {})
         self._attempts = 0
         self._begin(client.saved_page("song", 0))
 
@@ -75,7 +78,7 @@ class LikedReading:
         playlist: Mapping[str, Any] = {
             "id": self._playlist_id,
             "name": LIKED_SONGS,
-            "owner": {"id": self._user_id},
+            "owner": self._owner,
             "public": False,
             "collaborative": False,
             "external_urls": {"spotify": URL},
