@@ -12,7 +12,6 @@ import pytest
 
 from local.made_up_listening import Listener, history
 from spotify_lake.report.page import render
-from spotify_lake.report.run import ask_charts
 from tests.support import charted, listened, payloads, plays
 from tests.support.lake_in_memory import Lake, generate, snapshot
 
@@ -181,8 +180,7 @@ def add_plays(lake: Lake, exported: list[tuple[str, dict[str, Any]]]) -> None:
 
 def write(lake: Lake, tmp_path_factory: pytest.TempPathFactory, zone: str = "UTC") -> Path:
     path = tmp_path_factory.mktemp("report") / "index.html"
-    charts = ask_charts(lake.athena(), lake.chart_keys, 90)
-    path.write_bytes(render(msgspec.structs.replace(lake.report(zone=zone), charts=charts), MADE))
+    path.write_bytes(render(msgspec.structs.replace(lake.report(zone=zone), charts=lake.charts(90)), MADE))
     return path
 
 
