@@ -12,7 +12,7 @@ import pytest
 
 from local.made_up_listening import Listener, history
 from spotify_lake.report.page import render
-from tests.support import charted, listened, payloads, plays
+from tests.support import charted, forecast_rows, listened, payloads, plays
 from tests.support.lake_in_memory import Lake, generate, snapshot
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -118,10 +118,13 @@ def nothing(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def with_charts(tmp_path_factory) -> Path:
-    """The page of two playlists, and of charts of eighteen regions."""
+    """The page of two playlists, and of charts of eighteen regions with their forecast, except for Turkey."""
     lake = Lake()
     generate(lake, playlists=2, days=20, entries=20)
-    lake.add_charts(charted.waves())
+    standings = list(charted.waves())
+    lake.add_charts(standings)
+    forecast = (region for region in charted.WAVE_REGIONS if region != "Turkey")
+    lake.add_forecasts(forecast_rows.rows(standings, dt.date(2021, 12, 31), regions=set(forecast)))
     return write(lake, tmp_path_factory)
 
 
