@@ -131,6 +131,7 @@ def test_a_job_that_may_not_write_fails_and_its_batch_can_be_started_again(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_models_of_the_charts_in_the_docs_are_published_shown_and_the_same_again(
     stack: LaptopStack, tmp_path: Path
 ) -> None:
