@@ -26,9 +26,9 @@ from bench.finding import Measured
 
 MEASUREMENTS: Final = (
     "transform", "memory", "cold_start", "request_counts", "report", "backlog", "growth", "listening",
-    "charts",
+    "charts", "models",
 )  # fmt: skip
-ON_REQUEST: Final = "charts"  # needs Spark, 20 GB and ten minutes: `make bench-charts`
+ON_REQUEST: Final = ("charts", "models")  # they need Spark, 20 GB and ten minutes each: `make bench-charts`
 RESULTS: Final = Path(__file__).with_name("results.md")
 NUMBERS: Final = Path(__file__).with_name("results.json")
 PACKAGES: Final = ("awswrangler", "pandas", "pyarrow", "msgspec", "spotipy", "boto3")
@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument(
         "names",
         nargs="*",
-        help=f"measurements to run (default: all but {ON_REQUEST}): {', '.join(MEASUREMENTS)}",
+        help=f"measurements to run (default: all but {', '.join(ON_REQUEST)}): {', '.join(MEASUREMENTS)}",
     )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(MEASUREMENTS):
@@ -54,7 +54,7 @@ def main() -> int:
     console = Console()
     sections: Sections = {}
     begun = time.monotonic()
-    for name in arguments.names or [name for name in MEASUREMENTS if name != ON_REQUEST]:
+    for name in arguments.names or [name for name in MEASUREMENTS if name not in ON_REQUEST]:
         with console.status(f"Measuring: {name.replace('_', ' ')}"):
             measured: Measured = importlib.import_module(f"bench.{name}").measure(quick=arguments.quick)
         sections[name] = {"date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "machine": _machine()} | asdict(

@@ -138,12 +138,12 @@ def _measure(rows: int, folder: Path) -> dict[str, float]:
     )
     (folder / "duckdb").mkdir()
     program = "import duckdb, sys; duckdb.execute('set preserve_insertion_order = false'); duckdb.execute(sys.argv[1])"
-    by_duckdb = _run([sys.executable, "-c", program, script], dict(os.environ))
+    by_duckdb = run_measured([sys.executable, "-c", program, script], dict(os.environ))
     places = [
         f"--{name}={folder / path}"
         for name, path in {"input": "input", "warehouse": "spark", "work": "work"}.items()
     ]
-    by_spark = _run(job_command(ROOT, "charts", places), spark_environment(os.environ))
+    by_spark = run_measured(job_command(ROOT, "charts", places), spark_environment(os.environ))
     tables = [declared.table.name for declared in CHARTS]
     counts = {
         made_by: {table: _count(folder / made_by, table) for table in tables}
@@ -167,7 +167,7 @@ def _count(folder: Path, table: str) -> int:
     return len(duckdb.read_parquet(files))
 
 
-def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+def run_measured(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     """Run a command and measure it together with all processes of its session, among them the JVM."""
     began = time.monotonic()
     silent = subprocess.DEVNULL

@@ -406,11 +406,11 @@ def _continuation(schedule: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _bulk(lake: Lake, now: datetime) -> list[Line]:
-    """Report the last run and the waiting batches of each bulk data set that was ever loaded."""
+    """Report the last run and the waiting batches of each bulk data set and model that was ever run."""
     if not lake.has_bulk_jobs:
         return [Line("Bulk jobs", "left out (BulkJobs is false)")]
     lines = []
-    for data_set in arrival.DATA_SETS:
+    for data_set in arrival.JOBS:
         job = staging.job_name(lake.output("ChartsJobName"), data_set)
         root = f"{keys.STAGING}{data_set}/"
         runs = lake.client("glue").get_job_runs(JobName=job, MaxResults=1)["JobRuns"]
@@ -422,11 +422,21 @@ def _bulk(lake: Lake, now: datetime) -> list[Line]:
             # The emulator on the laptop reports every run as succeeded without running it.
             state = laptop_run(data_set, runs[0]["Id"]) if lake.on_laptop else runs[0]["JobRunState"]
             ended = state.lower() if state else "never ran on this laptop's Spark and loaded nothing"
-            said.insert(0, f"last run {ended}, {age_in_words(now - runs[0]['StartedOn'])} ago")
             is_good = None if state in arrival.UNFINISHED else state == "SUCCEEDED"
+            why = runs[0].get("ErrorMessage") if is_good is False else None
+            outcome = f": {why}" if why else ""
+            if is_good and data_set in arrival.MODELS:
+                outcome = f", published {_published(lake, data_set)}"
+            said.insert(0, f"last run {ended}, {age_in_words(now - runs[0]['StartedOn'])} ago{outcome}")
         if said:
             lines.append(Line(f"Job {data_set}", "; ".join(said), is_good))
     return lines
+
+
+def _published(lake: Lake, model: str) -> str:
+    """Say what the last run of a model published, such as the naive forecast in place of the model's."""
+    summary = staging.latest_summary(lake.client("s3"), lake.output("LakeBucketName"), model)
+    return " and ".join(summary["published"])
 
 
 def _alarms(lake: Lake) -> Line:

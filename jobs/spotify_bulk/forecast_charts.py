@@ -120,7 +120,8 @@ def load(run: Run) -> dict[str, Any]:
         accounted(counts)
         | {
             "tables": tables,
-            "findings": [*(result.sentence for result in results), *problems, *genres.sentences],
+            "findings": findings,
+            "published": [f"the {result.method} forecast of {result.chart}" for result in results],
         }
     )
 

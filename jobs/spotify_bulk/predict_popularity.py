@@ -119,7 +119,10 @@ def load(run: Run) -> dict[str, Any]:
     publish_scores(run, rows)
     run.publish(PREDICTIONS)
     tables = {PREDICTIONS: count, "model_scores": len(rows)}
-    return run.write_summary(accounted(given.counts) | {"tables": tables, "findings": findings})
+    published = [f"the popularity of {count:,} songs"]
+    return run.write_summary(
+        accounted(given.counts) | {"tables": tables, "findings": findings, "published": published}
+    )
 
 
 def _from_catalog(run: Run) -> Songs:

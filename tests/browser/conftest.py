@@ -12,8 +12,7 @@ import pytest
 
 from local.made_up_listening import Listener, history
 from spotify_lake.report.page import render
-from spotify_lake.report.run import ask_charts
-from tests.support import charted, listened, payloads, plays
+from tests.support import charted, forecast_rows, listened, payloads, plays
 from tests.support.lake_in_memory import Lake, generate, snapshot
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -119,10 +118,13 @@ def nothing(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def with_charts(tmp_path_factory) -> Path:
-    """The page of two playlists, and of charts of eighteen regions."""
+    """The page of two playlists, and of charts of eighteen regions with their forecast, except for Turkey."""
     lake = Lake()
     generate(lake, playlists=2, days=20, entries=20)
-    lake.add_charts(charted.waves())
+    standings = list(charted.waves())
+    lake.add_charts(standings)
+    forecast = (region for region in charted.WAVE_REGIONS if region != "Turkey")
+    lake.add_forecasts(forecast_rows.rows(standings, dt.date(2021, 12, 31), regions=set(forecast)))
     return write(lake, tmp_path_factory)
 
 
@@ -181,8 +183,7 @@ def add_plays(lake: Lake, exported: list[tuple[str, dict[str, Any]]]) -> None:
 
 def write(lake: Lake, tmp_path_factory: pytest.TempPathFactory, zone: str = "UTC") -> Path:
     path = tmp_path_factory.mktemp("report") / "index.html"
-    charts = ask_charts(lake.athena(), lake.chart_keys, 90)
-    path.write_bytes(render(msgspec.structs.replace(lake.report(zone=zone), charts=charts), MADE))
+    path.write_bytes(render(msgspec.structs.replace(lake.report(zone=zone), charts=lake.charts(90)), MADE))
     return path
 
 

@@ -284,15 +284,18 @@ def test_charts_have_a_view_where_there_are_any(visit, weeks, with_charts):
     assert page.get_by_role("heading", level=2).all_text_contents() == [
         "Top artists by streams",
         "Peak positions and days in the chart",
+        "The next seven days",
+        "How good these forecasts are",
         "Around the world",
         "Viral before the Top 200",
         "By region",
     ]
     levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map(h => Number(h.tagName[1]))")
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    canvas = page.locator("canvas")
-    assert canvas.evaluate(INKED) > 0.01
-    assert "regions" in canvas.get_attribute("aria-label")
+    for part, word in (("The next seven days", "interval"), ("Around the world", "regions")):
+        canvas = page.get_by_role("region", name=part).locator("canvas")
+        assert canvas.evaluate(INKED) > 0.01
+        assert word in canvas.get_attribute("aria-label")
     open_view(page, "List 1")
 
 
@@ -318,10 +321,11 @@ def test_a_region_is_chosen_by_keyboard(visit, with_charts):
 
 def test_how_songs_spread_is_a_table_too(visit, with_charts):
     page = visit(with_charts, "#charts")
-    page.get_by_text("Show data").click()
+    part = page.get_by_role("region", name="Around the world")
+    part.get_by_text("Show data").click()
     song = column(page, "Songs by number of regions", "Song")[0]
     caption = "Regions by days since the song first charted"
-    title = page.evaluate("Chart.getChart(document.querySelector('canvas')).data.datasets[0].label")
+    title = part.locator("canvas").evaluate("canvas => Chart.getChart(canvas).data.datasets[0].label")
     assert title in song
     reached = [int(text) for text in column(page, caption, title)]
     assert reached == sorted(reached)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql.functions import lit, pmod, xxhash64
 
@@ -12,8 +13,11 @@ from spotify_bulk import genre_trends, popularity
 from spotify_bulk.errors import NotEnough
 from spotify_lake.schema.warehouse import MODELS
 from tests.support.bulk_lake import Lake, assert_declared, balance
+from tests.support.made_warehouse import write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import Column
 
 PLAIN = "track_id,track_name,artist_name,popularity"
@@ -143,3 +147,25 @@ def test_a_rise_that_one_artist_carries_may_be_chance() -> None:
     assert genre_trends.sign_flip_test(many) < 0.01
     assert genre_trends.sign_flip_test(one) > 0.2
     assert genre_trends.discoveries({"many": 0.001, "one": 0.49, "other": 0.04}) == {"many"}
+
+
+@pytest.mark.parametrize(
+    "popularity_of, why",
+    [(lambda _: None, "The songs of Kaggle 2023 have no popularity"), (lambda n: n % 90, "no features")],
+    ids=["popularity", "features"],
+)
+def test_a_catalog_that_lacks_files_of_the_set_is_explained_and_nothing_is_published(
+    lake: Lake, popularity_of: Callable[[int], int | None], why: str
+) -> None:
+    types = {"track_id": pa.string(), "track_name": pa.string(), "artist_name": pa.string()}
+    types |= {"track_popularity": pa.int32(), "genres": pa.list_(pa.string()), "release_date": pa.date32()}
+    types |= dict.fromkeys(popularity.AUDIO, pa.float64()) | {"is_explicit": pa.bool_()}
+    rows = [
+        {"track_id": f"t{n}", "track_name": f"Song {n}", "artist_name": f"Artist {n % 60}"}
+        | {"track_popularity": popularity_of(n)}
+        for n in range(600)
+    ]
+    write_table(lake.root / "warehouse", "track_catalog/release_decade=2010/part", rows, pa.schema(types))
+    with pytest.raises(NotEnough, match=why):
+        lake.load("popularity", {})
+    assert [path.name for path in (lake.root / "warehouse").iterdir()] == ["track_catalog"]

@@ -2,14 +2,17 @@
 
 import datetime as dt
 import io
+import json
+import re
 import zipfile
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cli.commands import bulk
+from cli.commands import bulk, model
 from cli.stack import OpsError
+from local import made_up_charts
 from local.bulk import run_job, run_state
 from local.errors import LaptopError
 from local.stack import LaptopStack
@@ -124,6 +127,62 @@ def test_a_job_that_may_not_write_fails_and_its_batch_can_be_started_again(
     load(Person(), "kaggle2023", [str(file)], "tracks")
     assert stack.athena("select track_id, popularity from catalog_tracks").rows == (
         ("Track".ljust(22, "0"), 70),
+    )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_models_of_the_charts_in_the_docs_are_published_shown_and_the_same_again(
+    stack: LaptopStack, tmp_path: Path
+) -> None:
+    lake, spark = as_lake(stack), partial(run_job, stack)
+    file = tmp_path / "charts.csv"
+    made_up_charts.write(file)
+    bulk.run(lake, Person(), "charts", [str(file)], "made-up", run_job=spark)
+    person = Person()
+    model.run(lake, person, model.Model.CHARTS, [], spark)
+    assert "top200, forecast on 2021-12-31: the forest's forecast is published" in person.saw
+    assert "chart_forecasts: 630 rows" in person.saw
+    ahead = "select count(*), count(distinct track_key), max(date_key) from chart_forecasts where chart = 'top200'"
+    [(rows, songs, last)] = stack.athena(ahead).rows
+    assert (rows, last) == (3 * 30 * 7, 20220107)
+    assert songs >= 30
+    errors = stack.athena(
+        "select horizon, model, value from model_scores where job = 'forecast' and metric = 'mase'"
+        " and horizon is not null order by 1, 2"
+    ).rows
+    documented = documented_errors()
+    assert [(days, name, round(value, 2)) for days, name, value in errors] == documented
+
+    def objects() -> dict[str, str]:
+        bucket = stack.outputs["LakeBucketName"]
+        listed = (
+            stack.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"datawarehouse/{table}/")["Contents"]
+            for table in ("chart_forecasts", "model_scores")
+        )
+        return {found["Key"]: found["ETag"] for page in listed for found in page}
+
+    before = objects()
+    model.run(lake, Person(), model.Model.CHARTS, [], spark)
+    assert objects() == before
+
+    answer = stack.invoke("report", {})
+    assert not answer.error, answer.message
+    page = stack.client("s3").get_object(Bucket=stack.outputs["LakeBucketName"], Key=keys.REPORT_INDEX)
+    data = re.search(rb'id="data">(.*?)</script>', page["Body"].read(), re.DOTALL)
+    forecast = json.loads(data[1])["content"]["charts"]["forecast"]  # type: ignore[index]
+    assert forecast["method"] == "random forest"
+    assert len(forecast["songs"]) == 3 * 10
+
+
+def documented_errors() -> list[tuple[int, str, float]]:
+    """Return the table of scaled errors in docs/models.md: days ahead, method, error."""
+    methods = ("random forest", "naive", "drift", "seasonal naive")
+    table = re.findall(r"^\| (\d) \| ([\d. |]+) \|$", (ROOT / "docs" / "models.md").read_text(), re.MULTILINE)
+    return sorted(
+        (int(days), method, float(error))
+        for days, cells in table
+        for method, error in zip(methods, cells.split(" | "), strict=False)
     )
 
 

@@ -16,14 +16,13 @@ from local.spotify_stub.catalog import catalog
 from spotify_lake.athena import Athena
 from spotify_lake.normalize.rows import normalize
 from spotify_lake.raw import envelope
-from spotify_lake.report import plays
-from spotify_lake.report.charts import FOLDER
+from spotify_lake.report import charts, forecasts, plays
 from spotify_lake.report.content import Content
-from spotify_lake.report.run import ask
+from spotify_lake.report.run import ask, ask_charts
 from spotify_lake.schema.listening import LISTENING_TABLES
 from spotify_lake.schema.playlists import TABLES
 from spotify_lake.schema.types import PARTITION, Type
-from spotify_lake.schema.warehouse import CHARTS
+from spotify_lake.schema.warehouse import CHARTS, MODELS, WarehouseTable
 from tests.support import charted, listened, payloads
 
 YEARS = Path(__file__).with_name("years.sql")
@@ -31,6 +30,7 @@ DUCKDB_TYPES = {
     Type.STRING: "VARCHAR",
     Type.INT: "INTEGER",
     Type.BIGINT: "BIGINT",
+    Type.DOUBLE: "DOUBLE",
     Type.BOOLEAN: "BOOLEAN",
     Type.DATE: "DATE",
     Type.TIMESTAMP: "TIMESTAMPTZ",
@@ -47,23 +47,41 @@ class Lake:
             columns = ", ".join(f"{c.name} {DUCKDB_TYPES[c.type]}" for c in (*table.columns, PARTITION))
             self.connection.execute(f"CREATE TABLE {table.name} ({columns})")
         self.chart_keys: set[str] = set()
+        self.forecast_keys: set[str] = set()
         self.has_plays = False
 
     def add_charts(self, standings: Iterable[charted.Standing]) -> None:
         """Add charts, once, as the charts job would."""
         rows = charted.tables(standings)
-        for declared in CHARTS:
+        self._add_warehouse(CHARTS, rows)
+        self.chart_keys = {
+            f"{charts.FOLDER}year={row['year']}/chart={row['chart']}/month-{row['date_key'] // 100}.parquet"
+            for row in rows["fact_chart_entry"]
+        }
+
+    def add_forecasts(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Add the rows of tables of models, once, as their jobs would."""
+        self._add_warehouse(MODELS, rows)
+        self.forecast_keys = {
+            f"{forecasts.FOLDER}chart={row['chart']}/made-{row['made_key']}.parquet"
+            for row in rows["chart_forecasts"]
+        }
+
+    def charts(self, days: int) -> charts.Charts | None:
+        """Ask what the report shows about charts."""
+        return ask_charts(self.athena(), self.chart_keys, self.forecast_keys, days)
+
+    def _add_warehouse(
+        self, tables: Iterable[WarehouseTable], rows: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> None:
+        for declared in tables:
             name = declared.table.name
             columns = [*declared.table.columns, *(partition.column for partition in declared.partitions)]
             types = ", ".join(f"{column.name} {DUCKDB_TYPES[column.type]}" for column in columns)
             self.connection.execute(f"CREATE TABLE {name} ({types})")
             marks = ", ".join(["unnest(?)"] * len(columns))
-            values = [[row.get(column.name) for row in rows[name]] for column in columns]
+            values = [[row.get(column.name) for row in rows.get(name, [])] for column in columns]
             self.connection.execute(f"INSERT INTO {name} SELECT {marks}", values)
-        self.chart_keys = {
-            f"{FOLDER}year={row['year']}/chart={row['chart']}/month-{row['date_key'] // 100}.parquet"
-            for row in rows["fact_chart_entry"]
-        }
 
     def add_plays(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Set the rows of the tables of plays; times are UTC, as an instant with a time zone in DuckDB."""

@@ -1,6 +1,7 @@
 """`./lake bulk`: which files it takes and under which names, and how it follows a run."""
 
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
@@ -253,12 +254,12 @@ NOW = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
 
 
 class LakeWithRuns:
-    """A lake whose Glue knows runs of the charts job, newest first."""
+    """A lake whose Glue knows runs of one job, newest first."""
 
-    def __init__(self, runs: list[dict], *, on_laptop: bool) -> None:
+    def __init__(self, runs: list[dict], *, on_laptop: bool, job: str = "charts") -> None:
         self.on_laptop, self.has_bulk_jobs = on_laptop, True
         self.s3 = FakeS3()
-        self._runs = runs
+        self._runs, self._job = runs, job
 
     def output(self, name: str) -> str:
         return {"ChartsJobName": "charts"}.get(name, name)
@@ -267,7 +268,7 @@ class LakeWithRuns:
         return self if service == "glue" else self.s3
 
     def get_job_runs(self, *, JobName: str, MaxResults: int) -> dict:
-        return {"JobRuns": self._runs if JobName == "charts" else []}
+        return {"JobRuns": self._runs if JobName == self._job else []}
 
 
 @pytest.mark.parametrize(
@@ -308,3 +309,30 @@ def test_the_status_on_a_laptop_does_not_believe_the_emulator(monkeypatch, recor
     monkeypatch.setattr("cli.commands.status.laptop_run", lambda *run: {("charts", "jr_1"): recorded}[run])
     (line,) = _bulk(LakeWithRuns(runs, on_laptop=True), NOW)
     assert (line.text, line.is_good) == said
+
+
+@pytest.mark.parametrize(
+    "run, said",
+    [
+        (
+            {"JobRunState": "SUCCEEDED"},
+            ("last run succeeded, 2 h ago, published the drift forecast of top200 and that of top50", True),
+        ),
+        (
+            {"JobRunState": "FAILED", "ErrorMessage": "NotEnough: A forecast needs at least 2 regions."},
+            ("last run failed, 2 h ago: NotEnough: A forecast needs at least 2 regions.", False),
+        ),
+        ({"JobRunState": "RUNNING"}, ("last run running, 2 h ago", None)),
+    ],
+    ids=["succeeded", "failed", "running"],
+)
+def test_the_status_says_what_a_model_published_or_why_it_failed(run, said):
+    found = LakeWithRuns([run | {"StartedOn": NOW - dt.timedelta(hours=2)}], on_laptop=False, job="forecast")
+    summary = {"published": ["the drift forecast of top200", "that of top50"]}
+    found.s3.put_object(
+        Bucket="LakeBucketName",
+        Key="datawarehouse/_runs/forecast/latest.json",
+        Body=json.dumps(summary).encode(),
+    )
+    [line] = _bulk(found, NOW)
+    assert (line.name, line.text, line.is_good) == ("Job forecast", *said)

@@ -238,7 +238,7 @@ def test_charts_are_shown_beside_playlists_or_alone():
         lake = Lake()
         lake.add(*(snapshot(day, ["A"]) for day in days))
         lake.add_charts(charted.standings())
-        s3 = Bucket(*days, charts=lake.chart_keys)
+        s3 = Bucket(*days, charts={*lake.chart_keys, *lake.forecast_keys})
         result = run(lake.athena(), s3, "the-lake", 730, "UTC", NOW)
         page_of_run, _ = s3.objects["the-lake", INDEX]
         content = json.loads(Parsed(page_of_run.decode()).within("script")[0])["content"]

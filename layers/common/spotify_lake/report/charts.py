@@ -16,6 +16,7 @@ import msgspec
 
 from spotify_lake import keys
 from spotify_lake.athena import Question
+from spotify_lake.report import forecasts
 from spotify_lake.report.queries import sql
 from spotify_lake.report.rows import Row
 from spotify_lake.schema.warehouse import ChartName
@@ -211,6 +212,8 @@ class Charts(msgspec.Struct, frozen=True, kw_only=True):
         Its first and last day.
     regions
         Ordered by name, with Global first.
+    forecast
+        The newest forecast of the chart; None if there is none.
     """
 
     title: str
@@ -222,6 +225,7 @@ class Charts(msgspec.Struct, frozen=True, kw_only=True):
     spread: list[Spread] = []
     ahead: list[Ahead] = []
     viral: list[Viral] = []
+    forecast: forecasts.Forecast | None = None
 
 
 @dataclass(frozen=True)
@@ -293,8 +297,22 @@ def questions(found: Found, last: dt.date, days: int) -> Asked:
     )
 
 
-def compose(ended: EndRow, answers: Answered) -> Charts | None:
-    """Compose the content of the charts; None if no region has a chart."""
+def compose(
+    ended: EndRow,
+    answers: Answered,
+    made: dt.date | None = None,
+    forecast: Sequence[forecasts.SongRow] = (),
+    scores: Sequence[forecasts.ScoreRow] = (),
+) -> Charts | None:
+    """Compose the content of the charts; None if no region has a chart.
+
+    Parameters
+    ----------
+    ended, answers
+        The chart's last day, and the results of the queries about it.
+    made, forecast, scores
+        The day of its newest forecast, and the results of the queries about that.
+    """
     if not answers.regions:
         return None
     songs = _Songs()
@@ -356,6 +374,11 @@ def compose(ended: EndRow, answers: Answered) -> Charts | None:
         spread=spread,
         ahead=ahead[:AHEAD],
         viral=list(shares.values()),
+        forecast=(
+            forecasts.compose(made, date_of(ended.last_key), forecast, scores, index=songs.index)
+            if made
+            else None
+        ),
     )
 
 

@@ -37,6 +37,7 @@ SCRIPT_FILES: Final = (
     "distributions",
     "overview",
     "playlist",
+    "forecasts",
     "charts",
     "details",
     "listening",

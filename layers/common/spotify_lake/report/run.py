@@ -12,7 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from spotify_lake import keys
 from spotify_lake.athena import Athena
 from spotify_lake.observability import logger, metrics
-from spotify_lake.report import charts, plays, queries
+from spotify_lake.report import charts, forecasts, plays, queries
 from spotify_lake.report.charts import Charts
 from spotify_lake.report.content import Content, artist_dates, compose, songs_to_look_up
 from spotify_lake.report.page import render
@@ -68,7 +68,8 @@ def run(athena: Athena, s3: S3Client, bucket: str, days: int, zone: str, now: dt
     """
     heard = ask_plays(athena, s3, bucket, zone)
     content = ask(athena, newest_date(s3, bucket, now.date()), days, heard)
-    content = msgspec.structs.replace(content, charts=ask_charts(athena, chart_keys(s3, bucket), days))
+    entry_keys, forecast_keys = (keys_in(s3, bucket, module.FOLDER) for module in (charts, forecasts))
+    content = msgspec.structs.replace(content, charts=ask_charts(athena, entry_keys, forecast_keys, days))
     page = render(content, now)
     by_day = [] if content.last is None else [f"{keys.REPORT}{content.last}.html"]
     page_keys = [*by_day, keys.REPORT_INDEX]
@@ -153,14 +154,25 @@ def ask(athena: Athena, last: dt.date | None, days: int, heard: Plays | None = N
     return compose(snapshots, standings, artists(), songs(), heard)
 
 
-def chart_keys(s3: S3Client, bucket: str) -> Iterator[str]:
-    """Return the keys of the chart entries. Listing is cheaper than asking Athena whether there are any."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=charts.FOLDER)
+def keys_in(s3: S3Client, bucket: str, folder: str) -> Iterator[str]:
+    """Return the keys in a folder. Listing is cheaper than asking Athena whether there are any rows."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
     return (found["Key"] for page in pages for found in page.get("Contents", []))
 
 
-def ask_charts(athena: Athena, entry_keys: Iterable[str], days: int) -> Charts | None:
+def ask_charts(
+    athena: Athena, entry_keys: Iterable[str], forecast_keys: Iterable[str], days: int
+) -> Charts | None:
     """Query everything that the page shows about the last `days` days of the charts; None if there are no charts.
+
+    Parameters
+    ----------
+    athena
+        Runs the queries.
+    entry_keys, forecast_keys
+        The keys of chart entries and of forecasts. The latter are not listed without charts.
+    days
+        Number of days the page covers.
 
     Raises
     ------
@@ -173,8 +185,15 @@ def ask_charts(athena: Athena, entry_keys: Iterable[str], days: int) -> Charts |
     ends = athena.ask(charts.end(found))
     if not ends:
         return None
-    asked = charts.questions(found, charts.date_of(ends[0].last_key), days)
+    last = charts.date_of(ends[0].last_key)
+    asked = charts.questions(found, last, days)
+    made = forecasts.find(forecast_keys, found.chart)
+    of_forecast = forecasts.questions(found.chart, made, last) if made else None
     regions, artists = athena.start(asked.regions), athena.start(asked.artists)
     songs, spread = athena.start(asked.songs), athena.start(asked.spread)
     viral = athena.start(asked.viral)() if asked.viral else []
-    return charts.compose(ends[0], charts.Answered(regions(), artists(), songs(), spread(), viral))
+    answers = charts.Answered(regions(), artists(), songs(), spread(), viral)
+    if of_forecast is None:
+        return charts.compose(ends[0], answers, made)
+    forecast, scores = athena.start(of_forecast.songs), athena.start(of_forecast.scores)
+    return charts.compose(ends[0], answers, made, forecast(), scores())

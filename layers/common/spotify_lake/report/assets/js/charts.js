@@ -119,6 +119,7 @@ const regionCards = (charts, region) => {
     ),
     regionArtistsCard(charts, region),
     regionSongsCard(charts, region),
+    forecastCard(charts, region),
   ];
 };
 
@@ -350,6 +351,7 @@ const chartsView = () => {
         const region = regions[event.target.value];
         setChoice("region", region === regions[0] ? null : region.name, { step: true });
         showRegion(region);
+        drawPlots();
         say(`Showing ${region.name}`);
       },
     },
@@ -360,6 +362,7 @@ const chartsView = () => {
     chartsHead(charts),
     regions.length > 1 && el("p", { class: "choice" }, el("label", { for: "region" }, "Region"), chooser),
     regional,
+    forecastScoresCard(charts),
     spreadCard(charts),
     (viral.length > 0 || ahead.length > 0) && [aheadCard(charts), viralSharesCard(charts)],
   ];

@@ -94,6 +94,12 @@ const readCharts = () => {
       entered: fromStart(row.entered),
     })),
     viral: readRows("Viral", charts.viral),
+    forecast: charts.forecast && {
+      ...charts.forecast,
+      made: fromStart(charts.forecast.made),
+      songs: readRows("ForecastSong", charts.forecast.songs).map((row) => ({ ...row, song: known[row.song] })),
+      scores: readRows("ForecastScore", charts.forecast.scores).map((row) => ({ ...row, made: fromStart(row.made) })),
+    },
   };
 };
 

@@ -56,8 +56,9 @@ const destroyPlots = () => {
   plots.forEach((drawing) => drawing.chart?.destroy());
   plots = [];
 };
-/** Draw the plots that are on the page, and drop those that a view created but did not use. */
+/** Draw the plots that are on the page, and drop those that are not. */
 const drawPlots = () => {
+  for (const drawing of plots) if (!drawing.canvas.isConnected) drawing.chart?.destroy();
   plots = plots.filter((drawing) => drawing.canvas.isConnected);
   redrawPlots();
 };
