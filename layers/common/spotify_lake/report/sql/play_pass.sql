@@ -1,5 +1,3 @@
--- One pass of matching: matches the pairs that come first for both plays, and drops the pairs of which a play was matched
--- in the pass before.
 pass_$number AS (
     SELECT
         lower_id,
