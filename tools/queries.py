@@ -1,4 +1,4 @@
-"""Generate the latest_ views, the saved queries, and what the documentation says about queries and views."""
+"""Generate the latest_ views and listening, the saved queries, and what the docs say about queries and views."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from string import Template
 from typing import Final
 
 import queries
@@ -117,8 +118,8 @@ def _latest_view(table: Table, summary: str, row: str, note: str) -> str:
 
 def listening_view() -> str:
     """Return the file of the view listening, whose matching of plays is that of the report."""
-    parts = {"copies": f"{plays.copies()},\n", "matches": f"{plays.matches()},\n"}
-    return pages.filled(queries.FOLDER / queries.VIEWS / "listening.sql", parts)
+    template = Template((ROOT / "tools" / "listening.sql").read_text())
+    return template.substitute(copies=plays.copies(), matches=plays.matches())
 
 
 def _header(summary: str, note: str, row: str, columns: tuple[Column, ...]) -> str:

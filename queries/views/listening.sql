@@ -37,10 +37,8 @@
 -- - context_uri string: The playlist, album or artist it was played from. Null when the source is not `api`, or it was played from nowhere.
 -- - source_object string: Key of the raw object that the row is from.
 -- - played_month string: UTC month of played_at.
-WITH
--- make schema: copies
--- Rows of plays. Those whose play is in several rows have a content, a text that puts the row that says most first.
-copies AS (
+WITH copies AS (
+    -- A play in several rows has a content there: the row that says most is the first in the order of this text.
     SELECT
         *,
         CASE
@@ -69,7 +67,6 @@ copies AS (
         END AS content
     FROM plays
 ),
--- make schema: end
 -- Plays in several rows, and those that can be replaced or replace one: none before the first play of a lower source.
 recent AS (
     SELECT *, min(content) OVER (PARTITION BY play_id) AS first_content
@@ -97,7 +94,6 @@ united AS (
     FROM recent
     WHERE content IS NULL OR content = first_content
 ),
--- make schema: matches
 -- Times are milliseconds since 1970. The names are equal for the same song, and null where no title is known.
 keyed AS (
     SELECT
@@ -374,7 +370,7 @@ matched AS (
     FROM pass_11
     WHERE place = ''
 ),
--- make schema: end
+-- What the view knows of a play beyond its row. A play of the extended history that is in one row needs nothing.
 decided AS (
     SELECT play_id, source_object, "row", replaced_by, ms_to_next
     FROM (

@@ -162,7 +162,9 @@ def songs(
 
 def sql(name: str, **values: object) -> str:
     """Return a query from its file with the values filled in, without comments. Values are not escaped."""
-    return "\n".join(line for line in text_of(name, **values).splitlines() if not line.startswith("--"))
+    return "\n".join(
+        line for line in text_of(name, **values).splitlines() if not line.lstrip().startswith("--")
+    )
 
 
 def text_of(name: str, **values: object) -> str:

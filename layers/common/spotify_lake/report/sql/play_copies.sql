@@ -1,5 +1,5 @@
--- Rows of plays. Those whose play is in several rows have a content, a text that puts the row that says most first.
 copies AS (
+    -- A play in several rows has a content there: the row that says most is the first in the order of this text.
     SELECT
         *,
         CASE
