@@ -149,9 +149,9 @@ pairs AS (
     JOIN ends AS e
         ON e.near_minute = p.near_minute AND (e.uri = p.uri OR e.names = p.names)
 ),
--- A pair's place in the order of matching, as a text: its distance, then the two plays. A matched pair has the place ''.
+-- A pair has its place in the order of matching: nearest first, ties by the two plays. A matched pair has the place 0.
 pass_0 AS (
-    SELECT lower_id, higher_id, lpad(CAST(distance AS varchar), 5, '0') || higher_id || lower_id AS place
+    SELECT lower_id, higher_id, row_number() OVER (ORDER BY distance, higher_id, lower_id) AS place
     FROM pairs
     WHERE distance <= 60000
 ),
@@ -161,8 +161,8 @@ pass_1 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -180,8 +180,8 @@ pass_2 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -199,8 +199,8 @@ pass_3 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -218,8 +218,8 @@ pass_4 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -237,8 +237,8 @@ pass_5 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -256,8 +256,8 @@ pass_6 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -275,8 +275,8 @@ pass_7 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -294,8 +294,8 @@ pass_8 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -313,8 +313,8 @@ pass_9 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -332,8 +332,8 @@ pass_10 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -351,8 +351,8 @@ pass_11 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
@@ -368,7 +368,7 @@ pass_11 AS (
 matched AS (
     SELECT lower_id, higher_id
     FROM pass_11
-    WHERE place = ''
+    WHERE place = 0
 ),
 -- What the view knows of a play beyond its row. A play of the extended history that is in one row needs nothing.
 decided AS (

@@ -53,9 +53,9 @@ pairs AS (
     JOIN ends AS e
         ON e.near_minute = p.near_minute AND (e.uri = p.uri OR e.names = p.names)
 ),
--- A pair's place in the order of matching, as a text: its distance, then the two plays. A matched pair has the place ''.
+-- A pair has its place in the order of matching: nearest first, ties by the two plays. A matched pair has the place 0.
 pass_0 AS (
-    SELECT lower_id, higher_id, lpad(CAST(distance AS varchar), 5, '0') || higher_id || lower_id AS place
+    SELECT lower_id, higher_id, row_number() OVER (ORDER BY distance, higher_id, lower_id) AS place
     FROM pairs
     WHERE distance <= 60000
 ),
@@ -64,5 +64,5 @@ $passes,
 matched AS (
     SELECT lower_id, higher_id
     FROM pass_$last_pass
-    WHERE place = ''
+    WHERE place = 0
 )

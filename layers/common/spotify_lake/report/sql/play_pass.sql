@@ -3,8 +3,8 @@ pass_$number AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
