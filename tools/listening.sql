@@ -5,8 +5,8 @@
 -- ms_played, in order of time. A play of the API is replaced by a counted play of an export within 60 seconds of its end
 -- or start. Matching is one to one: in each of six rounds, a play of the API and a play of an export are matched if each
 -- is the nearest that the other has left. Ties go to the smaller play_id, first of the export, then of the API. A play of
--- the API that has no match after that counts; six rounds leave one only where a song of seconds is on repeat. The view
--- reads every month of plays four times; a condition on it saves nothing.
+-- the API that has no match after that counts; while a song is on repeat, nearest first can leave one over. The view reads
+-- every month of plays four times; a condition on it saves nothing.
 --
 -- One row: play
 -- Columns:
