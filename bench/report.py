@@ -37,6 +37,7 @@ from spotify_lake.transform.parquet import arrow_schema
 SQL: Final = Path(queries.__file__).parent / "sql"
 DAYS: Final = 365  # in the lake
 NEAR: Final = 2  # references that read only the months in which plays of the API may be those of an export
+OF_PLAYS: Final = ("play_files", "plays", "play_copies", "play_matches", "play_pass")  # files of SQL
 NIGHT: Final = dt.datetime.combine(LAST_DAY, dt.time(7), dt.UTC)
 
 
@@ -71,7 +72,7 @@ def measure(*, quick: bool) -> Measured:
         "report_plays: reads of all months": of_plays - NEAR,
         "report_plays: reads of polled months": NEAR,
     }
-    numbers |= {f"report_sql: {name}": fingerprint(name) for name in ("plays", "plays_pass", "play_files")}
+    numbers |= {f"report_sql: {name}": fingerprint(name) for name in OF_PLAYS}
     findings.append(
         Finding(
             "Report, plays: how often Athena reads the table",

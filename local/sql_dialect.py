@@ -245,7 +245,12 @@ class _Definitions:
     def add_to(self, query: exp.Query) -> None:
         """Insert the definitions before the query's own common table expressions, each after those it needs."""
         ctes = [
-            exp.CTE(this=definition, alias=exp.TableAlias(this=exp.to_identifier(_definition(name))))
+            exp.CTE(
+                this=definition,
+                alias=exp.TableAlias(this=exp.to_identifier(_definition(name))),
+                # Each reference to a table reads the columns that it needs.
+                materialized=False if name in self._schema else None,
+            )
             for name, definition in self._queries.items()
         ]
         if own := query.args.get("with_"):

@@ -1,4 +1,4 @@
-"""Generate the latest_ views, the saved queries, and what the documentation says about queries and views."""
+"""Generate the latest_ views and listening, the saved queries, and what the docs say about queries and views."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from string import Template
 from typing import Final
 
 import queries
 from queries import TIME_ZONE, Statement
+from spotify_lake.report import plays
 from spotify_lake.schema.playlists import ALBUMS, ARTISTS, PLAYLIST_ENTRIES, PLAYLISTS, SONGS
 from spotify_lake.schema.types import PARTITION, Column, Table, Type
 from tools import pages
@@ -114,6 +116,12 @@ def _latest_view(table: Table, summary: str, row: str, note: str) -> str:
     )
 
 
+def listening_view() -> str:
+    """Return the file of the view listening, whose matching of plays is that of the report."""
+    template = Template((ROOT / "tools" / "listening.sql").read_text())
+    return template.substitute(copies=plays.copies(), matches=plays.matches())
+
+
 def _header(summary: str, note: str, row: str, columns: tuple[Column, ...]) -> str:
     lines = [summary, *textwrap.wrap(note, HEADER_WIDTH - 3), "", f"One row: {row}", "Columns:"]
     lines += [f"- {column.name} {column.type}: {meaning(column)}" for column in columns]
@@ -191,12 +199,13 @@ def views_in_dictionary(views: Mapping[str, Statement]) -> str:
 
 def files() -> tuple[dict[Path, str], str]:
     """Return the generated files with their texts, and the data dictionary's part about views."""
-    latest = {f"{queries.VIEWS}/{name}.sql": text for name, text in latest_views().items()}
-    written = [view for view in queries.load(queries.VIEWS) if view.file not in latest]
-    generated = [view for file, text in latest.items() for view in queries.parse(file, text)]
+    texts = latest_views() | {"listening": listening_view()}
+    texts = {f"{queries.VIEWS}/{name}.sql": text for name, text in texts.items()}
+    written = [view for view in queries.load(queries.VIEWS) if view.file not in texts]
+    generated = [view for file, text in texts.items() for view in queries.parse(file, text)]
     views = queries.in_order([*written, *generated])
     questions = queries.queries()
-    wanted = {queries.FOLDER / file: text for file, text in latest.items()}
+    wanted = {queries.FOLDER / file: text for file, text in texts.items()}
     wanted |= {
         SAVED_QUERIES: pages.filled(SAVED_QUERIES, {"queries": saved_queries(questions, views)}),
         PAGE: pages.filled(PAGE, {"questions": page(questions)}),

@@ -46,6 +46,7 @@ def _connect_without_files(*arguments: Any, **settings: Any) -> duckdb.DuckDBPyC
     copies = [str(path) for path in Path(tempfile.gettempdir()).glob("ministack-athena-*")]
     connection.execute("SET allowed_directories = $copies", {"copies": copies})
     connection.execute("SET enable_external_access = false")
+    connection.execute("SET parquet_metadata_cache = true")  # a query opens each file several times
     return connection
 
 

@@ -145,7 +145,10 @@ def _at_time_zone(node: exp.Expr) -> None:
 
     def make(one: Any) -> exp.Expr:
         moment, zone = (one.this, one.args["zone"]) if isinstance(one, exp.AtTimeZone) else one.expressions
-        return _call("timezone", zone, _call("timezone", "UTC", _cast(moment, "TIMESTAMP")))
+        moment = _cast(moment, "TIMESTAMP")
+        if zone.is_string and zone.name == "UTC":
+            return moment
+        return _call("timezone", zone, _call("timezone", "UTC", moment))
 
     _wrap(node, make)
 

@@ -5,8 +5,8 @@
 -- ms_played, in order of time. A play of the API is replaced by a counted play of an export within 60 seconds of its end
 -- or start. Matching is one to one: in each of six rounds, a play of the API and a play of an export are matched if each
 -- is the nearest that the other has left. Ties go to the smaller play_id, first of the export, then of the API. A play of
--- the API that has no match after that counts; six rounds leave one only where a song of seconds is on repeat. The view
--- reads every month of plays four times; a condition on it saves nothing.
+-- the API that has no match after that counts; while a song is on repeat, nearest first can leave one over. The view reads
+-- every month of plays four times; a condition on it saves nothing.
 --
 -- One row: play
 -- Columns:
@@ -38,10 +38,11 @@
 -- - source_object string: Key of the raw object that the row is from.
 -- - played_month string: UTC month of played_at.
 WITH copies AS (
+    -- A play in several rows has a content there: the row that says most is the first in the order of this text.
     SELECT
         *,
         CASE
-            WHEN count(*) OVER (PARTITION BY play_id) > 1
+            WHEN count(*) OVER (PARTITION BY played_month, play_id) > 1
                 THEN concat_ws(
                     '/',
                     lpad(CAST(1000 - fields_known AS varchar), 4, '0'),
@@ -66,39 +67,51 @@ WITH copies AS (
         END AS content
     FROM plays
 ),
--- Of equal plays the row that says most, then the one whose content comes first.
-chosen AS (
+-- Plays in several rows, and those that can be replaced or replace one: none before the first play of a lower source.
+recent AS (
     SELECT *, min(content) OVER (PARTITION BY play_id) AS first_content
-    FROM copies
+    FROM (
+        SELECT
+            play_id,
+            source,
+            played_at,
+            ms_played,
+            uri,
+            name,
+            artist_name,
+            show_name,
+            source_object,
+            "row",
+            content,
+            min(CASE WHEN source <> 'extended' THEN played_at END) OVER () AS first_lower
+        FROM copies
+    )
+    WHERE content IS NOT NULL OR played_at >= date_add('minute', -1, first_lower)
 ),
+-- Of equal plays the row that says most, then the one whose content comes first.
 united AS (
-    SELECT *, min(CASE WHEN source <> 'extended' THEN played_at END) OVER () AS first_lower
-    FROM chosen
+    SELECT play_id, source, played_at, ms_played, uri, name, artist_name, show_name, source_object, "row", content
+    FROM recent
     WHERE content IS NULL OR content = first_content
 ),
--- No play before these can be replaced, or replace one.
-recent AS (
+-- Times are milliseconds since 1970. The names are equal for the same song, and null where no title is known.
+keyed AS (
     SELECT
-        play_id,
-        source,
-        played_at,
-        ms_played,
-        uri,
-        -- Equal for the same song; null where no title is known.
+        *,
         lower(coalesce(show_name, artist_name)) || ' / ' || lower(name) AS names,
-        date_trunc('minute', played_at) AS ended_minute
+        date_diff('millisecond', CAST('1970-01-01 00:00:00 UTC' AS timestamp with time zone), played_at) AS ended
     FROM united
-    WHERE played_at >= date_add('minute', -1, first_lower)
 ),
 -- Of one song, minute and ms_played, the first play of account data is the first of the extended history, and so on.
 numbered AS (
     SELECT
         *,
+        ended - ended % 60000 AS ended_minute,
         row_number() OVER (
-            PARTITION BY names, ended_minute, ms_played, source
-            ORDER BY CASE WHEN source = 'extended' THEN played_at END, play_id
+            PARTITION BY names, ended - ended % 60000, ms_played, source
+            ORDER BY CASE WHEN source = 'extended' THEN ended END, play_id
         ) AS number_of_source
-    FROM recent
+    FROM keyed
 ),
 account_matched AS (
     SELECT
@@ -113,36 +126,32 @@ account_matched AS (
 ),
 -- What is within 60 seconds of a poll's play is in its minute or in one beside it.
 polled AS (
-    SELECT p.play_id, p.uri, p.names, p.played_at, date_add('minute', m.minutes, p.ended_minute) AS near_minute
+    SELECT p.play_id, p.uri, p.names, p.ended, m.near_minute
     FROM account_matched AS p
-    CROSS JOIN UNNEST(ARRAY[-1, 0, 1]) AS m (minutes)
+    CROSS JOIN UNNEST(ARRAY[p.ended_minute - 60000, p.ended_minute, p.ended_minute + 60000]) AS m (near_minute)
     WHERE p.source = 'api'
 ),
 -- The plays of exports that count, by their end and by their start: the API may have sent either.
 ends AS (
-    SELECT e.play_id, e.uri, e.names, e.played_at, e.started_at, m.near_minute
-    FROM (
-        SELECT *, date_add('millisecond', -ms_played, played_at) AS started_at
-        FROM account_matched
-        WHERE source <> 'api' AND extended_id IS NULL
-    ) AS e
-    CROSS JOIN UNNEST(ARRAY[e.ended_minute, date_trunc('minute', e.started_at)]) AS m (near_minute)
+    SELECT e.play_id, e.uri, e.names, e.ended, e.ended - e.ms_played AS started, m.near_minute
+    FROM account_matched AS e
+    CROSS JOIN UNNEST(
+        ARRAY[e.ended_minute, e.ended - e.ms_played - (e.ended - e.ms_played) % 60000]
+    ) AS m (near_minute)
+    WHERE e.source <> 'api' AND e.extended_id IS NULL
 ),
 pairs AS (
     SELECT DISTINCT
         p.play_id AS lower_id,
         e.play_id AS higher_id,
-        least(
-            abs(date_diff('millisecond', e.played_at, p.played_at)),
-            abs(date_diff('millisecond', e.started_at, p.played_at))
-        ) AS distance
+        least(abs(e.ended - p.ended), abs(e.started - p.ended)) AS distance
     FROM polled AS p
     JOIN ends AS e
         ON e.near_minute = p.near_minute AND (e.uri = p.uri OR e.names = p.names)
 ),
--- A pair's place in the order of matching, as a text: its distance, then the two plays. A matched pair has the place ''.
+-- A pair has its place in the order of matching: nearest first, ties by the two plays. A matched pair has the place 0.
 pass_0 AS (
-    SELECT lower_id, higher_id, lpad(CAST(distance AS varchar), 5, '0') || higher_id || lower_id AS place
+    SELECT lower_id, higher_id, row_number() OVER (ORDER BY distance, higher_id, lower_id) AS place
     FROM pairs
     WHERE distance <= 60000
 ),
@@ -152,12 +161,14 @@ pass_1 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_0
@@ -169,12 +180,14 @@ pass_2 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_1
@@ -186,12 +199,14 @@ pass_3 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_2
@@ -203,12 +218,14 @@ pass_4 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_3
@@ -220,12 +237,14 @@ pass_5 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_4
@@ -237,12 +256,14 @@ pass_6 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_5
@@ -254,12 +275,14 @@ pass_7 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_6
@@ -271,12 +294,14 @@ pass_8 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_7
@@ -288,12 +313,14 @@ pass_9 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_8
@@ -305,12 +332,14 @@ pass_10 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_9
@@ -322,70 +351,74 @@ pass_11 AS (
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
-            *,
+            lower_id,
+            higher_id,
+            place,
             min(place) OVER (PARTITION BY lower_id) AS of_lower,
             min(place) OVER (PARTITION BY higher_id) AS of_higher
         FROM pass_10
         WHERE place IS NOT NULL
     )
 ),
-replaced AS (
-    SELECT play_id AS lower_id, extended_id AS replaced_by
-    FROM account_matched
-    WHERE extended_id IS NOT NULL
-    UNION ALL
+matched AS (
     SELECT lower_id, higher_id
     FROM pass_11
-    WHERE place = ''
+    WHERE place = 0
 ),
-counted AS (
-    SELECT
-        u.*,
-        r.replaced_by,
-        date_diff(
-            'millisecond',
-            u.played_at,
-            lead(u.played_at) OVER (PARTITION BY r.replaced_by IS NULL ORDER BY u.played_at, u.play_id)
-        ) AS ms_to_next
-    FROM united AS u
-    LEFT JOIN replaced AS r
-        ON r.lower_id = u.play_id
+-- What the view knows of a play beyond its row. A play of the extended history that is in one row needs nothing.
+decided AS (
+    SELECT play_id, source_object, "row", replaced_by, ms_to_next
+    FROM (
+        SELECT
+            *,
+            lead(ended) OVER (PARTITION BY replaced_by IS NULL ORDER BY ended, play_id) - ended AS ms_to_next
+        FROM (
+            SELECT p.*, coalesce(p.extended_id, m.higher_id) AS replaced_by
+            FROM account_matched AS p
+            LEFT JOIN matched AS m
+                ON m.lower_id = p.play_id
+        )
+    )
+    WHERE source <> 'extended' OR content IS NOT NULL
 )
 SELECT
-    play_id,
-    source,
-    kind,
-    replaced_by IS NULL AS is_counted,
-    replaced_by,
-    played_at,
-    heard_at,
+    p.play_id,
+    p.source,
+    p.kind,
+    d.replaced_by IS NULL AS is_counted,
+    d.replaced_by,
+    p.played_at,
+    p.heard_at,
     CASE
-        WHEN source <> 'api' THEN ms_played
-        WHEN replaced_by IS NULL AND ms_to_next < duration_ms THEN ms_to_next
-        WHEN replaced_by IS NULL THEN duration_ms
+        WHEN p.source <> 'api' THEN p.ms_played
+        WHEN d.replaced_by IS NULL AND d.ms_to_next < p.duration_ms THEN d.ms_to_next
+        WHEN d.replaced_by IS NULL THEN p.duration_ms
     END AS listened_ms,
-    source = 'api' AS is_estimated,
-    ms_played,
-    uri,
-    song_id,
-    name,
-    artist_name,
-    album_name,
-    show_name,
-    platform,
-    country,
-    reason_start,
-    reason_end,
-    is_shuffled,
-    is_skipped,
-    is_offline,
-    is_private,
-    context_uri,
-    source_object,
-    played_month
-FROM counted
+    p.source = 'api' AS is_estimated,
+    p.ms_played,
+    p.uri,
+    p.song_id,
+    p.name,
+    p.artist_name,
+    p.album_name,
+    p.show_name,
+    p.platform,
+    p.country,
+    p.reason_start,
+    p.reason_end,
+    p.is_shuffled,
+    p.is_skipped,
+    p.is_offline,
+    p.is_private,
+    p.context_uri,
+    p.source_object,
+    p.played_month
+FROM plays AS p
+LEFT JOIN decided AS d
+    ON d.play_id = p.play_id
+WHERE d.play_id IS NULL OR (d.source_object = p.source_object AND d."row" = p."row")

@@ -72,6 +72,8 @@ def ask(connection: Any, sql: str) -> tuple[Any, str]:
         ("from_unixtime(1772323200)", AT(2026, 3, 1), "TIMESTAMP"),
         ("from_unixtime(0.5e0)", AT(1970, 1, 1, 0, 0, 0, 500000), "TIMESTAMP"),
         ("TIMESTAMP '2026-03-01 10:00:00' AT TIME ZONE 'Europe/Berlin'", AT(2026, 3, 1, 11), "TIMESTAMP"),
+        ("TIMESTAMP '2026-03-01 10:00:00' AT TIME ZONE 'UTC'", AT(2026, 3, 1, 10), "TIMESTAMP"),
+        ("CAST(DATE '2026-03-01' AT TIME ZONE 'UTC' AS timestamp)", AT(2026, 3, 1), "TIMESTAMP"),
         ("at_timezone(TIMESTAMP '2026-03-01 01:00', 'America/New_York')", AT(2026, 2, 28, 20), "TIMESTAMP"),
         ("CAST(from_unixtime(0) AT TIME ZONE 'America/New_York' AS date)", dt.date(1969, 12, 31), "DATE"),
         ("from_iso8601_timestamp('2026-03-01T10:00:00+02:00')", AT(2026, 3, 1, 8), "TIMESTAMP"),

@@ -60,7 +60,7 @@ def test_what_the_report_reads_was_counted_with_its_queries_as_they_are(scans):
     counted = {
         name.removeprefix("report_sql: "): number for name, number in NUMBERS.items() if "_sql" in name
     }
-    names = {*scans, "plays", "plays_pass", "play_files"}
+    names = {*scans, *report.OF_PLAYS}
     assert counted == {name: report.fingerprint(name) for name in names}, "run make bench WHAT=report"
 
 

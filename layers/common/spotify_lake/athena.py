@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
 
 FIRST_POLL_S: Final = 0.05
-LONGEST_POLL_S: Final = 1.0
+LONGEST_POLL_S: Final = 0.25
 
 type Value = str | int | float | bool | Decimal | dt.date | dt.datetime | None
 type Row = tuple[Value, ...]

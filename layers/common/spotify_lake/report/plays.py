@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from spotify_lake.athena import Athena, Question
-from spotify_lake.report.queries import sql
+from spotify_lake.report.queries import sql, text_of
 from spotify_lake.schema.listening import PLAY_FILES
 
 PERIODS: Final = (28, 183, 365)  # days; the last period of the page has no beginning
@@ -88,18 +88,34 @@ def files(zone: str) -> Question[RangeRow | GapRow]:
 def plays(found: RangeRow, zone: str) -> Question[PlayRow]:
     """Query what was heard. Months without plays are not read, as the first and the last play say."""
     last = found.last_day or _EPOCH.date()
-    passes = ",\n".join(sql("plays_pass", number=n, before=n - 1).strip() for n in range(1, PASSES + 1))
+    # A play of the API may be that of an export in the month before, and a play of an export ends later.
+    polled = _month(found.first_polled, -_DAY)
     text = sql(
         "plays",
         zone=zone,
-        since=_month(found.first),
-        # A play of the API may be that of an export in the month before, and a play of an export ends later.
-        polled=_month(found.first_polled, -_DAY),
-        passes=passes,
-        last_pass=PASSES,
+        copies=copies(f"\n    WHERE played_month >= '{_month(found.first)}'"),
+        matches=matches(f" AND played_month >= '{polled}'"),
+        polled=polled,
         **{f"recent_{age}": last - (days - 1) * _DAY for age, days in enumerate(PERIODS)},
     )
     return Question("plays", text, PlayRow)
+
+
+def copies(months: str = "") -> str:
+    """Return the common table expression `copies`: the rows of plays that meet a condition, with their content."""
+    return text_of("play_copies", months=months)
+
+
+def matches(near: str = "") -> str:
+    """Return common table expressions from the plays of `united`, each play once, to `matched`.
+
+    Parameters
+    ----------
+    near
+        A further condition for the plays that are matched with plays of the API.
+    """
+    passes = [text_of("play_pass", number=n, before=n - 1) for n in range(1, PASSES + 1)]
+    return text_of("play_matches", near=near, passes=",\n".join(passes), last_pass=PASSES)
 
 
 def _month(seconds: int | None, later: dt.timedelta = dt.timedelta()) -> str:

@@ -161,10 +161,15 @@ def songs(
 
 
 def sql(name: str, **values: object) -> str:
-    """Return a query from its file with the values filled in. Values are not escaped."""
-    text = (_SQL / f"{name}.sql").read_text()
-    without_comments = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    return Template(without_comments).substitute(values)
+    """Return a query from its file with the values filled in, without comments. Values are not escaped."""
+    return "\n".join(
+        line for line in text_of(name, **values).splitlines() if not line.lstrip().startswith("--")
+    )
+
+
+def text_of(name: str, **values: object) -> str:
+    """Return the text of a file with the values filled in. Values are not escaped."""
+    return Template((_SQL / f"{name}.sql").read_text()).substitute(values).strip()
 
 
 def _dates(dates: Iterable[dt.date]) -> str:

@@ -11,38 +11,9 @@
 --   `what` = 'kind': one row per kind. Items are zeros.
 -- `plays` counts those of at least 30 seconds. `starts` are plays of the extended history, `skips` those of them that were
 -- skipped. `estimated` is the part of `milliseconds` that is an estimate.
-WITH copies AS (
-    SELECT
-        *,
-        CASE
-            WHEN count(*) OVER (PARTITION BY played_month, play_id) > 1
-                THEN concat_ws(
-                    '/',
-                    lpad(CAST(1000 - fields_known AS varchar), 4, '0'),
-                    coalesce(name, ''),
-                    coalesce(artist_name, ''),
-                    coalesce(album_name, ''),
-                    coalesce(show_name, ''),
-                    coalesce(platform, ''),
-                    coalesce(country, ''),
-                    coalesce(reason_start, ''),
-                    coalesce(reason_end, ''),
-                    coalesce(CAST(is_shuffled AS varchar), ''),
-                    coalesce(CAST(is_skipped AS varchar), ''),
-                    coalesce(CAST(is_offline AS varchar), ''),
-                    coalesce(CAST(is_private AS varchar), ''),
-                    coalesce(CAST(offline_timestamp AS varchar), ''),
-                    coalesce(CAST(duration_ms AS varchar), ''),
-                    coalesce(context_uri, ''),
-                    source_object,
-                    CAST("row" AS varchar)
-                )
-        END AS content
-    FROM plays
-    WHERE played_month >= '$since'
-),
+WITH $copies,
 chosen AS (
-    SELECT *, row_number() OVER (PARTITION BY played_month, play_id ORDER BY content) AS copy_number
+    SELECT *, min(content) OVER (PARTITION BY played_month, play_id) AS first_content
     FROM copies
 ),
 united AS (
@@ -56,68 +27,22 @@ united AS (
         name,
         artist_name,
         album_name,
-        lower(coalesce(show_name, artist_name)) || ' / ' || lower(name) AS names,
+        show_name,
+        played_at,
         ms_played,
         duration_ms,
         coalesce(is_skipped, false) OR coalesce(reason_end, '') = 'fwdbtn' AS was_skipped,
-        date_diff('millisecond', CAST('1970-01-01 00:00:00 UTC' AS timestamp with time zone), played_at) AS ended,
         CAST(CAST(heard_at AS timestamp with time zone) AT TIME ZONE '$zone' AS timestamp) AS local_time
     FROM chosen
-    WHERE copy_number = 1
+    WHERE content IS NULL OR content = first_content
 ),
--- Of one song, minute and ms_played, the first play of account data is the first of the extended history, and so on.
-numbered AS (
-    SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY played_month, names, ended - ended % 60000, ms_played, source ORDER BY play_id
-        ) AS number_of_source,
-        count(CASE WHEN source = 'extended' THEN 1 END) OVER (
-            PARTITION BY played_month, names, ended - ended % 60000, ms_played
-        ) AS extended
-    FROM united
-),
-kept AS (
-    SELECT *, ended - ended % 60000 AS minute, ended - ms_played - (ended - ms_played) % 60000 AS start_minute
-    FROM numbered
-    WHERE source <> 'account' OR names IS NULL OR number_of_source > extended
-),
--- What is within 60 seconds of a poll's play is in its minute or in one beside it.
-near AS (
-    SELECT p.play_id, p.source, p.ended, p.ms_played, k.song_key, m.near_minute
-    FROM kept AS p
-    CROSS JOIN UNNEST(ARRAY['u' || p.uri, 'n' || p.names]) AS k (song_key)
-    CROSS JOIN UNNEST(
-        CASE
-            WHEN p.source = 'api' THEN ARRAY[p.minute - 60000, p.minute, p.minute + 60000]
-            ELSE ARRAY[p.minute, p.start_minute]
-        END
-    ) AS m (near_minute)
-    WHERE p.played_month >= '$polled' AND k.song_key IS NOT NULL
-),
-pairs AS (
-    SELECT DISTINCT
-        p.play_id AS lower_id,
-        e.play_id AS higher_id,
-        least(abs(e.ended - p.ended), abs(e.ended - e.ms_played - p.ended)) AS distance
-    FROM near AS p
-    JOIN near AS e
-        ON e.song_key = p.song_key AND e.near_minute = p.near_minute
-    WHERE p.source = 'api' AND e.source <> 'api'
-),
--- A pair's place in the order of matching, as a text: its distance, then the two plays. A matched pair has the place ''.
-pass_0 AS (
-    SELECT lower_id, higher_id, lpad(CAST(distance AS varchar), 5, '0') || higher_id || lower_id AS place
-    FROM pairs
-    WHERE distance <= 60000
-),
-$passes,
+$matches,
 counted AS (
     SELECT p.*, lead(p.ended) OVER (ORDER BY p.ended, p.play_id) - p.ended AS ms_to_next
-    FROM kept AS p
-    LEFT JOIN pass_$last_pass AS r
-        ON r.lower_id = p.play_id AND r.place = ''
-    WHERE r.lower_id IS NULL
+    FROM account_matched AS p
+    LEFT JOIN matched AS m
+        ON m.lower_id = p.play_id
+    WHERE m.lower_id IS NULL AND p.extended_id IS NULL
 ),
 heard AS (
     SELECT

@@ -1,12 +1,10 @@
--- One pass of matching: matches the pairs that come first for both plays, and drops the pairs of which a play was matched
--- in the pass before.
 pass_$number AS (
     SELECT
         lower_id,
         higher_id,
         CASE
-            WHEN place = of_lower AND place = of_higher THEN ''
-            WHEN of_lower <> '' AND of_higher <> '' THEN place
+            WHEN place = of_lower AND place = of_higher THEN 0
+            WHEN of_lower > 0 AND of_higher > 0 THEN place
         END AS place
     FROM (
         SELECT
