@@ -42,7 +42,7 @@ _NAME: Final = re.compile(r"endsong|endvideo|streaming_?history_?", re.IGNORECAS
 # What else is in Spotify's exports: about payments, searches, devices and advertising.
 _LEFT_ALONE: Final = re.compile(
     r"(?:inferences|payments|searchqueries|userdata|useraddress|identifiers|marquee|duonewfamily|yoursoundcapsule"
-    r"|userprompts|podcastinteractivity\w*|read_?me\w*)\.(?:json|txt|html?|pdf)",
+    r"|userattributes|userprompts|familyplan|playlistinabottle|podcastinteractivity\w*|read_?me\w*)\.(?:json|txt|html?|pdf)",
     re.IGNORECASE,
 )
 _LOG: Final = re.compile(r"(?:^|/)(?:spotify )?technical log information/", re.IGNORECASE)  # the third export

@@ -239,6 +239,8 @@ def test_an_empty_file_of_an_export_has_no_plays_and_no_problem() -> None:
     [
         ("my.zip/Spotify Account Data/Payments.json", True, False, True),
         ("ReadMeFirst_ExtendedStreamingHistory.pdf", True, False, True),
+        ("PlaylistInABottle.json", True, False, True),
+        ("MyData/FamilyPlan.json", True, False, True),
         ("Follow.json", False, True, False),
         ("MyData/Anything.json", False, False, True),
         ("my.zip/Spotify Technical Log Information/AddedToPlaylist.json", True, False, True),
