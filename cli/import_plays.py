@@ -6,7 +6,7 @@ import functools
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Final, Self
@@ -108,7 +108,7 @@ class Plays:
         self._unknown: Counter[str] = Counter()
         self._rows = 0
         self.files: list[ImportedFile] = []
-        self.dry_tables: list[PlayTables] = []  # what a dry run would have made
+        self.dry_tables: list[PlayTables] = []  # what a dry run would have made, without the plays
 
     def __enter__(self) -> Self:
         return self
@@ -150,7 +150,8 @@ class Plays:
         if not packed.usernames and form == "audio":
             self._moments[name] = moments_of(rows)
         if self._dry_run:
-            self.dry_tables.append(normalize_export(plays.unpack_export(packed.data, packed.key)))
+            tables = normalize_export(plays.unpack_export(packed.data, packed.key))
+            self.dry_tables.append(replace(tables, plays={}))  # these would fill the memory
         store_it = functools.partial(self._store, name, history.file_name, packed, form, now)
         self._waiting.append((name, packed, form, self._pool.submit(store_it)))
         self._report(keep=WAITING)

@@ -1,7 +1,7 @@
 """Delete the plays that polls of the Web API brought.
 
 It shows what it would delete, asks, switches the polls off, deletes every version, and checks that nothing is left.
-What you imported from an export stays.
+Polls that failed are deleted too, so that nothing starts them again. What you imported from an export stays.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import batched
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
 EXAMPLES: Final = ("./lake forget plays --source api", "./lake forget plays --source api --yes")
 YES: Final = {"y", "yes"}
 API: Final = "api"
+EXTRACT: Final = "ExtractFunctionName"
 BATCH: Final = 1000  # objects S3 deletes in one request
 LOOK_S: Final = 2.0
 # Nothing may turn up for this long: a poll ends within a minute, and SQS's counts are up to a minute old.
 SETTLING_S: Final = LONGEST_S + 15
+# Lambda starts a poll that failed again after one minute, and after two more; the scheduler may be a minute late.
+RETRIED_S: Final = 60 + LONGEST_S + 60 + LONGEST_S + 120 + SETTLING_S
 GIVE_UP_S: Final = 1800.0  # a run takes at most a quarter of an hour, and so may a transform that is retried
 # Counts the rows from this source in every table.
 LEFT: Final = (
@@ -78,7 +81,7 @@ def run(
     terminal: Terminal,
     *,
     yes: bool = False,
-    settling_s: float = SETTLING_S,
+    settling_s: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
@@ -91,7 +94,7 @@ def run(
     yes
         Delete without asking.
     settling_s
-        Seconds for which nothing may turn up and the queue must be empty.
+        Seconds for which nothing may turn up and the queue must be empty; None takes as many as it needs.
     sleep, clock
         As in the module time.
 
@@ -103,8 +106,9 @@ def run(
     _show(lake, terminal, stored(lake))
     if not yes and not _is_wanted(terminal):
         return
-    _switch_off(lake, terminal)
-    gone = _Forgetting(lake, settling_s, sleep, clock).run(terminal)
+    needed_s = _switch_off(lake, terminal)
+    gone = _Forgetting(lake, needed_s if settling_s is None else settling_s, sleep, clock).run(terminal)
+    _drop_failed_polls(lake, terminal)
     left = connect(lake).run(LEFT).rows[0][0]
     if left:
         raise OpsError(
@@ -219,6 +223,7 @@ def _show(lake: Lake, terminal: Terminal, versions: Sequence[Version]) -> None:
         ("Objects of tables", _objects(len(of_tables))),
         ("Size", f"{size / 1e6:,.1f} MB"),
         ("Schedule", f"{_schedule(lake)['State'].lower()}, {lake.output('PlaysScheduleName')}"),
+        ("Failed polls", "their dead letters"),
     ):
         terminal.detail(f"{name:<23}{value}")
 
@@ -237,9 +242,32 @@ def _is_wanted(terminal: Terminal) -> bool:
     return False
 
 
-def _switch_off(lake: Lake, terminal: Terminal) -> None:
-    """Disable the schedule of the polls; everything else about it stays."""
+def _drop_failed_polls(lake: Lake, terminal: Terminal) -> None:
+    """Delete the dead letters of polls: whoever redrives one would poll again."""
+    sqs, dropped = lake.client("sqs"), 0
+    for queue in dead_letters.QUEUES:
+        if queue.target != EXTRACT:
+            continue
+        url = lake.output(queue.output)
+        messages = dead_letters.receive(sqs, url, queue)
+        polls = [one for one in messages if isinstance(one.event, dict) and one.event.get("plays")]
+        for batch in batched(polls, dead_letters.BATCH, strict=False):
+            dead_letters.delete(sqs, url, batch)
+        dead_letters.release(sqs, url, [one for one in messages if one not in polls])
+        dropped += len(polls)
+    if dropped:
+        what = "a failed poll" if dropped == 1 else f"{dropped:,} failed polls"
+        terminal.done(f"The dead letters of {what} are deleted: a redrive would have brought plays back")
+
+
+def _switch_off(lake: Lake, terminal: Terminal) -> float:
+    """Disable the schedule of the polls; return the seconds until no poll can be under way any more."""
     schedule = _schedule(lake)
+    changed = schedule.get("LastModificationDate")
+    off_s = (datetime.now(UTC) - changed).total_seconds() if changed else 0.0
+    settling_s = SETTLING_S
+    if schedule["State"] != "DISABLED" or off_s < RETRIED_S:
+        settling_s = RETRIED_S
     if schedule["State"] != "DISABLED":
         answer_only = {"Arn", "CreationDate", "LastModificationDate", "ResponseMetadata"}
         settings = {name: value for name, value in schedule.items() if name not in answer_only}
@@ -250,6 +278,7 @@ def _switch_off(lake: Lake, terminal: Terminal) -> None:
             f"The stack's parameter ListeningSchedule is still {expression}: a later deploy may switch the polls on"
             " again. To keep them off, set ListeningSchedule to nothing in the next deployment."
         )
+    return settling_s
 
 
 def _schedule(lake: Lake) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def run(
         raise OpsError(f"There is nothing to import in {', '.join(names)}.")
     report = Report(terminal)
     for name in found.missing:
-        report.refuse(name, "There is no such file.")
+        report.refuse(name, "There is no file in it." if Path(name).is_dir() else "There is no such file.")
     report.leave(found.skipped)
     with Plays(lake, terminal, report.refuse, dry_run=dry_run) as plays:
         try:

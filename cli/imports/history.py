@@ -32,6 +32,8 @@ MAX_CELL: Final = 10_000_000  # characters of CSV
 HEADER: Final = 2**16  # bytes in which a CSV file's header ends
 
 _SIGN: Final = re.compile(rb'"(?:ms_played|msPlayed|master_metadata_\w+)"')
+_EMPTY: Final = re.compile(rb"\[\s*\]")
+_NOT_FIRST: Final = "It is not JSON: something stands before its rows."
 _ENVELOPE: Final = b'"plays_version"'
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")  # with a mark; without one, every other byte of JSON is 0
 _BOM: Final = b"\xef\xbb\xbf"
@@ -40,7 +42,7 @@ _NAME: Final = re.compile(r"endsong|endvideo|streaming_?history_?", re.IGNORECAS
 # What else is in Spotify's exports: about payments, searches, devices and advertising.
 _LEFT_ALONE: Final = re.compile(
     r"(?:inferences|payments|searchqueries|userdata|useraddress|identifiers|marquee|duonewfamily|yoursoundcapsule"
-    r"|userprompts|podcastinteractivity\w*|read_?me\w*)\.(?:json|txt|html?|pdf)",
+    r"|userattributes|userprompts|familyplan|playlistinabottle|podcastinteractivity\w*|read_?me\w*)\.(?:json|txt|html?|pdf)",
     re.IGNORECASE,
 )
 _LOG: Final = re.compile(r"(?:^|/)(?:spotify )?technical log information/", re.IGNORECASE)  # the third export
@@ -149,11 +151,13 @@ def _read(file_name: str, data: bytes) -> History | None:
     table = data.removeprefix(_BOM).strip(b"\r\n")  # a tab is an empty cell
     data = table.strip()
     if not data.startswith((b"[", b"{")):
-        return _read_table(file_name, table)
+        found = _read_table(file_name, table)
+        has_rows = found is None and _SIGN.search(data)
+        return History(None, file_name, problems=(_NOT_FIRST,)) if has_rows else found
     if data.startswith(b"{") and _ENVELOPE in data and (found := _read_raw_object(data)):
         return found
     if _SIGN.search(data) is None:
-        is_empty = _NAME.search(file_name) and data.strip(b"[] \t\r\n") == b""
+        is_empty = _NAME.search(file_name) and _EMPTY.fullmatch(data)
         return History(None, file_name) if is_empty else None
     return _read_rows(file_name, data)
 

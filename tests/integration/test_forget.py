@@ -2,7 +2,8 @@
 
 import gzip
 import io
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from cli.terminal import Terminal
 from spotify_lake import keys
 from spotify_lake.raw.store import RawObject
 from spotify_lake.schema.listening import LISTENING_TABLES
+from spotify_lake.transform import run as transforming
 from spotify_lake.transform.listening import ListeningWriter
 from tests.support import plays
 from tests.support.operated import lake as command
@@ -28,12 +30,13 @@ FOREIGN = ("raw/playlist_id=x/20261120T060000Z.json.gz", "state/extract.json", "
 class Clock:
     """Time passes while somebody sleeps; `meanwhile` is what others do, one for each sleep."""
 
-    def __init__(self, *meanwhile):
+    def __init__(self, *meanwhile, pace=1):
         self.now = 0.0
+        self.pace = pace
         self.meanwhile = list(meanwhile)
 
     def sleep(self, seconds):
-        self.now += seconds
+        self.now += seconds * self.pace
         if self.meanwhile:
             self.meanwhile.pop(0)()
 
@@ -84,6 +87,8 @@ def lake(monkeypatch):
                 "RawBucketName": "raw",
                 "LakeBucketName": "lake",
                 "TransformQueueUrl": sqs.create_queue(QueueName="transform")["QueueUrl"],
+                "ExtractFailuresUrl": sqs.create_queue(QueueName="failures")["QueueUrl"],
+                "ScheduleDeadLettersUrl": sqs.create_queue(QueueName="undelivered")["QueueUrl"],
                 "PlaysScheduleName": "spotify-lake-plays",
                 "DatabaseName": "spotify_lake",
             },
@@ -130,7 +135,7 @@ def of_the_api(lake):
     return {(bucket, key) for bucket, key in everything(lake) if "/api" in key or key == keys.PLAYS_STATE}
 
 
-def run(lake, *answers, clock=None, yes=False, settling_s=10.0):
+def run(lake, *answers, clock=None, yes=False, settling_s: float | None = 10.0):
     answers, output = list(answers), io.StringIO()
 
     def read(_prompt):
@@ -174,6 +179,65 @@ def test_the_schedule_is_switched_off_and_otherwise_stays(lake):
     same = ("ScheduleExpression", "ScheduleExpressionTimezone", "Target", "Description", "FlexibleTimeWindow")
     assert [after[name] for name in same] == [before[name] for name in same]
     assert "ListeningSchedule is still rate(30 minutes)" in saw
+
+
+def test_it_waits_for_the_last_time_that_lambda_starts_a_failed_poll_again(lake):
+    clock = Clock(pace=20)
+    run(lake, yes=True, clock=clock, settling_s=None)
+    # The scheduler's minute, three polls of a minute, Lambda's pauses of one and two minutes.
+    assert clock.now >= 60 + 3 * 60 + 60 + 120
+    before = clock.now
+    run(lake, yes=True, clock=clock, settling_s=None)
+    assert clock.now - before >= 7 * 60, "it was switched off just now"
+
+
+def test_a_schedule_that_has_been_off_needs_only_the_time_of_one_poll(lake, monkeypatch):
+    off = {"State": "DISABLED", "LastModificationDate": datetime.now(UTC) - timedelta(days=1)}
+    monkeypatch.setattr(forget, "_schedule", lambda _lake: off)
+    clock = Clock(pace=5)
+    run(lake, yes=True, clock=clock, settling_s=None)
+    assert 60 < clock.now < 120
+
+
+def test_failed_polls_are_not_there_to_be_redriven(lake):
+    """Nor are runs of playlists lost, or what nobody understands."""
+    sqs = lake.client("sqs")
+    poll_event = {"plays": True, "scheduled_at": "2026-11-20T06:00:00Z"}
+    playlists = {"scheduled_at": "2026-11-20T06:00:00Z"}
+    failures, undelivered = (lake.output(f"{name}Url") for name in ("ExtractFailures", "ScheduleDeadLetters"))
+    for event in (poll_event, playlists, *[poll_event] * 11):
+        sqs.send_message(QueueUrl=failures, MessageBody=json.dumps({"requestPayload": event}))
+    for body in (json.dumps(poll_event), json.dumps(playlists), "?"):
+        sqs.send_message(QueueUrl=undelivered, MessageBody=body)
+    saw = run(lake, yes=True)
+    assert "The dead letters of 13 failed polls are deleted" in saw
+    left = {
+        message["Body"]
+        for url in (failures, undelivered)
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    }
+    assert left == {json.dumps({"requestPayload": playlists}), json.dumps(playlists), "?"}
+    assert "dead letters of" not in run(lake, yes=True)
+
+
+def test_a_redriven_event_of_a_deleted_poll_brings_nothing_back(lake):
+    run(lake, yes=True)
+    before = everything(lake)
+    s3 = lake.client("s3")
+    records = [
+        {
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": "raw"}, "object": {"key": keys.raw_poll_key(at)}},
+        }
+        for at in DAYS
+    ]
+    writer = ListeningWriter(s3, "lake")
+    transforming.transform({"Records": records}, s3, unexpected, unexpected, writer.transform)
+    assert everything(lake) == before
+
+
+def unexpected(*_arguments):
+    raise AssertionError("no playlist is in the event")
 
 
 @pytest.mark.parametrize("answer", ["no", ""])

@@ -66,11 +66,13 @@ def test_rows_say_what_a_file_is(name: str, rows: list[Any], form: str) -> None:
         b"ts,amount\n2026-01-01,7\n",
         b"Track URI,Track Name\nspotify:track:x,A\n",
         b"\x89PNG",
+        b"[",
         b'[{"name": "\\"ms_played\\""}]',
     ],
 )
 def test_other_files_are_not_taken_for_plays(value: bytes) -> None:
     assert history.read("x.json", value) is None
+    assert value == b"[]" or history.read("endsong_0.json", value) is None
 
 
 def test_values_are_kept_as_they_are_written() -> None:
@@ -181,6 +183,7 @@ def test_an_odd_number_or_list_costs_only_its_own_row(odd: str) -> None:
     [
         ("endsong_0.json", json.dumps([extended()]).encode()[:-30], "cut short"),
         ("endsong_0.json", b'{"ms_played": 7, "ts"', "cut short"),
+        ("my plays.json", b"x = " + json.dumps([extended()]).encode(), "something stands before its rows"),
         ("Streaming_History_Audio_2019_1.json", b'[{"ms_played": seven}, {}]', "not JSON"),
         ("endsong_0.json.gz", gzip.compress(json.dumps([extended()] * 9).encode())[:-40], "cut short"),
     ],
@@ -236,6 +239,8 @@ def test_an_empty_file_of_an_export_has_no_plays_and_no_problem() -> None:
     [
         ("my.zip/Spotify Account Data/Payments.json", True, False, True),
         ("ReadMeFirst_ExtendedStreamingHistory.pdf", True, False, True),
+        ("PlaylistInABottle.json", True, False, True),
+        ("MyData/FamilyPlan.json", True, False, True),
         ("Follow.json", False, True, False),
         ("MyData/Anything.json", False, False, True),
         ("my.zip/Spotify Technical Log Information/AddedToPlaylist.json", True, False, True),
