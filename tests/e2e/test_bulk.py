@@ -1,6 +1,7 @@
 """Bulk files on the deployed stack: from their arrival to tables that Athena queries, by the jobs on local Spark."""
 
 import datetime as dt
+import gzip
 import io
 import json
 import re
@@ -23,6 +24,7 @@ from tests.support.operated import Person, as_lake
 from tests.support.template import ROOT
 
 START_S = 60.0
+SONGS = 800  # with popularity
 HEADER = "title,rank,date,artist,url,region,chart,trend,streams\n"
 LINK = "https://open.spotify.com/track/"
 FACTS = "select date_key, rank, track_key, streams from fact_chart_entry order by 1, 2, 3"
@@ -165,6 +167,20 @@ def test_models_of_the_charts_in_the_docs_are_published_shown_and_the_same_again
     before = objects()
     model.run(lake, Person(), model.Model.CHARTS, [], spark)
     assert objects() == before
+
+    songs_2020 = gzip.decompress((ROOT / "examples" / "songs-2020.csv.gz").read_bytes()).splitlines(
+        keepends=True
+    )
+    some = tmp_path / "songs.csv.gz"
+    some.write_bytes(gzip.compress(b"".join(songs_2020[: 1 + SONGS])))
+    model.run(lake, person, model.Model.POPULARITY, [str(some)], spark)
+    assert f"{SONGS} rows in: {SONGS} used" in person.saw
+    counted = stack.athena(
+        "select count(*), count(distinct song_id), min(data) from popularity_predictions"
+    ).rows
+    assert counted == ((SONGS, SONGS, "songs.csv.gz"),)
+    models = "select job, count(*) > 10 from model_scores group by job order by job"
+    assert stack.athena(models).rows == (("forecast", True), ("popularity", True))
 
     answer = stack.invoke("report", {})
     assert not answer.error, answer.message

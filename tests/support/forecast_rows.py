@@ -83,4 +83,5 @@ def scores(
         | {"baseline_value": 0.8}
         for horizon in (None, *HORIZONS)
     ]
-    return found
+    genres = {"model": "genre shares", "data": f"{chart} 202001 to 202112", "split": "all", "horizon": None}
+    return [*found, genres | {"metric": "coverage", "value": 0.5, "job": "forecast"}]

@@ -2,7 +2,7 @@
 SELECT
     c.chart,
     c.title,
-    CAST(split_part(s.data, ' to ', 2) AS DATE) AS made,
+    split_part(s.data, ' to ', 2) AS made,
     s.model,
     s.horizon,
     s.metric,
