@@ -74,7 +74,7 @@ def test_a_quota_in_the_middle_of_a_run_is_waited_out_by_a_schedule(limited: Lap
     scheduler.update_schedule(
         GroupName=GROUP,
         Name=name,
-        ScheduleExpression="at(2026-08-04T06:00:00)",
+        ScheduleExpression=f"at({at - dt.timedelta(days=2):%Y-%m-%dT%H:%M:%S})",
         FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
         ActionAfterCompletion=schedule["ActionAfterCompletion"],
         Target=schedule["Target"],
