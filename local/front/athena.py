@@ -13,6 +13,7 @@ import functools
 import io
 import sys
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,11 +30,15 @@ _TRANSLATION: Final = (
 _LISTS: Final = {f"{kind}[]": "array" for kind in ("VARCHAR", "INTEGER", "BIGINT", "DOUBLE", "DATE")}
 
 _run_duckdb = athena._run_duckdb
+_copy_objects = athena._materialize_table_files
+# The paths of the copies that the running query has made, by location.
+_copies: ContextVar[dict[str, list[str]]] = ContextVar("copies")
 
 
 def mend() -> None:
     """Replace the parts of the emulator's Athena that differ from AWS's."""
     athena._run_duckdb = functools.partial(_run, _translation())
+    athena._materialize_table_files = _copy_once
     athena._save_query_results = _save
     athena._DUCKDB_TYPE_MAP.update(_LISTS)
 
@@ -59,9 +64,18 @@ async def _run(
 ) -> dict[str, Any]:
     if not query.startswith(TRANSLATED):
         query = await asyncio.to_thread(translate, query, database)
+    _copies.set({})
     answer: dict[str, Any] = await _run_duckdb(query, database, catalog)
     answer["rows"] = [[_as_athena(value) for value in row] for row in answer["rows"]]
     return answer
+
+
+def _copy_once(location: str, folders: list[str]) -> list[str]:
+    """Copy a table's objects for a query, and return the files; once, although views name a table many times."""
+    copies = _copies.get()
+    if location not in copies:
+        copies[location] = _copy_objects(location, folders)
+    return copies[location]
 
 
 def _as_athena(value: Any) -> Any:

@@ -43,7 +43,7 @@ class Heard(NamedTuple):
 
     def take(self, url: str, number: int) -> list[str]:
         """Receive `number` messages and whatever comes within a moment after them."""
-        sqs, bodies, until = self.stack.client("sqs"), [], time.monotonic() + 30
+        sqs, bodies, until = self.stack.client("sqs"), [], time.monotonic() + 60
         while time.monotonic() < until:
             found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
             for message in found.get("Messages", []):

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from local.spotify_stub import COLLECTED, PLAYLISTS
 from local.stack import LaptopStack
 from spotify_lake import keys
 from spotify_lake.raw import store
+from tests.support.deployed import eventually
 
 DAY = dt.datetime(2026, 8, 3, 6, tzinfo=dt.UTC)
 GROUP = "spotify-lake-continuations"
@@ -74,23 +74,18 @@ def test_a_quota_in_the_middle_of_a_run_is_waited_out_by_a_schedule(limited: Lap
     scheduler.update_schedule(
         GroupName=GROUP,
         Name=name,
-        ScheduleExpression="at(2026-08-04T06:00:00)",
+        ScheduleExpression=f"at({at - dt.timedelta(days=2):%Y-%m-%dT%H:%M:%S})",
         FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
         ActionAfterCompletion=schedule["ActionAfterCompletion"],
         Target=schedule["Target"],
     )
-    deadline = time.monotonic() + 60
-    while snapshots(limited) != set(PLAYLISTS.values()):
-        assert time.monotonic() < deadline, "the schedule did not start the function"
-        time.sleep(0.5)
+    eventually(lambda: snapshots(limited) == set(PLAYLISTS.values()))
     assert limited.wait_until_idle().is_clear
     found = limited.athena(
         "select playlist_id, count(*) from playlists where snapshot_date = date '2026-08-03' group by playlist_id"
     )
     assert dict(found.rows) == dict.fromkeys(PLAYLISTS.values(), 1)
-    while planned(limited):
-        assert time.monotonic() < deadline, "the schedule is still there"
-        time.sleep(0.5)
+    eventually(lambda: not planned(limited))
     assert limited.dead_letters() == {}
 
 

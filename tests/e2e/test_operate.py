@@ -24,7 +24,7 @@ from tests.support.operated import Person, as_lake
 
 DAYS = [dt.datetime(2026, 7, day, 6, tzinfo=dt.UTC) for day in (1, 2)]
 PLAYLIST_IDS = [PLAYLISTS[name] for name in ("Top 100", "Odds & Ends", "Morning Ten", "Drafts")]
-ALARM_TIMEOUT_S = 20
+ALARM_TIMEOUT_S = 60
 
 
 # --- alarms ---
