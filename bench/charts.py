@@ -1,9 +1,9 @@
 """The charts job on millions of rows, compared with a DuckDB script that writes the same tables from the same file.
 
 `make bench-charts` generates the files (26 million rows are 3.9 GB) and runs both in turn on the same machine. The rows
-of each table must be equal. The script may use all memory and all cores. It writes the same columns in the same order,
-with the same compression, but it reads only this one layout, ignores what the warehouse already holds, and gives no
-reasons for its rejects.
+of each table must be equal. Both may use all cores and the same memory; DuckDB keeps what does not fit on disk. The
+script writes the same columns in the same order, with the same compression, but it reads only this one layout, ignores
+what the warehouse already holds, and gives no reasons for its rejects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import duckdb
 
 from bench.finding import Finding, Measured, at_most
 from local.bulk_data import write_charts
-from local.spark import job_command, spark_environment
+from local.spark import DRIVER_MEMORY, job_command, spark_environment
 from spotify_bulk.artists import COMMA_NAMES
 from spotify_bulk.regions import CODES
 from spotify_lake.schema.warehouse import CHARTS
@@ -29,10 +29,14 @@ from spotify_lake.schema.warehouse import CHARTS
 ROOT: Final = Path(__file__).resolve().parents[1]
 POLL_S: Final = 0.5
 SIZES: Final = (2_600_000, 26_000_000)
-GOALS: Final = {26_000_000: 4}  # times DuckDB's time, by rows
+GOALS: Final = {2_600_000: 6, 26_000_000: 3}  # times DuckDB's time, by rows
+MEMORY: Final = f"{DRIVER_MEMORY}ib"  # Java's 3g are 3 GiB
 CODEC: Final = "snappy"  # as jobs/spotify_bulk/run.py has it
 
 _DUCKDB: Final = """
+set preserve_insertion_order = false;
+set memory_limit = '{memory}';
+set temp_directory = '{out}/spilled';
 create temp table cells as
 select
     try_cast(date as date) as chart_day, region, chart, try_cast(rank as int) as rank, right(url, 22) as track_id,
@@ -110,7 +114,7 @@ def measure(*, quick: bool) -> Measured:
         what = f"{of}: time relative to DuckDB"
         cpu_ratio = found["spark cpu_seconds"] / found["duckdb cpu_seconds"]
         findings += [
-            at_most(what, ratio, GOALS[rows], "×") if rows in GOALS else Finding(what, f"{ratio:.3g} ×"),
+            at_most(what, ratio, GOALS[rows], "×"),
             Finding(f"{of}: CPU time relative to DuckDB", f"{cpu_ratio:.3g} ×"),
         ]
     if not quick:
@@ -132,12 +136,13 @@ def _measure(rows: int, folder: Path) -> dict[str, float]:
         source=source,
         out=folder / "duckdb",
         codec=CODEC,
+        memory=MEMORY,
         artist=artist,
         regions=list(CODES),
         codes=list(CODES.values()),
     )
     (folder / "duckdb").mkdir()
-    program = "import duckdb, sys; duckdb.execute('set preserve_insertion_order = false'); duckdb.execute(sys.argv[1])"
+    program = "import duckdb, sys; duckdb.execute(sys.argv[1])"
     by_duckdb = run_measured([sys.executable, "-c", program, script], dict(os.environ))
     places = [
         f"--{name}={folder / path}"

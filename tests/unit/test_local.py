@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import shlex
 import time
 import zipfile
 from decimal import Decimal
@@ -19,6 +20,7 @@ from local import backlog, demo, deploy, display, emulator, process, stack
 from local.errors import LaptopError
 from local.fingerprint import fingerprint
 from local.front import unpacked
+from local.spark import JAVA_OPTIONS, spark_environment
 from local.sql_dialect import to_duckdb
 from local.state import State
 from queries.display import show_result
@@ -51,6 +53,13 @@ def test_no_free_port_is_said_in_a_sentence(monkeypatch):
     monkeypatch.setattr(process, "port_is_free", lambda port: False)
     with pytest.raises(LaptopError, match="No free port between 65500 and 65535"):
         process.find_port(65500)
+
+
+def test_spark_gets_all_options_of_java_as_one_setting():
+    words = shlex.split(spark_environment({})["PYSPARK_SUBMIT_ARGS"])
+    assert f"spark.driver.extraJavaOptions={' '.join(JAVA_OPTIONS)}" in words
+    assert words[-1] == "pyspark-shell"
+    assert len(words[:-1]) % 2 == 0  # each setting follows its flag
 
 
 @pytest.fixture
