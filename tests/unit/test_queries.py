@@ -190,6 +190,12 @@ def test_the_view_of_plays_reads_the_table_four_times() -> None:
     assert reads(VIEWS["listening"].sql, "plays") == 4
 
 
+def test_the_view_of_the_whole_history_reads_each_table_once() -> None:
+    assert [
+        reads(VIEWS["song_history"].sql, name) for name in ("playlists", "playlist_entries", "songs")
+    ] == [1, 1, 1]
+
+
 def test_reads_of_a_table_multiply() -> None:
     sql = """
         WITH twice AS (SELECT p.name FROM plays AS p JOIN plays AS q ON q.name = p.name),
