@@ -25,8 +25,8 @@ from rich.table import Table
 from bench.finding import Measured
 
 MEASUREMENTS: Final = (
-    "transform", "memory", "cold_start", "request_counts", "report", "backlog", "growth", "listening",
-    "charts", "models",
+    "transform", "memory", "cold_start", "request_counts", "report", "backlog", "commands", "growth",
+    "listening", "charts", "models",
 )  # fmt: skip
 ON_REQUEST: Final = ("charts", "models")  # they need Spark, 20 GB and ten minutes each: `make bench-charts`
 RESULTS: Final = Path(__file__).with_name("results.md")

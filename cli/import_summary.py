@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
-from cli import athena, catalog
+from cli import athena, catalog, objects
 from cli.aws import sentence
 from cli.import_report import counted
 from spotify_lake import keys
@@ -138,12 +136,11 @@ def gather(lake: Lake, files: Sequence[ImportedFile]) -> Fate:
         body = store.get(s3, bucket, keys.plays_key(PLAY_FILES.prefix, digest))
         if body is None:
             return [], []
-        rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(body)).to_pylist()
+        rows = objects.read_rows(body, PLAY_FILES.column_names)
         if not any(row["reject_count"] for row in rows):
             return rows, []
         body = store.get(s3, bucket, keys.plays_key(PLAY_REJECTS.prefix, digest)) or b""
-        rejects = pq.read_table(io.BytesIO(body), columns=["reason"])
-        return rows, rejects.column("reason").to_pylist()
+        return rows, [row["reason"] for row in objects.read_rows(body, ["reason"])]
 
     with ThreadPoolExecutor(READERS) as readers:
         for rows, rejects in readers.map(rows_of, [file.digest for file in files]):

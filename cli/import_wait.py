@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import importlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
-
-import pyarrow.parquet as pq
 
 from cli import dead_letters, objects
 from cli.commands.logs import Function, newest_events
@@ -80,6 +78,7 @@ def wait(
     OpsError
         Some did not reach the tables, and will not without help; the sentence says why.
     """
+    importlib.import_module("pyarrow.parquet")  # takes as long as the transform, which is at work meanwhile
     state = _Wait(set(imported))
     why = ""
     try:
@@ -223,7 +222,7 @@ def _say_rows(lake: Lake, terminal: Terminal, snapshots: Collection[SnapshotId])
         table, one = pair
         key = keys.curated_key(table.prefix, one.playlist_id, one.scheduled_at)
         data = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return int(pq.read_metadata(io.BytesIO(data)).num_rows)
+        return objects.count_rows(data)
 
     wanted = [(table, one) for one in snapshots for table in TABLES]
     rows: Counter[str] = Counter()

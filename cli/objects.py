@@ -10,8 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow.parquet as pq
-
 from spotify_lake import keys
 from spotify_lake.keys import SnapshotId
 from spotify_lake.schema.listening import LIBRARY, PLAY_FILES
@@ -186,5 +184,14 @@ def read_rows(body: bytes, columns: Sequence[str]) -> list[dict[str, Any]]:
 
     `pyarrow.parquet.read_table` would import pandas, which takes longer than everything else here.
     """
+    import pyarrow.parquet as pq  # noqa: PLC0415 (takes long to import)
+
     rows: list[dict[str, Any]] = pq.ParquetFile(io.BytesIO(body)).read(columns).to_pylist()
     return rows
+
+
+def count_rows(body: bytes) -> int:
+    """Count the rows of a Parquet object; raises pyarrow.ArrowInvalid if it is damaged."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 (takes long to import)
+
+    return int(pq.read_metadata(io.BytesIO(body)).num_rows)

@@ -38,9 +38,12 @@ EXAMPLES: Final = (
 )
 type Replayed = SnapshotId | ListeningObject
 
-# No more events than this wait in the queue at a time, so that a new snapshot need not wait for all of them.
-QUEUE_LIMIT: Final = 100
+# No more events than this wait in the queue at a time, so that a new snapshot need not wait for all of them: half a
+# minute's work for the five transforms that run at a time by default, and three seconds' for fifty.
+QUEUE_LIMIT: Final = 300
 POLL_S: Final = 1.0
+# Listing what is rebuilt takes longer the more there is; between two looks it rests this many times as long.
+REST: Final = 9
 # SQS's counts are up to a minute old, so a queue counts as empty only after this time.
 SETTLING_S: Final = 60.0
 PEEK_S: Final = 30  # how long a look at the dead letters hides them
@@ -183,6 +186,7 @@ class _Replay:
         if not self.outcome.wanted:
             return
         self._before = self._written()
+        self._next_look = clock()
         self._dead_letters = 0  # as of the last look
         self._old_messages = {message.message_id for message in self._read_dead_letters()}
         sleep(1.0)  # objects bear whole seconds: what is rewritten from here on has another time
@@ -190,10 +194,13 @@ class _Replay:
     def send(self, progress: Progress, queue_limit: int) -> None:
         """Put the events into the queue, as many at a time as may wait there."""
         bucket = self._lake.output("RawBucketName")
+        room = queue_limit - dead_letters.depth(self._sqs, self._queue).waiting
         for batch in batched(self.outcome.wanted, BATCH, strict=False):
-            while dead_letters.depth(self._sqs, self._queue).waiting + len(batch) > queue_limit:
+            while room < len(batch):
                 self._sleep(POLL_S)
                 self._look(progress)
+                room = queue_limit - dead_letters.depth(self._sqs, self._queue).waiting
+            room -= len(batch)
             left = list(batch)
             while left:
                 answer = self._sqs.send_message_batch(
@@ -210,7 +217,6 @@ class _Replay:
         """Wait until each raw object is rebuilt or among the dead letters, or until the queue stays empty."""
         empty_since: float | None = None
         while True:
-            started = self._clock()
             self._look(progress)
             self._look_at_dead_letters()
             if not self.outcome.missing:
@@ -220,10 +226,13 @@ class _Replay:
             empty_since = (now if empty_since is None else empty_since) if is_empty else None
             if empty_since is not None and now - empty_since >= settling_s:
                 return
-            self._sleep(max(POLL_S, now - started))
+            self._sleep(max(POLL_S, self._next_look - now))
 
     def _look(self, progress: Progress) -> None:
-        """See which raw objects have been rebuilt."""
+        """See which raw objects have been rebuilt, unless it is too early for another look."""
+        begun = self._clock()
+        if begun < self._next_look:
+            return
         outcome, found = self.outcome, self._written()
         outcome.rebuilt = {
             one
@@ -231,6 +240,8 @@ class _Replay:
             if (place := _done(one)) in found and found[place] != self._before.get(place)
         }
         progress.update(len(outcome.rebuilt), self._note())
+        ended = self._clock()
+        self._next_look = ended + REST * (ended - begun)
 
     def _note(self) -> str:
         outcome = self.outcome

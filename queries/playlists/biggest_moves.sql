@@ -4,7 +4,6 @@
 --
 -- Parameters:
 -- - INTERVAL '7' DAY: How far to look back for moves.
--- - INTERVAL '35' DAY: How far back to look for the snapshot before.
 -- - LIMIT 20: How many moves.
 -- Columns:
 -- - day: Day of the snapshot (UTC).
@@ -22,9 +21,7 @@ SELECT
     previous_position AS from_position,
     position AS to_position,
     days_between
-FROM playlist_changes
-WHERE change = 'moved'
-    AND snapshot_date >= current_date - INTERVAL '7' DAY
-    AND previous_date >= current_date - INTERVAL '35' DAY
+FROM recent_changes
+WHERE change = 'moved' AND snapshot_date >= current_date - INTERVAL '7' DAY
 ORDER BY abs(climbed) DESC, scheduled_at DESC, to_position, playlist, uri
 LIMIT 20

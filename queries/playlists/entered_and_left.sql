@@ -3,7 +3,6 @@
 -- without a snapshot is not a change. If a day has several snapshots, their changes are added up.
 --
 -- Parameters:
--- - INTERVAL '35' DAY: How far to look back.
 -- - day_number <= 7: How many days to show.
 -- Columns:
 -- - day: Day of the snapshot (UTC).
@@ -20,10 +19,8 @@ WITH changes AS (
         name,
         position,
         dense_rank() OVER (ORDER BY snapshot_date DESC) AS day_number
-    FROM playlist_changes
+    FROM recent_changes
     WHERE change IN ('entered', 'left')
-        AND snapshot_date >= current_date - INTERVAL '35' DAY
-        AND previous_date >= current_date - INTERVAL '35' DAY
 )
 SELECT
     snapshot_date AS day,

@@ -1,11 +1,13 @@
 -- Entries that entered, left or moved between a snapshot of a playlist and the one before.
--- The one before is the previous complete snapshot, however long ago; parts of a list are not compared. A missing day
--- is not a change; days_between shows the gap. A playlist's first snapshot has no changes. An entry is found by its
--- song's id, else its URI, else its name and artists; if it is in a list several times, its first position counts.
--- Unavailable entries of which nothing is known are left out. Conditions on snapshot_date and on previous_date limit the
--- days that are read.
+-- The one before is the previous complete snapshot {reach}; parts of a list are not compared. A missing day is not a
+-- change; days_between shows the gap. A playlist's first snapshot {of} has no changes. An entry is found by its song's
+-- id, else its URI, else its name and artists; if it is in a list several times, its first position counts. Unavailable
+-- entries of which nothing is known are left out. {days}
 --
 -- One row: entry that changed in a snapshot
+-- Variants:
+-- - playlist_changes: reach = in the lake; of = in the lake; first_day = DATE '1970-01-01'; days = Reads every day of playlists, and the days of entries that conditions on snapshot_date and previous_date leave.
+-- - recent_changes: reach = of the last 35 days; of = of these days; first_day = current_date - INTERVAL '35' DAY; days = Reads these days only, however old the lake is.
 -- Columns:
 -- - snapshot_date date: Day of the snapshot (UTC).
 -- - playlist_id string: Spotify id of the playlist.
@@ -30,7 +32,7 @@ WITH snapshots AS (
         lag(snapshot_date) OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS previous_date,
         lag(scheduled_at) OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS previous_at
     FROM playlists
-    WHERE coalesce(is_complete, true)
+    WHERE snapshot_date >= {first_day} AND coalesce(is_complete, true)
 ),
 stands AS (
     SELECT
@@ -49,7 +51,7 @@ stands AS (
     FROM playlist_entries AS e
     JOIN snapshots AS s
         ON s.playlist_id = e.playlist_id AND s.snapshot_date = e.snapshot_date AND s.scheduled_at = e.scheduled_at
-    WHERE s.previous_at IS NOT NULL
+    WHERE e.snapshot_date >= {first_day} AND s.previous_at IS NOT NULL
     UNION ALL
     SELECT
         s.snapshot_date,
@@ -67,6 +69,7 @@ stands AS (
     FROM playlist_entries AS e
     JOIN snapshots AS s
         ON s.playlist_id = e.playlist_id AND s.previous_date = e.snapshot_date AND s.previous_at = e.scheduled_at
+    WHERE e.snapshot_date >= {first_day}
 ),
 compared AS (
     SELECT

@@ -22,7 +22,7 @@
 WITH snapshots AS (
     SELECT
         playlist_id,
-        name AS playlist,
+        first_value(name) OVER (PARTITION BY playlist_id ORDER BY scheduled_at DESC) AS playlist,
         snapshot_date,
         scheduled_at,
         row_number() OVER (PARTITION BY playlist_id ORDER BY scheduled_at) AS number,
@@ -33,22 +33,25 @@ WITH snapshots AS (
 standings AS (
     SELECT
         s.playlist_id,
+        s.playlist,
         e.song_id,
         s.snapshot_date,
         s.scheduled_at,
         s.number,
-        min(s.number_from_end) AS number_from_end,
+        s.number_from_end,
         min(e.position) AS position,
         max(e.name) AS name
     FROM playlist_entries AS e
     JOIN snapshots AS s
         ON s.playlist_id = e.playlist_id AND s.snapshot_date = e.snapshot_date AND s.scheduled_at = e.scheduled_at
     WHERE e.song_id IS NOT NULL
-    GROUP BY s.playlist_id, e.song_id, s.snapshot_date, s.scheduled_at, s.number
+    GROUP BY
+        s.playlist_id, s.playlist, e.song_id, s.snapshot_date, s.scheduled_at, s.number, s.number_from_end
 ),
 numbered AS (
     SELECT
         playlist_id,
+        playlist,
         song_id,
         snapshot_date,
         scheduled_at,
@@ -57,36 +60,45 @@ numbered AS (
         name,
         -- Snapshots in a row share the difference between their number and their rank.
         number - row_number() OVER (PARTITION BY playlist_id, song_id ORDER BY scheduled_at) AS stay,
-        min(position) OVER (PARTITION BY playlist_id, song_id) AS best_position
+        row_number() OVER (PARTITION BY playlist_id, song_id, snapshot_date ORDER BY scheduled_at) AS number_of_day
     FROM standings
 ),
+-- Each step reads the one before once, because Athena plans, and pays for, each reference anew.
 stays AS (
     SELECT
         playlist_id,
+        playlist,
         song_id,
-        date_diff('day', min(snapshot_date), max(snapshot_date)) + 1 AS days
+        max_by(name, scheduled_at) FILTER (WHERE name IS NOT NULL) AS name,
+        max(scheduled_at) FILTER (WHERE name IS NOT NULL) AS named_at,
+        min(snapshot_date) AS first_seen,
+        max(snapshot_date) AS last_seen,
+        max(scheduled_at) AS last_at,
+        min(number_from_end) AS number_from_end,
+        count_if(number_of_day = 1) AS days,
+        min(position) AS best_position,
+        min_by(snapshot_date, ROW(position, scheduled_at)) AS best_on,
+        max_by(position, scheduled_at) AS last_position
     FROM numbered
-    GROUP BY playlist_id, song_id, stay
-),
-lengths AS (
-    SELECT playlist_id, song_id, count(*) AS stays, max(days) AS longest_stay_days
-    FROM stays
-    GROUP BY playlist_id, song_id
+    GROUP BY playlist_id, playlist, song_id, stay
 ),
 lives AS (
     SELECT
         playlist_id,
+        playlist,
         song_id,
-        max_by(name, scheduled_at) FILTER (WHERE name IS NOT NULL) AS name,
-        min(snapshot_date) AS first_seen,
-        max(snapshot_date) AS last_seen,
+        max_by(name, named_at) FILTER (WHERE name IS NOT NULL) AS name,
+        min(first_seen) AS first_seen,
+        max(last_seen) AS last_seen,
         min(number_from_end) = 1 AS is_in_list,
-        count(DISTINCT snapshot_date) AS days_in_list,
+        sum(days) AS days_in_list,
+        count(*) AS stays,
+        max(date_diff('day', first_seen, last_seen)) + 1 AS longest_stay_days,
         min(best_position) AS best_position,
-        min(CASE WHEN position = best_position THEN snapshot_date END) AS best_on,
-        max_by(position, scheduled_at) AS last_position
-    FROM numbered
-    GROUP BY playlist_id, song_id
+        min_by(best_on, ROW(best_position, best_on)) AS best_on,
+        max_by(last_position, last_at) AS last_position
+    FROM stays
+    GROUP BY playlist_id, playlist, song_id
 ),
 credits AS (
     SELECT playlist_id, song_id, array_join(max_by(artist_names, scheduled_at), ', ') AS artists
@@ -95,7 +107,7 @@ credits AS (
 )
 SELECT
     l.playlist_id,
-    p.playlist,
+    l.playlist,
     l.song_id,
     l.name,
     c.artists,
@@ -103,15 +115,11 @@ SELECT
     l.last_seen,
     l.is_in_list,
     l.days_in_list,
-    n.stays,
-    n.longest_stay_days,
+    l.stays,
+    l.longest_stay_days,
     l.best_position,
     l.best_on,
     l.last_position
 FROM lives AS l
-JOIN lengths AS n
-    ON n.playlist_id = l.playlist_id AND n.song_id = l.song_id
-JOIN snapshots AS p
-    ON p.playlist_id = l.playlist_id AND p.number_from_end = 1
 LEFT JOIN credits AS c
     ON c.playlist_id = l.playlist_id AND c.song_id = l.song_id

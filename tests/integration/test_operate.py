@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import re
 import time
@@ -770,6 +771,21 @@ class TestReplay:
         worker = Transform(lake, a_time=3)
         assert len(self.replay(lake, worker, queue_limit=12).rebuilt) == 24
         assert worker.longest <= 12
+
+    def test_looking_at_what_is_rebuilt_takes_a_tenth_of_the_time(self, lake, monkeypatch):
+        """Each look at a large lake lists thousands of objects, which on the laptop slows the transform down."""
+        put_raw(lake, *days(TOP, FIRST, 12), *days(QUIET, FIRST, 12))
+        worker, looks, look = Transform(lake, a_time=2), [], objects.written
+
+        def slow_look(*arguments):
+            looks.append(worker.now)
+            worker.now += 2.0
+            return look(*arguments)
+
+        monkeypatch.setattr(objects, "written", slow_look)
+        assert len(self.replay(lake, worker, queue_limit=12).rebuilt) == 24
+        assert len(looks) > 2
+        assert min(later - earlier for earlier, later in itertools.pairwise(looks[1:])) >= 20.0
 
     def test_one_playlist_and_some_days(self, lake):
         put_raw(lake, *days(TOP, FIRST, 12), *days(QUIET, FIRST, 12))

@@ -190,8 +190,19 @@ def _() -> Iterator[Row]:
 
 @answers("playlist_changes")
 def _() -> Iterator[Row]:
+    return changes_since(dt.date.min)
+
+
+@answers("recent_changes")
+def _() -> Iterator[Row]:
+    return changes_since(ago(35))
+
+
+def changes_since(day: dt.date) -> Iterator[Row]:
     for playlist in PLAYLISTS:
         for before, now in pairs(playlist):
+            if before.day < day:
+                continue
             for change, uri, position, previous in changes(before, now):
                 song_id = uri.removeprefix("spotify:track:") if uri.startswith("spotify:track:") else None
                 climbed = previous - position if position and previous else None

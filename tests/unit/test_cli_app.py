@@ -79,6 +79,13 @@ def test_status_on_the_laptop_starts_without_libraries_that_it_does_not_use():
     assert {"duckdb", "pandas", "pyarrow.dataset", "redis", "spotipy", "sqlglot"} & loaded == set()
 
 
+def test_an_import_loads_the_libraries_for_reading_tables_later():
+    code = "import sys, cli.commands.import_, local.stack; print(*sys.modules)"
+    loaded = set(run(code).split())
+    assert "local.stack" in loaded
+    assert {"duckdb", "numpy", "pandas", "pyarrow", "spotipy", "sqlglot"} & loaded == set()
+
+
 def test_a_typing_error_is_answered_with_what_to_type(capsys):
     assert lake("statsu") == 2
     assert "Did you mean 'status'?" in capsys.readouterr().err

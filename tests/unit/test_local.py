@@ -4,9 +4,9 @@ import datetime as dt
 import itertools
 import json
 import os
+import shlex
 import shutil
 import tempfile
-import shlex
 import time
 import zipfile
 from decimal import Decimal
