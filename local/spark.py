@@ -20,8 +20,7 @@ JAVA_OPTIONS: Final = (
     # The methods that see every row are called millions of times. By default the JVM also optimizes those that plan and
     # compile a run, which takes longer than they then save: see decision 29.
     "-XX:Tier4InvocationThreshold=200000",
-    "-XX:Tier4MinInvocationThreshold=100000",
-    "-XX:Tier4CompileThreshold=500000",
+    "-XX:Tier4CompileThreshold=1000000",  # calls and loops, for methods that see many rows at each call
     "-XX:Tier4BackEdgeThreshold=200000",
 )
 SETTINGS: Final = {
