@@ -189,8 +189,8 @@ bench: $(DEV) $(SAM) $(EMULATOR) ## Measure speed, memory, cold starts, requests
 	@$(RUN)/python -m bench $(if $(QUICK),--quick) $$WHAT
 	@$(if $(QUICK),,$(MAKE) costs)
 
-costs: $(DEV) ## Compute docs/costs.md from what was measured and bench/prices.toml
-	@$(RUN)/python -m bench.cost
+costs: $(DEV) ## Compute docs/costs.md and docs/scale.md from what was measured and bench/prices.toml
+	@$(RUN)/python -m bench.cost && $(RUN)/python -m bench.scale
 
 clean: ## Remove environments, build output and caches; stops the laptop stack first
 	@if [ -e .local/state.json ] && ! ./lake down; then \

@@ -25,8 +25,8 @@ from rich.table import Table
 from bench.finding import Measured
 
 MEASUREMENTS: Final = (
-    "transform", "memory", "cold_start", "request_counts", "report", "backlog", "growth", "listening",
-    "charts",
+    "transform", "memory", "cold_start", "request_counts", "report", "backlog", "commands", "growth",
+    "listening", "charts",
 )  # fmt: skip
 ON_REQUEST: Final = "charts"  # needs Spark, 20 GB and ten minutes: `make bench-charts`
 RESULTS: Final = Path(__file__).with_name("results.md")

@@ -58,6 +58,7 @@ class Settings:
     alarms: int
     all_alarms: int
     workers: int
+    scan_limit_mb: int
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def template_settings() -> Settings:
         alarms=sum("Condition" not in alarm for alarm in alarms),
         all_alarms=len(alarms),
         workers=bulk["Resources"]["ChartsJob"]["Properties"]["NumberOfWorkers"],
+        scan_limit_mb=parameters["AthenaScanLimitMB"]["Default"],
     )
 
 

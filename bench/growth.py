@@ -1,6 +1,8 @@
 """How the saved queries slow down as the lake grows, and what merging old days into monthly objects would save.
 
-The files are those that the lake writes, and DuckDB runs the queries. bench/plans.py counts the days they read.
+The files are those that the lake writes, and DuckDB runs the queries. bench/plans.py counts the days they read. A
+table that a query reads whole grows with the lake, any other one does not: bench/scale.py computes from both what a
+query takes in a lake of any age and number of playlists.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Final
@@ -24,7 +26,7 @@ import pyarrow.parquet as pq
 from bench import floor
 from bench.finding import Finding, Measured
 from bench.payloads import SEED, history
-from bench.plans import LAST_DAY, SCHEMA, Planner
+from bench.plans import LAST_DAY, SCHEMA, Planner, Scan
 from local.spotify_stub import playlists
 from local.spotify_stub.catalog import base62_id, catalog
 from local.spotify_stub.playlist_objects import entry_object
@@ -38,6 +40,15 @@ from spotify_lake.schema.warehouse import WAREHOUSE
 from spotify_lake.spotify.models import Entry, Playlist
 
 SHORT, LONG = 30, 730  # days
+PLANNED: Final = 1095  # days, more than any query reads that does not read all of them
+WHOLE: Final = (  # views of the whole history, or of the last months
+    "song_history",
+    "playlist_changes",
+    "daily_entries",
+    "daily_playlists",
+    "artist_trend_weekly",
+    "artist_trend_monthly",
+)
 PLAYLISTS: Final = 4
 POOL: Final = 400  # songs that come and go in one playlist
 PUT, GET = 0.005 / 1000, 0.0004 / 1000  # dollars for a listing and a read
@@ -50,11 +61,19 @@ def measure(*, quick: bool) -> Measured:
         folder = Path(name)
         _write(folder / "days", long)
         _merge(folder / "days", folder / "months")
-        planner = Planner(folder / "plans", long)
-        scans = {name: planner.scans(sql) for name, sql in _questions().items()}
-        few = _seconds(folder / "days", LAST_DAY - dt.timedelta(days=SHORT - 1))
-        many = _seconds(folder / "days", None)
-        merged = _seconds(folder / "months", None)
+        planner = Planner(folder / "plans", PLANNED)
+        planned = {name: planner.scans(sql) for name, sql in (_questions() | _views()).items()}
+        first = LAST_DAY - dt.timedelta(days=long - 1)
+        scans = {name: [_since(first, scan) for scan in planned[name]] for name in _questions()}
+        few = _seconds(_questions(), folder / "days", LAST_DAY - dt.timedelta(days=SHORT - 1))
+        many = _seconds(_questions(), folder / "days", None)
+        merged = _seconds(_questions(), folder / "months", None)
+        seconds = many | _seconds(_views(), folder / "days", None)
+        sizes = {table.name: _object_bytes(folder / "days" / table.name) for table in TABLES}
+    numbers = {f"object bytes: {name}": size for name, size in sizes.items()}
+    for name, found in planned.items():
+        read = sum(len(_since(first, scan).days) for scan in found) * PLAYLISTS
+        numbers |= _reads(name, found, sizes) | {f"reads of {name}: CPU s an object": seconds[name] / read}
     days_read = [len(frozenset[dt.date]().union(*(scan.days for scan in found))) for found in scans.values()]
     listings = sum(len(scan.days) for found in scans.values() for scan in found)
     months = sum(
@@ -86,8 +105,36 @@ def measure(*, quick: bool) -> Measured:
                 f"Merged months: cost of these requests, {PLAYLISTS} playlists",
                 f"${merged_dollars:.4f} instead of ${daily_dollars:.4f}",
             ),
-        ]
+        ],
+        numbers,
     )
+
+
+def _since(first: dt.date, scan: Scan) -> Scan:
+    return Scan(scan.table, frozenset(day for day in scan.days if day >= first))
+
+
+def _reads(name: str, scans: Sequence[Scan], sizes: Mapping[str, float]) -> dict[str, float]:
+    """Return how many days of tables a query reads in a lake with one playlist, and their bytes.
+
+    Those of tables that it reads whole are for each day of the lake.
+    """
+    whole = [scan for scan in scans if len(scan.days) == PLANNED]
+    bounded = [scan for scan in scans if len(scan.days) < PLANNED]
+    return {
+        f"reads of {name}: whole tables": len(whole),
+        f"reads of {name}: bytes of whole tables a day": sum(sizes[scan.table] for scan in whole),
+        f"reads of {name}: days": sum(len(scan.days) for scan in bounded),
+        f"reads of {name}: bytes": sum(len(scan.days) * sizes[scan.table] for scan in bounded),
+    }
+
+
+def _object_bytes(folder: Path) -> float:
+    return statistics.mean(path.stat().st_size for path in folder.glob("*/*.parquet"))
+
+
+def _views() -> dict[str, str]:
+    return {name: f"SELECT * FROM {name}" for name in WHOLE}  # noqa: S608 # nosec B608 # names of ours
 
 
 def _questions() -> dict[str, str]:
@@ -154,7 +201,7 @@ def _merge(days: Path, months: Path) -> None:
             pq.write_table(pa.concat_tables(parts), path, compression="zstd", version="2.6")
 
 
-def _seconds(folder: Path, first: dt.date | None) -> dict[str, float]:
+def _seconds(questions: Mapping[str, str], folder: Path, first: dt.date | None) -> dict[str, float]:
     """Return the CPU seconds of each query on the days from `first` on."""
     seconds = {}
     with duckdb.connect(config={"threads": 2}) as connection:
@@ -172,10 +219,10 @@ def _seconds(folder: Path, first: dt.date | None) -> dict[str, float]:
             connection.execute(
                 f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet({files}{options})"  # noqa: S608
             )
-        for name, question in _questions().items():
+        for name, question in questions.items():
             sql = to_duckdb(question, SCHEMA, views(), LAST_DAY)
             begun = time.process_time()
-            connection.execute(sql).fetchall()
+            connection.execute(sql).to_arrow_table()
             seconds[name] = time.process_time() - begun
     return seconds
 

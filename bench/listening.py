@@ -220,6 +220,7 @@ def _on_the_laptop(files: list[Path], plays: int) -> Measured:
         {
             "plays_import_s": imported_s,
             "plays_bytes": sum(sizes) / plays,
+            "plays_objects": len(sizes) / plays,
             **{f"question_{name}_s": value for name, value in seconds.items()},
         },
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import tempfile
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -50,12 +51,18 @@ def measure(*, quick: bool) -> Measured:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         planner = Planner(Path(name), DAYS)
         for playlists, days in sizes:
-            asked, own_puts = scans(planner, playlists, days)
+            asked, bucket = scans(planner, playlists, days)
             by_table = Counter[str]()
             for scan in chain.from_iterable(asked.values()):
                 by_table[scan.table] += len(scan.days)
             listed = by_table.total()
-            found = {"queries": len(asked), "listings": listed, "own PUTs": own_puts}
+            found = {
+                "queries": len(asked),
+                "listings": listed,
+                "own PUTs": bucket.puts,
+                "page bytes": bucket.page_bytes,
+                "CPU s": bucket.cpu_s,
+            }
             numbers |= {f"report_{playlists}_{days}: {what}": number for what, number in found.items()}
             numbers |= {f"report_sql: {name}": fingerprint(name) for name in asked}
             parts = ", ".join(f"{number} of {table}" for table, number in by_table.most_common())
@@ -64,6 +71,13 @@ def measure(*, quick: bool) -> Measured:
                     f"Report, {days} days, {playlists} playlist{'s'[: playlists - 1]}: table days read",
                     f"{listed}: {parts}",
                     f"lower bound: {2 * days}",  # playlists and entries, each once
+                )
+            )
+            of = f"{days} days, {playlists} playlist{'s'[: playlists - 1]}"
+            findings.append(
+                Finding(
+                    f"Report, {of}: size, and CPU time without Athena",
+                    f"{bucket.page_bytes / 1e6:.2g} MB, {bucket.cpu_s:.2g} s",
                 )
             )
     of_plays = reads_of_plays()
@@ -88,8 +102,8 @@ def reads_of_plays() -> int:
     return reads(plays.plays(polled, "UTC").sql, PLAYS.name)
 
 
-def scans(planner: Planner, playlists: int, days: int) -> tuple[dict[str, list[Scan]], int]:
-    """Write a report; return what each query reads, and how many requests the report sends that S3 charges as PUTs.
+def scans(planner: Planner, playlists: int, days: int) -> tuple[dict[str, list[Scan]], Bucket]:
+    """Write a report; return what each query reads, and the bucket with what it says about the report.
 
     Parameters
     ----------
@@ -98,9 +112,11 @@ def scans(planner: Planner, playlists: int, days: int) -> tuple[dict[str, list[S
     playlists, days
         How many of each the report covers.
     """
-    athena, s3 = _Recording(_lake(playlists, days)), _Bucket(planner.days)
+    athena, s3 = _Recording(_lake(playlists, days)), Bucket(planner.days)
+    begun = time.process_time()
     run(athena, s3, "bench", days, "UTC", NIGHT)  # type: ignore[arg-type] # as much of S3 as it uses
-    return {name: planner.scans(sql) for name, sql in athena.asked.items()}, s3.puts
+    s3.cpu_s = time.process_time() - begun - athena.cpu_s
+    return {name: planner.scans(sql) for name, sql in athena.asked.items()}, s3
 
 
 def fingerprint(name: str) -> int:
@@ -114,12 +130,15 @@ class _Recording(Athena):
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self.asked: dict[str, str] = {}
+        self.cpu_s = 0.0  # of the engine
 
     def start[Row: msgspec.Struct](self, question: Question[Row]) -> Callable[[], list[Row]]:
         self.asked[question.name] = question.sql
+        begun = time.process_time()
         answer = self._connection.execute(question.sql)
         columns = [column[0] for column in answer.description]
-        texts = ([_text(value) for value in row] for row in answer.fetchall())
+        texts = [[_text(value) for value in row] for row in answer.fetchall()]
+        self.cpu_s += time.process_time() - begun
         rows = list(decode(question.row, columns, texts))
         return lambda: rows
 
@@ -131,17 +150,30 @@ def _text(value: object) -> str | None:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-class _Bucket:
-    """Lists a folder for each day; counts the requests that S3 charges as a PUT."""
+class Bucket:
+    """Lists a folder for each day.
+
+    Attributes
+    ----------
+    puts
+        Requests that S3 charges as a PUT.
+    page_bytes
+        Size of the report.
+    cpu_s
+        CPU seconds of the report's own code.
+    """
 
     def __init__(self, days: Sequence[dt.date]) -> None:
         self._days = days
-        self.puts = 0
+        self.puts = self.page_bytes = 0
+        self.cpu_s = 0.0
 
-    def get_paginator(self, _operation: str) -> _Bucket:
+    def get_paginator(self, _operation: str) -> Bucket:
+        """Return itself."""
         return self
 
     def paginate(self, *, Prefix: str, **_request: str) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's
+        """List the folders."""
         self.puts += 1
         yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{day}/"} for day in self._days]}
 
@@ -150,8 +182,10 @@ class _Bucket:
         self.puts += 1
         return {"KeyCount": 0}
 
-    def put_object(self, **_request: object) -> None:
+    def put_object(self, *, Body: bytes, **_request: object) -> None:  # noqa: N803 - boto3's
+        """Take the page."""
         self.puts += 1
+        self.page_bytes = len(Body)
 
 
 def _lake(playlists: int, days: int) -> duckdb.DuckDBPyConnection:
@@ -175,7 +209,7 @@ def _lake(playlists: int, days: int) -> duckdb.DuckDBPyConnection:
         ),
     ):
         connection.execute(
-            f"INSERT INTO {table.name} BY NAME SELECT playlist_id, scheduled_at,"  # noqa: S608 # nosec B608 # ours
+            f"INSERT INTO {table.name} BY NAME SELECT playlist_id, scheduled_at, 'Some title' AS name,"  # noqa: S608 # nosec B608 # ours
             f" CAST(scheduled_at AS DATE) AS {PARTITION.name}, {columns} FROM snapshots"
         )
     return connection

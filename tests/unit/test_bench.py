@@ -3,13 +3,14 @@
 import dataclasses
 import datetime as dt
 import json
+import math
 import re
 import tomllib
 
 import pytest
 
 from bench import __main__ as bench
-from bench import cost, floor, report
+from bench import cost, floor, growth, report, scale
 from bench.payloads import raw_object
 from bench.plans import LAST_DAY, Planner
 from tests.support.template import ROOT
@@ -136,3 +137,67 @@ def test_a_month_of_polls_is_what_paper_and_pencil_say():
     assert found["metrics"] == pytest.approx(30)
     assert found["extract requests"] == pytest.approx(240)
     assert found["transform requests"] == pytest.approx(270)
+
+
+def test_the_page_about_scale_is_what_numbers_prices_and_template_give():
+    assert scale.page(NUMBERS, PRICES, SETTINGS) == scale.PAGE.read_text(), "run make costs"
+
+
+def test_a_question_reads_the_same_in_every_year_and_a_view_of_everything_does_not():
+    numbers = {
+        "reads of question: whole tables": 0,
+        "reads of question: days": 36 * 4,
+        "reads of question: bytes of whole tables a day": 0,
+        "reads of question: bytes": 36 * 4_000,
+        "reads of view: whole tables": 3,
+        "reads of view: days": 0,
+        "reads of view: bytes of whole tables a day": 20_000,
+        "reads of view: bytes": 0,
+    }
+    for days in (365, 3650):
+        question = scale.reading("question", 20, days, numbers)
+        assert (question.listings, question.objects, question.size_bytes) == (144, 2880, 20 * 144_000)
+        view = scale.reading("view", 20, days, numbers)
+        assert (view.listings, view.objects, view.size_bytes) == (3 * days, 60 * days, 400_000 * days)
+    assert scale.slow_after_days("question", 20, numbers) is None
+    slow = scale.slow_after_days("view", 20, numbers)
+    assert slow is not None
+    assert scale.reading("view", 20, slow, numbers).seconds[1] <= scale.SLOW_S
+    assert scale.reading("view", 20, slow + 1, numbers).seconds[1] > scale.SLOW_S
+
+
+def test_a_query_costs_its_bytes_its_listings_and_its_reads():
+    """At least ten megabytes at $5 a terabyte; $5 for a million listings, $0.40 for a million reads."""
+    assert scale.Reading(1_000, 50, 1e6).dollars(PRICES) == pytest.approx(0.00005 + 0.00025 + 0.0004)
+    assert scale.Reading(1_000, 50, 2e9).dollars(PRICES) == pytest.approx(0.01 + 0.00025 + 0.0004)
+
+
+def test_a_backlog_takes_what_its_functions_need_once_all_are_at_work():
+    """One second of work an object: five start at once, and five more are added in each second."""
+    numbers = {
+        "warm_invocation_cpu_s": 0.0,
+        "import_transform_cpu_s": 0.0,
+        "each_changed: S3 PUT": 1 / (0.75 * cost.REQUEST_S),
+        "each_changed: S3 GET": 0.0,
+    }
+    assert scale.transform_s(numbers, SETTINGS) == pytest.approx(1.0)
+    assert scale.backlog_s(100, 5, numbers, SETTINGS) == pytest.approx(20.0)
+    # Nine seconds from 5 to 50 do (5 + 50) / 2 × 9 = 247.5 of them.
+    assert scale.backlog_s(1_000, 50, numbers, SETTINGS) == pytest.approx(9 + (1_000 - 247.5) / 50)
+    assert scale.backlog_s(20, 50, numbers, SETTINGS) == pytest.approx((math.sqrt(25 + 200) - 5) / 5)
+
+
+def test_more_playlists_need_more_of_everything():
+    for amount in (
+        lambda playlists: scale.spotify_requests(playlists, NUMBERS),
+        lambda playlists: scale.extract_s(playlists, NUMBERS, SETTINGS),
+        lambda playlists: scale.report(playlists, NUMBERS, SETTINGS).seconds,
+        lambda playlists: scale.iceberg_dollars(playlists, 24, PRICES),
+    ):
+        found = [amount(playlists) for playlists in scale.STEPS]
+        assert found == sorted(set(found))
+
+
+def test_the_saved_questions_about_playlists_were_counted_as_they_are():
+    assert set(scale.questions(NUMBERS)) == set(growth._questions()), "run make bench WHAT=growth"
+    assert [name for name in scale.questions(NUMBERS) if NUMBERS[f"reads of {name}: whole tables"]] == []
