@@ -28,8 +28,8 @@ USUAL: Final = 20  # playlists, over years
 SLOW_S: Final = 10.0  # a question that takes longer is noticed
 
 # A query over many small objects, as published: seconds for one object, and for each further one. AWS ("Top 10
-# performance tuning tips for Amazon Athena") counted rows of 100,000 files in 13 seconds and of one in 1.3; an independent
-# test (kine-dmd/athena-query-speed-experiment on GitHub) took 201 seconds for a million and 2.3 for ten.
+# performance tuning tips for Amazon Athena") counted rows of 100,000 files in 13 seconds and of one in 1.3; somebody
+# else (kine-dmd/athena-query-speed-experiment on GitHub) took 201 seconds for a million and 2.3 for ten.
 ATHENA: Final = ((1.3, (13 - 1.3) / 100_000), (2.3, (201.15 - 2.3) / 1_000_000))
 ATHENA_LEAST_BYTES: Final = 10e6  # that a query is charged for
 

@@ -141,7 +141,9 @@ def _warm(repetitions: int) -> dict[str, float]:
     with servers.s3(data) as endpoint, mock.patch.dict(os.environ, _environment(endpoint)):
         # These read the environment when they are imported.
         from functions.transform import app  # noqa: PLC0415
-        from spotify_lake.observability import logger  # noqa: PLC0415
+        from spotify_lake.observability import logger, metrics  # noqa: PLC0415
+
+        metrics.namespace = metrics.service = BUCKET  # if it was imported without this environment
 
         event = s3_event(BUCKET, keys.raw_key(base62_id("bench playlist", 0), NOON), NOON)
         client = lake.Session().client("s3")

@@ -152,7 +152,7 @@ def test_views_are_created_each_after_those_it_uses_and_again(
     for _ in range(2):
         views.run(lake, terminal)
     assert aws.created == 2 * list(all_views())
-    assert "The 14 views are in the database spotify_lake" in told.getvalue()
+    assert "The 15 views are in the database spotify_lake" in told.getvalue()
 
 
 def test_a_view_that_is_refused_is_named(aws: Aws, lake: Lake, terminal: Terminal, told: io.StringIO) -> None:
