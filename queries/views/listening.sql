@@ -80,9 +80,9 @@ recent AS (
             name,
             artist_name,
             show_name,
-            source_object,
-            "row",
             content,
+            CASE WHEN content IS NOT NULL THEN source_object END AS chosen_object,
+            CASE WHEN content IS NOT NULL THEN "row" END AS chosen_row,
             min(CASE WHEN source <> 'extended' THEN played_at END) OVER () AS first_lower
         FROM copies
     )
@@ -90,7 +90,7 @@ recent AS (
 ),
 -- Of equal plays the row that says most, then the one whose content comes first.
 united AS (
-    SELECT play_id, source, played_at, ms_played, uri, name, artist_name, show_name, source_object, "row", content
+    SELECT play_id, source, played_at, ms_played, uri, name, artist_name, show_name, chosen_object, chosen_row
     FROM recent
     WHERE content IS NULL OR content = first_content
 ),
@@ -372,7 +372,7 @@ matched AS (
 ),
 -- What the view knows of a play beyond its row. A play of the extended history that is in one row needs nothing.
 decided AS (
-    SELECT play_id, source_object, "row", replaced_by, ms_to_next
+    SELECT play_id, chosen_object, chosen_row, replaced_by, ms_to_next
     FROM (
         SELECT
             *,
@@ -384,7 +384,7 @@ decided AS (
                 ON m.lower_id = p.play_id
         )
     )
-    WHERE source <> 'extended' OR content IS NOT NULL
+    WHERE source <> 'extended' OR chosen_row IS NOT NULL
 )
 SELECT
     p.play_id,
@@ -421,4 +421,4 @@ SELECT
 FROM plays AS p
 LEFT JOIN decided AS d
     ON d.play_id = p.play_id
-WHERE d.play_id IS NULL OR (d.source_object = p.source_object AND d."row" = p."row")
+WHERE d.chosen_row IS NULL OR (d.chosen_object = p.source_object AND d.chosen_row = p."row")

@@ -208,6 +208,17 @@ def test_what_athena_takes_is_run(lake: Any, sql: str) -> None:
     assert lake.execute(to_duckdb(sql, lakes.SCHEMA, VIEWS)) is not None
 
 
+def test_each_reference_to_a_table_reads_its_columns_alone() -> None:
+    sql = "SELECT a.name FROM songs AS a JOIN songs AS b ON b.song_id = a.song_id"
+    found = to_duckdb(sql, lakes.SCHEMA)
+    assert found.startswith("WITH __songs AS NOT MATERIALIZED ("), "DuckDB would copy the table first"
+
+
+def test_what_is_utc_already_is_not_converted() -> None:
+    found = to_duckdb("SELECT CAST(scheduled_at AT TIME ZONE 'UTC' AS date) FROM songs", lakes.SCHEMA)
+    assert "timezone" not in found.lower()
+
+
 def test_headings_are_as_written(lake: Any) -> None:
     sql = 'SELECT count(*), Count(*) AS Entries, max(name) AS "Song Title", 1 FROM songs'
     found = lake.execute(to_duckdb(sql, lakes.SCHEMA, VIEWS))
