@@ -61,17 +61,25 @@ def series(entries: DataFrame, first: int, days: int) -> DataFrame:
     one = entries.groupBy(*_KEYS, (F.col("day") - first).cast("int").alias("day")).agg(
         F.min("rank").alias("rank"), F.max("streams").alias("streams")
     )
-    level = F.round(F.log1p(F.col("streams").cast("double")), DIGITS)
-    collected = one.groupBy(*_KEYS).agg(
-        F.map_from_entries(F.sort_array(F.collect_list(F.struct("day", level)))).alias("level"),
-        F.map_from_entries(F.sort_array(F.collect_list(F.struct("day", "rank")))).alias("rank"),
+    level = F.round(F.log1p(F.col("streams").cast("double")), DIGITS).alias("level")
+    known = one.groupBy(*_KEYS).agg(
+        F.sort_array(F.collect_list(F.struct("day", level, "rank"))).alias("known")
     )
-    every = F.sequence(F.lit(0), F.lit(days - 1))
-    return collected.select(
-        *_KEYS,
-        F.transform(every, lambda day: F.try_element_at("level", day)).alias("levels"),
-        F.transform(every, lambda day: F.try_element_at("rank", day)).alias("ranks"),
-    )
+    nothing = F.lit(None).cast("struct<day: int, level: double, rank: int>")
+
+    def filled(known: Column) -> Column:
+        """Put nothing where days are missing: before each known day, and after the last."""
+
+        def with_gap(day: Column, number: Column) -> Column:
+            before = F.coalesce(F.get(known, number - 1)["day"], F.lit(-1))
+            return F.concat(F.array_repeat(nothing, day["day"] - before - 1), F.array(day))
+
+        rest = F.array_repeat(nothing, days - 1 - F.element_at(known, -1)["day"])
+        return F.concat(F.flatten(F.transform(known, with_gap)), rest)
+
+    # As the argument of a function, the list is sorted once. Spark would sort a column anew for every day.
+    every = known.select(*_KEYS, F.transform(F.array("known"), filled)[0].alias("day"))
+    return every.select(*_KEYS, F.col("day.level").alias("levels"), F.col("day.rank").alias("ranks"))
 
 
 def moves(songs: DataFrame) -> DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,18 @@ def test_the_same_charts_give_the_same_rows_and_a_random_walk_gets_the_simple_fo
     assert found == [row for row in first.rows("model_scores") if row[1].startswith("top200 to")]
     assert {row[5] for row in of_both if row[-1] == "top50"} == {"naive"}
     assert "top50, forecast on 2021-12-31: the naive forecast is published" in summary["findings"][1]
+
+
+def test_a_series_has_nothing_on_days_outside_the_chart(spark: Any) -> None:
+    rows = [(1, 1, day, 7, 99) for day in (12, 13, 16)] + [(1, 2, 10, 3, 9), (1, 2, 17, 4, 0)]
+    rows.append((1, 1, 13, 5, 50))  # twice on a day: the best rank and the most streams count
+    frame = spark.createDataFrame(rows, "region_key long, track_key long, day int, rank int, streams long")
+    first, second = forecast.series(frame, 10, 8).orderBy("track_key").collect()
+    many, few = round(math.log(100), 6), round(math.log(10), 6)
+    assert first.levels == [None, None, many, many, None, None, many, None]
+    assert first.ranks == [None, None, 7, 5, None, None, 7, None]
+    assert second.levels == [few, *[None] * 6, 0.0]
+    assert second.ranks == [3, *[None] * 6, 4]
 
 
 def test_a_forecast_uses_nothing_that_is_known_only_after_its_origin(spark: Any) -> None:

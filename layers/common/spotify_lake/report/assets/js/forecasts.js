@@ -227,7 +227,7 @@ const forecastScoresCard = ({ forecast, title: chart }) => {
     sortable(
       `Mean error of the forecasts, ${chart}`,
       [
-        { label: "Days ahead", head: true, value: (row) => row.ahead },
+        { label: "Days ahead", value: (row) => row.ahead },
         { label: "Model", number: true, value: (row) => row.error, cell: (row) => relativeError(row.error) },
         {
           label: "Simple method",
