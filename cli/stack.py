@@ -40,7 +40,7 @@ ROOM_MB: Final = {
     ".tools/sam/.installed": 250,
     ".tools/emulator/.installed": 200,
     ".aws-sam/local": 520,
-    ".local/state.json": 650,
+    ".local/state.json": 580,
 }
 
 

@@ -75,9 +75,10 @@ def free_place() -> Iterator[LaptopStack]:
 
 
 def stack_of(number: int) -> LaptopStack:
-    ports = {"emulator_port": EMULATOR_PORT, "stub_port": STUB_PORT}
     apart = PORTS_APART * number
-    return LaptopStack(ROOT, STATE / str(number), **{name: port + apart for name, port in ports.items()})
+    return LaptopStack(
+        ROOT, STATE / str(number), emulator_port=EMULATOR_PORT + apart, stub_port=STUB_PORT + apart
+    )
 
 
 @pytest.fixture(scope="module")
