@@ -7,8 +7,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
-# An activated environment must not reach into the ones made here.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# An activated environment must not reach into the ones made here, and Python keeps what it has compiled.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 export SAM_CLI_TELEMETRY := 0
 
 # Values from people reach the shell through its environment, and make expands nothing in them.
