@@ -103,7 +103,7 @@ endif
 
 browser: $(DEV) $(if $(CHROMIUM),$(PLAYWRIGHT) $(EMULATOR)) ## The report, and attacks on the laptop stack, in a real browser, where there is Chromium or Chrome
 	@$(call say,browser,pytest tests/browser)
-	@PYTHONPATH=.tools/browser/$(PACKAGES) $(RUN)/pytest tests/browser
+	@PYTHONPATH=.tools/browser/$(PACKAGES) $(RUN)/pytest tests/browser $(SPREAD) --dist loadfile
 
 # Spark starts the Java it finds; without one the tests of the jobs are skipped, but not in CI.
 bulk-test: $(DEV) $(SPARK) ## The jobs of the bulk data sets, on local Spark, where the machine has Java 17

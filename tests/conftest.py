@@ -1,5 +1,6 @@
 """What holds for every test: no real AWS account, no network beyond what its folder allows."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -37,10 +38,15 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
 
+@functools.cache
+def folder_of(path: Path) -> str:
+    return path.relative_to(TESTS).parts[0] if path.is_relative_to(TESTS) else ""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test the network and the time that its folder stands for."""
     for item in items:
-        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        folder = folder_of(item.path)
         if folder == "unit":
             item.add_marker(pytest.mark.disable_socket)
         elif folder == "integration":
