@@ -197,4 +197,4 @@ clean: ## Remove environments, build output and caches; stops the laptop stack f
 	    echo 'The laptop stack could not be stopped, so nothing was removed: see .local/state.json for its processes.'; exit 1; \
 	fi
 	@rm -rf .local .aws-sam .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find examples functions layers local cli tools tests jobs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find bench examples functions layers local cli queries tools tests jobs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
