@@ -7,8 +7,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
-# An activated environment must not reach into the ones made here.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# An activated environment must not reach into the ones made here, and Python keeps what it has compiled.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 export SAM_CLI_TELEMETRY := 0
 
 # Values from people reach the shell through its environment, and make expands nothing in them.
@@ -103,7 +103,7 @@ endif
 
 browser: $(DEV) $(if $(CHROMIUM),$(PLAYWRIGHT) $(EMULATOR)) ## The report, and attacks on the laptop stack, in a real browser, where there is Chromium or Chrome
 	@$(call say,browser,pytest tests/browser)
-	@PYTHONPATH=.tools/browser/$(PACKAGES) $(RUN)/pytest tests/browser
+	@PYTHONPATH=.tools/browser/$(PACKAGES) $(RUN)/pytest tests/browser $(SPREAD) --dist loadfile
 
 # Spark starts the Java it finds; without one the tests of the jobs are skipped, but not in CI.
 bulk-test: $(DEV) $(SPARK) ## The jobs of the bulk data sets, on local Spark, where the machine has Java 17
@@ -197,4 +197,4 @@ clean: ## Remove environments, build output and caches; stops the laptop stack f
 	    echo 'The laptop stack could not be stopped, so nothing was removed: see .local/state.json for its processes.'; exit 1; \
 	fi
 	@rm -rf .local .aws-sam .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find examples functions layers local cli tools tests jobs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find bench examples functions layers local cli queries tools tests jobs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,5 +1,7 @@
 """template.yaml and its nested stacks as data, for the tests that look into them."""
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,12 @@ def load(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return a template, or a part of one, as data."""
+    """Return a template, or a part of one, as data that the caller may change."""
+    return copy.deepcopy(_parsed(text))
+
+
+@functools.cache
+def _parsed(text: str) -> dict[str, Any]:
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
 
 

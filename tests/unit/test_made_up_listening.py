@@ -102,8 +102,9 @@ def test_its_plays_are_those_of_its_json(rows: Rows) -> None:
     assert found.keys() == {(True, "extended"), (False, "account")}
     assert found[False, "account"][0] == sum(map(len, account.values()))
     with duckdb.connect() as plain:
-        plain.execute("CREATE TABLE told (artist VARCHAR, ms BIGINT)")
-        told = [[row["master_metadata_album_artist_name"], row["ms_played"]] for _, row in rows]
-        plain.executemany("INSERT INTO told VALUES (?, ?)", told)
+        told = [[row[name] for _, row in rows] for name in ("master_metadata_album_artist_name", "ms_played")]
+        plain.execute(
+            "CREATE TABLE told AS SELECT unnest(?::VARCHAR[]) AS artist, unnest(?::BIGINT[]) AS ms", told
+        )
         sql = "SELECT artist, sum(ms) FROM told WHERE artist IS NOT NULL GROUP BY artist ORDER BY 2 DESC LIMIT 10"
         assert top == plain.execute(sql).fetchall()
