@@ -134,9 +134,7 @@ def test_a_job_that_may_not_write_fails_and_its_batch_can_be_started_again(
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_models_of_the_charts_in_the_docs_are_published_shown_and_the_same_again(
-    stack: LaptopStack, tmp_path: Path
-) -> None:
+def test_models_of_the_charts_in_the_docs_are_published_and_shown(stack: LaptopStack, tmp_path: Path) -> None:
     lake, spark = as_lake(stack), partial(run_job, stack)
     file = tmp_path / "charts.csv"
     made_up_charts.write(file)
@@ -156,18 +154,6 @@ def test_models_of_the_charts_in_the_docs_are_published_shown_and_the_same_again
     documented = documented_errors()
     assert [row[:2] for row in errors] == [row[:2] for row in documented]
     assert [row[2] for row in errors] == pytest.approx([row[2] for row in documented], abs=0.02)
-
-    def objects() -> dict[str, str]:
-        bucket = stack.outputs["LakeBucketName"]
-        listed = (
-            stack.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"datawarehouse/{table}/")["Contents"]
-            for table in ("chart_forecasts", "model_scores")
-        )
-        return {found["Key"]: found["ETag"] for page in listed for found in page}
-
-    before = objects()
-    model.run(lake, Person(), model.Model.CHARTS, [], spark)
-    assert objects() == before
 
     songs_2020 = gzip.decompress((ROOT / "examples" / "songs-2020.csv.gz").read_bytes()).splitlines(
         keepends=True

@@ -214,7 +214,9 @@ def generate(
         " artist_names VARCHAR[], album_id VARCHAR, album VARCHAR, released VARCHAR, duration_ms INTEGER,"
         " popularity INTEGER)"
     )
-    lake.connection.executemany("INSERT INTO pool VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pool)
+    columns = [list(column) for column in zip(*pool, strict=True)]
+    marks = ", ".join(["unnest(?)"] * len(columns))
+    lake.connection.execute(f"INSERT INTO pool SELECT {marks}", columns)
     for name, value in (("playlists", playlists), ("days", days), ("entries", entries), ("last", last)):
         lake.connection.execute(f"SET VARIABLE {name} = ?", [value])
     lake.connection.execute(YEARS.read_text())
