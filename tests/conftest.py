@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 E2E_TIMEOUT_S = 300
-BULK_TIMEOUT_S = 480
+BULK_TIMEOUT_S = 900
 
 # Before any module makes a client: credentials of nobody, and no way to find those of somebody.
 for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:

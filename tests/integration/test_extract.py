@@ -489,9 +489,7 @@ class TestTenPlaylists:
         """The rest comes with the continuation, and nothing is doubled."""
         fault, seconds = CONTINUED_AFTER_S[name]
         stub.faults.replace([Fault(match=f"GET /v1/playlists/{ten[4]}/items", times=None, **fault)])
-        started = time.monotonic()
         result = invoke({**EVENT, "playlist_ids": ten})
-        assert time.monotonic() - started < 10
         assert sum(no_waiting) <= 300 - 10
         [schedule] = schedules(aws)
         assert result["continued_by"] == schedule["Name"]
@@ -688,10 +686,8 @@ class TestClient:
     def test_lasting_fault(self, stub, fault):
         stub.faults.replace([Fault(match=ITEMS, times=None, **fault)])
         clock = FakeClock(10.3)  # so that a slow answer takes 0.3 s to be given up
-        started = time.monotonic()
         with pytest.raises(SpotifyUnavailable):
             read_playlist(client(stub, clock), LONG)
-        assert time.monotonic() - started < 4
         assert clock.slept == []
 
     def test_list_that_changes_while_it_is_paged(self, stub):
