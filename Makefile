@@ -185,8 +185,8 @@ bench-charts: $(DEV) $(SPARK) ## The jobs of charts (beside DuckDB) and their fo
 fuzz: $(DEV) ## Mutated playlists against decoder and rules: make fuzz CASES=20000 SEED=7; all 220,000 take a while
 	@$(RUN)/python -m tests.support.fuzz $${CASES:+--cases "$$CASES"} $${SEED:+--seed "$$SEED"}
 
-bench: $(DEV) $(SAM) $(EMULATOR) ## Measure speed, memory, cold starts, requests and queries: bench/results.md [QUICK=1 WHAT=transform]
-	@$(RUN)/python -m bench $(if $(QUICK),--quick) $$WHAT
+bench: $(DEV) $(SAM) $(EMULATOR) $(if $(CHROMIUM),$(PLAYWRIGHT)) ## Measure speed, memory, cold starts, requests and queries: bench/results.md [QUICK=1 WHAT=transform]
+	@PYTHONPATH=.tools/browser/$(PACKAGES) $(RUN)/python -m bench $(if $(QUICK),--quick) $$WHAT
 	@$(if $(QUICK),,$(MAKE) costs)
 
 costs: $(DEV) ## Compute docs/costs.md and docs/scale.md from what was measured and bench/prices.toml

@@ -21,6 +21,7 @@ import msgspec
 from rich.console import Console
 
 from bench import accounting, polls, servers
+from bench.browser import READY_S, ready_s
 from bench.finding import Finding, Measured, at_most, cpu_seconds
 from bench.isolated import ROOT, lambda_python
 from cli import import_wait
@@ -32,6 +33,7 @@ from local.emulator import REGION, leave_aws
 from local.made_up_listening import PRIVATE, ROWS_PER_FILE, Listener, extended_files, history
 from local.stack import LaptopStack
 from queries import queries
+from spotify_lake import keys
 from spotify_lake.observability import logger, metrics
 from spotify_lake.raw.plays import Form, pack_export
 from spotify_lake.raw.store import RawObject
@@ -212,6 +214,10 @@ def _on_the_laptop(files: list[Path], plays: int) -> Measured:
         seconds = {
             name: _asked(stack, query.sql) for name, query in queries().items() if query.group == "listening"
         }
+        if error := stack.invoke("report", {}).error:
+            raise ValueError(f"the report was not written: {error}")
+        page = s3.get_object(Bucket=bucket, Key=keys.REPORT_INDEX)["Body"].read()
+    ready = ready_s(page)
     slowest = max(seconds, key=lambda name: seconds[name])
     of = f"{plays:,} plays in {len(files)} files, laptop stack"
     return Measured(
@@ -220,6 +226,8 @@ def _on_the_laptop(files: list[Path], plays: int) -> Measured:
             Finding(f"{of}: table plays", f"{sum(sizes) / MB:.1f} MB in {len(sizes):,} objects"),
             at_most(f"{of}: slowest of {len(seconds)} questions ({slowest})", seconds[slowest], 2, "s"),
             Finding(f"{of}: all questions", f"{sum(seconds.values()):.1f} s"),
+            at_most(f"{of}: the report", len(page) / MB, 5, "MB"),
+            *([at_most(f"{of}: the report is ready in Chromium", ready, READY_S, "s")] if ready else []),
         ],
         {
             "plays_import_s": imported_s,
