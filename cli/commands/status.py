@@ -409,11 +409,15 @@ def _bulk(lake: Lake, now: datetime) -> list[Line]:
     """Report the last run and the waiting batches of each bulk data set and model that was ever run."""
     if not lake.has_bulk_jobs:
         return [Line("Bulk jobs", "left out (BulkJobs is false)")]
-    lines = []
+    glue, lines = lake.client("glue"), []
     for data_set in arrival.JOBS:
         job = staging.job_name(lake.output("ChartsJobName"), data_set)
         root = f"{keys.STAGING}{data_set}/"
-        runs = lake.client("glue").get_job_runs(JobName=job, MaxResults=1)["JobRuns"]
+        try:
+            runs = glue.get_job_runs(JobName=job, MaxResults=1)["JobRuns"]
+        except glue.exceptions.EntityNotFoundException:
+            lines.append(Line(f"Job {data_set}", "not in this lake yet: deploy it again"))
+            continue
         files = dict(arrival.objects(lake.client("s3"), lake.output("LakeBucketName"), root))
         waiting = len(arrival.due(files, data_set, with_unmarked=False))
         said = [f"{waiting} {'batch waits' if waiting == 1 else 'batches wait'}"] if waiting else []

@@ -24,6 +24,7 @@ from cli.playlists import PlaylistStatus
 from cli.stack import Lake, OpsError
 from cli.terminal import Terminal
 from spotify_lake import keys
+from spotify_lake.bulk import arrival
 from spotify_lake.keys import SnapshotId
 from spotify_lake.raw.plays import pack_library
 from spotify_lake.raw.store import RawObject
@@ -97,8 +98,8 @@ def lake():
             DatabaseName="spotify_lake",
             Targets={"S3Targets": [{"Path": "s3://lake/curated/songs/"}]},
         )
-        for data_set in ("charts", "kaggle2023"):
-            glue.create_job(Name=f"spotify-lake-{data_set}", Role="role", Command={"Name": "glueetl"})
+        for job in arrival.JOBS:
+            glue.create_job(Name=f"spotify-lake-{job}", Role="role", Command={"Name": "glueetl"})
         boto3.client("scheduler").create_schedule_group(Name="spotify-lake-continuations")
         boto3.client("logs").create_log_group(logGroupName="/aws/lambda/spotify-lake-transform")
         functions = FakeLambda()
@@ -241,6 +242,11 @@ class TestStatus:
         Console(file=shown, width=100).print(status.render(found))
         assert "Top 100" in shown.getvalue()
         assert "4 h" in shown.getvalue()
+
+    def test_a_lake_from_before_a_job(self, lake):
+        lake.client("glue").delete_job(JobName="spotify-lake-forecast")
+        line = self.lines(lake)["Job forecast"]
+        assert (line.text, line.is_good) == ("not in this lake yet: deploy it again", None)
 
     @pytest.mark.parametrize("table", [table.name for table in TABLES])
     def test_an_object_that_is_missing_in_any_table(self, lake, table):
