@@ -18,7 +18,7 @@ from ministack.core import lambda_runtime
 from ministack.services import sts
 
 from local import private
-from local.front import athena, health_token, signatures, unpacked
+from local.front import athena, health_token, signatures, unpacked, workers
 from local.front.gate import Gate
 
 _connect = duckdb.connect
@@ -33,6 +33,7 @@ def main() -> None:
     duckdb.connect = _connect_without_files
     lambda_runtime.execution_credentials = _unguessable_credentials
     lambda_runtime.zipfile = unpacked.ZIPFILE
+    lambda_runtime.kill_workers = workers.after_their_work(lambda_runtime.kill_workers)
     from ministack import app as emulator  # noqa: PLC0415 (it copies what is replaced above)
 
     athena.mend()

@@ -4,9 +4,11 @@ import datetime as dt
 import itertools
 import json
 import os
+import queue
 import shlex
 import shutil
 import tempfile
+import threading
 import time
 import zipfile
 from decimal import Decimal
@@ -19,7 +21,7 @@ from rich.console import Console
 from local import backlog, demo, deploy, display, emulator, process, stack
 from local.errors import LaptopError
 from local.fingerprint import fingerprint
-from local.front import unpacked
+from local.front import unpacked, workers
 from local.spark import JAVA_OPTIONS, spark_environment
 from local.sql_dialect import to_duckdb
 from local.state import State
@@ -182,6 +184,24 @@ def test_processes_share_what_equal_archives_hold(layer, tmp_path, monkeypatch):
     assert first.read_text() == "1"
     shutil.rmtree(first.parents[1])
     assert second.read_text() == "1"
+
+
+def test_a_process_at_work_is_ended_afterwards():
+    class Worker:
+        def __init__(self):
+            self._lock = threading.Lock()
+
+    idle, busy, ended = Worker(), Worker(), queue.Queue()
+
+    def kill(found):
+        for worker in found:
+            ended.put(worker)
+
+    with busy._lock:
+        workers.after_their_work(kill)([busy, None, idle])
+        assert ended.get(timeout=10) is idle
+        assert ended.empty()
+    assert ended.get(timeout=10) is busy
 
 
 # --- state and fingerprints ---
