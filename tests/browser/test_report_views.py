@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from tests.browser.conftest import LONG_TITLE, SCRIPT
+from tests.browser.conftest import FIRST, LONG_TITLE, SCRIPT, write
 from tests.browser.test_report import INKED, PHONE, column, lines, open_view, playlist, positions
 from tests.support import payloads
+from tests.support.lake_in_memory import Lake, snapshot
 
 TIDE_0 = f"#song={payloads.spotify_id('Tide 0')}"
 MARINA = f"#artist={payloads.artist('Marina')['id']}"
@@ -369,3 +370,13 @@ def test_a_long_title_is_whole(visit, shared):
     page = visit(shared, ROAD_TRIP)
     title = page.get_by_role("table", name=re.compile("^Entries of")).get_by_role("link", name=LONG_TITLE)
     assert title.evaluate("one => one.getBoundingClientRect().height") < 120
+
+
+def test_songs_of_one_name_have_addresses_of_their_own(visit, tmp_path_factory):
+    lake = Lake()
+    files = [payloads.local_file(name="Same", uri=f"spotify:local:{by}::Same:1") for by in ("A", "B", "C")]
+    lake.add(snapshot(FIRST, [payloads.entry(file, is_local=True) for file in files]))
+    page = visit(write(lake, tmp_path_factory), playlist("Road Trip"))
+    links = page.get_by_role("table", name=re.compile("^Entries of")).get_by_role("link", name="Same")
+    addresses = [link.get_attribute("href") for link in links.all()]
+    assert addresses == ["#song=Same", "#song=Same+%282%29", "#song=Same+%283%29"]

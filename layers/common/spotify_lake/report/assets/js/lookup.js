@@ -6,9 +6,13 @@
  */
 const addKeys = (items) => {
   const found = new Map();
+  const numbers = new Map(); // the last one of each name
   for (const item of items) {
-    let key = item.id || item.name;
-    for (let number = 2; found.has(key); number++) key = `${item.id || item.name} (${number})`;
+    const name = item.id || item.name;
+    let key = name;
+    let number = numbers.get(name) ?? 1;
+    while (found.has(key)) key = `${name} (${++number})`;
+    numbers.set(name, number);
     item.key = key;
     found.set(key, item);
   }
