@@ -1,7 +1,6 @@
 """A browser of the machine's own, and pages to open in it."""
 
 import datetime as dt
-import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -188,31 +187,16 @@ def write(lake: Lake, tmp_path_factory: pytest.TempPathFactory, zone: str = "UTC
     return path
 
 
-@pytest.fixture(scope="session")
-def window(chromium: Any) -> Callable[..., Any]:
-    """A window for each size and set of options, with an empty page that keeps it open.
-
-    To open a window, Chromium computes for a second; a page in one takes it a third of that.
-    """
-
-    @functools.cache
-    def open_window(width: int, height: int, **options: Any) -> Any:
-        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
-        context.new_page()
-        return context
-
-    return open_window
-
-
 @pytest.fixture
-def visit(window: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+def visit(chromium: Any) -> Iterator[Callable[..., Any]]:
     """Open a page; at the end, nothing may have been logged, thrown or asked of any server."""
     complaints: list[str] = []
-    pages = []
+    contexts = []
 
     def open_page(path: Path, view: str = "", *, width: int = 1280, height: int = 900, **options: Any) -> Any:
-        page = window(width, height, **options).new_page()
-        pages.append(page)
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
@@ -225,7 +209,6 @@ def visit(window: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
         return page
 
     yield open_page
-    for page in pages:
-        page.evaluate("localStorage.clear()")  # the next page in this window finds nothing of this one
-        page.close()
+    for context in contexts:
+        context.close()
     assert complaints == []
