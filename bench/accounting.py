@@ -1,7 +1,8 @@
 """Whether every row of an export is accounted for, checked against SQL that reads the JSON files alone.
 
-The files have everything that real ones have: overlapping downloads cut elsewhere, account data of the same plays, rows
-that are no plays, names that vanished. The SQL below shares nothing with the transform and the view `listening`.
+The files contain what real ones contain: overlapping downloads, split at different rows; account data of the same
+plays; rows that cannot be plays; names that vanished. The SQL below shares no code with the transform and the view
+`listening`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 IMPORTED_AT: Final = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 TOPS: Final = 25
 TABLES: Final = (PLAYS, PLAY_REJECTS, PLAY_FILES)
-SPOILED: Final = 500  # one row of so many is no play
+SPOILED: Final = 500  # one row in 500 cannot be a play
 LATER: Final = 15_000  # rows of a file of the second download
 SCHEMA: Final = {
     table.name: {
@@ -56,7 +57,7 @@ _NAMELESS: Final = dict.fromkeys(
         *("audiobook_uri", "audiobook_chapter_uri", "audiobook_chapter_title"),
     )
 )
-# Rows of exports that are no plays: changes of a good row, or what is there in place of it.
+# Rows of exports that cannot be plays: a good row with these changes, or these values instead of a row.
 _NO_PLAYS: Final[tuple[Any, ...]] = (
     {"ts": "1970-01-01T00:00:00Z"},
     {"ts": "2099-01-01T00:00:00Z"},
@@ -288,7 +289,7 @@ def measure(listener: Listener, folder: Path) -> Measured:
 
 
 def _files(whole: Sequence[tuple[str, Row]]) -> Iterable[tuple[str, list[Any]]]:
-    """Yield the files of two downloads and of account data, with rows that are no plays."""
+    """Yield the files of two downloads and of account data, including rows that cannot be plays."""
     for name, rows in extended_files(whole):
         yield name, _spoiled(rows)
     again = [row for form, row in whole[-len(whole) // 10 :] if form == "audio"]

@@ -17,7 +17,7 @@ READY_S: Final = 2  # a reader waits no longer
 
 
 def ready_s(page: bytes) -> float | None:
-    """Return the median seconds from opening a page to `data-ready`; None where there is no Chromium or Playwright.
+    """Return the median seconds from opening a page to `data-ready`, or None without Chromium or Playwright.
 
     Parameters
     ----------

@@ -175,7 +175,9 @@ def run(
         raise OpsError(f"There is nothing to import in {', '.join(names)}.")
     report = Report(terminal)
     for name in found.missing:
-        report.refuse(name, "There is no file in it." if Path(name).is_dir() else "There is no such file.")
+        report.refuse(
+            name, "The folder has no files." if Path(name).is_dir() else "This file does not exist."
+        )
     report.leave(found.skipped)
     with Plays(lake, terminal, report.refuse, dry_run=dry_run) as plays:
         try:
@@ -183,7 +185,9 @@ def run(
                 _import_folder(folder, target, report, plays, defaults)
             plays.finish()
         except KeyboardInterrupt as error:
-            error.add_note("What is reported above is imported, and is not imported twice.")
+            error.add_note(
+                "The files reported above are imported. Run the command again: nothing is imported twice."
+            )
             raise
     files = len(found.files) + len(found.missing)
     report.add_up(files, lake, dry_run=dry_run, has_plays=plays.has_any)

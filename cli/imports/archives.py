@@ -33,7 +33,7 @@ _DAMAGE = (
     ValueError,  # also UnicodeDecodeError, for names
     OverflowError,
     IndexError,
-    RuntimeError,  # locked; also NotImplementedError, for methods that Python cannot unpack
+    RuntimeError,  # locked, or packed by a method that Python cannot unpack
 )
 
 

@@ -39,7 +39,7 @@ _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")  # with a mark; without one, every ot
 _BOM: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
 _NAME: Final = re.compile(r"endsong|endvideo|streaming_?history_?", re.IGNORECASE)
-# What else is in Spotify's exports: about payments, searches, devices and advertising.
+# Other files of Spotify's exports: payments, searches, devices and advertising.
 _LEFT_ALONE: Final = re.compile(
     r"(?:inferences|payments|searchqueries|userdata|useraddress|identifiers|marquee|duonewfamily|yoursoundcapsule"
     r"|userattributes|userprompts|familyplan|playlistinabottle|podcastinteractivity\w*|read_?me\w*)\.(?:json|txt|html?|pdf)",

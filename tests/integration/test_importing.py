@@ -366,8 +366,8 @@ def test_one_bad_file_does_not_stop_the_others(s3: Any, lake: Lake, folder: Path
     told = run(lake, ".", "nowhere.json", "s3://lake-raw/none/")
     assert len(in_raw(s3)) == 1
     for sentence in (
-        "✗ nowhere.json: There is no such file.",
-        "✗ s3://lake-raw/none/: There is no such file.",
+        "✗ nowhere.json: This file does not exist.",
+        "✗ s3://lake-raw/none/: This file does not exist.",
         "✗ album.json: It holds an album, and nothing that can be imported.",
         "✗ broken.json: It is cut short",
         "✗ empty.json: It is empty.",

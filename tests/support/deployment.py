@@ -201,7 +201,7 @@ class Lake:
             return self.arn(of, name)
         if attribute.startswith("Outputs."):
             return f"{name}.{attribute}"
-        raise NotImplementedError(path)
+        raise LookupError(f"no template asks for this attribute yet: {path}")
 
 
 @dataclass(frozen=True)
